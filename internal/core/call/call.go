@@ -1,0 +1,172 @@
+// Package call is the vocabulary of one call of an app's function: the Call that a
+// trigger makes, the Result that comes back, the host calls that the function makes
+// on its way, and the Policy under which each of them is decided. It has no
+// behaviour; features share it because a feature never imports another.
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/tenant"
+)
+
+// Kind says what made the call; it decides the default limits and how the SDK in the
+// sandbox turns payload and context into a Forge function's arguments.
+type Kind string
+
+const (
+	WebTrigger Kind = "webtrigger" // an HTTP request; Payload is its raw body
+	Invoke     Kind = "invoke"     // `annex invoke`; Payload is JSON
+	Schedule   Kind = "schedule"
+	Event      Kind = "event"
+	Queue      Kind = "queue"
+	UI         Kind = "ui"
+)
+
+// Call is one call of a function of an installed version.
+type Call struct {
+	ID           id.Invocation
+	Attempt      int // 1 for the first
+	Kind         Kind
+	Version      id.Version
+	Installation id.Install
+	Module       string // module key, for instance a web trigger's
+	Function     string // handler, "file.export"
+	Principal    id.Principal
+	// Context is a JSON object of what the trigger knows of the call; for a web
+	// trigger it holds "request" (see WebRequest). The door adds the app's own facts.
+	Context     json.RawMessage
+	Payload     []byte
+	ContentType string
+	Seed        [16]byte // for Math.random; differs between calls
+	Deadline    time.Time
+	Trace       string // W3C trace id, 32 hexadecimal digits
+}
+
+// WebRequest is the "request" member of a web trigger call's Context. Header names
+// are lower-case; repeated headers and query values are kept in order.
+type WebRequest struct {
+	Method          string              `json:"method"`
+	Path            string              `json:"path"`     // path of the URL below the trigger's address, "/" at least
+	UserPath        string              `json:"userPath"` // the same without the leading trigger part; "" or "/…"
+	RawQuery        string              `json:"rawQuery"`
+	QueryParameters map[string][]string `json:"queryParameters"`
+	Headers         map[string][]string `json:"headers"`
+}
+
+// WebResponse is the Head of a web trigger call's Result; the body is Result.Body.
+type WebResponse struct {
+	StatusCode int                 `json:"statusCode"`
+	StatusText string              `json:"statusText,omitempty"`
+	Headers    map[string][]string `json:"headers,omitempty"`
+	// OutputKey names a declared static output; then nothing else is set.
+	OutputKey string `json:"outputKey,omitempty"`
+}
+
+// Result is what a call returned.
+type Result struct {
+	// Head is kind-specific JSON (WebResponse for web triggers), or nil.
+	Head json.RawMessage
+	// Body is the JSON of the returned value, or a web trigger's raw answer body.
+	Body  []byte
+	Stats Stats
+}
+
+// Stats are the figures of one call.
+type Stats struct {
+	CPU       time.Duration // spent inside the engine
+	HostCalls int
+	Logs      int
+	Effects   bool // a host call with an effect was made: the call must not be run again elsewhere
+}
+
+// Request is one host call of app code, as it arrived at the server.
+type Request struct {
+	Method string          // "fetch", "kvs.get", …
+	Head   json.RawMessage // method-specific, ≤ 60 KiB
+	Body   []byte          // ≤ 10 MiB
+}
+
+// Reply answers a Request. A refusal is an error (a *fault.Error), never a Reply.
+type Reply struct {
+	Head json.RawMessage
+	Body []byte
+}
+
+// Handler answers host calls of one bound call. The door passes the policy that is
+// in force at this very host call, so a revocation reaches calls already running.
+type Handler func(ctx context.Context, p *Policy, req Request) (Reply, error)
+
+// Host answers the host calls of one running call; a runtime holds it under the
+// call's handle and forgets it at the call's end.
+type Host interface {
+	Serve(ctx context.Context, req Request) (Reply, error)
+	// Log takes one line of app output. It must not block.
+	Log(line LogLine)
+}
+
+// LogLine is one console line of app code.
+type LogLine struct {
+	Time  time.Time
+	Level string          // debug, info, warn, error
+	Args  json.RawMessage // JSON array of the structured arguments
+}
+
+// Policy is the authority of one installation at one epoch: everything that a
+// decision about a call of it may depend on.
+type Policy struct {
+	Install     id.Install
+	Site        id.Site
+	Product     id.Product
+	App         id.App
+	Owner       id.Account // the developer account that owns the app
+	Environment id.Env
+	EnvName     string // "development", "staging", "production" or a development environment's name
+	EnvType     EnvType
+	Version     id.Version
+	Number      string   // "major.minor.patch"
+	Set         perm.Set // the effective set of CONTRACTS 4
+	Epoch       uint64
+	Scope       tenant.Scope // of the app's own principal
+}
+
+// EnvType is the kind of an environment; more development ones may be added.
+type EnvType string
+
+const (
+	Development EnvType = "DEVELOPMENT"
+	Staging     EnvType = "STAGING"
+	Production  EnvType = "PRODUCTION"
+)
+
+// Binding is what a facility learns of a call before its first host call.
+type Binding struct {
+	Call   *Call
+	Policy *Policy // at the call's start
+}
+
+// Artifact is a runnable version in an environment with its variables.
+type Artifact struct {
+	Version id.Version
+	// Key identifies what a snapshot is made from: version hash, environment and
+	// the revision of its variables.
+	Key string
+	// Snapshots is false when the manifest says app.runtime.snapshots: false.
+	Snapshots bool
+	MemoryMB  int
+	// Load gives the function bundle, its source map and the environment's variables
+	// (opened). It is called only when a snapshot has to be made.
+	Load func(ctx context.Context) (Source, error)
+}
+
+// Source is what a snapshot is made from.
+type Source struct {
+	Bundle    []byte            // JavaScript, see docs/bundle-format.md
+	SourceMap []byte            // source map v3, may be empty
+	Variables map[string]string // process.env
+	Files     map[string][]byte // files bundled with the app, for fs reads; may be empty
+}
