@@ -170,3 +170,16 @@ type Source struct {
 	Variables map[string]string // process.env
 	Files     map[string][]byte // files bundled with the app, for fs reads; may be empty
 }
+
+// Prepared reports what making a version's snapshot found.
+type Prepared struct {
+	// Snapshotted is false when module scope has to run at each call; Reason says why.
+	Snapshotted bool
+	Reason      string
+	// Missing are the handlers ("file.export") that the bundle does not export as functions.
+	Missing []string
+	// Bytes is the size of the snapshot's pages that differ from the base image.
+	Bytes int
+	// ModuleScope is the time that module scope took.
+	ModuleScope time.Duration
+}
