@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/annexhq/annex/internal/assets"
+)
+
+// reference renders docs/sdk.md: every module and member, and which of them are not
+// built yet.
+func reference(table assets.Table) []byte {
+	var b bytes.Buffer
+	b.WriteString(`# What app code may import
+
+Made by ` + "`make build`" + ` from the modules themselves; do not edit.
+
+A member marked *not offered* exists, so that an app which imports it bundles, and
+rejects with code ` + "`NOT_OFFERED`" + ` when it is used. A module or member that is missing
+here fails at ` + "`annex lint`" + ` and ` + "`annex deploy`" + ` with the import's name, file and line.
+`)
+	names := make([]string, 0, len(table.Modules))
+	for name := range table.Modules {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		fmt.Fprintf(&b, "\n## %s\n\n", name)
+		if also := aliases(table, name); len(also) > 0 {
+			b.WriteString("Also as")
+			for i, alias := range also {
+				if i > 0 {
+					b.WriteString(",")
+				}
+				fmt.Fprintf(&b, " `%s`", alias)
+			}
+			b.WriteString(".\n\n")
+		}
+		b.WriteString("| member | |\n|---|---|\n")
+		for _, member := range table.Modules[name] {
+			state := "works"
+			if slices.Contains(table.NotOffered[name], member) {
+				state = "not offered"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s |\n", member, state)
+		}
+	}
+	return b.Bytes()
+}
+
+func aliases(table assets.Table, name string) []string {
+	var out []string
+	for alias, target := range table.Aliases {
+		if target == name {
+			out = append(out, alias)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
