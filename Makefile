@@ -1,0 +1,91 @@
+# Annex. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN    := bin/annex
+ASSETS := internal/assets/dist/sdk.js
+WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "} {printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build ## Build and start the platform with the Tracker product and sample apps (Ctrl-C stops it)
+	$(BIN) demo $(DEMO_FLAGS)
+
+.PHONY: build
+build: $(BIN) ## Build bin/annex with its embedded engine and SDK
+
+$(BIN): $(ASSETS) $(GOSRC) go.mod go.sum
+	go build -trimpath -ldflags "-X github.com/annexhq/annex.version=$(VERSION)" -o $@ ./cmd/annex
+
+.PHONY: assets
+assets: $(ASSETS) ## Build the embedded engine and SDK
+
+$(ASSETS): web/node_modules/.done $(WEBSRC)
+	go run ./internal/assets/build
+
+web/node_modules/.done: web/package.json web/package-lock.json | tools-present
+	npm --prefix web ci --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: tools-present
+tools-present:
+	@scripts/require go node npm gcc
+
+.PHONY: test
+test: build vet test-web test-go attack ## Run all tests (unit, both databases, stories, attacks)
+
+.PHONY: test-deps
+test-deps:
+	@scripts/require go node npm gcc postgres
+
+.PHONY: vet
+vet: assets ## go vet and staticcheck
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: test-web
+test-web: web/node_modules/.done ## Tests of the JavaScript that apps see
+	npm --prefix web test --silent
+
+.PHONY: test-go
+test-go: assets test-deps ## Go tests with the race detector
+	go test -race $$(go list ./... | grep -v /test/attack)
+
+.PHONY: attack
+attack: build test-deps ## The attack suite: one file per "cannot"
+	go test -count=1 ./test/attack/...
+
+.PHONY: attack-red
+attack-red: assets ## Remove each guard in turn and show that its attack test turns red
+	go run ./test/attack/red
+
+.PHONY: test-crash
+test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
+	go test -count=1 -run Crash ./test/crash/...
+
+.PHONY: bench
+bench: build bench/node_modules/.done ## The benchmarks of the README's table (BENCH_JSON=FILE writes the figures)
+	@scripts/require wrk
+	go run ./bench $(if $(BENCH_JSON),-json $(BENCH_JSON))
+
+bench/node_modules/.done: bench/package.json bench/package-lock.json
+	npm --prefix bench ci --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: fuzz
+fuzz: assets ## Run each fuzz target for FUZZTIME (default 20s)
+	scripts/fuzz $(or $(FUZZTIME),20s)
+
+.PHONY: lint
+lint: vet ## All linters
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.wasm

@@ -1,0 +1,81 @@
+package invoke
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// Capabilities is what one call may do. It is handed to the runtime, which holds it
+// under the call's handle; the zero value refuses everything, and so does a value
+// whose call has ended.
+type Capabilities struct {
+	door   *Door
+	call   *call.Call
+	policy *call.Policy // at the call's start
+
+	mu     sync.Mutex
+	bound  map[int]call.Handler
+	ended  atomic.Bool
+	served atomic.Int64
+}
+
+// Serve answers one host call under the policy that is in force now. It compares the
+// policy's epoch with the one the call began with, so that an uninstall or a narrowed
+// grant reaches calls already running.
+func (c *Capabilities) Serve(ctx context.Context, req call.Request) (call.Reply, error) {
+	if c == nil || c.door == nil || c.ended.Load() {
+		return call.Reply{}, fault.New(fault.Denied, "NO_CAPABILITY", "this call has no capabilities")
+	}
+	c.served.Add(1)
+	p, err := c.current(ctx)
+	if err != nil {
+		return call.Reply{}, fault.Op("invoke.Serve", err)
+	}
+	i, ok := c.door.facilities[req.Method]
+	if !ok {
+		return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", req.Method)
+	}
+	return c.handler(i)(ctx, p, req)
+}
+
+// current is the policy now. A version that was replaced while the call ran keeps
+// running, under what the installation is granted now.
+func (c *Capabilities) current(ctx context.Context) (*call.Policy, error) {
+	p, err := c.door.cfg.Policies.Policy(ctx, c.call.Installation)
+	if err != nil {
+		return nil, err
+	}
+	if p.Epoch < c.policy.Epoch {
+		return nil, fault.New(fault.Unavailable, "POLICY_STALE", "the policy went back from epoch %d to %d", c.policy.Epoch, p.Epoch)
+	}
+	return p, nil
+}
+
+func (c *Capabilities) handler(i int) call.Handler {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.bound[i]
+	if !ok {
+		h = c.door.cfg.Facilities[i].Bind(call.Binding{Call: c.call, Policy: c.policy})
+		if c.bound == nil {
+			c.bound = make(map[int]call.Handler, 2)
+		}
+		c.bound[i] = h
+	}
+	return h
+}
+
+// Log keeps one line of the call's output under the environment's policy.
+func (c *Capabilities) Log(line call.LogLine) {
+	if c == nil || c.door == nil || c.ended.Load() {
+		return
+	}
+	c.door.cfg.Recorder.Log(c.policy, c.call, line)
+}
+
+// end makes the capabilities refuse: a handle that outlives its call opens nothing.
+func (c *Capabilities) end() { c.ended.Store(true) }

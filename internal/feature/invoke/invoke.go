@@ -1,0 +1,174 @@
+// Package invoke is the only door into app code. Whatever makes a call — a web
+// trigger, the CLI, a schedule, a page — comes through Door.Invoke, which looks up
+// the installation's policy, binds the call's capabilities to it, has a runtime run
+// the function in an instance that no other call has touched, and records the call.
+//
+// Promise (SPEC 3, CONTRACTS 4): a call can do what its installation is granted at
+// the moment of each host call, and nothing else. The capabilities' zero value
+// refuses everything.
+package invoke
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+// Policies answers what an installation may do now. It must be cheap: it is asked at
+// the start of each call and again at each of its host calls.
+type Policies interface {
+	Policy(ctx context.Context, install id.Install) (*call.Policy, error)
+}
+
+// Versions gives a version as something that can be run.
+type Versions interface {
+	Artifact(ctx context.Context, version id.Version) (call.Artifact, error)
+}
+
+// Runtime runs one call in an instance of its own. app is a JSON object of the
+// installation's facts, merged into the context that the function sees.
+type Runtime interface {
+	Run(ctx context.Context, a call.Artifact, c *call.Call, app json.RawMessage, h call.Host) (call.Result, error)
+}
+
+// Recorder keeps what may be kept of a call. Neither method may block.
+type Recorder interface {
+	Record(p *call.Policy, c *call.Call, started time.Time, s call.Stats, err error)
+	Log(p *call.Policy, c *call.Call, line call.LogLine)
+}
+
+// Facility is something in the server that app code can reach by host calls. Bind
+// learns of the call once, before its first host call; the handler is then given the
+// policy in force at each host call.
+type Facility interface {
+	// Methods are the host-call methods that the facility answers, "kvs.get" for instance.
+	Methods() []string
+	Bind(b call.Binding) call.Handler
+}
+
+// Config is what a Door needs.
+type Config struct {
+	Policies   Policies
+	Versions   Versions
+	Runtime    Runtime
+	Recorder   Recorder
+	Facilities []Facility
+	Log        *slog.Logger
+	// Place gives a product's address on a site ("" for none) and the name that ARIs
+	// carry for the product: its first alias, or its key.
+	Place func(id.Site, id.Product) (url, ariName string)
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+}
+
+// Door is the only way into app code.
+type Door struct {
+	cfg        Config
+	facilities map[string]int // method → index in cfg.Facilities
+	artifacts  *artifacts
+	facts      facts
+}
+
+// New makes a door. Two facilities that answer one method are a wiring mistake.
+func New(cfg Config) (*Door, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	d := &Door{cfg: cfg, facilities: map[string]int{}, artifacts: newArtifacts(cfg.Versions, cfg.Now)}
+	d.facts.place = cfg.Place
+	for i, f := range cfg.Facilities {
+		for _, m := range f.Methods() {
+			if _, taken := d.facilities[m]; taken {
+				return nil, fault.New(fault.Internal, "WIRING", "two facilities answer %q", m)
+			}
+			d.facilities[m] = i
+		}
+	}
+	return d, nil
+}
+
+// Invoke runs one call and returns what the function returned. It fills in the
+// call's id, attempt, version, seed, trace and deadline where they are empty.
+//
+// Errors: POLICY_STALE, NOT_INSTALLED, VERSION_CHANGED from the door; LIMIT_…,
+// FUNCTION_ERR, HANDLER_NOT_FOUND, WORKER_LOST and others from the runtime.
+func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
+	started := d.cfg.Now()
+	p, err := d.cfg.Policies.Policy(ctx, c.Installation)
+	if err != nil {
+		return call.Result{}, fault.Op("invoke.Invoke", err)
+	}
+	if c.Version != "" && c.Version != p.Version {
+		return call.Result{}, fault.New(fault.Conflict, "VERSION_CHANGED",
+			"the installation runs version %s now", p.Number).WithFix("make the call again without naming a version")
+	}
+	if err := complete(c, p, started); err != nil {
+		return call.Result{}, fault.Op("invoke.Invoke", err)
+	}
+	artifact, err := d.artifacts.get(ctx, p.Version)
+	if err != nil {
+		return call.Result{}, fault.Op("invoke.Invoke", err)
+	}
+	ctx, cancel := context.WithDeadline(ctx, c.Deadline)
+	defer cancel()
+	caps := &Capabilities{door: d, call: c, policy: p}
+	res, err := d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+	caps.end()
+	if res.Stats.HostCalls == 0 {
+		res.Stats.HostCalls = int(caps.served.Load())
+	}
+	d.cfg.Recorder.Record(p, c, started, res.Stats, err)
+	return res, err
+}
+
+// Forget drops what is cached of an environment's versions, after its variables changed.
+func (d *Door) Forget() { d.artifacts.forget() }
+
+// wall is how long a call may take by what made it (SPEC: limits of one call).
+func wall(k call.Kind) time.Duration {
+	switch k {
+	case call.WebTrigger, call.Schedule, call.Queue, call.Event:
+		return 55 * time.Second
+	default:
+		return 25 * time.Second
+	}
+}
+
+func complete(c *call.Call, p *call.Policy, now time.Time) error {
+	c.Version = p.Version
+	if c.Attempt == 0 {
+		c.Attempt = 1
+	}
+	if c.ID == "" {
+		u, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		c.ID = id.Invocation(u.String())
+	}
+	if c.Seed == [16]byte{} {
+		if _, err := rand.Read(c.Seed[:]); err != nil {
+			return err
+		}
+	}
+	if c.Trace == "" {
+		var t [16]byte
+		if _, err := rand.Read(t[:]); err != nil {
+			return err
+		}
+		c.Trace = hex.EncodeToString(t[:])
+	}
+	if limit := now.Add(wall(c.Kind)); c.Deadline.IsZero() || c.Deadline.After(limit) {
+		c.Deadline = limit
+	}
+	return nil
+}
