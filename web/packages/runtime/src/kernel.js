@@ -1,0 +1,507 @@
+// The kernel is the bottom of the base image: the only JavaScript that sees the host.
+// It takes the one native function, starts the app's handlers and settles their calls,
+// and hands a small interface to the rest of the SDK. Apps never import it.
+//
+// Everything a call needs from the built-ins is captured here once, so that an app which
+// patches a prototype breaks its own call and not the way its result is delivered.
+
+const host = globalThis.__host;
+delete globalThis.__host;
+
+const { parse, stringify } = JSON;
+const P = Promise;
+const resolved = P.resolve.bind(P);
+const then = Function.prototype.call.bind(P.prototype.then);
+const isView = ArrayBuffer.isView;
+const hasOwn = Object.hasOwn;
+
+// Numbers on the wire are cheaper to pass than names; the table is the host's too (ops.go).
+const OPS = {
+  entry: 1, call: 2, timer: 3, untimer: 4, log: 5, result: 6, random: 7, now: 8, hash: 9, hmac: 10,
+  utf8enc: 11, utf8dec: 12, inflate: 13, deflate: 14, tz: 15, file: 16, cpu: 17, equal: 18, latin1dec: 19, utf16dec: 20,
+};
+
+const modules = { __proto__: null }; // name → exports object, for __annex_require
+const kinds = { __proto__: null }; // kind → {args, result}
+let files = { __proto__: null }; // handler's file part → namespace of the app's module
+const pending = new Map(); // host call id → {resolve, reject}
+const timers = new Map(); // timer id → {fn, args, every}
+let nextID = 1;
+let current = null; // the running call
+let deadline = 0;
+let loading = true; // module scope: no host calls
+
+// native calls one of the host's synchronous operations by name.
+function native(op, ...args) {
+  const code = OPS[op];
+  if (code === undefined) throw new TypeError(`the host has no operation "${op}"`);
+  return host(code, ...args);
+}
+
+const now = () => host(8);
+const random = (n) => host(7, n);
+
+// call starts an asynchronous host call. It is refused at module scope, which runs once,
+// at deploy, for all installations, and so has no authority.
+function call(method, head, body) {
+  const id = nextID++;
+  if (typeof body === "string") body = host(11, body);
+  const refused = host(2, id, method, head === undefined ? "{}" : stringify(head), body);
+  if (refused !== undefined) {
+    const err = new Error(refused);
+    err.name = err.code = "MODULE_SCOPE_CALL";
+    return P.reject(err);
+  }
+  return new P((resolve, reject) => {
+    pending.set(id, { resolve, reject });
+  });
+}
+
+function reply(id, ok, head, body) {
+  const waiting = pending.get(id);
+  if (waiting === undefined) return;
+  pending.delete(id);
+  if (ok) waiting.resolve({ head, body });
+  else waiting.reject(revive(head));
+}
+
+// revive makes the Error of a refusal: its fields are the host's.
+function revive(head) {
+  const err = new Error(head.message ?? head.code ?? "the host refused the call");
+  for (const key of Object.keys(head)) {
+    if (key === "message" || key === "stack") continue;
+    Object.defineProperty(err, key, { value: head[key], enumerable: true, writable: true, configurable: true });
+  }
+  return err;
+}
+
+class Timeout {
+  #id;
+  constructor(id) {
+    this.#id = id;
+  }
+  ref() {
+    return this;
+  }
+  unref() {
+    return this;
+  }
+  hasRef() {
+    return true;
+  }
+  refresh() {
+    const t = timers.get(this.#id);
+    if (t) host(3, this.#id, t.ms);
+    return this;
+  }
+  close() {
+    clearTimer(this.#id);
+    return this;
+  }
+  [Symbol.toPrimitive]() {
+    return this.#id;
+  }
+  [Symbol.dispose]() {
+    clearTimer(this.#id);
+  }
+}
+
+function addTimer(fn, ms, args, every) {
+  if (typeof fn !== "function") {
+    const err = new TypeError('The "callback" argument must be of type function');
+    err.code = "ERR_INVALID_ARG_TYPE";
+    throw err;
+  }
+  ms = +ms;
+  if (!(ms >= 1 && ms <= 2147483647)) ms = 1;
+  const id = nextID++;
+  timers.set(id, { fn, args, ms: Math.trunc(ms), every });
+  host(3, id, Math.trunc(ms));
+  return id;
+}
+
+const setTimer = (fn, ms) => addTimer(fn, ms, [], false);
+
+function clearTimer(id) {
+  if (timers.delete(id)) host(4, id);
+}
+
+function timer(id) {
+  const t = timers.get(id);
+  if (t === undefined) return;
+  if (t.every) host(3, id, t.ms);
+  else timers.delete(id);
+  try {
+    t.fn.apply(undefined, t.args);
+  } catch (err) {
+    crash(err);
+  }
+}
+
+// crash ends the call with an error that nothing in the app can catch any more.
+function crash(err) {
+  if (current) fail(err);
+  else throw err;
+}
+
+function installTimers(g) {
+  g.setTimeout = function setTimeout(fn, ms, ...args) {
+    return new Timeout(addTimer(fn, ms, args, false));
+  };
+  g.setInterval = function setInterval(fn, ms, ...args) {
+    return new Timeout(addTimer(fn, ms, args, true));
+  };
+  g.setImmediate = function setImmediate(fn, ...args) {
+    return new Timeout(addTimer(fn, 0, args, false));
+  };
+  const clear = (t) => {
+    if (t !== undefined && t !== null) clearTimer(+t);
+  };
+  g.clearTimeout = function clearTimeout(t) {
+    clear(t);
+  };
+  g.clearInterval = function clearInterval(t) {
+    clear(t);
+  };
+  g.clearImmediate = function clearImmediate(t) {
+    clear(t);
+  };
+  g.queueMicrotask = function queueMicrotask(fn) {
+    if (typeof fn !== "function") throw new TypeError("queueMicrotask needs a function");
+    then(resolved(), () => {
+      try {
+        fn();
+      } catch (err) {
+        crash(err);
+      }
+    });
+  };
+}
+
+// plain turns any value into one that JSON can hold, for log lines.
+function plain(value, depth, seen) {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      return Number.isFinite(value) ? value : String(value);
+    case "undefined":
+      return "undefined";
+    case "bigint":
+      return `${value}n`;
+    case "symbol":
+      return value.toString();
+    case "function":
+      return `[Function: ${value.name || "anonymous"}]`;
+  }
+  if (value === null) return null;
+  if (seen.includes(value)) return "[Circular]";
+  if (value instanceof Error) return serializeError(value, depth);
+  if (value instanceof Date) return Number.isNaN(+value) ? "Invalid Date" : value.toISOString();
+  if (value instanceof RegExp) return String(value);
+  if (value instanceof P) return "[Promise]";
+  if (isView(value)) return `[${value.constructor.name} ${value.byteLength} bytes]`;
+  if (value instanceof ArrayBuffer) return `[ArrayBuffer ${value.byteLength} bytes]`;
+  if (depth <= 0) return Array.isArray(value) ? "[Array]" : "[Object]";
+  seen = [...seen, value];
+  if (Array.isArray(value)) return value.slice(0, 200).map((v) => plain(v, depth - 1, seen));
+  if (typeof value.toJSON === "function") return plain(value.toJSON(), depth - 1, seen);
+  if (value instanceof Map) {
+    return { Map: [...value].slice(0, 200).map(([k, v]) => [plain(k, depth - 1, seen), plain(v, depth - 1, seen)]) };
+  }
+  if (value instanceof Set) return { Set: [...value].slice(0, 200).map((v) => plain(v, depth - 1, seen)) };
+  const out = {};
+  for (const key of Object.keys(value).slice(0, 200)) out[key] = plain(value[key], depth - 1, seen);
+  return out;
+}
+
+function log(level, args) {
+  let text;
+  try {
+    text = stringify(args.map((a) => plain(a, 6, [])));
+  } catch {
+    text = '["a value that cannot be logged"]';
+  }
+  host(5, level, text);
+}
+
+function installConsole(g) {
+  const counts = new Map();
+  const starts = new Map();
+  const line = (level) => (...args) => log(level, args);
+  const since = (label) => `${label}: ${now() - (starts.get(label) ?? now())}ms`;
+  g.console = {
+    log: line("info"),
+    info: line("info"),
+    debug: line("debug"),
+    trace: (...args) => log("debug", [...args, new Error("trace").stack]),
+    warn: line("warn"),
+    error: line("error"),
+    dir: (value) => log("info", [value]),
+    table: (value) => log("info", [value]),
+    group: line("info"),
+    groupCollapsed: line("info"),
+    groupEnd() {},
+    assert: (ok, ...args) => {
+      if (!ok) log("error", ["Assertion failed", ...args]);
+    },
+    count: (label = "default") => {
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+      log("info", [`${label}: ${counts.get(label)}`]);
+    },
+    countReset: (label = "default") => counts.delete(label),
+    time: (label = "default") => starts.set(label, now()),
+    timeLog: (label = "default", ...args) => log("info", [since(label), ...args]),
+    timeEnd: (label = "default") => {
+      log("info", [since(label)]);
+      starts.delete(label);
+    },
+  };
+}
+
+// serializeError is how an error of app code leaves the sandbox.
+function serializeError(err, depth = 4) {
+  if (!(err instanceof Error)) {
+    return { name: "NonErrorThrown", message: `a value that is no Error was thrown: ${describe(err)}`, stack: "" };
+  }
+  const out = { name: text(err.name, "Error"), message: text(err.message, ""), stack: text(err.stack, "") };
+  for (const key of Object.keys(err)) {
+    if (hasOwn(out, key)) continue;
+    const v = err[key];
+    if (typeof v === "function") continue;
+    out[key] = depth > 0 ? plain(v, depth - 1, [err]) : String(v);
+  }
+  if (err.cause !== undefined && depth > 0) out.cause = plain(err.cause, depth - 1, [err]);
+  if (err.errors !== undefined && Array.isArray(err.errors) && depth > 0) out.errors = plain(err.errors, depth - 1, [err]);
+  return out;
+}
+
+const text = (value, otherwise) => (typeof value === "string" ? value : value === undefined ? otherwise : describe(value));
+
+function describe(value) {
+  try {
+    return typeof value === "object" && value !== null ? stringify(plain(value, 3, [])) : String(value);
+  } catch {
+    return "[unprintable]";
+  }
+}
+
+function fail(err) {
+  let head;
+  try {
+    head = stringify(serializeError(err));
+  } catch {
+    head = '{"name":"Error","message":"the app threw a value that cannot be read","stack":""}';
+  }
+  current = null;
+  host(6, false, head, undefined);
+}
+
+// find looks up "folder/file.export": the part after the last dot is the export.
+function find(handler) {
+  const dot = handler.lastIndexOf(".");
+  const ns = files[handler.slice(0, dot)];
+  return dot < 0 || ns === undefined ? undefined : ns[handler.slice(dot + 1)];
+}
+
+// start runs one call. It never throws: what goes wrong becomes the call's result.
+function start(env, body) {
+  current = env;
+  deadline = now() + env.remaining;
+  try {
+    const fn = find(env.fn);
+    if (typeof fn !== "function") {
+      const err = new Error(`the app exports no function "${env.fn}"`);
+      err.name = err.code = "HANDLER_NOT_FOUND";
+      throw err;
+    }
+    const kind = kinds[env.kind] ?? kinds.invoke;
+    const args = kind.args(env, body);
+    const finish = (value) => {
+      try {
+        const out = kind.result(value);
+        host(6, true, out.head, out.body);
+        current = null;
+      } catch (err) {
+        fail(err);
+      }
+    };
+    const value = fn.apply(undefined, args);
+    if ((typeof value === "object" || typeof value === "function") && value !== null) then(resolved(value), finish, fail);
+    else finish(value);
+  } catch (err) {
+    fail(err);
+  }
+}
+
+// defineKind says how a kind of call becomes a function's arguments, and how what the
+// function returned becomes the call's result.
+function defineKind(name, kind) {
+  kinds[name] = kind;
+}
+
+const contextOf = (env) => {
+  const { request, ...context } = env.ctx;
+  return context;
+};
+
+defineKind("invoke", {
+  args: (env, body) => [body === undefined || body === "" ? undefined : parse(body), contextOf(env)],
+  result: (value) => ({ head: undefined, body: stringify(value) }),
+});
+
+class InvalidWebTriggerResponse extends Error {
+  constructor(why) {
+    super(`a web trigger's function must return {statusCode, headers, body}, {outputKey} or nothing: ${why}`);
+    this.name = this.code = "InvalidWebTriggerResponse";
+  }
+}
+
+// webRequest is Forge's request object; rawBody is made when somebody reads it.
+function webRequest(env, body) {
+  const r = env.ctx.request;
+  const request = {
+    method: r.method,
+    headers: r.headers,
+    body: typeof body === "string" ? body : body === undefined ? "" : host(12, body, false),
+    path: r.path,
+    userPath: r.userPath,
+    queryParameters: r.queryParameters,
+    rawQuery: r.rawQuery,
+  };
+  let raw;
+  Object.defineProperty(request, "rawBody", {
+    enumerable: true,
+    configurable: true,
+    get: () => (raw ??= body === undefined ? new Uint8Array(0) : typeof body === "string" ? host(11, body) : body),
+  });
+  return request;
+}
+
+function webResponse(value) {
+  if (value === undefined || value === null) return { head: '{"statusCode":null}', body: undefined };
+  if (typeof value !== "object" || Array.isArray(value)) throw new InvalidWebTriggerResponse(`it returned a ${typeof value}`);
+  if (value.outputKey !== undefined) {
+    if (typeof value.outputKey !== "string") throw new InvalidWebTriggerResponse("outputKey is no string");
+    return { head: stringify({ outputKey: value.outputKey }), body: undefined };
+  }
+  const { statusCode, statusText, body } = value;
+  if (!Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
+    throw new InvalidWebTriggerResponse(`statusCode is ${describe(statusCode)}`);
+  }
+  const head = { statusCode };
+  if (statusText !== undefined) {
+    if (typeof statusText !== "string") throw new InvalidWebTriggerResponse("statusText is no string");
+    head.statusText = statusText;
+  }
+  if (value.headers !== undefined && value.headers !== null) head.headers = webHeaders(value.headers);
+  if (body === undefined || body === null) return { head: stringify(head), body: undefined };
+  if (typeof body !== "string" && !isView(body) && !(body instanceof ArrayBuffer)) {
+    throw new InvalidWebTriggerResponse(`body is a ${typeof body}, not a string or bytes`);
+  }
+  return { head: stringify(head), body: typeof body === "string" ? body : bytes(body) };
+}
+
+function webHeaders(headers) {
+  if (typeof headers !== "object") throw new InvalidWebTriggerResponse("headers is no object");
+  const entries = typeof headers.entries === "function" ? headers.entries() : Object.entries(headers);
+  const out = {};
+  for (const [name, value] of entries) {
+    if (value === undefined || value === null) continue;
+    const list = Array.isArray(value) ? value : [value];
+    for (const v of list) {
+      if (typeof v !== "string" && typeof v !== "number" && typeof v !== "boolean") {
+        throw new InvalidWebTriggerResponse(`header "${name}" is a ${typeof v}`);
+      }
+    }
+    out[name] = list.map(String);
+  }
+  return out;
+}
+
+const bytes = (b) => (b instanceof ArrayBuffer ? new Uint8Array(b) : new Uint8Array(b.buffer, b.byteOffset, b.byteLength));
+
+defineKind("webtrigger", {
+  args: (env, body) => [webRequest(env, body), contextOf(env)],
+  result: webResponse,
+});
+
+function registerModule(name, exportsObject) {
+  modules[name] = exportsObject;
+}
+
+function requireModule(name) {
+  const m = modules[name];
+  if (m === undefined) {
+    const err = new Error(`Cannot find module '${name}'`);
+    err.code = "MODULE_NOT_FOUND";
+    throw err;
+  }
+  return m;
+}
+
+// load runs an app's module scope. It says whether the app registered its modules, which
+// functions it exports, and throws what module scope threw.
+function load(fn, vars) {
+  const g = globalThis;
+  g.process ??= { env: {} };
+  g.process.env ??= {};
+  Object.assign(g.process.env, vars);
+  fn(requireModule, (table) => {
+    files = Object.assign({ __proto__: null }, table);
+    host(1, undefined, stringify(exported(files)));
+  });
+}
+
+function exported(table) {
+  const out = [];
+  for (const file of Object.keys(table)) {
+    for (const key of Object.keys(table[file])) {
+      let value;
+      try {
+        value = table[file][key];
+      } catch {
+        continue; // a binding in its temporal dead zone is no handler
+      }
+      if (typeof value === "function") out.push(`${file}.${key}`);
+    }
+  }
+  return out;
+}
+
+// phase is the host's word for where we are: module scope or a call.
+function phase(isLoading) {
+  loading = isLoading;
+}
+
+installTimers(globalThis);
+installConsole(globalThis);
+
+host(1, { load, start, reply, timer, phase, serializeError: (err) => stringify(serializeError(err)) });
+
+export const kernel = {
+  call,
+  native,
+  now,
+  random,
+  log,
+  registerModule,
+  setTimer,
+  clearTimer,
+  defineKind,
+  serializeError,
+  // current describes the running call, null at module scope.
+  current: () =>
+    current && {
+      kind: current.kind,
+      id: current.id,
+      module: current.module,
+      fn: current.fn,
+      ctx: current.ctx,
+      remaining: () => Math.max(0, deadline - now()),
+    },
+  get moduleScope() {
+    return loading;
+  },
+};
