@@ -1,0 +1,132 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// IsUnique reports whether err says that a row with such a key exists already.
+func IsUnique(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() {
+		case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
+			return true
+		}
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
+}
+
+// retryable reports whether the same transaction may succeed when run again.
+func retryable(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+			return true
+		}
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// wrap gives the failures of the storage itself a sentence for people; what a
+// statement did wrong stays as it is.
+func (d *DB) wrap(err error) error {
+	switch {
+	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	if _, done := fault.As(err); done {
+		return err
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case lib.SQLITE_FULL:
+			return unavailable(syscallOr(err, syscall.ENOSPC))
+		case lib.SQLITE_READONLY:
+			return unavailable(syscallOr(err, syscall.EROFS))
+		case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
+			return unavailable(err)
+		case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+			return fault.New(fault.Internal, "STORAGE_DAMAGED", "the database file is damaged, or is not a database").
+				WithFix("stop the server and restore the data directory from a backup").Because(err)
+		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+			return busy(err)
+		}
+		return err
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case e.Code == "53100":
+			return unavailable(syscallOr(err, syscall.ENOSPC))
+		case e.Code[:2] == "08", e.Code[:2] == "53", e.Code[:2] == "57" && e.Code != "57014", e.Code[:2] == "58",
+			e.Code == "28P01", e.Code == "28000", e.Code == "3D000":
+			return unavailable(err)
+		case retryable(err):
+			return busy(err)
+		}
+		return err
+	}
+	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	if unreachable || network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return unavailable(err)
+	}
+	return err
+}
+
+// wrapRead is wrap for a statement outside Tx. There the connection is for reading by
+// our own choice, so a refused write is the program's mistake and not the disk's.
+func (d *DB) wrapRead(err error) error {
+	lite, _ := errors.AsType[*sqlite.Error](err)
+	pg, _ := errors.AsType[*pgconn.PgError](err)
+	if lite != nil && lite.Code() == lib.SQLITE_READONLY || pg != nil && pg.Code == "25006" {
+		return fmt.Errorf("a statement that writes was run as a query outside Tx: %w", err)
+	}
+	return d.wrap(err)
+}
+
+// unavailable says in plain words why the storage cannot be used now.
+func unavailable(err error) error {
+	e := fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database cannot be read or written").
+		WithFix("see the server's log for the cause")
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the disk that holds the database is full; nothing was changed").
+			WithFix("free some space and try again")
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory cannot be written by the server").
+			WithFix("make the data directory and its files writable for the server's user")
+	case errors.Is(err, fs.ErrNotExist):
+		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory does not exist").
+			WithFix("create the directory that the database file lies in")
+	case isConnect(err):
+		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database server cannot be reached").
+			WithFix("check that Postgres runs and that the database URL is right")
+	}
+	return e.Because(err)
+}
+
+func isConnect(err error) bool {
+	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return unreachable || network || errors.Is(err, driver.ErrBadConn)
+}
+
+func busy(err error) error {
+	return fault.New(fault.Unavailable, "STORAGE_BUSY", "the database is busy").WithFix("try again").Because(err)
+}
+
+func syscallOr(err error, errno syscall.Errno) error { return errors.Join(err, errno) }
