@@ -1,6 +1,6 @@
 // Package netguardtest is a small fake internet for tests: names with scripted
-// answers, a certificate authority, and TLS servers that play public addresses, all
-// behind a real netguard.Guard that checks everything as in production.
+// answers, a certificate authority, and TLS servers that play public addresses. The
+// netguard.Guard that stands in it checks everything as in production.
 package netguardtest
 
 import (
@@ -26,10 +26,9 @@ import (
 )
 
 // World is the fake internet of one test. Everything that is looked up or dialled is
-// recorded; what has no listener refuses connections.
+// recorded; what has no listener refuses connections. A test stands a guard on it with
+// netguard.New(cfg, netguard.WithTestNetwork(w.Network())).
 type World struct {
-	Guard *netguard.Guard
-
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
 	pool *x509.CertPool
@@ -42,8 +41,8 @@ type World struct {
 	public   netip.Addr
 }
 
-// New makes a world and the guard that stands in it; cfg is the guard's.
-func New(t testing.TB, cfg netguard.Config) *World {
+// New makes a world in which nothing exists yet.
+func New(t testing.TB) *World {
 	t.Helper()
 	w := &World{
 		answers: map[string][][]netip.Addr{},
@@ -51,17 +50,12 @@ func New(t testing.TB, cfg netguard.Config) *World {
 		public:  netip.MustParseAddr("93.184.216.1"),
 	}
 	w.makeCA(t)
-	g, err := netguard.New(cfg, netguard.WithTestNetwork(netguard.TestNetwork{
-		Resolver: w,
-		RootCAs:  w.pool,
-		Route:    w.route,
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.Close)
-	w.Guard = g
 	return w
+}
+
+// Network is the world as a guard's test network.
+func (w *World) Network() netguard.TestNetwork {
+	return netguard.TestNetwork{Resolver: w, RootCAs: w.pool, Route: w.route}
 }
 
 // Host gives name a public address of its own and serves it there over TLS, on every
