@@ -1,0 +1,38 @@
+// Conversions between the kinds of binary values that web APIs take.
+import { kernel } from '@annex/runtime/kernel';
+
+/**
+ * A view of the bytes of an ArrayBuffer or of any view, without a copy.
+ * @throws {TypeError} for anything else
+ * @returns {Uint8Array}
+ */
+export function bytesOf(value, what) {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (isBuffer(value)) return new Uint8Array(value);
+  throw new TypeError(`${what}: an ArrayBuffer or a view of one is needed`);
+}
+
+export function isBuffer(value) {
+  return value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
+}
+
+export const utf8 = (text) => kernel.native('utf8enc', text);
+export const text = (bytes) => {
+  const decoded = kernel.native('utf8dec', bytes, false);
+  return decoded.charCodeAt(0) === 0xfeff ? decoded.slice(1) : decoded;
+};
+
+/** @param {Uint8Array[]} parts */
+export function concat(parts) {
+  if (parts.length === 1) return parts[0];
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,107 @@
+// fetch over the host's broker. The host follows no redirect: each hop is asked for
+// again, so that each is decided on its own.
+import { kernel } from '@annex/runtime/kernel';
+import { bodyOf, takeBody } from './body.js';
+import { concat } from './bytes.js';
+import { Headers, wireHeaders } from './headers.js';
+import { Request, methodOf, redirectOf } from './request.js';
+import { receivedResponse } from './response.js';
+import { drain } from './stream.js';
+import { URL } from './url.js';
+
+export const maxRedirects = 20;
+const redirects = new Set([301, 302, 303, 307, 308]);
+const credentials = ['authorization', 'proxy-authorization', 'cookie', 'host'];
+
+/**
+ * Fetches a URL through the platform's broker.
+ *
+ * Limits: 20 redirects, 5 MB of request body, what the installation was granted.
+ * Rejects with an error whose `code` is `REQUEST_EGRESS_ALLOWLIST_ERR` (status 403)
+ * when the destination is not granted, with the signal's reason when aborted, with a
+ * TypeError when the request is malformed or could not be made.
+ *
+ * @param {string | URL | Request} input
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+export async function fetch(input, init = {}) {
+  init ??= {};
+  const request = await prepare(input, init);
+  return request.signal ? abortable(request, request.signal) : follow(request);
+}
+
+async function prepare(input, init) {
+  if (input instanceof Request) {
+    const whole = new Request(input, init);
+    const body = await takeBody(whole);
+    return { url: whole.url, method: whole.method, headers: whole.headers, body, redirect: whole.redirect, signal: whole.signal };
+  }
+  const url = typeof input === 'string' ? input : String(input?.href ?? input);
+  // The host parses the URL, twice, and decides; here only what could never be one is refused.
+  if (!/^\s*https?:/i.test(url)) throw new TypeError(`fetch: ${JSON.stringify(url)} is not an absolute http(s) URL`);
+  const method = methodOf(init.method);
+  const headers = new Headers(init.headers ?? undefined);
+  let body;
+  if (init.body !== undefined && init.body !== null) {
+    if (method === 'GET' || method === 'HEAD') throw new TypeError(`fetch: a ${method} request cannot have a body`);
+    const content = bodyOf(init.body);
+    body = content.bytes ?? concat([new Uint8Array(0), ...await drain(content.stream)]);
+    if (content.type && !headers.has('content-type')) headers.set('content-type', content.type);
+  }
+  return { url, method, headers, body, redirect: redirectOf(init.redirect), signal: init.signal ?? null };
+}
+
+async function follow(request) {
+  let { url, method, headers, body, redirect, signal } = request;
+  for (let hops = 0; ; hops++) {
+    signal?.throwIfAborted();
+    const { head, body: bytes } = await kernel.call('fetch', { url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
+    const answer = { ...head, url: head.url ?? url, redirected: hops > 0, bytes };
+    const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
+    if (location === undefined || redirect === 'manual') return receivedResponse(answer);
+    if (redirect === 'error') throw failed(`${url} answered with a redirect, which this request does not allow`);
+    if (hops === maxRedirects) throw failed(`${url} was redirected more than ${maxRedirects} times`);
+    const next = nextURL(location, answer.url);
+    if (head.status === 303 ? method !== 'GET' && method !== 'HEAD' : method === 'POST' && head.status < 303) {
+      method = 'GET';
+      body = undefined;
+      headers = without(headers, ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']);
+    }
+    if (next.origin !== new URL(answer.url).origin) headers = without(headers, credentials);
+    url = next.href;
+  }
+}
+
+function nextURL(location, base) {
+  let next;
+  try {
+    next = new URL(location, base);
+  } catch {
+    throw failed(`the redirect of ${base} to ${JSON.stringify(location)} is not a URL`);
+  }
+  if (next.protocol !== 'https:' && next.protocol !== 'http:') throw failed(`the redirect of ${base} to ${next.protocol} is not followed`);
+  if (!next.hash) next.hash = new URL(base).hash;
+  return next;
+}
+
+function without(headers, names) {
+  const rest = new Headers(headers);
+  for (const name of names) rest.delete(name);
+  return rest;
+}
+
+function failed(why) {
+  return new TypeError(`fetch failed: ${why}`);
+}
+
+// abortable gives up waiting when the signal says so; a hop already asked for may
+// still be made by the host.
+function abortable(request, signal) {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    follow(request).then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
