@@ -54,4 +54,3 @@ func TestStatements(t *testing.T) {
 		}
 	})
 }
-
