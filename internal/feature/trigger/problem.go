@@ -1,0 +1,145 @@
+package trigger
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// problem is the body of every answer that is not the function's.
+type problem struct {
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Limit      any    `json:"limit,omitempty"`
+	IncidentID string `json:"incidentId,omitempty"`
+}
+
+var nothingHere = func() []byte {
+	b, _ := json.Marshal(problem{Code: "NOT_FOUND", Message: "There is nothing at this address."})
+	return b
+}()
+
+// fail answers for an error. The outside learns codes and figures of documented
+// limits; of everything else only an incident's id, under which the logs have the
+// rest. t and c are nil before the call was made.
+func (s *Service) fail(w http.ResponseWriter, r *http.Request, t *target, c *call.Call, err error) {
+	status, p := public(err, c != nil)
+	if status == http.StatusNotFound {
+		writeProblem(w, status, nothingHere)
+		return
+	}
+	if status >= http.StatusInternalServerError {
+		p.IncidentID = incident(err)
+	}
+	s.log(r, t, c, status, p.IncidentID, err)
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter(err))
+	}
+	body, _ := json.Marshal(p) // strings and one number
+	writeProblem(w, status, body)
+}
+
+// log writes the server's line and hands the app's own failures to its log. What app
+// code says of itself may hold a tenant's data: it stays out of the server's log.
+func (s *Service) log(r *http.Request, t *target, c *call.Call, status int, incident string, err error) {
+	kind := fault.KindOf(err)
+	attrs := []slog.Attr{slog.Int("status", status), slog.String("code", fault.CodeOf(err)), slog.String("incident", incident)}
+	if c != nil {
+		attrs = append(attrs, slog.String("install", string(c.Installation)), slog.String("module", c.Module), slog.String("invocation", string(c.ID)))
+	}
+	level := slog.LevelInfo
+	if kind == fault.Internal {
+		level = slog.LevelError
+	}
+	if kind != fault.App {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	s.cfg.Log.LogAttrs(r.Context(), level, "web trigger failed", attrs...)
+	if s.cfg.Incidents != nil && t != nil && c != nil && incident != "" {
+		s.cfg.Incidents.Incident(t.policy, c, incident, err)
+	}
+}
+
+func writeProblem(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Cache-Control"] = []string{"no-store"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// public is the status and body for an error. called says that the door was reached.
+func public(err error, called bool) (int, problem) {
+	f, ok := fault.As(err)
+	if !ok {
+		return http.StatusInternalServerError, problem{Code: "INTERNAL", Message: "The server failed."}
+	}
+	switch f.Kind {
+	case fault.NotFound, fault.Denied, fault.Unauthenticated, fault.Waiting:
+		// Unknown, foreign, revoked, not granted: the same answer for all. Once the call
+		// was made, these kinds are about what the app did and no longer about the address.
+		if !called || f.Code == "NOT_INSTALLED" {
+			return http.StatusNotFound, problem{}
+		}
+		return http.StatusInternalServerError, problem{Code: "APP_ERROR", Message: "The app failed."}
+	case fault.App, fault.Invalid:
+		return http.StatusInternalServerError, problem{Code: "APP_ERROR", Message: "The app failed."}
+	case fault.Limit:
+		return limitStatus(f.Code), problem{Code: f.Code, Message: f.Public, Limit: f.Fields["limit"]}
+	case fault.Usage:
+		return http.StatusBadRequest, problem{Code: f.Code, Message: f.Public}
+	case fault.Unavailable, fault.Conflict:
+		return http.StatusServiceUnavailable, problem{Code: f.Code, Message: "The app cannot be reached now; try again."}
+	default:
+		return http.StatusInternalServerError, problem{Code: "INTERNAL", Message: "The server failed."}
+	}
+}
+
+// limitStatus tells the client whose figure was exceeded: its request's size, the
+// function's time, what the function did, or how often it may ask.
+func limitStatus(code string) int {
+	switch {
+	case code == "LIMIT_REQUEST_BODY":
+		return http.StatusRequestEntityTooLarge
+	case containsAny(code, "TIME", "CPU", "DEADLINE", "WALL"):
+		return http.StatusGatewayTimeout
+	case containsAny(code, "RESPONSE", "RESULT", "MEMORY", "STACK", "OUTPUT"):
+		return http.StatusBadGateway
+	default:
+		return http.StatusTooManyRequests
+	}
+}
+
+func containsAny(s string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// incident is the error's reason id where it has one, so that one id finds all logs.
+func incident(err error) string {
+	if f, ok := fault.As(err); ok && f.ReasonID != "" {
+		return f.ReasonID
+	}
+	return uuid.NewString()
+}
+
+func retryAfter(err error) string {
+	if f, ok := fault.As(err); ok {
+		if n, ok := f.Fields["retryAfter"].(int); ok && n > 0 {
+			return strconv.Itoa(n)
+		}
+	}
+	return "1"
+}
