@@ -1,0 +1,137 @@
+package tracker
+
+import (
+	"net/http"
+	"strings"
+)
+
+func (t *Tracker) serverInfo(*http.Request) (int, any, error) {
+	return http.StatusOK, map[string]any{
+		"baseUrl": t.cfg.URL, "version": "1001.0.0", "deploymentType": "Cloud", "serverTitle": "Tracker",
+		"serverTime": jiraTime(t.cfg.Now()),
+	}, nil
+}
+
+func (t *Tracker) myself(r *http.Request) (int, any, error) {
+	return http.StatusOK, t.userView(userOf(r).ID), nil
+}
+
+func (t *Tracker) user(r *http.Request) (int, any, error) {
+	v := t.userView(r.URL.Query().Get("accountId"))
+	if v == nil {
+		return 0, nil, errNotFound
+	}
+	return http.StatusOK, v, nil
+}
+
+func (t *Tracker) searchUsers(r *http.Request) (int, any, error) {
+	q := strings.ToLower(r.URL.Query().Get("query"))
+	found := []any{}
+	for _, u := range t.cfg.Users {
+		if strings.Contains(strings.ToLower(u.Name+" "+u.Email), q) {
+			found = append(found, t.userView(u.ID))
+		}
+	}
+	start, limit := page(r, 50)
+	return http.StatusOK, cut(found, start, limit), nil
+}
+
+// myPermissions: everybody may read and write issues; only an admin deletes and administers.
+func (t *Tracker) myPermissions(r *http.Request) (int, any, error) {
+	u := userOf(r)
+	out := map[string]any{}
+	for _, key := range strings.Split(r.URL.Query().Get("permissions"), ",") {
+		if key = strings.TrimSpace(key); key == "" {
+			continue
+		}
+		have := u.Admin
+		switch key {
+		case "BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES", "ASSIGN_ISSUES":
+			have = true
+		}
+		out[key] = map[string]any{"id": key, "key": key, "name": key, "type": "PROJECT", "havePermission": have}
+	}
+	return http.StatusOK, map[string]any{"permissions": out}, nil
+}
+
+func (t *Tracker) fields(*http.Request) (int, any, error) {
+	out := []any{}
+	for _, f := range []struct{ id, name, kind string }{
+		{"summary", "Summary", "string"}, {"description", "Description", "string"}, {"status", "Status", "status"},
+		{"assignee", "Assignee", "user"}, {"reporter", "Reporter", "user"}, {"priority", "Priority", "priority"},
+		{"labels", "Labels", "array"}, {"issuetype", "Issue Type", "issuetype"}, {"project", "Project", "project"},
+		{"created", "Created", "datetime"}, {"updated", "Updated", "datetime"}, {"comment", "Comment", "comments-page"},
+	} {
+		out = append(out, map[string]any{
+			"id": f.id, "key": f.id, "name": f.name, "custom": false, "navigable": true, "searchable": true,
+			"schema": map[string]any{"type": f.kind, "system": f.id},
+		})
+	}
+	return http.StatusOK, out, nil
+}
+
+func (t *Tracker) allStatuses(*http.Request) (int, any, error) {
+	out := []any{}
+	for _, s := range statuses {
+		out = append(out, t.statusView(s))
+	}
+	return http.StatusOK, out, nil
+}
+
+func (t *Tracker) allProjects() []any {
+	out := []any{}
+	t.store.read(func(d *data) {
+		for _, p := range d.Projects {
+			out = append(out, t.projectView(p))
+		}
+	})
+	return out
+}
+
+func (t *Tracker) projects(*http.Request) (int, any, error) {
+	return http.StatusOK, t.allProjects(), nil
+}
+
+func (t *Tracker) searchProjects(r *http.Request) (int, any, error) {
+	all := t.allProjects()
+	start, limit := page(r, 50)
+	got := cut(all, start, limit)
+	return http.StatusOK, map[string]any{
+		"values": got, "total": len(all), "startAt": start, "maxResults": limit, "isLast": start+len(got) >= len(all),
+	}, nil
+}
+
+func (t *Tracker) findProject(ref string) (view any, err error) {
+	err = errNotFound
+	t.store.read(func(d *data) {
+		for _, p := range d.Projects {
+			if p.ID == ref || strings.EqualFold(p.Key, ref) {
+				v := t.projectView(p)
+				types := []any{}
+				for _, x := range issueTypes {
+					types = append(types, map[string]any{"id": x.ID, "name": x.Name, "subtask": false})
+				}
+				v["issueTypes"] = types
+				view, err = v, nil
+			}
+		}
+	})
+	return view, err
+}
+
+func (t *Tracker) project(r *http.Request) (int, any, error) {
+	v, err := t.findProject(r.PathValue("project"))
+	return http.StatusOK, v, err
+}
+
+func (t *Tracker) projectStatuses(r *http.Request) (int, any, error) {
+	if _, err := t.findProject(r.PathValue("project")); err != nil {
+		return 0, nil, err
+	}
+	_, all, _ := t.allStatuses(r)
+	out := []any{}
+	for _, x := range issueTypes {
+		out = append(out, map[string]any{"id": x.ID, "name": x.Name, "subtask": false, "statuses": all})
+	}
+	return http.StatusOK, out, nil
+}

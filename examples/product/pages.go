@@ -1,0 +1,208 @@
+package tracker
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+//go:embed pages
+var pagesFS embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"initials": func(name string) string {
+		out := ""
+		for _, w := range strings.Fields(name) {
+			out += w[:1]
+		}
+		return strings.ToUpper(out)
+	},
+	"when":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04") + " UTC" },
+	"lower": strings.ToLower,
+	"slug":  func(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") },
+}).ParseFS(pagesFS, "pages/*.html"))
+
+func (t *Tracker) routePages() {
+	static, err := fs.Sub(pagesFS, "pages/static")
+	if err != nil { // the folder is embedded
+		panic(err)
+	}
+	t.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	t.mux.HandleFunc("GET /login", t.loginPage)
+	t.mux.HandleFunc("POST /login", t.login)
+	t.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		t.sessions.end(w, r)
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	})
+	t.mux.Handle("GET /{$}", t.signedIn(t.board))
+	t.mux.Handle("GET /browse/{issue}", t.signedIn(t.issuePage))
+	t.mux.Handle("POST /issues", t.signedIn(t.newIssue))
+	t.mux.Handle("POST /browse/{issue}/comment", t.signedIn(t.newComment))
+	t.mux.Handle("POST /browse/{issue}/status", t.signedIn(t.move))
+	t.mux.Handle("/", t.signedIn(func(w http.ResponseWriter, r *http.Request) { t.missing(w, r) }))
+}
+
+// signedIn sends strangers to the sign-in page and refuses changes from other sites' pages.
+func (t *Tracker) signedIn(h http.HandlerFunc) http.Handler {
+	protect := http.NewCrossOriginProtection()
+	return protect.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, ok := t.sessions.who(r)
+		if !ok {
+			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+			return
+		}
+		h(w, r.WithContext(withUser(r.Context(), u)))
+	}))
+}
+
+// view is what every page knows.
+type view struct {
+	Title    string
+	User     User
+	Users    []User
+	Next     string
+	Failed   bool
+	Columns  []column
+	Issue    Issue
+	Statuses []status
+	Types    []string
+	Project  *Project
+}
+
+type column struct {
+	Status status
+	Issues []Issue
+}
+
+func (v view) Person(id string) User {
+	for _, u := range v.Users {
+		if u.ID == id {
+			return u
+		}
+	}
+	return User{Name: "Nobody"}
+}
+
+func (t *Tracker) render(w http.ResponseWriter, r *http.Request, code int, page string, v view) {
+	v.User, v.Users, v.Statuses = userOf(r), t.cfg.Users, statuses
+	for _, x := range issueTypes {
+		v.Types = append(v.Types, x.Name)
+	}
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, page, v); err != nil {
+		t.cfg.Log.Error("page", "page", page, "err", err)
+		http.Error(w, "This page could not be drawn.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = out.WriteTo(w)
+}
+
+func (t *Tracker) loginPage(w http.ResponseWriter, r *http.Request) {
+	t.render(w, r, http.StatusOK, "login.html", view{Title: "Sign in", Next: local(r.URL.Query().Get("next"))})
+}
+
+func (t *Tracker) login(w http.ResponseWriter, r *http.Request) {
+	u, ok := t.sessions.check(strings.TrimSpace(r.FormValue("login")), r.FormValue("password"))
+	if !ok {
+		t.render(w, r, http.StatusUnauthorized, "login.html", view{Title: "Sign in", Next: local(r.FormValue("next")), Failed: true})
+		return
+	}
+	t.sessions.start(w, u)
+	http.Redirect(w, r, local(r.FormValue("next")), http.StatusSeeOther)
+}
+
+// local keeps a return address on this site.
+func local(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n") {
+		return "/"
+	}
+	return next
+}
+
+func (t *Tracker) board(w http.ResponseWriter, r *http.Request) {
+	v := view{Title: "Board"}
+	t.store.read(func(d *data) {
+		p := *d.Projects[0]
+		v.Project = &p
+		for _, s := range statuses {
+			c := column{Status: s}
+			for _, i := range d.Issues {
+				if i.Status == s.Name {
+					c.Issues = append(c.Issues, clone(i))
+				}
+			}
+			v.Columns = append(v.Columns, c)
+		}
+	})
+	t.render(w, r, http.StatusOK, "board.html", v)
+}
+
+func (t *Tracker) issuePage(w http.ResponseWriter, r *http.Request) {
+	i, err := t.store.issue(r.PathValue("issue"))
+	if err != nil {
+		t.missing(w, r)
+		return
+	}
+	t.render(w, r, http.StatusOK, "issue.html", view{Title: i.Key, Issue: i})
+}
+
+func (t *Tracker) missing(w http.ResponseWriter, r *http.Request) {
+	t.render(w, r, http.StatusNotFound, "missing.html", view{Title: "Not found"})
+}
+
+func (t *Tracker) newIssue(w http.ResponseWriter, r *http.Request) {
+	by, summary := userOf(r).ID, r.FormValue("summary")
+	kind := struct{ ID, Name string }{Name: r.FormValue("type")}
+	i, err := t.store.create(r.FormValue("project"), by, func(i *Issue) error {
+		err := t.apply(i, fieldsInput{Summary: &summary, IssueType: &kind}, by)
+		i.Description, i.Changes = strings.TrimSpace(r.FormValue("description")), nil
+		return err
+	})
+	if err != nil {
+		http.Error(w, "The issue was not created: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	http.Redirect(w, r, "/browse/"+i.Key, http.StatusSeeOther)
+}
+
+func (t *Tracker) newComment(w http.ResponseWriter, r *http.Request) {
+	text := strings.TrimSpace(r.FormValue("body"))
+	i, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
+		if text == "" {
+			return errInput
+		}
+		now := t.cfg.Now().UTC()
+		i.Comments = append(i.Comments, Comment{ID: t.store.id(), Author: userOf(r).ID, Body: text, Created: now, Updated: now})
+		return nil
+	})
+	if err != nil {
+		http.Error(w, "The comment was not added: it is empty, or the issue is gone.", http.StatusBadRequest)
+		return
+	}
+	http.Redirect(w, r, "/browse/"+i.Key+"#comments", http.StatusSeeOther)
+}
+
+func (t *Tracker) move(w http.ResponseWriter, r *http.Request) {
+	to, ok := statusByID(r.FormValue("status"))
+	if !ok {
+		http.Error(w, "No such status.", http.StatusBadRequest)
+		return
+	}
+	i, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
+		t.store.changed(i, userOf(r).ID, "status", i.Status, to.Name)
+		i.Status = to.Name
+		return nil
+	})
+	if err != nil {
+		t.missing(w, r)
+		return
+	}
+	http.Redirect(w, r, "/browse/"+i.Key, http.StatusSeeOther)
+}

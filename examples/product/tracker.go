@@ -1,0 +1,86 @@
+// Package tracker is Tracker, Annex's reference product: a small issue tracker with
+// its own users, web pages and an HTTP API shaped like the part of Jira's REST API v3
+// that Forge apps use most. It is what a product team's product looks like to Annex,
+// and imports nothing of it but what an adopter would.
+package tracker
+
+import (
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// ProductYAML declares Tracker to an Annex server, see docs/adopt.md.
+//
+//go:embed product.yaml
+var ProductYAML []byte
+
+// OpenAPI is the document of Tracker's HTTP API.
+//
+//go:embed openapi.yaml
+var OpenAPI []byte
+
+// User is one of Tracker's users.
+type User struct {
+	ID       string `json:"accountId"`
+	Name     string `json:"displayName"`
+	Login    string `json:"login"`
+	Email    string `json:"emailAddress"`
+	Password string `json:"-"`
+	Admin    bool   `json:"admin"`
+	TimeZone string `json:"timeZone"`
+}
+
+// Config is what a Tracker is made from.
+type Config struct {
+	// File keeps the issues, as JSON; "" keeps them in memory only.
+	File string
+	// Users may sign in. The first admin reports the sample issues.
+	Users []User
+	// URL is the address that people use, for links in API answers.
+	URL string
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Tracker serves pages and the API.
+type Tracker struct {
+	cfg      Config
+	store    *store
+	sessions *sessions
+	mux      *http.ServeMux
+}
+
+// New opens the file, or makes a project with sample issues when there is none.
+func New(cfg Config) (*Tracker, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(cfg.Users) == 0 {
+		return nil, fmt.Errorf("tracker.New: no users")
+	}
+	s, err := openStore(cfg.File, cfg.Users, cfg.Now)
+	if err != nil {
+		return nil, fmt.Errorf("tracker.New: %w", err)
+	}
+	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users), mux: http.NewServeMux()}
+	t.routePages()
+	t.routeAPI()
+	return t, nil
+}
+
+// ServeHTTP answers pages and API calls.
+func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	t.mux.ServeHTTP(w, r)
+}
