@@ -1,0 +1,87 @@
+package perm
+
+import (
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
+)
+
+// UseOf is how patterns of an egress type count; 0 for an unknown type, which admits
+// nothing.
+func UseOf(t EgressType) hostrule.Use {
+	switch t {
+	case Backend:
+		return hostrule.Backend
+	case Client, Images, Media, Fonts, Navigation:
+		return hostrule.Resource
+	case Scripts, Styles, Frames:
+		return hostrule.Code
+	default:
+		return 0
+	}
+}
+
+// AllowsURL decides whether a request of the type may go to the URL. This is the
+// decision; everything else in this package must agree with it.
+func AllowsURL(s Set, t EgressType, u hostrule.URL) hostrule.Verdict {
+	use := UseOf(t)
+	if use == 0 {
+		return hostrule.Verdict{Rule: "egress-type", Reason: "there is no such way to leave"}
+	}
+	var patterns []hostrule.Pattern
+	for _, e := range s.Egress {
+		if e.Type == t {
+			patterns = append(patterns, e.Pattern)
+		}
+	}
+	return hostrule.Decide(patterns, use, u)
+}
+
+// HasScope reports whether the scope is in the set.
+func HasScope(s Set, name string) bool {
+	return slices.ContainsFunc(s.Scopes, func(v Scope) bool { return v.Name == name })
+}
+
+// MayImpersonate reports whether the app may use the scope offline as a user who
+// consented to it.
+func MayImpersonate(s Set, scope string) bool {
+	return slices.ContainsFunc(s.Scopes, func(v Scope) bool { return v.Name == scope && v.Impersonation })
+}
+
+// HasWebTrigger reports whether the dynamic web trigger may be called.
+func HasWebTrigger(s Set, key string) bool {
+	return slices.ContainsFunc(s.WebTriggers, func(v WebTrigger) bool { return v.Key == key })
+}
+
+// WebTriggerAuthentications are the ways in which a caller of the web trigger may
+// prove itself; "" among them means that it need not.
+func WebTriggerAuthentications(s Set, key string) []string {
+	var out []string
+	for _, v := range s.WebTriggers {
+		if v.Key == key {
+			out = append(out, v.Authentication)
+		}
+	}
+	return out
+}
+
+// HasRemote reports whether the remote is in the set.
+func HasRemote(s Set, key string) bool {
+	return slices.ContainsFunc(s.Remotes, func(v Remote) bool { return v.Key == key })
+}
+
+// HasProvider reports whether users may connect the provider.
+func HasProvider(s Set, key string) bool {
+	return slices.ContainsFunc(s.Providers, func(v Provider) bool { return v.Key == key })
+}
+
+// HasEvent reports whether the app is told of the product event.
+func HasEvent(s Set, eventType string) bool { return slices.Contains(s.Events, eventType) }
+
+// HasAction reports whether the action may be called.
+func HasAction(s Set, key string) bool { return slices.Contains(s.Actions, key) }
+
+// HasContent reports whether the relaxation of the content security policy is in the set.
+func HasContent(s Set, kind, value string) bool {
+	return slices.Contains(s.Content, Content{Kind: kind, Value: value})
+}

@@ -1,0 +1,142 @@
+package perm
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
+)
+
+// Example is one thing that a set permits and another does not.
+type Example struct {
+	// Type and URL are set where it is a request that could leave.
+	Type EgressType `json:"type,omitempty"`
+	URL  string     `json:"url,omitempty"`
+	// Text says it in words.
+	Text string `json:"text"`
+}
+
+// Counterexample shows why have does not cover want: one thing that want permits and
+// have does not. It is the least in a fixed order (kind, then shortest, then
+// alphabetical), so that the same question has the same answer. ok is false exactly
+// when have covers want.
+func Counterexample(have, want Set) (_ Example, ok bool) {
+	lacking := missing(have, want)
+	if len(lacking) == 0 {
+		return Example{}, false
+	}
+	// Atoms are in the order of kinds; the least one is of the first kind's.
+	first := lacking[0]
+	var examples []Example
+	for _, a := range lacking {
+		if a.kind == first.kind && a.rank() == first.rank() {
+			examples = append(examples, example(have, a))
+		}
+	}
+	return slices.MinFunc(examples, func(a, b Example) int {
+		return cmp.Or(cmp.Compare(btoi(a.URL == ""), btoi(b.URL == "")),
+			cmp.Compare(len(a.URL), len(b.URL)), cmp.Compare(a.URL, b.URL),
+			cmp.Compare(len(a.Text), len(b.Text)), cmp.Compare(a.Text, b.Text))
+	}), true
+}
+
+func example(have Set, a atom) Example {
+	if a.kind != egressKind {
+		return Example{Text: a.words()}
+	}
+	t := EgressType(a.id[0])
+	for u := range candidates(a.pattern, len(have.Egress)+1) {
+		if !AllowsURL(have, t, u).Allow {
+			return Example{Type: t, URL: u.String(), Text: fmt.Sprintf("%s to %s", t, u.String())}
+		}
+	}
+	// Each URL is permitted already; what grows is what an admin is told of it.
+	text := fmt.Sprintf("%s to %s", t, a.pattern)
+	if a.limit == "" {
+		text += ", not only as analytics that an admin can switch off"
+	}
+	if a.userData {
+		text += ", with end-user data"
+	}
+	return Example{Type: t, Text: text}
+}
+
+// candidates gives n URLs that the pattern admits, shortest first. Among one more
+// than have has patterns there is one that have does not admit, if there is any:
+// a pattern that admits two of them is a wildcard or "*" and admits all.
+func candidates(p hostrule.Pattern, n int) func(yield func(hostrule.URL) bool) {
+	u := hostrule.URL{Scheme: p.Scheme, Host: p.Host, Port: p.Port, Path: cmp.Or(p.Path, "/")}
+	return func(yield func(hostrule.URL) bool) {
+		switch {
+		case p.Any:
+			u.Scheme, u.Port = "https", 443
+			for i := range n {
+				u.Host = letters(i) + ".example"
+				if !yield(u) {
+					return
+				}
+			}
+			// Only an "any host on 443" is left to differ from: the next port.
+			u.Port = 444
+			yield(u)
+		case p.Wild:
+			for i := range n {
+				u.Host = letters(i) + "." + p.Host
+				if !yield(u) {
+					return
+				}
+			}
+		default:
+			yield(u)
+		}
+	}
+}
+
+// letters numbers labels: a … z, aa, ab …
+func letters(i int) string {
+	if i < 26 {
+		return string(rune('a' + i))
+	}
+	return letters(i/26-1) + letters(i%26)
+}
+
+// words names an atom that is no request.
+func (h atom) words() string {
+	text := map[kind]string{
+		scopeKind:               "scope " + h.id[0],
+		remoteKind:              "remote " + h.id[0],
+		endpointKind:            "endpoint " + h.id[0] + " of remote " + h.id[1],
+		providerKind:            "provider " + h.id[0],
+		webTriggerKind:          "web trigger " + h.id[0],
+		apiRouteKind:            "API route " + h.id[1] + " " + h.id[2],
+		actionKind:              "action " + h.id[0],
+		appEventKind:            "event " + h.id[0] + " to " + h.feature,
+		eventKind:               "product event " + h.id[0],
+		contentKind:             h.id[0] + " " + h.id[1],
+		sandboxKind:             "sandbox " + h.id[0],
+		isolationKind:           "isolation " + h.id[0],
+		memoryKind:              fmt.Sprintf("%d MB of memory", h.size),
+		configurableTypeKind:    "may later ask for " + cmp.Or(h.limit, "egress of any type"),
+		configurablePatternKind: "may later ask for " + cmp.Or(h.pattern.String(), "any host"),
+	}[h.kind]
+	switch h.kind {
+	case remoteKind:
+		switch h.reach {
+		case fixed:
+			text += " at " + h.base.text + " (" + h.region + ")"
+		case within:
+			text += " at an endpoint within " + h.pattern.String()
+		case unbounded:
+			text += " at any endpoint"
+		}
+		fallthrough
+	case scopeKind, endpointKind, providerKind:
+		if h.feature != "" {
+			text += " with " + h.feature
+		}
+	case webTriggerKind:
+		text += " for " + cmp.Or(h.limit, "anyone")
+	}
+	return text
+}
