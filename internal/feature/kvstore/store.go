@@ -1,0 +1,213 @@
+// Package kvstore is an app's storage: keys and JSON values, and sealed secrets, per
+// installation. An installation cannot reach another one's data: each statement takes
+// a tenant.Scope, and secrets are sealed under the installation's own key.
+//
+// A value that Set acknowledged is durable. Cost does not grow with the data of other
+// installations: every access is one range of one index.
+package kvstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/seal"
+)
+
+// Sealer encrypts secrets; *seal.Ring is one.
+type Sealer interface {
+	Seal(s seal.Subject, p seal.Purpose, at seal.Place, plain []byte) ([]byte, error)
+	Open(s seal.Subject, p seal.Purpose, at seal.Place, sealed []byte) ([]byte, error)
+}
+
+// Store is the storage of all installations.
+type Store struct {
+	db     *db.DB
+	sealer Sealer
+	now    func() time.Time
+}
+
+// New makes a Store. Its Migrations must have run.
+func New(d *db.DB, sealer Sealer) *Store { return &Store{db: d, sealer: sealer, now: time.Now} }
+
+// SetOptions are the options of a write.
+type SetOptions struct {
+	// TTL is how long the value lives; 0 for ever.
+	TTL time.Duration
+	// FailIfExists refuses with KEY_CONFLICT when there is such a key already.
+	FailIfExists bool
+}
+
+// Get gives the JSON value of a key, and whether there is one.
+func (s *Store) Get(ctx context.Context, sc tenant.Scope, key string) (value []byte, found bool, err error) {
+	install, err := check(sc, key)
+	if err != nil {
+		return nil, false, err
+	}
+	err = s.db.QueryRow(ctx, getValue, install, key, s.millis()).Scan(&value)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, false, nil
+	}
+	return value, err == nil, fault.Op("kvstore.Get", err)
+}
+
+// Set stores a JSON value.
+func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []byte, o SetOptions) error {
+	install, err := check(sc, key)
+	if err != nil {
+		return err
+	}
+	if err := checkValue(value, o); err != nil {
+		return err
+	}
+	now := s.millis()
+	statement := setValue
+	if o.FailIfExists {
+		statement = addValue
+	}
+	n, err := s.db.Exec(ctx, statement, install, key, value, now, now, expiry(now, o.TTL))
+	if err == nil && n == 0 {
+		return conflict()
+	}
+	return fault.Op("kvstore.Set", err)
+}
+
+// Delete removes a key; that there is none is no error.
+func (s *Store) Delete(ctx context.Context, sc tenant.Scope, key string) error {
+	install, err := check(sc, key)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, deleteValue, install, key)
+	return fault.Op("kvstore.Delete", err)
+}
+
+// GetSecret is Get in the namespace of secrets, which no query shows.
+func (s *Store) GetSecret(ctx context.Context, sc tenant.Scope, key string) (value []byte, found bool, err error) {
+	install, err := check(sc, key)
+	if err != nil {
+		return nil, false, err
+	}
+	var (
+		sealed     []byte
+		generation int64
+	)
+	err = s.db.QueryRow(ctx, getSecret, install, key, s.millis()).Scan(&sealed, &generation)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fault.Op("kvstore.GetSecret", err)
+	}
+	value, err = s.sealer.Open(seal.ForInstall(install), seal.KVSecret, place(install, key, generation), sealed)
+	return value, err == nil, fault.Op("kvstore.GetSecret", err)
+}
+
+// SetSecret is Set in the namespace of secrets.
+func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, value []byte, o SetOptions) error {
+	install, err := check(sc, key)
+	if err != nil {
+		return err
+	}
+	if err := checkValue(value, o); err != nil {
+		return err
+	}
+	now := s.millis()
+	return fault.Op("kvstore.SetSecret", s.db.Tx(ctx, func(ctx context.Context) error {
+		var last, created, expires int64
+		err := s.db.QueryRow(ctx, secretState, install, key).Scan(&last, &created, &expires)
+		exists := err == nil && (expires == 0 || expires > now)
+		switch {
+		case err != nil && !errors.Is(err, db.ErrNoRows):
+			return err
+		case exists && o.FailIfExists:
+			return conflict()
+		case !exists:
+			created = now
+		}
+		// The time, so that a value sealed before a deletion does not open after it.
+		generation := max(now, last+1)
+		sealed, err := s.sealer.Seal(seal.ForInstall(install), seal.KVSecret, place(install, key, generation), value)
+		if err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, setSecret, install, key, sealed, generation, created, now, expiry(now, o.TTL))
+		return err
+	}))
+}
+
+// DeleteSecret is Delete in the namespace of secrets.
+func (s *Store) DeleteSecret(ctx context.Context, sc tenant.Scope, key string) error {
+	install, err := check(sc, key)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, deleteSecret, install, key)
+	return fault.Op("kvstore.DeleteSecret", err)
+}
+
+// batch is how many rows one statement of Erase or Sweep removes: few enough that
+// others are not kept waiting.
+const batch = 500
+
+// Erase removes everything of an installation, after its grace.
+func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
+	install, err := installOf(sc)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{eraseValues, eraseSecrets} {
+		for n := int64(batch); n == batch; {
+			if n, err = s.db.Exec(ctx, statement, install, install, batch); err != nil {
+				return fault.Op("kvstore.Erase", err)
+			}
+		}
+	}
+	return nil
+}
+
+// Sweep removes what has expired, of all installations, and says how much it was.
+// Reads do not see expired values anyway; it frees their space.
+func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
+	now := s.millis()
+	for _, statement := range []string{sweepValuesAllTenants, sweepSecretsAllTenants} {
+		for n := int64(batch); n == batch; removed += n {
+			if n, err = s.db.Exec(ctx, statement, now, batch); err != nil {
+				return removed, fault.Op("kvstore.Sweep", err)
+			}
+		}
+	}
+	return removed, nil
+}
+
+func (s *Store) millis() int64 { return s.now().UnixMilli() }
+
+func expiry(now int64, ttl time.Duration) int64 {
+	if ttl == 0 {
+		return 0
+	}
+	return now + ttl.Milliseconds()
+}
+
+func place(install id.Install, key string, generation int64) seal.Place {
+	return seal.Place{Table: "kv_secrets", Column: "value", Row: string(install) + "/" + key, Generation: generation}
+}
+
+func installOf(sc tenant.Scope) (id.Install, error) {
+	if sc.Install() == "" {
+		return "", fault.New(fault.Denied, "NO_TENANT", "storage belongs to an installation, and none was named")
+	}
+	return sc.Install(), nil
+}
+
+func check(sc tenant.Scope, key string) (id.Install, error) {
+	install, err := installOf(sc)
+	if err != nil {
+		return "", err
+	}
+	return install, checkKey(key)
+}
