@@ -138,10 +138,10 @@ function timer(id) {
   }
 }
 
-// crash ends the call with an error that nothing in the app can catch any more.
+// crash ends the call (or fails the deploy, at module scope) with an error that nothing
+// in the app can catch any more.
 function crash(err) {
-  if (current) fail(err);
-  else throw err;
+  fail(err);
 }
 
 function installTimers(g) {

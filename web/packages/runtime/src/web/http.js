@@ -1,6 +1,7 @@
 // fetch over the host's broker. The host follows no redirect: each hop is asked for
 // again, so that each is decided on its own.
 import { kernel } from '@annex/runtime/kernel';
+import { classed } from '../errors.js';
 import { bodyOf, takeBody } from './body.js';
 import { concat } from './bytes.js';
 import { Headers, wireHeaders } from './headers.js';
@@ -56,7 +57,7 @@ async function follow(request) {
   let { url, method, headers, body, redirect, signal } = request;
   for (let hops = 0; ; hops++) {
     signal?.throwIfAborted();
-    const { head, body: bytes } = await kernel.call('fetch', { url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
+    const { head, body: bytes } = await ask({ url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
     const answer = { ...head, url: head.url ?? url, redirected: hops > 0, bytes };
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
     if (location === undefined || redirect === 'manual') return receivedResponse(answer);
@@ -70,6 +71,14 @@ async function follow(request) {
     }
     if (next.origin !== new URL(answer.url).origin) headers = without(headers, credentials);
     url = next.href;
+  }
+}
+
+async function ask(head, body) {
+  try {
+    return await kernel.call('fetch', head, body);
+  } catch (err) {
+    throw classed(err);
   }
 }
 

@@ -1,0 +1,3 @@
+// @annex/storage: the old storage API under its own package name.
+export { FilterConditions, SortOrder, WhereConditions, startsWith, storage } from '@annex/api';
+export { storage as default } from '@annex/api';
