@@ -28,12 +28,14 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 )
@@ -215,19 +217,11 @@ func (s *Service) offered(ctx context.Context, install id.Install, moduleKey str
 
 func open(m Module) bool { return m.Authentication == "" || m.Authentication == "none" }
 
-// granted decides whether the effective set holds the trigger. A dynamic trigger is
-// authority: whoever has its address can be handed data. A static one is not, its
-// answers are part of the version.
+// granted decides whether the effective set holds the trigger as the version declares
+// it. A dynamic trigger is authority: whoever has its address can be handed data. A
+// static one is not, its answers are part of the version.
 func granted(p *call.Policy, m Module, key string) bool {
-	if m.Static {
-		return true
-	}
-	for _, w := range p.Set.WebTriggers {
-		if w.Key == key {
-			return true
-		}
-	}
-	return false
+	return m.Static || slices.Contains(perm.WebTriggerAuthentications(p.Set, key), "")
 }
 
 // List gives the addresses of the scope's installation, of one module or (with "") of all.

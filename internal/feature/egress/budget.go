@@ -1,0 +1,87 @@
+package egress
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+// maxTenants bounds how many installations' budgets are kept; one that was forgotten
+// starts with a full one.
+const maxTenants = 8192
+
+// budgets bound what one installation may use of the shared way out.
+type budgets struct {
+	cfg Config
+	mu  sync.Mutex
+	all *lru.Cache[id.Install, *budget]
+}
+
+type budget struct {
+	rate  *rate.Limiter
+	slots chan struct{}
+}
+
+func newBudgets(cfg Config) *budgets {
+	all, _ := lru.New[id.Install, *budget](maxTenants) // the only error is a size below one
+	return &budgets{cfg: cfg, all: all}
+}
+
+func (b *budgets) of(install id.Install) *budget {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if got, ok := b.all.Get(install); ok {
+		return got
+	}
+	made := &budget{
+		rate:  rate.NewLimiter(rate.Limit(b.cfg.PerSecond), b.cfg.Burst),
+		slots: make(chan struct{}, b.cfg.Concurrent),
+	}
+	b.all.Add(install, made)
+	return made
+}
+
+// take waits for a free slot; too many requests per second are refused at once, since
+// waiting would only pile them up.
+func (b *budgets) take(ctx context.Context, install id.Install) (release func(), err error) {
+	budget := b.of(install)
+	now := b.cfg.Now()
+	if r := budget.rate.ReserveN(now, 1); !r.OK() || r.DelayFrom(now) > 0 {
+		wait := max(1, int(math.Ceil(r.DelayFrom(now).Seconds())))
+		r.CancelAt(now)
+		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_RATE", "an installation may make %d outbound requests per second", b.cfg.PerSecond).
+			With("limit", b.cfg.PerSecond).With("retryAfter", wait)
+	}
+	select {
+	case budget.slots <- struct{}{}:
+		return func() { <-budget.slots }, nil
+	case <-ctx.Done():
+		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_CONCURRENCY", "an installation may have %d outbound requests in flight", b.cfg.Concurrent).
+			With("limit", b.cfg.Concurrent).Because(ctx.Err())
+	}
+}
+
+// allowance is the count of one call's requests: so many per started minute.
+type allowance struct {
+	mu   sync.Mutex
+	used int
+}
+
+func (a *allowance) take(perMinute int, running time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	minutes := int(running/time.Minute) + 1
+	if a.used >= perMinute*minutes {
+		return fault.New(fault.Limit, "LIMIT_OUTBOUND_REQUESTS", "a call may make %d outbound requests per started minute", perMinute).
+			With("limit", perMinute)
+	}
+	a.used++
+	return nil
+}

@@ -1,0 +1,146 @@
+// Package egress is the broker: every request that an app's code makes leaves through
+// it. Its promise (SPEC 5, egress-security 5 and 6): a byte leaves only to a
+// destination that the installation's policy names at that very moment, at an address
+// that is public, with one host in URL, Host header and TLS server name.
+//
+// The order of a decision is fixed: take in the URL, the platform's own names, the
+// policy, headers and method, budgets; only then is the name resolved, its addresses
+// checked, one of them dialled, TLS verified, and the answer read within its limits.
+// So a name that is refused is never looked up: its labels cannot carry data out.
+//
+// Redirects are not followed. A 3xx goes back to the app, whose fetch asks again, so
+// that each hop is a decision of its own.
+package egress
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/netguard"
+)
+
+// Network gives each installation a way out of its own. It is *netguard.Guard.
+type Network interface {
+	Transport(class netguard.Class, tenant string) http.RoundTripper
+}
+
+// Decisions learns of each request. It must not block.
+type Decisions interface {
+	// Allowed is called once the request has ended; its outcome is in the decision.
+	Allowed(ctx context.Context, d Decision)
+	// Denied is called for a request of which no byte left, or whose address was refused.
+	Denied(ctx context.Context, d Decision)
+}
+
+// Decision is what was decided about one request and what came of it. It holds no
+// path, query, header or body.
+type Decision struct {
+	ReasonID    string // also in the app's error and in the log's line
+	Install     id.Install
+	Site        id.Site
+	App         id.App
+	Version     id.Version
+	Epoch       uint64
+	Invocation  id.Invocation
+	Method      string
+	Origin      string // "" when the URL could not be taken in
+	Type        string // FETCH_BACKEND_SIDE
+	Allow       bool
+	Rule        string // stable id of the rule that decided
+	Reason      string // for the log; may name an address
+	AllowedBy   string // the pattern that admits it
+	Status      int    // the answer's, 0 if there was none
+	Code        string // of the error, "" if there was none
+	Sent, Got   int64  // bytes of the bodies, as they were on the wire
+	ReachedAddr bool   // a connection was attempted
+	Took        time.Duration
+}
+
+// Config is what the broker stands on; the zero value of a limit takes the documented
+// figure.
+type Config struct {
+	Network   Network
+	Decisions Decisions
+	Log       *slog.Logger
+	// Reserved are host names of the platform itself; they and everything below them
+	// are refused whatever a policy says.
+	Reserved []string
+	// Timeout bounds one request, LongTimeout one of a consumer or schedule.
+	Timeout, LongTimeout time.Duration
+	// PerMinute bounds the requests of one call per started minute.
+	PerMinute int
+	// Concurrent bounds an installation's requests in flight; more wait.
+	Concurrent int
+	// PerSecond and Burst bound an installation's requests over all its calls.
+	PerSecond, Burst int
+	// MaxBody bounds a request's body and an answer's, on the wire and decoded.
+	MaxBody int64
+	Now     func() time.Time // time.Now when nil
+}
+
+const (
+	defaultTimeout     = 25 * time.Second
+	defaultLongTimeout = 180 * time.Second
+	defaultPerMinute   = 100
+	defaultConcurrent  = 32
+	defaultPerSecond   = 200
+	defaultBurst       = 400
+	defaultMaxBody     = 10 << 20
+)
+
+// Broker makes the requests of all installations. It is safe for concurrent use.
+type Broker struct {
+	cfg     Config
+	budgets *budgets
+}
+
+// New makes a broker.
+func New(cfg Config) *Broker {
+	or := func(d *time.Duration, def time.Duration) {
+		if *d == 0 {
+			*d = def
+		}
+	}
+	or(&cfg.Timeout, defaultTimeout)
+	or(&cfg.LongTimeout, defaultLongTimeout)
+	orInt(&cfg.PerMinute, defaultPerMinute)
+	orInt(&cfg.Concurrent, defaultConcurrent)
+	orInt(&cfg.PerSecond, defaultPerSecond)
+	orInt(&cfg.Burst, defaultBurst)
+	orInt(&cfg.MaxBody, defaultMaxBody)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Reserved = normalNames(cfg.Reserved)
+	return &Broker{cfg: cfg, budgets: newBudgets(cfg)}
+}
+
+func orInt[T int | int64](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// Methods are the host calls that the broker answers.
+func (b *Broker) Methods() []string { return []string{"fetch"} }
+
+// Bind gives the handler of one call; the call's own budget begins with it.
+func (b *Broker) Bind(binding call.Binding) call.Handler {
+	c := &caller{broker: b, call: binding.Call, began: b.cfg.Now()}
+	return c.serve
+}
+
+// timeout is how long one request of a call may take.
+func (b *Broker) timeout(k call.Kind) time.Duration {
+	if k == call.Queue || k == call.Schedule {
+		return b.cfg.LongTimeout
+	}
+	return b.cfg.Timeout
+}
