@@ -1,0 +1,325 @@
+package bundle
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+	"github.com/go-sourcemap/sourcemap"
+)
+
+// Facts are what an app's own sources visibly do, as far as reading can tell. They
+// serve advice about the manifest; nothing is decided by them.
+type Facts struct {
+	// Fetched are the literal destinations of requests, "https://host[:port]".
+	Fetched []Destination
+	// Dynamic says that some request goes to an address only known at run time.
+	Dynamic bool
+	// Storage are the imports of storage modules.
+	Storage []Position
+	// ModuleScope are effects that happen once at deploy and not at each call.
+	ModuleScope []Effect
+
+	texts []string // all inputs, dependencies too
+}
+
+// Destination is the origin of a request that a source makes.
+type Destination struct {
+	Position
+	Origin string
+}
+
+// Effect is something that module scope does.
+type Effect struct {
+	Position
+	Kind EffectKind
+	What string // as written, for instance "Date.now()"
+}
+
+// EffectKind says why an effect at module scope surprises.
+type EffectKind string
+
+const (
+	EffectTime   EffectKind = "time"
+	EffectRandom EffectKind = "random"
+	EffectCall   EffectKind = "call"
+	EffectTimer  EffectKind = "timer"
+)
+
+// Mentions reports whether any source, of the app or its dependencies, contains the text.
+func (f *Facts) Mentions(text string) bool {
+	return slices.ContainsFunc(f.texts, func(t string) bool { return strings.Contains(t, text) })
+}
+
+// Sources lists the scripts under the app's src folder; for Scan when an app does not
+// bundle and so has no list of inputs.
+func Sources(dir string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(filepath.Join(dir, "src"), func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "node_modules" {
+			return fs.SkipDir
+		}
+		if d.Type().IsRegular() && isScript(file) {
+			rel, err := filepath.Rel(dir, file)
+			if err != nil {
+				return err
+			}
+			out = append(out, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	return out, err
+}
+
+func isScript(file string) bool { return slices.Contains(sourceExtensions, filepath.Ext(file)) }
+
+// Scan reads the inputs of a build. A source that does not parse is passed over:
+// Build reports it.
+func Scan(dir string, inputs []string) (*Facts, error) {
+	f := &Facts{}
+	for _, rel := range inputs {
+		if !isScript(rel) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
+		if err != nil {
+			return nil, fmt.Errorf("bundle.Scan: %w", err)
+		}
+		f.texts = append(f.texts, string(text))
+		if inNodeModules(rel) {
+			f.Dynamic = f.Dynamic || strings.Contains(string(text), "fetch") || strings.Contains(string(text), "http")
+			continue
+		}
+		out := api.Transform(string(text), api.TransformOptions{Loader: loaderFor(rel), Sourcefile: rel, LogLevel: api.LogLevelSilent,
+			Sourcemap: api.SourceMapExternal, LegalComments: api.LegalCommentsNone, Target: api.ESNext})
+		if len(out.Errors) > 0 {
+			continue
+		}
+		places, err := sourcemap.Parse("", out.Map)
+		if err != nil {
+			return nil, fmt.Errorf("bundle.Scan: %s: %w", rel, err)
+		}
+		s := &scanner{facts: f, file: rel, src: string(out.Code), places: places, constants: map[string]string{}}
+		s.toks = tokens(s.src)
+		s.scan()
+	}
+	return f, nil
+}
+
+// scanner reads one source, already plain JavaScript.
+type scanner struct {
+	facts     *Facts
+	file      string
+	src       string
+	places    *sourcemap.Consumer
+	toks      []token
+	constants map[string]string // names of string constants
+	storage   string            // local name of @forge/api's storage, or of kvs
+}
+
+func (s *scanner) tok(i int) token {
+	if i < 0 || i >= len(s.toks) {
+		return token{kind: tokPunct}
+	}
+	return s.toks[i]
+}
+
+func (s *scanner) is(i int, value string) bool {
+	t := s.tok(i)
+	return t.value == value && (t.kind == tokIdent || t.kind == tokPunct)
+}
+
+func (s *scanner) scan() {
+	for i, t := range s.toks {
+		if t.kind == tokIdent && s.is(i+1, "=") && !s.is(i+2, "=") && (s.is(i-1, "const") || s.is(i-1, "let") || s.is(i-1, "var")) {
+			if v := s.tok(i + 2); v.kind == tokString || v.kind == tokTemplate {
+				s.constants[t.value] = v.value
+			}
+		}
+	}
+	scope := newScope()
+	for i, t := range s.toks {
+		scope.step(s, i)
+		if t.kind != tokIdent {
+			continue
+		}
+		if t.value == "import" || t.value == "require" {
+			s.imports(i)
+		}
+		if s.is(i+1, "(") && requestNames[t.value] && !s.is(i-1, "function") {
+			s.request(i)
+		}
+		if scope.module() {
+			s.effect(i)
+		}
+	}
+}
+
+// requestNames are functions that take an address first.
+var requestNames = map[string]bool{"fetch": true, "get": true, "post": true, "put": true, "patch": true,
+	"delete": true, "request": true, "axios": true, "got": true, "ky": true}
+
+// request reads the first argument of a call that may send a request.
+func (s *scanner) request(i int) {
+	arg := s.tok(i + 2)
+	text, known := "", false
+	switch arg.kind {
+	case tokString:
+		text, known = arg.value, true
+	case tokTemplate:
+		text, known = arg.value, !arg.more || arg.value != ""
+		if arg.more && arg.value == "" {
+			text, known = s.constants[arg.name], s.constants[arg.name] != ""
+		}
+	case tokIdent:
+		text, known = s.constants[arg.value], s.constants[arg.value] != ""
+	}
+	if origin, complete := originOf(text, arg.kind == tokTemplate && arg.more && arg.value != ""); known && origin != "" {
+		if complete {
+			s.facts.Fetched = append(s.facts.Fetched, Destination{s.position(s.tok(i).at), origin})
+		} else {
+			s.facts.Dynamic = true
+		}
+		return
+	}
+	if s.tok(i).value == "fetch" && !strings.HasPrefix(text, "/") {
+		s.facts.Dynamic = true
+	}
+}
+
+// originOf takes "scheme://host" from the front of a text. It is incomplete when the
+// text goes on at run time before the host ended.
+func originOf(text string, goesOn bool) (origin string, complete bool) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok || scheme != "https" && scheme != "http" && scheme != "wss" && scheme != "ws" {
+		return "", false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		return scheme + "://" + rest, rest != "" && !goesOn
+	}
+	return scheme + "://" + rest[:end], end > 0
+}
+
+// storageModules keep data for the app; of @forge/api it is the member storage.
+var storageModules = map[string]bool{"@forge/kvs": true, "@annex/kvs": true, "@forge/storage": true, "@annex/storage": true}
+
+// imports notes storage behind an import statement or a require call.
+func (s *scanner) imports(i int) {
+	var spec token
+	hasStorage := false
+	if s.tok(i).value == "require" {
+		spec = s.tok(i + 2)
+		for j := i - 1; j >= 0 && !s.is(j, ";"); j-- { // const { storage } = require(…)
+			hasStorage = hasStorage || s.is(j, "storage")
+		}
+		hasStorage = hasStorage || s.is(i+4, ".") && s.is(i+5, "storage")
+	} else {
+		for j := i + 1; j < len(s.toks) && j < i+400 && !s.is(j, ";"); j++ {
+			hasStorage = hasStorage || s.is(j, "storage")
+			if s.toks[j].kind == tokString {
+				spec = s.toks[j]
+				break
+			}
+		}
+	}
+	if spec.kind != tokString {
+		return
+	}
+	sdk := spec.value == "@forge/api" || spec.value == "@annex/api"
+	if sdk && hasStorage || storageModules[spec.value] {
+		s.facts.Storage = append(s.facts.Storage, s.position(s.tok(i).at))
+	}
+}
+
+// effect notes what module scope does that only a call should do.
+func (s *scanner) effect(i int) {
+	add := func(k EffectKind, what string) {
+		s.facts.ModuleScope = append(s.facts.ModuleScope, Effect{s.position(s.tok(i).at), k, what})
+	}
+	member := func(object, name string) bool {
+		return s.is(i, object) && s.is(i+1, ".") && s.is(i+2, name) && s.is(i+3, "(") && !s.is(i-1, ".")
+	}
+	switch {
+	case member("Date", "now"):
+		add(EffectTime, "Date.now()")
+	case s.is(i, "new") && s.is(i+1, "Date") && (!s.is(i+2, "(") || s.is(i+3, ")")):
+		add(EffectTime, "new Date()")
+	case member("Math", "random"):
+		add(EffectRandom, "Math.random()")
+	case member("crypto", "randomUUID"), member("crypto", "randomBytes"), member("crypto", "getRandomValues"):
+		add(EffectRandom, "crypto."+s.tok(i+2).value+"()")
+	case s.is(i, "fetch") && s.is(i+1, "(") && (!s.is(i-1, ".") || s.is(i-2, "api")):
+		add(EffectCall, "fetch()")
+	case s.is(i, "storage") && s.is(i+1, ".") && s.is(i+3, "("), s.is(i, "kvs") && s.is(i+1, ".") && s.is(i+3, "("):
+		add(EffectCall, s.tok(i).value+"."+s.tok(i+2).value+"()")
+	case (s.is(i, "setTimeout") || s.is(i, "setInterval")) && s.is(i+1, "("):
+		add(EffectTimer, s.tok(i).value+"()")
+	}
+}
+
+// position maps an offset of the printed source to the app's file.
+func (s *scanner) position(at int) Position {
+	line := 1 + strings.Count(s.src[:at], "\n")
+	column := at - strings.LastIndexByte(s.src[:at], '\n') - 1
+	if _, _, l, c, ok := s.places.Source(line, column); ok {
+		return Position{s.file, l, c + 1}
+	}
+	return Position{s.file, line, column + 1}
+}
+
+// scope follows whether a token runs at module scope. Blocks behind a parenthesis or
+// an arrow count as functions: a missed `if` at module scope only loses advice.
+type scope struct {
+	braces []bool // true: a function's or class's body
+	inner  int    // how many of them are
+	arrow  bool   // behind "=>" or "function" in this statement, without a brace
+	depth  int    // parentheses and brackets since the arrow
+}
+
+func newScope() *scope { return &scope{} }
+
+func (c *scope) module() bool { return c.inner == 0 && !c.arrow }
+
+func (c *scope) step(s *scanner, i int) {
+	t := s.toks[i]
+	if t.kind != tokPunct {
+		return
+	}
+	switch t.value {
+	case "=>":
+		if !s.is(i+1, "{") && !c.arrow {
+			c.arrow, c.depth = true, 0
+		}
+	case "(", "[":
+		c.depth++
+	case ")", "]", ",", ";":
+		if t.value == ")" || t.value == "]" {
+			c.depth--
+		}
+		if c.arrow && (c.depth < 0 || c.depth == 0 && (t.value == "," || t.value == ";")) {
+			c.arrow = false
+		}
+	case "{":
+		before := s.tok(i - 1)
+		literal := before.kind == tokPunct && before.value != ")" && before.value != "=>" && before.value != ";" && before.value != "}" && before.value != "{"
+		c.braces = append(c.braces, !literal)
+		if !literal {
+			c.inner++
+		}
+	case "}":
+		if n := len(c.braces); n > 0 {
+			if c.braces[n-1] {
+				c.inner--
+			}
+			c.braces = c.braces[:n-1]
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package bundle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func scan(t *testing.T, name, text string) *Facts {
+	t.Helper()
+	f, err := Scan(app(t, name, text), []string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestScanFetched(t *testing.T) {
+	f := scan(t, "src/index.tsx", `import api, { fetch as forgeFetch, type Foo } from '@forge/api';
+const BASE = "https://api.const.com/v1";
+const x = <a href="it's">don't</a>;
+export const run = async (id: string) => {
+  await fetch("https://one.example.com/a?b");
+  await api.fetch(`+"`https://two.example.com:8443/${id}/x`"+`);
+  await fetch(`+"`${BASE}/users/${id}`"+`);
+  await axios.get('https://three.example.com');
+  await fetch("/rest/api/3/issue");
+  return /https:\/\/regexp\.example\.com/.test(id) ? "https://text.example.com" : map.get("key");
+};`)
+	var got []string
+	for _, d := range f.Fetched {
+		got = append(got, fmt.Sprintf("%d:%s", d.Line, d.Origin))
+	}
+	want := []string{"5:https://one.example.com", "6:https://two.example.com:8443", "7:https://api.const.com", "8:https://three.example.com"}
+	if !slices.Equal(got, want) {
+		t.Errorf("fetched %v, want %v", got, want)
+	}
+	if f.Dynamic {
+		t.Error("all addresses are literal")
+	}
+	if !f.Mentions("text.example.com") || f.Mentions("absent.example.com") {
+		t.Error("Mentions is wrong")
+	}
+}
+
+func TestScanDynamic(t *testing.T) {
+	for _, call := range []string{"fetch(url)", "fetch(`https://${host}/x`)", "fetch(`https://a.${host}`)", "fetch(build('x'))"} {
+		if f := scan(t, "src/index.js", "export const run = (url, host) => "+call); !f.Dynamic || len(f.Fetched) > 0 {
+			t.Errorf("%s: dynamic %v, fetched %v", call, f.Dynamic, f.Fetched)
+		}
+	}
+}
+
+func TestScanStorage(t *testing.T) {
+	for src, want := range map[string]int{
+		"import { storage, route } from '@forge/api'; storage.get('x'); route``":               1,
+		"import kvs from '@forge/kvs'; kvs.get('x')":                                           1,
+		"const { storage } = require('@forge/api'); storage.get('x')":                          1,
+		"const s = require('@forge/api').storage; s.get('x')":                                  1,
+		"import { route } from '@forge/api'; import { storage } from './mine'; route(storage)": 0,
+	} {
+		if f := scan(t, "src/index.js", src); len(f.Storage) != want {
+			t.Errorf("%s: %v, want %d", src, f.Storage, want)
+		}
+	}
+}
+
+func TestScanModuleScope(t *testing.T) {
+	f := scan(t, "src/index.ts", `const started = Date.now();
+const config = { at: new Date(), id: crypto.randomUUID(), later: () => Math.random() };
+const token = fetch('https://a.example.com');
+const list = [1].map((x) => Math.random() + x), when = Math.random();
+class A { at = Date.now(); m() { return Math.random(); } }
+function f() { return Date.now(); }
+export const run = async () => { storage.get('x'); return [started, config, token, list, when, A, f, new Date(started)]; };
+const fixed = new Date(0);
+setTimeout(f, 10);
+`)
+	var got []string
+	for _, e := range f.ModuleScope {
+		got = append(got, fmt.Sprintf("%d %s %s", e.Line, e.Kind, e.What))
+	}
+	want := []string{"1 time Date.now()", "2 time new Date()", "2 random crypto.randomUUID()", "3 call fetch()", "4 random Math.random()", "9 timer setTimeout()"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestScanPassesOverBrokenSource(t *testing.T) {
+	if f := scan(t, "src/index.js", "const = ;"); len(f.Fetched) > 0 {
+		t.Error("facts from a source that does not parse")
+	}
+}
+
+func FuzzTokens(f *testing.F) {
+	for _, s := range []string{"a/b/c", "`x${`y${z}`}`", "'\\", "`${", "/[/]/", "}{", "//", "/*"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		last := -1
+		for _, tok := range tokens(src) {
+			if tok.at < last || tok.at > len(src) {
+				t.Fatalf("offset %d after %d in %q", tok.at, last, src)
+			}
+			last = tok.at
+		}
+	})
+}
