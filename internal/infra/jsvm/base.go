@@ -1,0 +1,251 @@
+package jsvm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+const (
+	// maxStack is what the engine may use of its 1 MB native stack.
+	maxStack = 512 << 10
+	// headroom is memory that every image has behind its heap, so that a usual call does
+	// not grow its instance (a grown one is thrown away). Untouched, it costs nothing.
+	headroom = 2 << 20
+	// gcThreshold is how much a call may allocate before the engine's cycle collector
+	// runs. A collection writes to every object, and so to every page.
+	gcThreshold = 16 << 20
+	// DefaultMemory is what one call may use when its app asks for nothing else.
+	DefaultMemory = 128 << 20
+)
+
+// buildTime is what every clock reads while the base image is built, so that all workers
+// build the same one.
+var buildTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// buildBase starts the engine in s, runs the SDK and freezes the result.
+func (e *Engine) buildBase(s *space) error {
+	in := &Instance{e: e, sp: s, building: true, clock: frozen{}}
+	e.cur = in
+	defer func() { e.cur = nil }()
+
+	for _, step := range []struct {
+		name string
+		args []uint64
+	}{
+		{"_initialize", nil}, {"qjs_init", nil}, {"qjs_set_interrupt_handler", []uint64{1}},
+		{"qjs_set_max_stack_size", []uint64{maxStack}},
+	} {
+		if _, err := e.once(step.name, step.args...); err != nil {
+			return err
+		}
+	}
+	rt, err := e.once("qjs_get_runtime_ptr")
+	if err != nil {
+		return err
+	}
+	cx, err := e.once("qjs_get_context_ptr")
+	if err != nil {
+		return err
+	}
+	in.meta = image.Meta{Runtime: uint32(rt), Context: uint32(cx), StackPointer: e.sp.Get(), Entry: map[string]uint64{}}
+	if err := e.learnTags(uint32(cx)); err != nil {
+		return err
+	}
+	if err := e.findRandom(in); err != nil {
+		return err
+	}
+	if err := e.defineHost(uint32(cx)); err != nil {
+		return err
+	}
+	if _, err := e.eval(uint32(cx), "annex:sdk.js", e.cfg.SDK); err != nil {
+		return err
+	}
+	for _, name := range entryNames {
+		if _, ok := in.meta.Entry[name]; !ok {
+			return fmt.Errorf("the SDK registered no %q", name)
+		}
+	}
+	if err := in.drain(); err != nil {
+		return err
+	}
+	if in.pending()+len(in.timers) > 0 {
+		return errors.New("the SDK left a timer behind")
+	}
+	if err := e.settleHeap(in); err != nil {
+		return err
+	}
+	img, err := image.Create("annex-base", s.mem(), in.meta)
+	if err != nil {
+		return err
+	}
+	e.base = newImage(img)
+	return s.restore(e.base)
+}
+
+// once calls an export that is not needed again.
+func (e *Engine) once(name string, args ...uint64) (uint64, error) {
+	fn := e.mod.ExportedFunction(name)
+	if fn == nil {
+		return 0, fmt.Errorf("the engine exports no %s", name)
+	}
+	res, err := fn.Call(e.ctx, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(res) == 0 {
+		return 0, nil
+	}
+	return res[0], nil
+}
+
+// settleHeap collects garbage and leaves room, so that calls start from a tidy heap.
+func (e *Engine) settleHeap(in *Instance) error {
+	if _, err := e.call(fnRunGC, uint64(in.meta.Runtime)); err != nil {
+		return err
+	}
+	if _, err := e.call(fnSetGCThreshold, uint64(in.meta.Runtime), gcThreshold); err != nil {
+		return err
+	}
+	p, err := e.malloc(headroom)
+	if err != nil {
+		return err
+	}
+	_, err = e.call(fnFree, uint64(p))
+	return err
+}
+
+// eval runs a script and gives its completion value.
+func (e *Engine) eval(cx uint32, name string, src []byte) (uint64, error) {
+	return e.withBytes([]byte(name), func(at uint32) (uint64, error) {
+		return e.withBytes(src, func(code uint32) (uint64, error) {
+			v, err := e.call(fnEval, uint64(cx), uint64(code), uint64(len(src)), uint64(at), 0)
+			if err != nil {
+				return 0, err
+			}
+			if e.isException(v) {
+				return 0, &evalError{e.exception(cx)}
+			}
+			return v, nil
+		})
+	})
+}
+
+type evalError struct{ text string }
+
+func (x *evalError) Error() string { return x.text }
+
+// learnTags reads how the engine marks values.
+func (e *Engine) learnTags(cx uint32) error {
+	tag := func(src string) uint32 {
+		v, err := e.withBytes([]byte("<probe>"), func(at uint32) (uint64, error) {
+			return e.withBytes([]byte(src), func(code uint32) (uint64, error) {
+				return e.call(fnEval, uint64(cx), uint64(code), uint64(len(src)), uint64(at), 0)
+			})
+		})
+		if err != nil {
+			return math.MaxUint32 - 100
+		}
+		if src == "1.5" {
+			e.tags.floatAddend = math.Float64bits(1.5) - v
+		}
+		return tagOf(v)
+	}
+	t := &e.tags
+	t.int, t.boolean, t.null, t.undefined = tag("7"), tag("true"), tag("null"), tag("undefined")
+	t.str, t.object = tag("'abc'"), tag("({})")
+	t.rope = t.str + 1
+	tag("1.5")
+	thrown := tag("throw 1")
+	e.pendingException(cx)
+	seen := map[uint32]bool{}
+	for _, v := range []uint32{t.int, t.boolean, t.null, t.undefined, t.str, t.rope, t.object, thrown} {
+		if seen[v] {
+			return errors.New("this build of the engine marks values in an unknown way")
+		}
+		seen[v] = true
+	}
+	if !e.isException(uint64(thrown) << 32) {
+		return errors.New("this build of the engine marks exceptions in an unknown way")
+	}
+	return nil
+}
+
+// findRandom finds where the engine keeps the state of Math.random, which it seeds from
+// the clock, so that each call can be given a seed of its own: the one place whose next
+// value follows from its last. It proves the find by predicting what Math.random answers.
+func (e *Engine) findRandom(in *Instance) error {
+	const seed = 0x9e3779b97f4a7c15
+	cx := in.meta.Context
+	probe := func() (float64, error) {
+		v, err := e.eval(cx, "<probe>", []byte("Math.random()"))
+		if err != nil {
+			return 0, err
+		}
+		return e.num(v)
+	}
+	before := bytes.Clone(e.mem())
+	if _, err := probe(); err != nil {
+		return err
+	}
+	for at := int(cx) &^ 7; at+8 <= len(before); at += 8 {
+		was, is := binary.LittleEndian.Uint64(before[at:]), binary.LittleEndian.Uint64(e.mem()[at:])
+		if was == is || was == 0 || xorshift(was) != is {
+			continue
+		}
+		in.meta.Random = uint32(at)
+		binary.LittleEndian.PutUint64(e.mem()[at:], seed)
+		got, err := probe()
+		if err != nil {
+			return err
+		}
+		if want := fraction(xorshift(seed)); got != want {
+			return fmt.Errorf("Math.random answers %v, %v expected", got, want)
+		}
+		binary.LittleEndian.PutUint64(e.mem()[at:], seed)
+		return nil
+	}
+	return errors.New("the engine's random state was not found")
+}
+
+// xorshift is the engine's generator (xorshift64*): the next state.
+func xorshift(x uint64) uint64 {
+	x ^= x >> 12
+	x ^= x << 25
+	x ^= x >> 27
+	return x
+}
+
+// fraction is the number in [0, 1) that a state gives.
+func fraction(x uint64) float64 {
+	return math.Float64frombits(0x3ff<<52|x*0x2545f4914f6cdd1d>>12) - 1
+}
+
+// defineHost puts the one native function on globalThis; the kernel takes it off again.
+func (e *Engine) defineHost(cx uint32) error {
+	at, giveBack, err := e.lend([]byte("__host"))
+	if err != nil {
+		return err
+	}
+	box, err := e.once("qjs_new_host_function", uint64(at), 6, 0)
+	if err != nil {
+		return err
+	}
+	fn, err := e.u64(uint32(box))
+	if err != nil {
+		return err
+	}
+	global, err := e.call(fnGlobal, uint64(cx))
+	if err != nil {
+		return err
+	}
+	if _, err := e.call(fnSetPropertyStr, uint64(cx), global, uint64(at), fn); err != nil {
+		return err
+	}
+	return giveBack()
+}

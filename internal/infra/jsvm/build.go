@@ -1,0 +1,168 @@
+package jsvm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+// Source is what an app's snapshot is made from.
+type Source struct {
+	Bundle    []byte
+	Variables map[string]string
+	Memory    int // bytes; 0 for the default
+}
+
+// Built is what running a module scope gave.
+type Built struct {
+	// Snapshot is the pages that differ from the base image; nil when Reason says why
+	// module scope must run at each call instead.
+	Snapshot []byte
+	Reason   string
+	Exports  []string
+	Took     time.Duration
+}
+
+// BundleName is the file that an app's stack traces name; source maps translate it.
+const BundleName = "app.js"
+
+// Build runs an app's module scope on a fresh base and snapshots the result.
+// Errors of the app are fault.App or fault.Invalid; limits are fault.Limit.
+func (e *Engine) Build(src Source, host Host, limits Limits) (*Built, error) {
+	in, err := e.Acquire(e.base, host, limits)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Release()
+	began := time.Now()
+	if err := in.Load(src); err != nil {
+		return nil, err
+	}
+	b := &Built{Exports: in.meta.Exports, Took: time.Since(began)}
+	switch {
+	case len(in.timers) > 0:
+		b.Reason = "a timer is pending after module scope"
+		return b, nil
+	case !in.registered:
+		return nil, fault.New(fault.Invalid, "NO_MODULES", "the bundle registered no modules")
+	}
+	if err := e.settleInstance(in); err != nil {
+		return nil, err
+	}
+	b.Snapshot, err = image.Diff(e.base.Image, in.sp.mem(), in.meta)
+	return b, err
+}
+
+// Load runs a module scope in the instance. Calls of a version that cannot be
+// snapshotted begin with it.
+func (in *Instance) Load(src Source) error {
+	e := in.e
+	if in.outcome != nil {
+		return errors.New("jsvm: the instance has ended")
+	}
+	vars, err := json.Marshal(src.Variables)
+	if err != nil {
+		return fmt.Errorf("jsvm: variables: %w", err)
+	}
+	if src.Variables == nil {
+		vars = []byte("{}")
+	}
+	if src.Memory > 0 {
+		in.meta.Memory = min(src.Memory, maxMemory)
+		in.sp.limit = in.meta.Memory
+	}
+	in.building, in.registered = true, false
+	in.step(func() error {
+		cx := in.meta.Context
+		memory := in.sp.limit
+		if _, err := e.call(fnSetMemoryLimit, uint64(in.meta.Runtime), uint64(memory)); err != nil {
+			return err
+		}
+		if _, err := in.reseed(); err != nil {
+			return err
+		}
+		fn, err := e.eval(cx, BundleName, src.Bundle)
+		if err != nil {
+			return err
+		}
+		v, err := e.parseJSON(cx, vars)
+		if err != nil {
+			return err
+		}
+		if err := in.enter("load", fn, v); err != nil {
+			return err
+		}
+		return in.drain()
+	})
+	if in.outcome == nil {
+		in.step(func() error { return in.enter("phase", e.tags.bool(false)) })
+	}
+	in.building = false
+	if in.called != "" {
+		return moduleScopeCall(in.called)
+	}
+	if o := in.outcome; o != nil {
+		return in.loadError(o)
+	}
+	return nil
+}
+
+// reseed gives Math.random a seed from the host's randomness.
+func (in *Instance) reseed() (uint64, error) {
+	b := in.e.mem()[in.meta.Random : in.meta.Random+8]
+	_, err := in.e.cfg.Random.Read(b)
+	b[0] |= 1 // the generator's state may not be zero
+	return 0, err
+}
+
+// loadError is the error of a module scope that did not come to its end.
+func (in *Instance) loadError(o *Outcome) error {
+	if o.Fault == nil {
+		return AppError(o.Head)
+	}
+	var thrown *evalError
+	if errors.As(o.Fault.Err, &thrown) {
+		return fault.New(fault.App, "MODULE_SCOPE_ERR", "%s", thrown.text)
+	}
+	return o.Fault
+}
+
+// AppError is the error of an app, from its serialized form.
+func AppError(head []byte) *fault.Error {
+	var e struct {
+		Name    string `json:"name"`
+		Message string `json:"message"`
+		Stack   string `json:"stack"`
+		Code    any    `json:"code"`
+	}
+	if err := json.Unmarshal(head, &e); err != nil {
+		return fault.New(fault.App, "FUNCTION_ERR", "the app failed with an unreadable error").Because(err)
+	}
+	code := "FUNCTION_ERR"
+	switch e.Code {
+	case "HANDLER_NOT_FOUND", "InvalidWebTriggerResponse":
+		code, _ = e.Code.(string)
+	}
+	return fault.New(fault.App, code, "%s: %s", e.Name, e.Message).
+		With("name", e.Name).With("message", e.Message).With("stack", e.Stack)
+}
+
+// settleInstance tidies an instance's heap before its memory becomes a snapshot.
+func (e *Engine) settleInstance(in *Instance) error {
+	if err := e.point(in.sp); err != nil {
+		return err
+	}
+	e.cur = in
+	defer func() { e.cur = nil }()
+	e.sp.Set(in.meta.StackPointer)
+	if err := e.settleHeap(in); err != nil {
+		return err
+	}
+	// What earlier steps left below the stack pointer means nothing, and differs.
+	clear(e.mem()[:in.meta.StackPointer])
+	return nil
+}

@@ -1,0 +1,163 @@
+package jsvm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Config is what an Engine is made from.
+type Config struct {
+	WASM []byte // quickjs.wasm
+	SDK  []byte // the base image's script
+	// Now and Random are the clock and the randomness of calls; the system's when nil.
+	Now    func() time.Time
+	Random io.Reader
+	// SkipReset hands instances on as the last call left them. It exists to measure
+	// what isolation costs, and to show that the tests of isolation can fail.
+	SkipReset bool
+}
+
+// Engine runs calls, one step at a time. It is not safe for concurrent use.
+type Engine struct {
+	cfg  Config
+	ctx  context.Context
+	rt   wazero.Runtime
+	mod  api.Module
+	sp   api.MutableGlobal
+	lane *lane
+	free []*lane
+	tags tags
+
+	base *Image
+	scan *scanner
+
+	mapped *space // what the machine's memory is now
+	next   *space // what Reallocate shall make it
+	cur    *Instance
+	found  []run
+	home   *space   // the base image's own; never given to a call
+
+	onFound func(from, to int)
+	// tick is called about every 10,000 operations of a running step; see OnTick.
+	tick func()
+}
+
+// New compiles the engine and builds the base image. It takes about a second.
+func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	e := &Engine{cfg: cfg, scan: openScanner()}
+	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
+	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
+	// The automatic choice would fall back to the interpreter without a word.
+	e.rt = wazero.NewRuntimeWithConfig(e.ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(65536))
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if err := e.hostModules(); err != nil {
+		return nil, err
+	}
+	compiled, err := e.rt.CompileModule(e.ctx, cfg.WASM)
+	if err != nil {
+		return nil, fmt.Errorf("jsvm: compile: %w", err)
+	}
+	first, err := newSpace()
+	if err != nil {
+		return nil, err
+	}
+	e.next = first
+	e.mod, err = e.rt.InstantiateModule(e.ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return nil, fmt.Errorf("jsvm: instantiate: %w", err)
+	}
+	e.home = first
+	sp, ok := e.mod.ExportedGlobal("__stack_pointer").(api.MutableGlobal)
+	if !ok {
+		return nil, errors.New("jsvm: the engine exports no __stack_pointer")
+	}
+	e.sp = sp
+	if e.lane, err = e.newLane(); err != nil {
+		return nil, err
+	}
+	if err := e.buildBase(first); err != nil {
+		return nil, fmt.Errorf("jsvm: base image: %w", err)
+	}
+	return e, nil
+}
+
+// Base is the image of engine and SDK.
+func (e *Engine) Base() *Image { return e.base }
+
+// OnTick registers what a long step calls every few milliseconds at most: a heartbeat,
+// a look at what else is waiting. Inside, Yield may be called.
+func (e *Engine) OnTick(fn func()) { e.tick = fn }
+
+// Close frees the engine. No instance may be used after it.
+func (e *Engine) Close() {
+	if e.base != nil {
+		e.CloseImage(e.base)
+	}
+	if e.rt != nil {
+		_ = e.rt.Close(e.ctx)
+	}
+	if e.home != nil {
+		e.home.free()
+	}
+	if e.scan != nil {
+		e.scan.close()
+	}
+}
+
+// machineMemory is the linear memory that wazero sees. wazero asks it for its buffer
+// whenever the memory grows; we also grow it by one page on purpose to be asked, and
+// answer with another instance's memory. That is how one machine runs all instances.
+type machineMemory struct{ e *Engine }
+
+func (e *Engine) allocate(_, _ uint64) experimental.LinearMemory { return machineMemory{e} }
+
+// Reallocate implements experimental.LinearMemory.
+func (m machineMemory) Reallocate(size uint64) []byte {
+	e := m.e
+	if s := e.next; s != nil {
+		e.next = nil
+		if s.size == 0 && !s.grow(int(size)) {
+			return nil
+		}
+		e.mapped = s
+		return s.mem()
+	}
+	if size > maxMemory || !e.mapped.grow(int(size)) {
+		return nil
+	}
+	return e.mapped.mem()
+}
+
+// Free implements experimental.LinearMemory; spaces are freed by the engine.
+func (m machineMemory) Free() {}
+
+// point makes s the machine's memory.
+func (e *Engine) point(s *space) error {
+	if e.mapped == s {
+		return nil
+	}
+	e.next = s
+	if _, ok := e.mod.Memory().Grow(1); !ok || e.mapped != s {
+		e.next = nil
+		return errors.New("jsvm: the machine did not take the memory")
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package jsvm
+
+import "bytes"
+
+const (
+	// maxHot bounds what a reset copies, and what an idle instance keeps: 384 KB.
+	maxHot = 96
+	// hotAfter is how often a page must be found written before it is copied back
+	// instead of dropped. A copy costs a tenth of the page fault that it saves.
+	hotAfter = 2
+	// Every sampleEvery-th reset looks which hot pages were really written; those that
+	// no sample of a round found are let go.
+	sampleEvery = 64
+	sampleRound = 8
+)
+
+// run is pages [from, to).
+type run struct{ from, to int }
+
+// hotPages are the pages that calls of one image usually write.
+type hotPages struct {
+	runs    []run
+	is      []bool  // by page
+	seen    []uint8 // by page: how often found written while not hot
+	used    []bool  // by page: found written by a sample of this round
+	count   int
+	resets  int
+	samples int
+}
+
+// note records that pages [from, to) were found written.
+func (h *hotPages) note(r run, pages int) (changed bool) {
+	if h.is == nil {
+		h.is, h.seen, h.used = make([]bool, pages), make([]uint8, pages), make([]bool, pages)
+	}
+	for p := r.from; p < r.to && p < pages; p++ {
+		if h.is[p] {
+			continue
+		}
+		if h.seen[p]++; h.seen[p] >= hotAfter && h.count < maxHot {
+			h.is[p], h.used[p], h.seen[p] = true, true, 0
+			h.count++
+			changed = true
+		}
+	}
+	return changed
+}
+
+func (h *hotPages) rebuild() {
+	h.runs = h.runs[:0]
+	for p, hot := range h.is {
+		if !hot {
+			continue
+		}
+		if n := len(h.runs); n > 0 && h.runs[n-1].to == p {
+			h.runs[n-1].to = p + 1
+		} else {
+			h.runs = append(h.runs, run{p, p + 1})
+		}
+	}
+}
+
+// sample looks which hot pages of mem differ from the image, and at a round's end lets
+// those go that never did.
+func (h *hotPages) sample(mem, img []byte) {
+	for _, r := range h.runs {
+		for p := r.from; p < r.to; p++ {
+			at := p * pageSize
+			if !h.used[p] && !bytes.Equal(mem[at:at+pageSize], img[at:at+pageSize]) {
+				h.used[p] = true
+			}
+		}
+	}
+	if h.samples++; h.samples < sampleRound {
+		return
+	}
+	h.samples = 0
+	for p, hot := range h.is {
+		if hot && !h.used[p] {
+			h.is[p] = false
+			h.count--
+		}
+		h.used[p] = false
+	}
+	h.rebuild()
+}
+
+// reset makes the space read as its image again, in every page, whichever were written.
+// It answers false when the space must be thrown away instead.
+func (e *Engine) reset(s *space) bool {
+	img := s.image
+	if s.size != img.size {
+		return false
+	}
+	h, pages := &img.hot, img.size/pageSize
+	if h.resets++; h.resets%sampleEvery == 0 {
+		h.sample(s.buf, img.Pages)
+	}
+	if !e.dropWritten(s, h, pages) {
+		return false
+	}
+	for _, r := range h.runs {
+		a, b := r.from*pageSize, r.to*pageSize
+		copy(s.buf[a:b], img.Pages[a:b])
+	}
+	return true
+}
+
+// dropWritten drops all pages that are not hot, and learns from those that were written.
+func (e *Engine) dropWritten(s *space, h *hotPages, pages int) bool {
+	if e.scan == nil {
+		return dropGaps(s, h.runs, pages)
+	}
+	e.found = e.found[:0]
+	if !e.scan.written(s.addr(), pages, e.onFound) {
+		return dropGaps(s, h.runs, pages)
+	}
+	learned := false
+	for _, f := range e.found {
+		// Split the run at hot pages: only what will not be copied back is dropped.
+		for p := f.from; p < f.to; {
+			if h.is != nil && h.is[p] {
+				p++
+				continue
+			}
+			q := p + 1
+			for q < f.to && (h.is == nil || !h.is[q]) {
+				q++
+			}
+			if s.drop(p, q) != nil {
+				return false
+			}
+			learned = h.note(run{p, q}, pages) || learned
+			p = q
+		}
+	}
+	if learned {
+		h.rebuild()
+	}
+	return true
+}
+
+// dropGaps drops everything between the hot runs, without knowing what was written.
+func dropGaps(s *space, hot []run, pages int) bool {
+	at := 0
+	for _, r := range hot {
+		if r.from > at && s.drop(at, r.from) != nil {
+			return false
+		}
+		at = r.to
+	}
+	return at >= pages || s.drop(at, pages) == nil
+}

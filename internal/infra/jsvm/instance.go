@@ -1,0 +1,270 @@
+package jsvm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+// Host is what one instance may ask of the outside. Its methods must not block and must
+// not touch the engine; answers come back through the Instance's methods.
+type Host interface {
+	// Call starts a host call; Instance.Reply answers it.
+	Call(id uint32, method string, head, body []byte)
+	// Timer asks for Instance.Timer(id) after d; Untimer takes it back.
+	Timer(id uint32, d time.Duration)
+	Untimer(id uint32)
+	// Log takes one line; args is a JSON array. An error ends the call.
+	Log(level string, args []byte) *fault.Error
+	// File gives a file that is bundled with the app.
+	File(path string) ([]byte, bool)
+}
+
+// Outcome is how a call ended.
+type Outcome struct {
+	OK   bool
+	Head []byte // of the result, or the app's error when not OK and Fault is nil
+	Body []byte
+	// HasBody tells an empty body from none.
+	HasBody bool
+	// Fault is set when the platform ended the call: a limit, or a promise that never settles.
+	Fault *fault.Error
+}
+
+// Instance is one call's own copy of an image. Its methods run one step each: until the
+// call ends or has to wait.
+type Instance struct {
+	e    *Engine
+	sp   *space
+	meta image.Meta
+	host Host
+
+	limits  Limits
+	cpu     time.Duration // used up to now
+	outcome *Outcome
+	calls   map[uint32]struct{} // host calls under way
+	timers  map[uint32]struct{}
+	clock   clock
+
+	building   bool   // module scope runs
+	called     string // the first host call that module scope made
+	registered bool   // the bundle has registered its modules
+
+	stepStart time.Time
+	nextTick  time.Time
+	rounds    int
+}
+
+// Acquire gives an instance of img that no call has touched.
+func (e *Engine) Acquire(img *Image, host Host, limits Limits) (*Instance, error) {
+	s, err := e.takeSpace(img)
+	if err != nil {
+		return nil, err
+	}
+	if limits.CPU == 0 {
+		limits.CPU = DefaultCPU
+	}
+	if limits.Response == 0 {
+		limits.Response = MaxResponse
+	}
+	return &Instance{e: e, sp: s, meta: img.Meta, host: host, limits: limits, clock: &callClock{now: e.cfg.Now}}, nil
+}
+
+// Start begins the call. envelope is a JSON object; body is nil for none.
+func (in *Instance) Start(envelope, body []byte, bodyIsText bool, seed uint64, remaining time.Duration) {
+	in.step(func() error {
+		e, cx := in.e, in.meta.Context
+		if seed == 0 {
+			seed = 1
+		}
+		binary.LittleEndian.PutUint64(e.mem()[in.meta.Random:], seed)
+		env, err := e.parseJSON(cx, envelope)
+		if err != nil {
+			return err
+		}
+		arg, err := in.value(body, bodyIsText)
+		if err != nil {
+			return err
+		}
+		now := float64(in.clock.read().UnixMilli())
+		return in.enter("start", env, arg, e.tags.number(now), e.tags.number(float64(remaining.Milliseconds())))
+	})
+}
+
+// Reply answers a host call. Of a refusal, head is the JSON of the error's fields.
+func (in *Instance) Reply(id uint32, ok bool, head, body []byte) {
+	if _, waiting := in.calls[id]; !waiting {
+		return
+	}
+	delete(in.calls, id)
+	in.step(func() error {
+		if len(head) == 0 {
+			head = []byte("null")
+		}
+		v, err := in.e.parseJSON(in.meta.Context, head)
+		if err != nil {
+			return err
+		}
+		arg, err := in.value(body, false)
+		if err != nil {
+			return err
+		}
+		t := &in.e.tags
+		return in.enter("reply", t.number(float64(id)), t.bool(ok), v, arg)
+	})
+}
+
+// Timer fires a timer.
+func (in *Instance) Timer(id uint32) {
+	if _, waiting := in.timers[id]; !waiting {
+		return
+	}
+	delete(in.timers, id)
+	in.step(func() error { return in.enter("timer", in.e.tags.number(float64(id))) })
+}
+
+// End ends the call from outside.
+func (in *Instance) End(why *fault.Error) { in.finish(&Outcome{Fault: why}) }
+
+// Outcome is how the call ended, nil while it waits.
+func (in *Instance) Outcome() *Outcome { return in.outcome }
+
+// CPU is the time that the call has spent inside the engine.
+func (in *Instance) CPU() time.Duration { return in.cpu }
+
+// Release gives the instance back. Its memory is reset at once: an idle instance holds
+// nothing of the call before.
+func (in *Instance) Release() {
+	if in.sp == nil {
+		return
+	}
+	in.e.giveSpace(in.sp)
+	in.sp, in.calls, in.timers = nil, nil, nil
+}
+
+// value makes an argument of a body.
+func (in *Instance) value(b []byte, isText bool) (uint64, error) {
+	switch {
+	case b == nil:
+		return in.e.tags.undef(), nil
+	case isText:
+		return in.e.newString(in.meta.Context, b)
+	}
+	return in.e.newBytes(in.meta.Context, b)
+}
+
+// enter calls one of the kernel's functions, which take over their arguments.
+func (in *Instance) enter(name string, args ...uint64) error {
+	fn, ok := in.meta.Entry[name]
+	if !ok {
+		return fmt.Errorf("jsvm: the kernel has no %q", name)
+	}
+	e := in.e
+	old := e.sp.Get()
+	at := (uint32(old) - uint32(8*len(args))) &^ 15
+	m := e.mem()
+	for i, v := range args {
+		binary.LittleEndian.PutUint64(m[int(at)+8*i:], v)
+	}
+	e.sp.Set(uint64(at))
+	v, err := e.call(fnCall, uint64(in.meta.Context), fn, e.tags.undef(), uint64(len(args)), uint64(at))
+	e.sp.Set(old)
+	if err != nil {
+		return err
+	}
+	for _, a := range args {
+		if t := tagOf(a); t == e.tags.object || e.tags.isString(a) {
+			if _, err := e.call(fnFreeValue, uint64(in.meta.Context), a); err != nil {
+				return err
+			}
+		}
+	}
+	if in.outcome == nil && e.isException(v) {
+		return &evalError{e.exception(in.meta.Context)}
+	}
+	return nil
+}
+
+// step points the machine at the instance, runs fn and what became ready by it, and
+// decides whether the call has ended.
+func (in *Instance) step(fn func() error) {
+	if in.outcome != nil {
+		return
+	}
+	e := in.e
+	if err := e.point(in.sp); err != nil {
+		in.broken(err)
+		return
+	}
+	outer := e.cur
+	e.cur = in
+	e.sp.Set(in.meta.StackPointer)
+	in.stepStart = time.Now()
+	in.nextTick = in.stepStart.Add(tickEvery)
+	err := fn()
+	if err == nil && in.outcome == nil {
+		err = in.drain()
+	}
+	in.cpu += time.Since(in.stepStart)
+	e.cur = outer
+	switch {
+	case in.outcome != nil:
+	case err != nil:
+		in.broken(err)
+	case in.building:
+	case len(in.calls)+len(in.timers) == 0:
+		in.finish(&Outcome{Fault: neverSettled()})
+	}
+}
+
+// drain runs promise jobs, one at a time, until none is left or the call has ended.
+func (in *Instance) drain() error {
+	e := in.e
+	for in.outcome == nil {
+		old := e.sp.Get()
+		out := uint32(old) - 16
+		e.sp.Set(uint64(out))
+		n, err := e.call(fnJob, uint64(in.meta.Runtime), uint64(out))
+		e.sp.Set(old)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		if int32(n) < 0 && in.outcome == nil {
+			e.pendingException(in.meta.Context)
+		}
+		if in.rounds++; in.rounds%64 == 0 {
+			in.overdue()
+		}
+	}
+	return nil
+}
+
+// finish records how the call ended; the first word counts.
+func (in *Instance) finish(o *Outcome) {
+	if in.outcome == nil {
+		in.outcome = o
+	}
+}
+
+// broken ends the call because the engine could not go on with it.
+func (in *Instance) broken(err error) {
+	var trap *trapError
+	switch {
+	case in.sp.refused || errors.Is(err, errMemory):
+		in.finish(&Outcome{Fault: limitMemory(in.sp.limit).Because(err)})
+	case errors.As(err, &trap):
+		in.finish(&Outcome{Fault: fault.New(fault.Internal, "ENGINE_TRAP", "the engine stopped in the middle of the call").Because(err)})
+	default:
+		in.finish(&Outcome{Fault: fault.New(fault.Internal, "ENGINE_ERROR", "the engine could not go on with the call").Because(err)})
+	}
+	in.sp.image = nil // never reuse it
+}
+
+func (in *Instance) pending() int { return len(in.calls) }

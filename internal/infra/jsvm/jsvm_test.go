@@ -1,0 +1,153 @@
+package jsvm_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
+	"github.com/annexhq/annex/internal/infra/jsvm"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+func newEngine(t testing.TB, change ...func(*jsvm.Config)) *jsvm.Engine {
+	t.Helper()
+	cfg := jsvm.Config{WASM: runtimetest.QuickJS(t), SDK: runtimetest.KernelOnly(t)}
+	for _, c := range change {
+		c(&cfg)
+	}
+	e, err := jsvm.New(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// snapshot builds and opens an app.
+func snapshot(t testing.TB, e *jsvm.Engine, src jsvm.Source) *jsvm.Image {
+	t.Helper()
+	b, err := e.Build(src, nil, jsvm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Snapshot == nil {
+		t.Fatal("no snapshot:", b.Reason)
+	}
+	img, err := image.Compose(e.Base().Image, "app", b.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dup, err := e.Open(img.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dup
+}
+
+type recorder struct {
+	calls  []hostCall
+	timers map[uint32]time.Duration
+	logs   []string
+}
+
+type hostCall struct {
+	id     uint32
+	method string
+	head   string
+	body   []byte
+}
+
+func (r *recorder) Call(id uint32, method string, head, body []byte) {
+	r.calls = append(r.calls, hostCall{id, method, string(head), body})
+}
+func (r *recorder) Timer(id uint32, d time.Duration) {
+	if r.timers == nil {
+		r.timers = map[uint32]time.Duration{}
+	}
+	r.timers[id] = d
+}
+func (r *recorder) Untimer(id uint32) { delete(r.timers, id) }
+func (r *recorder) Log(level string, args []byte) *fault.Error {
+	r.logs = append(r.logs, level+" "+string(args))
+	return nil
+}
+func (r *recorder) File(string) ([]byte, bool) { return nil, false }
+
+const counterApp = `
+let n = 0;
+async function count(payload) { n++; await null; return { n, echo: payload, pad: "x".repeat(900) }; }
+__annex_register({ index: { count } });
+`
+
+func start(in *jsvm.Instance, fn, payload string) {
+	env, _ := json.Marshal(map[string]any{"kind": "invoke", "fn": fn, "id": "call-1", "module": "m", "ctx": map[string]any{"a": 1}})
+	var body []byte
+	if payload != "" {
+		body = []byte(payload)
+	}
+	in.Start(env, body, true, 42, 25*time.Second)
+}
+
+func invoke(t testing.TB, e *jsvm.Engine, img *jsvm.Image, fn, payload string) *jsvm.Outcome {
+	t.Helper()
+	in, err := e.Acquire(img, &recorder{}, jsvm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Release()
+	start(in, fn, payload)
+	o := in.Outcome()
+	if o == nil {
+		t.Fatal("the call waits")
+	}
+	return o
+}
+
+func TestEachCallIsTheFirst(t *testing.T) {
+	e := newEngine(t)
+	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
+	for range 2000 {
+		o := invoke(t, e, img, "index.count", `{"hello":"wörld"}`)
+		if !o.OK {
+			t.Fatalf("%s %v", o.Head, o.Fault)
+		}
+		var got struct{ N int }
+		if err := json.Unmarshal(o.Body, &got); err != nil || got.N != 1 {
+			t.Fatalf("a call saw another call: %.60s %v", o.Body, err)
+		}
+	}
+}
+
+func TestSkippedResetShows(t *testing.T) {
+	e := newEngine(t, func(c *jsvm.Config) { c.SkipReset = true })
+	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
+	invoke(t, e, img, "index.count", "1")
+	var got struct{ N int }
+	if err := json.Unmarshal(invoke(t, e, img, "index.count", "1").Body, &got); err != nil || got.N != 2 {
+		t.Fatalf("without resets the second call must see the first: n = %d", got.N)
+	}
+}
+
+func benchmark(b *testing.B, skip bool) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	e := newEngine(b, func(c *jsvm.Config) { c.SkipReset = skip })
+	img := snapshot(b, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
+	for range 200 {
+		invoke(b, e, img, "index.count", `{"a":[1,2,3],"b":"text"}`)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		invoke(b, e, img, "index.count", `{"a":[1,2,3],"b":"text"}`)
+	}
+}
+
+func BenchmarkFresh(b *testing.B)  { benchmark(b, false) }
+func BenchmarkReused(b *testing.B) { benchmark(b, true) }
+
+func TestMain(m *testing.M) { os.Exit(m.Run()) }

@@ -1,0 +1,84 @@
+package jsvm
+
+import (
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// The engine's functions that we call. Values (JSValue) travel as 64-bit numbers.
+const (
+	fnMalloc = iota
+	fnFree
+	fnNewString
+	fnToCString
+	fnFreeCString
+	fnParseJSON
+	fnCall
+	fnJob
+	fnEval
+	fnFreeValue
+	fnGetException
+	fnGetPropertyStr
+	fnSetPropertyStr
+	fnGlobal
+	fnNewError
+	fnThrow
+	fnGetUint8Array
+	fnNewUint8Array
+	fnToFloat64
+	fnRunGC
+	fnSetGCThreshold
+	fnSetMemoryLimit
+	fnDupValue
+	numFns
+)
+
+var fnNames = [numFns]string{
+	fnMalloc: "malloc", fnFree: "free", fnNewString: "JS_NewStringLen", fnToCString: "JS_ToCStringLen2",
+	fnFreeCString: "JS_FreeCString", fnParseJSON: "JS_ParseJSON", fnCall: "JS_Call", fnJob: "JS_ExecutePendingJob",
+	fnEval: "JS_Eval", fnFreeValue: "JS_FreeValue", fnGetException: "JS_GetException",
+	fnGetPropertyStr: "JS_GetPropertyStr", fnSetPropertyStr: "JS_SetPropertyStr", fnGlobal: "JS_GetGlobalObject",
+	fnNewError: "JS_NewError", fnThrow: "JS_Throw", fnGetUint8Array: "JS_GetUint8Array",
+	fnNewUint8Array: "JS_NewUint8ArrayCopy", fnToFloat64: "JS_ToFloat64", fnRunGC: "JS_RunGC",
+	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnDupValue: "JS_DupValue",
+}
+
+// lane is one native stack: the call engines of one step in progress. There is one, and
+// one more for each step that was interrupted to let another run.
+type lane struct {
+	fns    [numFns]api.Function
+	stacks [numFns][6]uint64
+}
+
+func (e *Engine) newLane() (*lane, error) {
+	l := &lane{}
+	for i, name := range fnNames {
+		if l.fns[i] = e.mod.ExportedFunction(name); l.fns[i] == nil {
+			return nil, fmt.Errorf("jsvm: the engine exports no %s", name)
+		}
+	}
+	return l, nil
+}
+
+// call runs one of the engine's functions on the machine's present memory. A function
+// is never called while it runs in the same lane: those that host functions use do not
+// call back.
+func (e *Engine) call(fn int, args ...uint64) (uint64, error) {
+	l := e.lane
+	st := &l.stacks[fn]
+	copy(st[:], args)
+	if err := l.fns[fn].CallWithStack(e.ctx, st[:]); err != nil {
+		return 0, &trapError{fnNames[fn], err}
+	}
+	return st[0], nil
+}
+
+// trapError is a WebAssembly trap: the instance cannot be used any more.
+type trapError struct {
+	fn  string
+	err error
+}
+
+func (t *trapError) Error() string { return "jsvm: " + t.fn + ": " + t.err.Error() }
+func (t *trapError) Unwrap() error { return t.err }

@@ -1,0 +1,83 @@
+package jsvm
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	pageSize     = 4096
+	wasmPageSize = 65536
+	// maxMemory is the address space that each space reserves, and so the most that any
+	// app can be given. Reserved is not used: it costs nothing until it is written.
+	maxMemory = 512 << 20
+)
+
+// space is the memory of one instance: a fixed range of addresses, the image mapped
+// privately at its start, anonymous memory behind it as far as the guest has grown.
+type space struct {
+	buf   []byte // the whole reservation
+	size  int    // what the guest may address now
+	limit int    // what the guest may grow to
+	// refused is set when the guest asked for more than limit.
+	refused bool
+	image   *Image
+}
+
+func newSpace() (*space, error) {
+	buf, err := unix.Mmap(-1, 0, maxMemory, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("jsvm: reserve memory: %w", err)
+	}
+	return &space{buf: buf, limit: maxMemory}, nil
+}
+
+func (s *space) addr() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s.buf))) }
+
+// mem is the memory that the guest may address.
+func (s *space) mem() []byte { return s.buf[:s.size:s.size] }
+
+// grow makes size bytes addressable. The guest never shrinks.
+func (s *space) grow(size int) bool {
+	if size > s.limit {
+		s.refused = true
+		return false
+	}
+	if size > s.size {
+		if err := unix.Mprotect(s.buf[s.size:size], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+			s.refused = true
+			return false
+		}
+		s.size = size
+	}
+	return true
+}
+
+// restore maps img over the start of the space; whatever was there is gone.
+func (s *space) restore(img *Image) error {
+	if s.size > img.size {
+		return errors.New("jsvm: a grown space cannot be restored")
+	}
+	const prot = unix.PROT_READ | unix.PROT_WRITE
+	_, _, errno := unix.Syscall6(unix.SYS_MMAP, s.addr(), uintptr(img.size), prot, unix.MAP_PRIVATE|unix.MAP_FIXED, img.file.Fd(), 0)
+	if errno != 0 {
+		return fmt.Errorf("jsvm: map image: %w", errno)
+	}
+	s.size, s.image, s.refused = img.size, img, false
+	return nil
+}
+
+func (s *space) free() {
+	if s.buf != nil {
+		_ = unix.Munmap(s.buf)
+		s.buf = nil
+	}
+}
+
+// drop makes pages [from, to) read as the image again.
+func (s *space) drop(from, to int) error {
+	return unix.Madvise(s.buf[from*pageSize:to*pageSize], unix.MADV_DONTNEED)
+}
