@@ -13,7 +13,7 @@ package manifest
 // only one is left.
 type Manifest struct {
 	App            App            `json:"app" rule:"req" doc:"What the app is and how it runs."`
-	Permissions    Permissions    `json:"permissions" doc:"What the app may do."`
+	Perms          Permissions    `json:"permissions" doc:"What the app may do."`
 	Remotes        []Remote       `json:"remotes" rule:"unique=key" doc:"Back ends of the app's developer and other named hosts."`
 	Providers      Providers      `json:"providers" doc:"External OAuth 2 providers that users connect."`
 	Modules        Modules        `json:"modules" doc:"The app's functions and where they appear."`

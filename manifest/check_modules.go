@@ -1,0 +1,281 @@
+package manifest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+func (l *loader) checkModules(m *Manifest, x *index) {
+	l.checkModuleKeys(&m.Modules)
+	l.checkFunctions(m, x)
+	l.checkWebTriggers(m, x)
+	for i, s := range m.Modules.ScheduledTrigger {
+		l.target(fmt.Sprintf("modules.scheduledTrigger[%d]", i), s.Function, s.Endpoint, x)
+	}
+	for i, t := range m.Modules.Trigger {
+		l.target(fmt.Sprintf("modules.trigger[%d]", i), t.Function, t.Endpoint, x)
+		l.checkEvents(fmt.Sprintf("modules.trigger[%d].events", i), t.Events)
+	}
+	l.checkConsumers("modules.consumer", m.Modules.Consumer, x)
+	l.checkConsumers("modules.fifoConsumer", m.Modules.FIFOConsumer, x)
+	for i, p := range m.Modules.PreUninstall {
+		l.target(fmt.Sprintf("modules.preUninstall[%d]", i), p.Function, p.Endpoint, x)
+	}
+	for i, a := range m.Modules.APIRoute {
+		l.reference(fmt.Sprintf("modules.apiRoute[%d].function", i), "function", a.Function, x.functions)
+	}
+	l.checkEndpoints(m, x)
+	l.checkAgents(m, x)
+	l.checkUI(m, x)
+}
+
+// checkModuleKeys demands keys that are unique in the whole manifest: logs, URLs and
+// contexts name a module by its key alone. A function may share its key with the
+// module that calls it, since a function is never named there.
+func (l *loader) checkModuleKeys(ms *Modules) {
+	seen := map[string]placedModule{}
+	for _, p := range ms.all() {
+		if p.key == "" {
+			continue
+		}
+		space := "module "
+		if p.typ == "function" || p.typ == "endpoint" {
+			space = p.typ + " "
+		}
+		first, dup := seen[space+p.key]
+		if !dup {
+			seen[space+p.key] = p
+			continue
+		}
+		l.path(p.path+".key", Error, "duplicate-module-key",
+			fmt.Sprintf("the key %s is used twice; the first is in line %d (%s)", quote(p.key), l.find(first.path+".key").Line, first.typ),
+			"give each module its own key")
+	}
+}
+
+func (l *loader) checkFunctions(m *Manifest, x *index) {
+	for i, f := range m.Modules.Function {
+		at := fmt.Sprintf("modules.function[%d]", i)
+		for j, p := range f.Providers.Auth {
+			l.reference(fmt.Sprintf("%s.providers.auth[%d].provider", at, j), "provider", p.Provider, x.providers)
+		}
+		l.checkHandler(at+".handler", f.Handler)
+	}
+}
+
+// target checks what a module calls: a function or an endpoint, and one of them.
+func (l *loader) target(path, function, endpoint string, x *index) {
+	switch {
+	case function == "" && endpoint == "":
+		l.path(path, Error, "missing-field", path+" calls nothing", "add function: and the key of a function")
+	case function != "" && endpoint != "":
+		l.path(path+".endpoint", Error, "function-or-endpoint", path+" has a function and an endpoint", "keep one of the two")
+	}
+	l.reference(path+".function", "function", function, x.functions)
+	l.reference(path+".endpoint", "endpoint", endpoint, x.endpoints)
+}
+
+func (l *loader) checkWebTriggers(m *Manifest, x *index) {
+	for i, w := range m.Modules.WebTrigger {
+		at := fmt.Sprintf("modules.webtrigger[%d]", i)
+		l.target(at, w.Function, w.Endpoint, x)
+		static := w.Response.Type == "static"
+		where := l.written(at+".response", at+".security.egress")
+		if static && len(w.Response.Outputs) == 0 {
+			l.path(where, Error, "static-without-outputs", "a static web trigger has to list its answers", "add outputs, or write type: dynamic")
+		}
+		if !static && len(w.Response.Outputs) > 0 {
+			l.path(at+".response.outputs", Error, "dynamic-with-outputs", "outputs are for static web triggers", "write type: static, or remove outputs")
+		}
+	}
+}
+
+// checkEvents looks at event types that belong to a registered product.
+func (l *loader) checkEvents(path string, events []EventRef) {
+	var known []string
+	for _, p := range l.opts.Products {
+		known = append(known, p.Events...)
+	}
+	for i, e := range events {
+		at := fmt.Sprintf("%s[%d].eventType", path, i)
+		if slices.Contains(known, e.EventType) || isLifecycle(e.EventType) {
+			continue
+		}
+		if near := misspelt(e.EventType, append(known, lifecycleEvents...)); near != "" {
+			l.path(at, Error, "event-misspelt", "there is no event "+quote(e.EventType), "write "+near)
+			continue
+		}
+		l.path(at, Warning, "event-unknown", "the event "+quote(e.EventType)+" belongs to no registered product, so it never comes", "remove it, or register the product that sends it")
+	}
+}
+
+// lifecycleEvents come from the platform itself.
+var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app", "avi:forge:uninstalled:app", "avi:forge:enabled:app", "avi:forge:disabled:app"}
+
+// isLifecycle reports an event of the platform or of another app.
+func isLifecycle(e string) bool {
+	return slices.Contains(lifecycleEvents, e) || strings.HasPrefix(e, "ari:cloud:ecosystem::")
+}
+
+func (l *loader) checkConsumers(path string, consumers []Consumer, x *index) {
+	queues := map[string]int{}
+	for i, c := range consumers {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case c.Resolver == (ConsumerResolver{}):
+			l.target(at, c.Function, c.Endpoint, x)
+		case c.Function != "" || c.Endpoint != "":
+			l.path(at+".resolver", Error, "function-or-endpoint", at+" has a resolver and a function or endpoint", "keep one of them")
+		default:
+			l.reference(at+".resolver.function", "function", c.Resolver.Function, x.functions)
+		}
+		if first, dup := queues[c.Queue]; dup && c.Queue != "" {
+			l.path(at+".queue", Error, "duplicate-queue", fmt.Sprintf("the queue %s has two consumers; the first is in line %d", quote(c.Queue), l.find(fmt.Sprintf("%s[%d].queue", path, first)).Line),
+				"give each consumer its own queue")
+			continue
+		}
+		queues[c.Queue] = i
+	}
+}
+
+func (l *loader) checkEndpoints(m *Manifest, x *index) {
+	for i, e := range m.Modules.Endpoint {
+		at := fmt.Sprintf("modules.endpoint[%d]", i)
+		switch {
+		case e.Remote == "" && e.Service == "":
+			l.path(at, Error, "missing-field", at+" has no remote", "add remote: and the key of a remote")
+		case e.Remote != "" && e.Service != "":
+			l.path(at+".service", Error, "remote-or-service", at+" has a remote and a service", "keep one of the two")
+		}
+		l.reference(at+".remote", "remote", e.Remote, x.remotes)
+		l.reference(at+".service", "service", e.Service, x.services)
+		if e.Service != "" {
+			l.path(at+".service", Warning, "not-offered", "container services are not offered here", "use a remote")
+		}
+		if p := e.Route.Path; strings.Contains(p, "://") || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\#@") || hasDotDot(p) {
+			l.path(at+".route.path", Error, "route-path", quote(p)+" is no path below a remote", "write a path like /events")
+		}
+	}
+}
+
+func hasDotDot(p string) bool {
+	return slices.Contains(strings.Split(strings.ReplaceAll(strings.ToLower(p), "%2e", "."), "/"), "..")
+}
+
+func (l *loader) checkAgents(m *Manifest, x *index) {
+	for i, a := range m.Modules.Action {
+		l.target(fmt.Sprintf("modules.action[%d]", i), a.Function, a.Endpoint, x)
+	}
+	for i, a := range m.Modules.Agent {
+		at := fmt.Sprintf("modules.rovo:agent[%d]", i)
+		for j, name := range a.Actions {
+			l.reference(fmt.Sprintf("%s.actions[%d]", at, j), "action", name, x.actions)
+		}
+		l.fileReference(at+".prompt", a.Prompt, x)
+		l.fileReference(at+".icon", a.Icon, x)
+	}
+}
+
+// fileReference checks "resource:KEY;PATH".
+func (l *loader) fileReference(path, text string, x *index) {
+	rest, ok := strings.CutPrefix(text, "resource:")
+	if !ok {
+		return
+	}
+	key, file, ok := strings.Cut(rest, ";")
+	if !ok || file == "" {
+		l.path(path, Error, "resource-reference", quote(text)+" names no file", "write resource:KEY;PATH")
+		return
+	}
+	l.reference(path, "resource", key, x.resources)
+}
+
+// checkUI looks at modules of types that products declare.
+func (l *loader) checkUI(m *Manifest, x *index) {
+	known := names(tableOf(reflect.TypeFor[Module]()))
+	for _, typ := range sortedKeys(m.Modules.UI) {
+		l.checkType(typ)
+		for i, u := range m.Modules.UI[typ] {
+			at := fmt.Sprintf("modules.%s[%d]", typ, i)
+			l.reference(at+".function", "function", u.Function, x.functions)
+			l.reference(at+".endpoint", "endpoint", u.Endpoint, x.endpoints)
+			l.reference(at+".resource", "resource", u.Resource, x.resources)
+			if u.Resolver.Function != "" && u.Resolver.Endpoint != "" {
+				l.path(at+".resolver", Error, "function-or-endpoint", "the resolver has a function and an endpoint", "keep one of the two")
+			}
+			l.reference(at+".resolver.function", "function", u.Resolver.Function, x.functions)
+			l.reference(at+".resolver.endpoint", "endpoint", u.Resolver.Endpoint, x.endpoints)
+			l.fileReference(at+".icon", u.Icon.Text, x)
+			for _, name := range sortedKeys(u.Properties) {
+				if near := misspelt(name, known); near != "" {
+					l.key(at+"."+name, Warning, "field-misspelt", quote(name)+" may be a slip of the finger", "write "+near+" if that is meant")
+				}
+				l.checkNested(at+"."+name, u.Properties[name], x)
+			}
+		}
+	}
+}
+
+// checkNested follows the references in the fields that only a product understands:
+// views, configurations and pages repeat the common shape inside.
+func (l *loader) checkNested(path string, v any, x *index) {
+	switch v := v.(type) {
+	case []any:
+		for i, e := range v {
+			l.checkNested(fmt.Sprintf("%s[%d]", path, i), e, x)
+		}
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			s, isText := v[name].(string)
+			at := path + "." + name
+			switch {
+			case isText && name == "function":
+				l.reference(at, "function", s, x.functions)
+			case isText && name == "endpoint":
+				l.reference(at, "endpoint", s, x.endpoints)
+			case isText && name == "resource":
+				l.reference(at, "resource", s, x.resources)
+			case isText && name == "icon":
+				l.fileReference(at, s, x)
+			case isText && name == "i18n":
+				l.i18n[at] = s
+			default:
+				l.checkNested(at, v[name], x)
+			}
+		}
+	}
+}
+
+// checkType says to which product a module type belongs.
+func (l *loader) checkType(typ string) {
+	at := "modules." + typ
+	var registered []string
+	for _, p := range l.opts.Products {
+		for _, t := range p.Modules {
+			registered = append(append(registered, t.Type), t.Aliases...)
+			for _, a := range p.Aliases {
+				if _, name, ok := strings.Cut(t.Type, ":"); ok {
+					registered = append(registered, a+":"+name)
+				}
+			}
+		}
+	}
+	if slices.Contains(registered, typ) {
+		return
+	}
+	neutral := names(tableOf(reflect.TypeFor[Modules]()))
+	if near := misspelt(typ, append(registered, neutral...)); near != "" {
+		l.key(at, Error, "module-type-misspelt", "there is no module type "+quote(typ), "write "+near)
+		return
+	}
+	prefix, _, _ := strings.Cut(typ, ":")
+	for _, p := range l.opts.Products {
+		if prefix == p.Key || slices.Contains(p.Aliases, prefix) {
+			l.key(at, Warning, "module-type-unknown", "the product "+p.Key+" has no module type "+quote(typ)+", so its modules are shown nowhere", "remove it, or use a type that "+p.Key+" declares")
+			return
+		}
+	}
+	l.key(at, Warning, "module-type-unknown", "the module type "+quote(typ)+" belongs to no registered product, so its modules are shown nowhere", "remove it, or register the product that declares it")
+}

@@ -1,0 +1,98 @@
+package manifest
+
+// find gives the element with a key.
+func find[T any](list []T, is func(T) bool) (T, bool) {
+	for _, e := range list {
+		if is(e) {
+			return e, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// Functions are the app's functions.
+func (m *Manifest) Functions() []Function { return m.Modules.Function }
+
+// Function finds a function by its key.
+func (m *Manifest) Function(key string) (Function, bool) {
+	return find(m.Modules.Function, func(f Function) bool { return f.Key == key })
+}
+
+// WebTriggers are the app's web triggers, older spellings replaced.
+func (m *Manifest) WebTriggers() []WebTrigger { return m.normal().Modules.WebTrigger }
+
+// WebTrigger finds a web trigger by its key.
+func (m *Manifest) WebTrigger(key string) (WebTrigger, bool) {
+	return find(m.WebTriggers(), func(w WebTrigger) bool { return w.Key == key })
+}
+
+// Output finds an answer of a static web trigger.
+func (w WebTrigger) Output(key string) (Output, bool) {
+	return find(w.Response.Outputs, func(o Output) bool { return o.Key == key })
+}
+
+// Remote finds a remote by its key, older spellings replaced.
+func (m *Manifest) Remote(key string) (Remote, bool) {
+	r, ok := find(m.Remotes, func(r Remote) bool { return r.Key == key })
+	return normalRemote(r), ok
+}
+
+// Endpoint finds an endpoint by its key.
+func (m *Manifest) Endpoint(key string) (Endpoint, bool) {
+	return find(m.Modules.Endpoint, func(e Endpoint) bool { return e.Key == key })
+}
+
+// Provider finds an external provider by its key.
+func (m *Manifest) Provider(key string) (Provider, bool) {
+	return find(m.Providers.Auth, func(p Provider) bool { return p.Key == key })
+}
+
+// Resource finds a resource by its key.
+func (m *Manifest) Resource(key string) (Resource, bool) {
+	return find(m.Resources, func(r Resource) bool { return r.Key == key })
+}
+
+// Consumer finds the consumer of a queue.
+func (m *Manifest) Consumer(queue string) (Consumer, bool) {
+	is := func(c Consumer) bool { return c.Queue == queue }
+	if c, ok := find(m.Modules.Consumer, is); ok {
+		return c, true
+	}
+	return find(m.Modules.FIFOConsumer, is)
+}
+
+// UIModules are the modules of types that products declare, by type and then in the
+// order of the file.
+func (m *Manifest) UIModules() []Module {
+	var out []Module
+	for _, t := range sortedKeys(m.Modules.UI) {
+		out = append(out, m.Modules.UI[t]...)
+	}
+	return out
+}
+
+// Module finds a module of a type that a product declares by its key.
+func (m *Manifest) Module(key string) (Module, bool) {
+	return find(m.UIModules(), func(u Module) bool { return u.Key == key })
+}
+
+// Snapshots reports whether a version's module scope may run once, at deploy.
+func (m *Manifest) Snapshots() bool {
+	return m.App.Runtime.Snapshots == nil || *m.App.Runtime.Snapshots
+}
+
+// DefaultMemoryMB is the memory of one call unless the manifest says otherwise.
+const DefaultMemoryMB = 512
+
+// MemoryMB is the memory of one call, the largest that the manifest asks for.
+func (m *Manifest) MemoryMB() int {
+	mb := m.App.Runtime.MemoryMB
+	if mb == 0 {
+		mb = DefaultMemoryMB
+	}
+	for _, f := range m.Modules.Function {
+		mb = max(mb, f.Runtime.MemoryMB)
+	}
+	return mb
+}
