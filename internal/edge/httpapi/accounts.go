@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/account"
+)
+
+func (a *API) whoami(w http.ResponseWriter, r *request) error {
+	acc, err := a.Accounts.AccountByID(r.ctx(), r.caller.Account)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"kind": r.caller.Kind, "account": acc.ID, "name": acc.Name}
+	if r.caller.Site != "" {
+		out["site"] = a.siteName(r.ctx(), r.caller.Site)
+	}
+	if r.caller.App != "" {
+		out["app"], out["environments"] = r.caller.App, r.caller.Environments
+	}
+	writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+type accountJSON struct {
+	ID        id.Account `json:"id"`
+	Name      string     `json:"name"`
+	Operator  bool       `json:"operator"`
+	Developer bool       `json:"developer"`
+	AdminOf   []string   `json:"adminOf"`
+	CreatedAt time.Time  `json:"createdAt"`
+}
+
+func (a *API) accountView(ctx context.Context, x account.Account) accountJSON {
+	out := accountJSON{ID: x.ID, Name: x.Name, Operator: x.Operator, Developer: x.Developer, AdminOf: []string{}, CreatedAt: x.Created.UTC()}
+	for _, s := range x.AdminOf {
+		out.AdminOf = append(out.AdminOf, a.siteName(ctx, s))
+	}
+	return out
+}
+
+func (a *API) listAccounts(w http.ResponseWriter, r *request) error {
+	all, err := a.Accounts.Accounts(r.ctx(), r.caller)
+	if err != nil {
+		return err
+	}
+	out := []accountJSON{}
+	for _, x := range all {
+		out = append(out, a.accountView(r.ctx(), x))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"accounts": out})
+	return nil
+}
+
+// addAccount adds an account with a first token per role, so that its owner can sign in.
+func (a *API) addAccount(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Name      string   `json:"name"`
+		Developer bool     `json:"developer"`
+		AdminOf   []string `json:"adminOf"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := required("name", in.Name); err != nil {
+		return err
+	}
+	if !in.Developer && len(in.AdminOf) == 0 {
+		return fault.New(fault.Usage, "NO_ROLE", "an account needs a role").WithFix("set developer, or name sites in adminOf")
+	}
+	add := account.NewAccount{Name: in.Name, Developer: in.Developer}
+	for _, name := range in.AdminOf {
+		s, err := a.site(r.ctx(), name)
+		if err != nil {
+			return err
+		}
+		add.AdminOf = append(add.AdminOf, s.ID)
+	}
+	acc, err := a.Accounts.AddAccount(r.ctx(), r.caller, add)
+	if err != nil {
+		return err
+	}
+	tokens := []newTokenJSON{}
+	make := func(req account.TokenRequest) error {
+		t, secret, err := a.Accounts.CreateToken(r.ctx(), r.caller, req)
+		tokens = append(tokens, newTokenJSON{a.tokenView(r.ctx(), t), secret})
+		return err
+	}
+	if in.Developer {
+		if err := make(account.TokenRequest{Kind: id.Developer, Account: acc.ID, Note: "first token"}); err != nil {
+			return err
+		}
+	}
+	for _, s := range add.AdminOf {
+		if err := make(account.TokenRequest{Kind: id.SiteAdmin, Account: acc.ID, Site: s, Note: "first token"}); err != nil {
+			return err
+		}
+	}
+	writeJSON(w, http.StatusCreated, map[string]any{"account": a.accountView(r.ctx(), acc), "tokens": tokens})
+	return nil
+}
+
+type tokenJSON struct {
+	ID           id.Token  `json:"id"`
+	Kind         id.Kind   `json:"kind"`
+	Account      string    `json:"account,omitempty"`
+	Site         string    `json:"site,omitempty"`
+	App          id.App    `json:"app,omitempty"`
+	Environments []string  `json:"environments,omitempty"`
+	Note         string    `json:"note,omitempty"`
+	CreatedAt    time.Time `json:"createdAt"`
+	ExpiresAt    time.Time `json:"expiresAt"`
+	Revoked      bool      `json:"revoked"`
+}
+
+type newTokenJSON struct {
+	tokenJSON
+	Secret string `json:"secret"`
+}
+
+func (a *API) tokenView(ctx context.Context, t account.Token) tokenJSON {
+	out := tokenJSON{
+		ID: t.ID, Kind: t.Kind, Account: t.AccountName, App: t.App, Environments: t.Environments, Note: t.Note,
+		CreatedAt: t.Created.UTC(), ExpiresAt: t.Expires.UTC(), Revoked: t.Revoked,
+	}
+	if t.Site != "" {
+		out.Site = a.siteName(ctx, t.Site)
+	}
+	return out
+}
+
+func (a *API) listTokens(w http.ResponseWriter, r *request) error {
+	all, err := a.Accounts.ListTokens(r.ctx(), r.caller)
+	if err != nil {
+		return err
+	}
+	out := []tokenJSON{}
+	for _, t := range all {
+		out = append(out, a.tokenView(r.ctx(), t))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"tokens": out})
+	return nil
+}
+
+func (a *API) createToken(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Kind          id.Kind  `json:"kind"`
+		Account       string   `json:"account"`
+		Site          string   `json:"site"`
+		App           id.App   `json:"app"`
+		Environments  []string `json:"environments"`
+		ExpiresInDays int      `json:"expiresInDays"`
+		Note          string   `json:"note"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	req := account.TokenRequest{Kind: in.Kind, App: in.App, Environments: in.Environments, Note: in.Note, TTL: time.Duration(in.ExpiresInDays) * 24 * time.Hour}
+	if in.Account != "" {
+		acc, err := a.Accounts.AccountByName(r.ctx(), in.Account)
+		if err != nil {
+			return err
+		}
+		req.Account = acc.ID
+	}
+	if in.Site != "" {
+		s, err := a.site(r.ctx(), in.Site)
+		if err != nil {
+			return err
+		}
+		req.Site = s.ID
+	}
+	t, secret, err := a.Accounts.CreateToken(r.ctx(), r.caller, req)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, newTokenJSON{a.tokenView(r.ctx(), t), secret})
+	return nil
+}
+
+func (a *API) revokeToken(w http.ResponseWriter, r *request) error {
+	if err := a.Accounts.RevokeToken(r.ctx(), r.caller, id.Token(r.PathValue("token"))); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,165 @@
+// Package httpapi is the control API: what the CLI, continuous integration and
+// administrators' scripts talk to. openapi.yaml is its contract; a test demands that
+// routes, roles and answers are what it says. It takes bearer tokens only, sets no
+// cookie and serves no HTML.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/feature/trigger"
+)
+
+// Invoker is the door into app code.
+type Invoker interface {
+	Invoke(ctx context.Context, c *call.Call) (call.Result, error)
+}
+
+// Config is what the API stands on; all of it is required.
+type Config struct {
+	Accounts *account.Service
+	Tenancy  *tenancy.Service
+	Registry *registry.Service
+	Installs *install.Service
+	Triggers *trigger.Service
+	Logs     *applog.Service
+	Invoker  Invoker
+	Health   func() Health
+	Log      *slog.Logger
+}
+
+// Health is what /healthz answers.
+type Health struct {
+	Status    string `json:"status"`
+	Isolation string `json:"isolation"` // "engine only" until the operating system's sandbox is set up
+	Version   string `json:"version"`
+	Workers   int    `json:"workers"`
+}
+
+// API serves the routes.
+type API struct {
+	Config
+	mux *http.ServeMux
+}
+
+// routes is the whole API; openapi.yaml says the same, with words.
+var routes = []route{
+	{"GET", "/healthz", nil, (*API).health},
+	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
+	{"GET", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).listAccounts},
+	{"POST", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).addAccount},
+	{"GET", "/api/v1/tokens", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).listTokens},
+	{"POST", "/api/v1/tokens", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).createToken},
+	{"DELETE", "/api/v1/tokens/{token}", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).revokeToken},
+	{"GET", "/api/v1/products", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).listProducts},
+	{"POST", "/api/v1/products", []id.Kind{id.Operator}, (*API).addProduct},
+	{"GET", "/api/v1/sites", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).listSites},
+	{"POST", "/api/v1/sites", []id.Kind{id.Operator}, (*API).addSite},
+	{"PATCH", "/api/v1/sites/{site}", []id.Kind{id.Operator, id.SiteAdmin}, (*API).updateSite},
+	{"GET", "/api/v1/apps", []id.Kind{id.Operator, id.Developer}, (*API).listApps},
+	{"POST", "/api/v1/apps", []id.Kind{id.Developer}, (*API).registerApp},
+	{"GET", "/api/v1/apps/{app}/environments", []id.Kind{id.Operator, id.Developer}, (*API).listEnvironments},
+	{"POST", "/api/v1/apps/{app}/environments", []id.Kind{id.Developer}, (*API).createEnvironment},
+	{"DELETE", "/api/v1/apps/{app}/environments/{environment}", []id.Kind{id.Developer}, (*API).deleteEnvironment},
+	{"GET", "/api/v1/apps/{app}/environments/{environment}/versions", []id.Kind{id.Operator, id.Developer, id.CI}, (*API).listVersions},
+	{"GET", "/api/v1/apps/{app}/environments/{environment}/variables", []id.Kind{id.Developer}, (*API).listVariables},
+	{"PUT", "/api/v1/apps/{app}/environments/{environment}/variables/{key}", []id.Kind{id.Developer}, (*API).setVariable},
+	{"DELETE", "/api/v1/apps/{app}/environments/{environment}/variables/{key}", []id.Kind{id.Developer}, (*API).unsetVariable},
+	{"POST", "/api/v1/deployments", []id.Kind{id.Developer, id.CI}, (*API).deploy},
+	{"POST", "/api/v1/apps/{app}/promotions", []id.Kind{id.Developer}, (*API).promote},
+	{"POST", "/api/v1/installations/preview", []id.Kind{id.Developer, id.SiteAdmin}, (*API).previewInstallation},
+	{"GET", "/api/v1/installations", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).listInstallations},
+	{"POST", "/api/v1/installations", []id.Kind{id.Developer, id.SiteAdmin}, (*API).install},
+	{"DELETE", "/api/v1/installations/{installation}", []id.Kind{id.SiteAdmin}, (*API).uninstall},
+	{"GET", "/api/v1/installation-requests", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listInstallationRequests},
+	{"GET", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listWebTriggers},
+	{"POST", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).createWebTrigger},
+	{"DELETE", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).deleteWebTrigger},
+	{"POST", "/api/v1/invocations", []id.Kind{id.Developer}, (*API).invoke},
+	{"GET", "/api/v1/logs", []id.Kind{id.Developer}, (*API).readLogs},
+	{"GET", "/api/v1/activity", []id.Kind{id.Developer}, (*API).readActivity},
+}
+
+// New makes the API.
+func New(cfg Config) *API {
+	a := &API{Config: cfg, mux: http.NewServeMux()}
+	for _, r := range routes {
+		a.mux.Handle(r.method+" "+r.path, a.guarded(r))
+	}
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, r, a.Log, fault.New(fault.NotFound, "NO_ROUTE", "the API has no route %s %s", r.Method, r.URL.Path))
+	})
+	return a
+}
+
+// ServeHTTP serves the API.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// guarded admits only callers with one of the route's roles. A route without roles is
+// for anyone, and there is exactly one (a test counts).
+func (a *API) guarded(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := &request{Request: r}
+		if len(rt.roles) > 0 {
+			p, err := a.Accounts.Authenticate(r.Context(), bearer(r))
+			if err == nil && !slices.Contains(rt.roles, p.Kind) {
+				err = fault.New(fault.Denied, "ROLE_REQUIRED", "%s %s is for %s, not for %s", rt.method, rt.path, words(rt.roles), article(p.Kind)).
+					With("roles", rt.roles)
+			}
+			if err != nil {
+				writeError(w, r, a.Log, err)
+				return
+			}
+			req.caller = p
+		}
+		if rt.path != "/api/v1/deployments" {
+			r.Body = http.MaxBytesReader(w, r.Body, maxJSON)
+		}
+		if err := rt.serve(a, w, req); err != nil {
+			writeError(w, r, a.Log, err)
+		}
+	})
+}
+
+func article(k id.Kind) string {
+	switch k {
+	case id.SiteAdmin:
+		return "a site admin"
+	case id.Operator:
+		return "an operator"
+	case id.CI:
+		return "a CI token"
+	default:
+		return "a " + string(k)
+	}
+}
+
+func words(kinds []id.Kind) string {
+	out := ""
+	for i, k := range kinds {
+		switch {
+		case i > 0 && i == len(kinds)-1:
+			out += " or "
+		case i > 0:
+			out += ", "
+		}
+		out += article(k)
+	}
+	return out
+}
+
+func (a *API) health(w http.ResponseWriter, _ *request) error {
+	writeJSON(w, http.StatusOK, a.Health())
+	return nil
+}

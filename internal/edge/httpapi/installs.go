@@ -1,0 +1,175 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/install"
+)
+
+// target is where an app is, or is to be, installed, by the names that people use.
+type target struct {
+	App         id.App `json:"app"`
+	Environment string `json:"environment"`
+	Site        string `json:"site"`
+	Product     string `json:"product"`
+}
+
+// resolve turns names into ids.
+func (a *API) resolve(ctx context.Context, t target) (install.Target, error) {
+	if err := required("app", string(t.App), "environment", t.Environment, "site", t.Site, "product", t.Product); err != nil {
+		return install.Target{}, err
+	}
+	s, err := a.site(ctx, t.Site)
+	if err != nil {
+		return install.Target{}, err
+	}
+	p, err := a.Tenancy.ProductByKeyOrAlias(ctx, t.Product)
+	if err != nil {
+		return install.Target{}, err
+	}
+	return install.Target{App: t.App, Environment: t.Environment, Site: s.ID, Product: p.Key}, nil
+}
+
+// queried is the target that a request names in its query.
+func (a *API) queried(r *request) (install.Target, error) {
+	q := r.URL.Query()
+	return a.resolve(r.ctx(), target{App: id.App(q.Get("app")), Environment: q.Get("environment"), Site: q.Get("site"), Product: q.Get("product")})
+}
+
+func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
+	var in target
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	t, err := a.resolve(r.ctx(), in)
+	if err != nil {
+		return err
+	}
+	p, err := a.Installs.Preview(r.ctx(), r.caller, t)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"app": p.Release.App, "appName": a.appName(r.ctx(), p.Release.App), "environment": p.Release.EnvName, "environmentType": p.Release.EnvType,
+		"site": a.siteName(r.ctx(), t.Site), "product": t.Product, "version": p.Release.Version, "number": p.Release.Number,
+		"declared": p.Declared, "words": orEmpty(p.Words), "growth": orEmpty(p.Growth), "digest": p.Digest,
+		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning,
+	})
+	return nil
+}
+
+// install installs for a site's admin. A developer's wish is filed; the answer is the
+// refusal of kind "waiting", with its own status.
+func (a *API) install(w http.ResponseWriter, r *request) error {
+	var in struct {
+		target
+		Digest             string    `json:"digest"`
+		ConfirmDevelopment bool      `json:"confirmDevelopment"`
+		Grant              *perm.Set `json:"grant"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	t, err := a.resolve(r.ctx(), in.target)
+	if err != nil {
+		return err
+	}
+	if r.caller.Kind == id.Developer {
+		return a.Installs.Request(r.ctx(), r.caller, t)
+	}
+	if in.Digest == "" {
+		return fault.New(fault.Usage, "DIGEST_REQUIRED", "an installation is confirmed by the digest of what was shown").
+			WithFix("ask for the preview, show it, and send its digest")
+	}
+	out, err := a.Installs.Install(r.ctx(), r.caller, t, install.Confirmation{Digest: in.Digest, Grant: in.Grant, Development: in.ConfirmDevelopment})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if out.Created {
+		status = http.StatusCreated
+	}
+	writeJSON(w, status, a.installationView(r.ctx(), out.Installation, map[id.App]string{}))
+	return nil
+}
+
+type installationJSON struct {
+	ID            id.Install `json:"id"`
+	App           id.App     `json:"app"`
+	AppName       string     `json:"appName"`
+	Environment   string     `json:"environment"`
+	Site          string     `json:"site"`
+	Product       id.Product `json:"product"`
+	Version       id.Version `json:"version"`
+	Number        string     `json:"number"`
+	WaitingNumber string     `json:"waitingNumber,omitempty"`
+	InstalledAt   time.Time  `json:"installedAt"`
+	InstalledBy   string     `json:"installedBy,omitempty"`
+	Granted       perm.Set   `json:"granted"`
+}
+
+func (a *API) installationView(ctx context.Context, i install.Installation, names map[id.App]string) installationJSON {
+	if _, known := names[i.App]; !known {
+		names[i.App] = a.appName(ctx, i.App)
+	}
+	return installationJSON{
+		ID: i.ID, App: i.App, AppName: names[i.App], Environment: i.EnvName, Site: a.siteName(ctx, i.Site), Product: i.Product,
+		Version: i.Version, Number: i.Number, WaitingNumber: i.WaitingNumber,
+		InstalledAt: i.Installed.UTC(), InstalledBy: i.InstalledBy, Granted: i.Granted,
+	}
+}
+
+func (a *API) listInstallations(w http.ResponseWriter, r *request) error {
+	q := r.URL.Query()
+	f := install.Filter{App: id.App(q.Get("app")), Environment: q.Get("environment")}
+	if q.Get("site") != "" {
+		s, err := a.site(r.ctx(), q.Get("site"))
+		if err != nil {
+			return err
+		}
+		f.Site = s.ID
+	}
+	all, err := a.Installs.List(r.ctx(), r.caller, f)
+	if err != nil {
+		return err
+	}
+	out, names := []installationJSON{}, map[id.App]string{}
+	for _, i := range all {
+		out = append(out, a.installationView(r.ctx(), i, names))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"installations": out})
+	return nil
+}
+
+func (a *API) uninstall(w http.ResponseWriter, r *request) error {
+	if err := a.Installs.Uninstall(r.ctx(), r.caller, id.Install(r.PathValue("installation"))); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) listInstallationRequests(w http.ResponseWriter, r *request) error {
+	all, err := a.Installs.Requests(r.ctx(), r.caller)
+	if err != nil {
+		return err
+	}
+	out := []any{}
+	for _, x := range all {
+		by := string(x.RequestedBy)
+		if acc, err := a.Accounts.AccountByID(r.ctx(), x.RequestedBy); err == nil {
+			by = acc.Name
+		}
+		out = append(out, map[string]any{
+			"id": x.ID, "app": x.Target.App, "appName": a.appName(r.ctx(), x.Target.App), "environment": x.Target.Environment,
+			"site": a.siteName(r.ctx(), x.Target.Site), "product": x.Target.Product, "requestedBy": by, "requestedAt": x.RequestedAt.UTC(),
+		})
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"requests": out})
+	return nil
+}

@@ -1,0 +1,199 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/manifest"
+)
+
+func (a *API) listProducts(w http.ResponseWriter, r *request) error {
+	all, err := a.Tenancy.Products(r.ctx())
+	if err != nil {
+		return err
+	}
+	out := []any{}
+	for i := range all {
+		out = append(out, productView(&all[i]))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"products": out})
+	return nil
+}
+
+func productView(p *tenancy.Product) any {
+	type mod struct {
+		Type    string   `json:"type"`
+		Aliases []string `json:"aliases,omitempty"`
+	}
+	modules, scopes := []mod{}, []map[string]string{}
+	for _, m := range p.Modules {
+		modules = append(modules, mod{m.Type, m.Aliases})
+	}
+	for _, s := range p.Scopes {
+		scopes = append(scopes, map[string]string{"name": s.Name, "title": s.Title, "detail": s.Data, "access": s.Access, "risk": s.Risk})
+	}
+	return map[string]any{"key": p.Key, "name": p.Name, "aliases": orEmpty(p.Aliases), "modules": modules, "scopes": scopes}
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (a *API) addProduct(w http.ResponseWriter, r *request) error {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	const name = "product.yaml"
+	if r.URL.Query().Get("validate") == "true" {
+		p, ds := tenancy.ValidateProduct(name, raw)
+		if p == nil {
+			return invalid{fault.New(fault.Invalid, "PRODUCT_INVALID", "%s has problems", name), ds}
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"product": productView(p), "diagnostics": orEmpty(ds)})
+		return nil
+	}
+	p, err := a.Tenancy.AddProduct(r.ctx(), r.caller, name, raw)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"product": productView(p)})
+	return nil
+}
+
+// invalid is an error with the findings that explain it.
+type invalid struct {
+	error
+	findings manifest.Diagnostics
+}
+
+func (e invalid) Unwrap() error                      { return e.error }
+func (e invalid) Diagnostics() []manifest.Diagnostic { return e.findings }
+
+type siteJSON struct {
+	ID              id.Site  `json:"id"`
+	Name            string   `json:"name"`
+	Products        []string `json:"products"`
+	DevelopmentApps bool     `json:"developmentApps"`
+}
+
+func siteView(s tenancy.Site) siteJSON {
+	out := siteJSON{ID: s.ID, Name: s.Name, Products: []string{}, DevelopmentApps: s.AllowDevelopment}
+	for _, p := range s.Products {
+		out.Products = append(out.Products, string(p))
+	}
+	return out
+}
+
+// listSites shows an admin the own site and a developer those that run the own apps.
+func (a *API) listSites(w http.ResponseWriter, r *request) error {
+	out := []siteJSON{}
+	if r.caller.Kind == id.Developer {
+		all, err := a.Installs.List(r.ctx(), r.caller, install.Filter{})
+		if err != nil {
+			return err
+		}
+		seen := map[id.Site]bool{}
+		for _, i := range all {
+			if seen[i.Site] {
+				continue
+			}
+			seen[i.Site] = true
+			s, err := a.Tenancy.SiteByID(r.ctx(), i.Site)
+			if err != nil {
+				return err
+			}
+			out = append(out, siteView(s))
+		}
+	} else {
+		all, err := a.Tenancy.Sites(r.ctx(), r.caller)
+		if err != nil {
+			return err
+		}
+		for _, s := range all {
+			out = append(out, siteView(s))
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"sites": out})
+	return nil
+}
+
+func (a *API) addSite(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Name            string   `json:"name"`
+		Products        []string `json:"products"`
+		DevelopmentApps bool     `json:"developmentApps"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	add := tenancy.NewSite{Name: in.Name, AllowDevelopment: in.DevelopmentApps}
+	for _, name := range in.Products {
+		p, err := a.Tenancy.ProductByKeyOrAlias(r.ctx(), name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(add.Products, p.Key) {
+			add.Products = append(add.Products, p.Key)
+		}
+	}
+	s, err := a.Tenancy.AddSite(r.ctx(), r.caller, add)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, siteView(s))
+	return nil
+}
+
+func (a *API) updateSite(w http.ResponseWriter, r *request) error {
+	var in struct {
+		DevelopmentApps *bool `json:"developmentApps"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if in.DevelopmentApps == nil {
+		return fault.New(fault.Usage, "MISSING", "developmentApps is missing")
+	}
+	s, err := a.site(r.ctx(), r.PathValue("site"))
+	if err != nil {
+		return err
+	}
+	s, err = a.Tenancy.UpdateSite(r.ctx(), r.caller, s.ID, func(s *tenancy.Site) error {
+		s.AllowDevelopment = *in.DevelopmentApps
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, siteView(s))
+	return nil
+}
+
+// site finds a site by name or id.
+func (a *API) site(ctx context.Context, ref string) (tenancy.Site, error) {
+	s, err := a.Tenancy.SiteByName(ctx, ref)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		if byID, idErr := a.Tenancy.SiteByID(ctx, id.Site(ref)); idErr == nil {
+			return byID, nil
+		}
+	}
+	return s, err
+}
+
+// siteName is a site's name for people; its id when it is gone.
+func (a *API) siteName(ctx context.Context, site id.Site) string {
+	if s, err := a.Tenancy.SiteByID(ctx, site); err == nil {
+		return s.Name
+	}
+	return string(site)
+}

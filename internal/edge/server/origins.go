@@ -1,0 +1,109 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+// Origins are the four families of origins that one listener serves, told apart by
+// the request's Host before anything else is looked at.
+type Origins struct {
+	scheme  string // of all families
+	port    string // ":8480", or "" for the scheme's default
+	control string // host names without port
+	ui      string
+	apps    string // the apps domain; installations and hooks live below it
+	dev     bool   // *.localhost
+}
+
+// newOrigins places the families: on *.localhost without domains, which only the
+// machine itself can reach, otherwise below the given domains.
+func newOrigins(platform, apps, scheme, listen string) (Origins, error) {
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return Origins{}, fault.New(fault.Usage, "LISTEN", "%q is not host:port", listen).Because(err)
+	}
+	if platform == "" && apps == "" {
+		return Origins{scheme: "http", port: ":" + port, control: "127.0.0.1", ui: "annex.localhost", apps: "localhost", dev: true}, nil
+	}
+	if platform == "" || apps == "" {
+		return Origins{}, fault.New(fault.Usage, "DOMAINS", "the platform's domain and the apps' domain go together").
+			WithFix("give both --platform-domain and --apps-domain, or neither")
+	}
+	if err := apart(platform, apps); err != nil {
+		return Origins{}, err
+	}
+	return Origins{scheme: scheme, control: "api." + platform, ui: "ui." + platform, apps: apps}, nil
+}
+
+// apart demands two registrable domains: cookies and same-site rules do not tell
+// names below one registrable domain apart.
+func apart(platform, apps string) error {
+	p, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(platform))
+	if err != nil {
+		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", platform)
+	}
+	a, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(apps))
+	if err != nil {
+		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", apps)
+	}
+	if p == a {
+		return fault.New(fault.Usage, "DOMAINS", "apps would live below %s, the platform's own registrable domain", p).
+			WithFix("register another domain for apps: a page of an app could set cookies for the platform's pages")
+	}
+	return nil
+}
+
+// ControlURL is the origin of the control API.
+func (o Origins) ControlURL() string { return o.scheme + "://" + o.control + o.port }
+
+// UIURL is the origin of the platform's own pages.
+func (o Origins) UIURL() string { return o.scheme + "://" + o.ui + o.port }
+
+// HookURL is the address of a web trigger.
+func (o Origins) HookURL(t id.Trigger) string {
+	return o.scheme + "://" + string(t) + ".hooks." + o.apps + o.port
+}
+
+// Reserved are the names that no app may reach by way of the broker.
+func (o Origins) Reserved() []string {
+	return []string{o.control, o.ui, o.apps, "*." + o.apps}
+}
+
+// families are the handlers of the origins.
+type families struct {
+	control, ui, hook http.Handler
+}
+
+// route picks the family by Host alone. A name that is none of ours is 421: the
+// request was sent to the wrong server, and nothing about it is looked at.
+func (o Origins) route(f families) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		switch {
+		case strings.HasSuffix(host, o.apps) && o.isHook(host):
+			f.hook.ServeHTTP(w, r)
+		case strings.EqualFold(host, o.control), o.dev && (host == "localhost" || host == "::1" || host == "[::1]"):
+			f.control.ServeHTTP(w, r)
+		case strings.EqualFold(host, o.ui):
+			f.ui.ServeHTTP(w, r)
+		default:
+			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
+		}
+	})
+}
+
+// isHook reports whether host is LABEL.hooks.APPS.
+func (o Origins) isHook(host string) bool {
+	rest, ok := strings.CutSuffix(host, ".hooks."+o.apps)
+	return ok && rest != "" && !strings.Contains(rest, ".")
+}

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestHostDecidesBeforeAnythingElse(t *testing.T) {
+	o, err := newOrigins("", "", "", "127.0.0.1:8480")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Family", name) })
+	}
+	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook")})
+	for host, want := range map[string]string{
+		"127.0.0.1:8480": "control", "localhost:8480": "control", "annex.localhost:8480": "ui", "ANNEX.localhost": "ui",
+		"0123456789abcdef0123456789abcdef.hooks.localhost:8480": "hook",
+		"a.b.hooks.localhost": "", "hooks.localhost": "", ".hooks.localhost": "", "evil.test": "", "annex.localhost.evil.test": "", "": "",
+		"xhooks.localhost": "", "127.0.0.1.evil.test": "",
+	} {
+		r := httptest.NewRequest("GET", "/healthz", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Header().Get("Family"); got != want {
+			t.Errorf("Host %q went to %q, want %q", host, got, want)
+		}
+		if want == "" && w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("Host %q: %d, want 421", host, w.Code)
+		}
+	}
+}
+
+func TestAppsLiveOnAnotherRegistrableDomain(t *testing.T) {
+	for _, c := range []struct {
+		platform, apps string
+		ok             bool
+	}{
+		{"annex.example.com", "annex-apps.net", true},
+		{"annex.example.com", "apps.example.com", false},
+		{"example.co.uk", "apps.example.co.uk", false},
+		{"one.co.uk", "two.co.uk", true},
+		{"example.com", "", false},
+		{"com", "example.net", false},
+	} {
+		if _, err := newOrigins(c.platform, c.apps, "https", "0.0.0.0:443"); (err == nil) != c.ok {
+			t.Errorf("platform %q, apps %q: %v", c.platform, c.apps, err)
+		}
+	}
+}
