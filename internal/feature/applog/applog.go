@@ -1,0 +1,146 @@
+// Package applog keeps what apps write and how their calls went, under the policy of
+// their environment (SPEC 9): in development and staging an app's developer reads the
+// lines; in production only the site's admin does, and the developer sees counts,
+// error classes, file:line and ids, never what the app wrote.
+//
+// Collecting never waits for the database and has a bounded size: what does not fit is
+// dropped, counted, and the log says so.
+package applog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/db"
+)
+
+// Config has the recorder's figures; zero values take the defaults.
+type Config struct {
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Interval is how long a line waits for others before all are written.
+	Interval time.Duration
+	// CountInterval is the same for counts of calls that neither logged nor failed.
+	CountInterval time.Duration
+	// Buffer bounds the bytes that wait to be written.
+	Buffer int
+	// Keep bounds what is kept of one installation.
+	Keep Keep
+}
+
+// Keep bounds what is kept of one installation; the oldest goes first.
+type Keep struct {
+	Lines int
+	Bytes int
+	Calls int
+	Age   time.Duration // of lines, calls and counts; applied by Sweep
+}
+
+func (c *Config) defaults() {
+	or(&c.Interval, 50*time.Millisecond)
+	or(&c.CountInterval, time.Second)
+	or(&c.Buffer, 8<<20)
+	or(&c.Keep.Lines, 20_000)
+	or(&c.Keep.Bytes, 20<<20)
+	or(&c.Keep.Calls, 10_000)
+	or(&c.Keep.Age, 14*24*time.Hour)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func or[T ~int | ~int64](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Recorder collects lines and calls and writes them in batches.
+type Recorder struct {
+	db  *db.DB
+	cfg Config
+
+	mu    sync.Mutex
+	batch *batch
+	talks map[id.Invocation]*talk
+
+	flushing sync.Mutex    // one writer; taken before mu
+	some     chan struct{} // the batch has something
+	urgent   chan struct{} // and somebody may be waiting to read it
+	quit     chan struct{}
+	done     chan struct{}
+	closing  sync.Once
+}
+
+// New starts a recorder. Its Migrations must have run. Close it to keep what it holds.
+func New(d *db.DB, cfg Config) *Recorder {
+	cfg.defaults()
+	r := &Recorder{
+		db: d, cfg: cfg, batch: newBatch(), talks: map[id.Invocation]*talk{},
+		some: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	go r.run()
+	return r
+}
+
+// Close writes what is left and stops. Later calls of Record and Log are ignored by
+// nobody but lost: stop what makes calls first.
+func (r *Recorder) Close() error {
+	r.closing.Do(func() { close(r.quit) })
+	<-r.done
+	return fault.Op("applog.Close", r.Flush(context.Background()))
+}
+
+// run writes the batch some time after its first entry: soon when somebody may be
+// waiting to read it, later when it only counts.
+func (r *Recorder) run() {
+	defer close(r.done)
+	for {
+		select {
+		case <-r.quit:
+			return
+		case <-r.some:
+		}
+		if !r.wait() {
+			return
+		}
+		if err := r.Flush(context.Background()); err != nil {
+			r.cfg.Logger.Error("app logs were not written", "err", err)
+		}
+	}
+}
+
+func (r *Recorder) wait() bool {
+	calm := time.NewTimer(r.cfg.CountInterval)
+	defer calm.Stop()
+	select {
+	case <-r.quit:
+		return false
+	case <-calm.C:
+		return true
+	case <-r.urgent:
+	}
+	brisk := time.NewTimer(r.cfg.Interval)
+	defer brisk.Stop()
+	select {
+	case <-r.quit:
+		return false
+	case <-brisk.C:
+		return true
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,207 @@
+package applog
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+const (
+	linesPerMinute = 100       // of one call, per started minute
+	bytesPerMinute = 200 << 10 // the same
+	maxLine        = 32 << 10  // bytes of one line's arguments
+	cutTo          = 4 << 10   // what is kept of a longer one
+	rowSize        = 200       // what a row takes beside its texts, roughly
+)
+
+// batch is what waits to be written.
+type batch struct {
+	lines   []line
+	calls   []callRow
+	counts  map[countKey]*count
+	places  map[id.Install]*call.Policy
+	dropped map[id.Install]int // rows that did not fit
+	bytes   int
+}
+
+type line struct {
+	install    id.Install
+	invocation id.Invocation
+	version    string
+	function   string
+	at         int64
+	level      string
+	args       string
+}
+
+func (l line) size() int { return rowSize + len(l.args) }
+
+type callRow struct {
+	install    id.Install
+	invocation id.Invocation
+	attempt    int
+	version    string
+	function   string
+	kind       call.Kind
+	started    int64
+	duration   time.Duration
+	cpu        time.Duration
+	failure
+}
+
+// countKey is one cell of the counts. Minute is in Unix milliseconds.
+type countKey struct {
+	install  id.Install
+	minute   int64
+	function string
+	outcome  string
+}
+
+type count struct {
+	calls    int64
+	duration time.Duration
+	cpu      time.Duration
+}
+
+// talk is how much a running call has written.
+type talk struct {
+	since   time.Time // of its first line
+	lines   int
+	bytes   int
+	dropped int
+}
+
+func newBatch() *batch {
+	return &batch{
+		counts: map[countKey]*count{}, places: map[id.Install]*call.Policy{}, dropped: map[id.Install]int{},
+	}
+}
+
+func (b *batch) empty() bool {
+	return len(b.lines) == 0 && len(b.calls) == 0 && len(b.counts) == 0 && len(b.dropped) == 0
+}
+
+// Record keeps how a call went: always as a count, and with a row of its own when it
+// logged or failed.
+func (r *Recorder) Record(p *call.Policy, c *call.Call, started time.Time, s call.Stats, err error) {
+	f := failureOf(err)
+	duration := r.cfg.Now().Sub(started)
+	key := countKey{p.Install, started.Truncate(time.Minute).UnixMilli(), c.Function, f.outcome}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.batch
+	n, ok := b.counts[key]
+	if !ok {
+		n = &count{}
+		b.counts[key] = n
+		b.places[p.Install] = p
+		signal(r.some)
+	}
+	n.calls++
+	n.duration += duration
+	n.cpu += s.CPU
+
+	t := r.talks[c.ID]
+	if t == nil && err == nil {
+		return
+	}
+	if t != nil {
+		delete(r.talks, c.ID)
+		if t.dropped > 0 {
+			r.add(p, line{
+				install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
+				at: r.cfg.Now().UnixMilli(), level: "warn",
+				args: said("%d more lines of this call were not kept: the limit is %d lines and %d KB for each minute",
+					t.dropped, linesPerMinute, bytesPerMinute>>10),
+			})
+		}
+	}
+	if b.bytes+rowSize > r.cfg.Buffer {
+		b.dropped[p.Install]++
+		return
+	}
+	b.bytes += rowSize
+	b.calls = append(b.calls, callRow{
+		install: p.Install, invocation: c.ID, attempt: c.Attempt, version: p.Number, function: c.Function,
+		kind: c.Kind, started: started.UnixMilli(), duration: duration, cpu: s.CPU, failure: f,
+	})
+	signal(r.urgent)
+}
+
+// Log keeps one line of a running call, within the call's limits.
+func (r *Recorder) Log(p *call.Policy, c *call.Call, in call.LogLine) {
+	l := line{
+		install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
+		at: in.Time.UnixMilli(), level: level(in.Level), args: arguments(in.Args),
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.cfg.Now()
+	t := r.talks[c.ID]
+	if t == nil {
+		t = &talk{since: now}
+		r.talks[c.ID] = t
+	}
+	minutes := 1 + int(now.Sub(t.since)/time.Minute)
+	if t.lines >= minutes*linesPerMinute || t.bytes+len(l.args) > minutes*bytesPerMinute {
+		t.dropped++
+		return
+	}
+	t.lines++
+	t.bytes += len(l.args)
+	r.add(p, l)
+}
+
+// add puts a line into the batch if it fits. The caller holds mu.
+func (r *Recorder) add(p *call.Policy, l line) {
+	b := r.batch
+	b.places[p.Install] = p
+	signal(r.some)
+	signal(r.urgent)
+	if b.bytes+l.size() > r.cfg.Buffer {
+		b.dropped[p.Install]++
+		return
+	}
+	b.bytes += l.size()
+	b.lines = append(b.lines, l)
+}
+
+func level(s string) string {
+	switch s {
+	case "debug", "info", "warn", "error":
+		return s
+	default:
+		return "info"
+	}
+}
+
+// arguments gives the JSON array to keep. The worker that sent it may have been taken
+// over by the app, so nothing of its form is taken for granted.
+func arguments(args json.RawMessage) string {
+	if len(args) > maxLine {
+		head := args[:cutTo]
+		for !utf8.Valid(head) && len(head) > cutTo-utf8.UTFMax {
+			head = head[:len(head)-1]
+		}
+		return said("%s… (cut: the line had %d bytes)", strings.ToValidUTF8(string(head), "\ufffd"), len(args))
+	}
+	if !utf8.Valid(args) || !json.Valid(args) || args[0] != '[' {
+		return said("%s", strings.ToValidUTF8(string(args), "\ufffd"))
+	}
+	return string(args)
+}
+
+// said is a line's arguments for one text.
+func said(format string, a ...any) string {
+	text, err := json.Marshal([]string{fmt.Sprintf(format, a...)})
+	if err != nil { // a string always has a JSON form
+		return `[""]`
+	}
+	return string(text)
+}

@@ -1,0 +1,193 @@
+package applog
+
+import (
+	"context"
+	"sort"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+// most is how many rows one transaction writes, so that others get their turn.
+const most = 500
+
+// Flush writes what was collected before it was called.
+func (r *Recorder) Flush(ctx context.Context) error {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	b := r.take()
+	if b.empty() {
+		return nil
+	}
+	b.sayDropped(r.cfg.Now().UnixMilli())
+	full := map[id.Install]bool{}
+	for _, part := range b.parts() {
+		if err := r.write(ctx, part, full); err != nil {
+			r.putBack(part)
+			return fault.Op("applog.Flush", err)
+		}
+	}
+	for install := range full {
+		if err := r.trim(ctx, install, 0); err != nil {
+			return fault.Op("applog.Flush", err)
+		}
+	}
+	return nil
+}
+
+func (r *Recorder) take() *batch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.batch
+	r.batch = newBatch()
+	return b
+}
+
+// putBack keeps the counts of a part that could not be written, and that its rows are
+// lost: to keep the rows too would let a full disk fill the memory.
+func (r *Recorder) putBack(part *batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.batch
+	for install, p := range part.places {
+		b.places[install] = p
+	}
+	for key, n := range part.counts {
+		if have, ok := b.counts[key]; ok {
+			have.calls += n.calls
+			have.duration += n.duration
+			have.cpu += n.cpu
+			continue
+		}
+		if len(b.counts) < maxCounts {
+			b.counts[key] = n
+		}
+	}
+	for _, l := range part.lines {
+		b.dropped[l.install]++
+	}
+	for _, c := range part.calls {
+		b.dropped[c.install]++
+	}
+}
+
+// maxCounts bounds the counts that wait while the database is away.
+const maxCounts = 50_000
+
+// sayDropped turns the numbers of dropped rows into lines that can be read.
+func (b *batch) sayDropped(now int64) {
+	for install, n := range b.dropped {
+		if p := b.places[install]; p != nil {
+			b.lines = append(b.lines, line{
+				install: install, version: p.Number, at: now, level: "warn",
+				args: said("%d lines or records of this installation were lost: they came faster than they could be written", n),
+			})
+		}
+	}
+}
+
+// parts cuts a batch into pieces of at most "most" rows, in order.
+func (b *batch) parts() []*batch {
+	var out []*batch
+	for len(b.lines) > 0 || len(b.calls) > 0 {
+		p := newBatch()
+		n := min(most, len(b.lines))
+		p.lines, b.lines = b.lines[:n], b.lines[n:]
+		n = min(most-n, len(b.calls))
+		p.calls, b.calls = b.calls[:n], b.calls[n:]
+		for _, l := range p.lines {
+			p.places[l.install] = b.places[l.install]
+		}
+		for _, c := range p.calls {
+			p.places[c.install] = b.places[c.install]
+		}
+		out = append(out, p)
+	}
+	p := newBatch()
+	for key, n := range b.counts {
+		if len(p.counts) == most {
+			out = append(out, p)
+			p = newBatch()
+		}
+		p.counts[key] = n
+		p.places[key.install] = b.places[key.install]
+	}
+	if len(p.counts) > 0 {
+		out = append(out, p)
+	}
+	return out
+}
+
+// write stores one part and notes the installations that have too much now.
+func (r *Recorder) write(ctx context.Context, b *batch, full map[id.Install]bool) error {
+	return r.db.Tx(ctx, func(ctx context.Context) error {
+		if err := r.writePlaces(ctx, b, full); err != nil {
+			return err
+		}
+		var last int64
+		if n := len(b.lines); n > 0 {
+			if err := r.db.QueryRow(ctx, takeNumbersAllTenants, n).Scan(&last); err != nil {
+				return err
+			}
+		}
+		for i, l := range b.lines {
+			if _, err := r.db.Exec(ctx, putLine, l.install, last-int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
+				l.function, l.level, l.args, l.size()); err != nil {
+				return err
+			}
+		}
+		for _, c := range b.calls {
+			if _, err := r.db.Exec(ctx, putCall, c.install, c.invocation, c.attempt, c.version, c.function, c.kind,
+				c.started, c.duration.Microseconds(), c.cpu.Microseconds(), c.outcome, c.class, c.location); err != nil {
+				return err
+			}
+		}
+		for key, n := range b.counts {
+			if _, err := r.db.Exec(ctx, putCount, key.install, key.minute, key.function, key.outcome,
+				n.calls, n.duration.Microseconds(), n.cpu.Microseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r *Recorder) writePlaces(ctx context.Context, b *batch, full map[id.Install]bool) error {
+	type kept struct{ lines, bytes, calls int64 }
+	add := map[id.Install]kept{}
+	for _, l := range b.lines {
+		k := add[l.install]
+		k.lines++
+		k.bytes += int64(l.size())
+		add[l.install] = k
+	}
+	for _, c := range b.calls {
+		k := add[c.install]
+		k.calls++
+		add[c.install] = k
+	}
+	for _, p := range sorted(b.places) {
+		k := add[p.Install]
+		if err := r.db.QueryRow(ctx, putPlace, p.Install, p.Site, p.App, p.Owner, p.Environment, p.EnvName, p.EnvType,
+			k.lines, k.bytes, k.calls).Scan(&k.lines, &k.bytes, &k.calls); err != nil {
+			return err
+		}
+		// A tenth more is let be, so that not every batch has to trim.
+		keep := r.cfg.Keep
+		if k.lines*10 > int64(keep.Lines)*11 || k.bytes*10 > int64(keep.Bytes)*11 || k.calls*10 > int64(keep.Calls)*11 {
+			full[p.Install] = true
+		}
+	}
+	return nil
+}
+
+// sorted gives every server the same order of locking rows.
+func sorted(places map[id.Install]*call.Policy) []*call.Policy {
+	out := make([]*call.Policy, 0, len(places))
+	for _, p := range places {
+		out = append(out, p)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Install < out[j].Install })
+	return out
+}

@@ -1,0 +1,173 @@
+package applog
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
+)
+
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// Query selects lines or calls. Empty fields do not select.
+type Query struct {
+	App        id.App
+	Env        string // the environment's name
+	Site       id.Site
+	Install    id.Install
+	Invocation id.Invocation
+	Since      time.Time
+	// Limit is the number of entries, 100 when 0. Without a cursor the newest ones are
+	// given, with one those that follow it; in both cases the oldest first.
+	Limit  int
+	Follow string // Entry.Cursor of the last entry that was read
+}
+
+// Entry is one line that an app wrote.
+type Entry struct {
+	Time        time.Time       `json:"time"`
+	Level       string          `json:"level"`
+	Args        json.RawMessage `json:"args"` // a JSON array
+	Invocation  id.Invocation   `json:"invocationId,omitempty"`
+	Function    string          `json:"function,omitempty"`
+	App         id.App          `json:"appId"`
+	Environment string          `json:"environment"`
+	Version     string          `json:"version"`
+	Site        id.Site         `json:"siteId"`
+	Install     id.Install      `json:"installationId"`
+	Cursor      string          `json:"cursor"`
+
+	seq int64
+}
+
+// Read gives lines that the principal may read: a developer those of own apps in
+// development and staging, a site's admin those of the site. For a developer's
+// production it says LOGS_NOT_SHARED.
+func (r *Recorder) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, error) {
+	after, err := q.check()
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == id.Developer && isProduction(q.Env) {
+		return nil, notShared()
+	}
+	if err := r.Flush(ctx); err != nil {
+		return nil, err
+	}
+	all, err := r.places(ctx, p, q)
+	if err != nil {
+		return nil, fault.Op("applog.Read", err)
+	}
+	open := slices.DeleteFunc(slices.Clone(all), func(l place) bool { return !l.readable(p) })
+	if len(open) == 0 && len(all) > 0 {
+		return nil, notShared()
+	}
+	var out []Entry
+	for _, l := range open {
+		sc, err := l.scope(p)
+		if err != nil {
+			return nil, fault.Op("applog.Read", err)
+		}
+		lines, err := r.lines(ctx, sc, q, after)
+		if err != nil {
+			return nil, fault.Op("applog.Read", err)
+		}
+		for _, e := range lines {
+			e.App, e.Environment, e.Site, e.Install = l.app, l.envName, l.site, l.install
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return int(a.seq - b.seq) })
+	if n := len(out) - q.Limit; n > 0 && q.Follow == "" && q.Invocation == "" {
+		out = out[n:] // the newest
+	} else if n > 0 {
+		out = out[:q.Limit]
+	}
+	if len(out) == 0 && q.Invocation != "" {
+		return nil, r.hidden(ctx, p, q, all)
+	}
+	return out, nil
+}
+
+// hidden says why a call's lines are not given, if it is a call of the developer's
+// app in production.
+func (r *Recorder) hidden(ctx context.Context, p id.Principal, q Query, all []place) error {
+	for _, l := range all {
+		if l.readable(p) {
+			continue
+		}
+		sc, err := l.scope(p)
+		if err != nil {
+			return fault.Op("applog.Read", err)
+		}
+		var n int
+		if err := r.db.QueryRow(ctx, hasCall, sc.Install(), q.Invocation).Scan(&n); err != nil {
+			return fault.Op("applog.Read", err)
+		}
+		if n > 0 {
+			return notShared()
+		}
+	}
+	return nil
+}
+
+func (r *Recorder) lines(ctx context.Context, sc tenant.Scope, q Query, after int64) ([]Entry, error) {
+	statement, args := linesNewest, []any{sc.Install(), after, millis(q.Since), q.Limit}
+	switch {
+	case q.Invocation != "":
+		statement, args = linesOfCall, []any{sc.Install(), q.Invocation, after, millis(q.Since), q.Limit}
+	case q.Follow != "":
+		statement = linesAfter
+	}
+	rows, err := r.db.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Entry
+	for rows.Next() {
+		var (
+			e  Entry
+			at int64
+		)
+		if err := rows.Scan(&e.seq, &at, &e.Invocation, &e.Version, &e.Function, &e.Level, &e.Args); err != nil {
+			return nil, err
+		}
+		e.Time, e.Cursor = time.UnixMilli(at).UTC(), strconv.FormatInt(e.seq, 10)
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// check fills in the query's defaults and gives the number that lines follow.
+func (q *Query) check() (after int64, err error) {
+	switch {
+	case q.Limit < 0 || q.Limit > maxLimit:
+		return 0, fault.New(fault.Usage, "INVALID_LIMIT", "the limit must be between 1 and %d", maxLimit)
+	case q.Limit == 0:
+		q.Limit = defaultLimit
+	}
+	if q.Follow == "" {
+		return 0, nil
+	}
+	after, err = strconv.ParseInt(q.Follow, 10, 64)
+	if err != nil || after < 0 {
+		return 0, fault.New(fault.Usage, "INVALID_CURSOR", "the cursor is not one of a log entry")
+	}
+	return after, nil
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
