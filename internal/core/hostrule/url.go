@@ -70,6 +70,13 @@ func fromWHATWG(w *whatwg.Url) (URL, error) {
 	if scheme != "https" && scheme != "wss" {
 		return URL{}, refuse("url-scheme", "the scheme "+quote(scheme)+" is not offered", "use https")
 	}
+	return tuple(w)
+}
+
+// tuple takes the parts of a parsed URL whose scheme has a default port, and makes
+// sure that Go's parser sees the same ones.
+func tuple(w *whatwg.Url) (URL, error) {
+	scheme := w.Scheme()
 	if w.Username() != "" || w.Password() != "" {
 		return URL{}, refuse("url-userinfo", "the URL holds a user name or password", "send credentials in a header")
 	}

@@ -77,9 +77,6 @@ func candidates(p hostrule.Pattern, n int) func(yield func(hostrule.URL) bool) {
 					return
 				}
 			}
-			// Only an "any host on 443" is left to differ from: the next port.
-			u.Port = 444
-			yield(u)
 		case p.Wild:
 			for i := range n {
 				u.Host = letters(i) + "." + p.Host
