@@ -22,8 +22,11 @@ const natives = {
   utf8dec: (b, fatal) => new NodeDecoder('utf-8', { fatal, ignoreBOM: true }).decode(b),
   hash: (alg, b) => new Uint8Array(crypto.createHash(alg).update(b).digest()),
   hmac: (alg, k, b) => new Uint8Array(crypto.createHmac(alg, k).update(b).digest()),
-  inflate: (kind, b) => new Uint8Array({ gzip: zlib.gunzipSync, zlib: zlib.inflateSync, raw: zlib.inflateRawSync }[kind](b)),
-  deflate: (kind, b) => new Uint8Array({ gzip: zlib.gzipSync, zlib: zlib.deflateSync, raw: zlib.deflateRawSync }[kind](b)),
+  inflate: (kind, b) => new Uint8Array({ gzip: zlib.gunzipSync, deflate: zlib.inflateSync, 'deflate-raw': zlib.inflateRawSync, br: zlib.brotliDecompressSync }[kind](b)),
+  deflate: (kind, b) => new Uint8Array({ gzip: zlib.gzipSync, deflate: zlib.deflateSync, 'deflate-raw': zlib.deflateRawSync, br: zlib.brotliCompressSync }[kind](b)),
+  equal: (a, b) => a.length === b.length && crypto.timingSafeEqual(a, b),
+  latin1dec: (b) => Buffer.from(b).toString('latin1'),
+  utf16dec: (b) => new NodeDecoder('utf-16le', { ignoreBOM: true }).decode(b),
   file: (path) => host.files.get(path),
   tz(zone, ms) {
     const parts = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' }).formatToParts(ms);
@@ -41,7 +44,10 @@ export const kernel = {
     const reply = await handler(head, body);
     return { head: reply?.head ?? {}, body: reply?.body };
   },
-  native(op, ...args) { return natives[op](...args); },
+  native(op, ...args) {
+    if (!natives[op]) throw new TypeError(`the host has no operation "${op}"`);
+    return natives[op](...args);
+  },
   now: () => Date.now(),
   random: (n) => new Uint8Array(crypto.randomBytes(n)),
   log(level, args) { host.logs.push({ level, args }); },

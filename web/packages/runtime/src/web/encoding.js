@@ -18,11 +18,11 @@ export class TextEncoder {
   get encoding() { return 'utf-8'; }
 
   /** @param {string} [text] @returns {Uint8Array} */
-  encode(text = '') { return kernel.native('utf8enc', String(text)); }
+  encode(text = '') { return kernel.native('utf8enc', String(text).toWellFormed()); }
 
   /** Writes as much of text as fits; never half a character. */
   encodeInto(text, into) {
-    text = String(text);
+    text = String(text).toWellFormed();
     const whole = kernel.native('utf8enc', text);
     if (whole.length <= into.length) {
       into.set(whole);

@@ -1,0 +1,6 @@
+// node:http: see http-client.js.
+import { client } from './http-client.js';
+
+const http = client('http:');
+export const { request, get, Agent, globalAgent, ClientRequest, IncomingMessage, METHODS, STATUS_CODES, createServer, Server, maxHeaderSize } = http;
+export default http;

@@ -1,0 +1,6 @@
+// node:https: see http-client.js.
+import { client } from './http-client.js';
+
+const https = client('https:');
+export const { request, get, Agent, globalAgent, ClientRequest, IncomingMessage, METHODS, STATUS_CODES, createServer, Server, maxHeaderSize } = https;
+export default https;

@@ -1,0 +1,67 @@
+// node:util, from the npm package of that name, with what Node.js added since.
+import '../web/early.js';
+import util from 'util';
+import { NotOfferedError } from '../faults.js';
+import { TextDecoder, TextEncoder } from '../web/encoding.js';
+import { AbortController, AbortSignal } from '../web/abort.js';
+
+export const {
+  format, deprecate, debuglog, inspect, isArray, isBoolean, isNull, isNullOrUndefined, isNumber, isString, isSymbol, isUndefined,
+  isRegExp, isObject, isDate, isError, isFunction, isPrimitive, isBuffer, log, inherits, _extend, promisify, callbackify,
+} = util;
+export { TextDecoder, TextEncoder };
+inspect.custom ??= Symbol.for('nodejs.util.inspect.custom');
+promisify.custom ??= Symbol.for('nodejs.util.promisify.custom');
+export const types = Object.assign(util.types, { isExternal: () => false, isModuleNamespaceObject: () => false });
+export const debug = debuglog;
+
+export const formatWithOptions = (options, ...args) => format(...args);
+export const stripVTControlCharacters = (text) => String(text).replace(/[\u001b\u009b][[\]()#;?]*(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-nq-uy=><~]/g, '');
+export const toUSVString = (text) => String(text).toWellFormed();
+export const aborted = (signal) => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+export const transferableAbortController = () => new AbortController();
+export const transferableAbortSignal = (signal) => signal;
+void AbortSignal;
+export function parseArgs() { throw new NotOfferedError('util.parseArgs'); }
+export function styleText(format, text) { return String(text); }
+
+/** Whether two values are equal in the sense of assert.deepStrictEqual. */
+export function isDeepStrictEqual(a, b) { return equal(a, b, new Map()); }
+
+function equal(a, b, seen) {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
+  if (seen.get(a) === b) return true;
+  seen.set(a, b);
+  if (a instanceof Date) return Object.is(a.getTime(), b.getTime());
+  if (a instanceof RegExp) return a.source === b.source && a.flags === b.flags && a.lastIndex === b.lastIndex;
+  if (a instanceof Error && (a.message !== b.message || a.name !== b.name)) return false;
+  if ((a instanceof Number || a instanceof String || a instanceof Boolean) && !Object.is(a.valueOf(), b.valueOf())) return false;
+  if (ArrayBuffer.isView(a)) {
+    if (a.byteLength !== b.byteLength) return false;
+    const x = new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+    const y = new Uint8Array(b.buffer, b.byteOffset, b.byteLength);
+    return x.every((v, i) => v === y[i]);
+  }
+  if (a instanceof Map || a instanceof Set) {
+    if (a.size !== b.size) return false;
+    const others = [...b];
+    return [...a].every((x) => {
+      const at = others.findIndex((y) => equal(x, y, new Map(seen)));
+      if (at >= 0) others.splice(at, 1);
+      return at >= 0;
+    });
+  }
+  const keys = own(a);
+  if (keys.length !== own(b).length) return false;
+  return keys.every((k) => Object.prototype.propertyIsEnumerable.call(b, k) && equal(a[k], b[k], seen));
+}
+
+const own = (value) => Reflect.ownKeys(value).filter((k) => Object.prototype.propertyIsEnumerable.call(value, k));
+
+Object.assign(util, {
+  TextDecoder, TextEncoder, debug, formatWithOptions, stripVTControlCharacters, toUSVString, aborted, transferableAbortController,
+  transferableAbortSignal, parseArgs, styleText, isDeepStrictEqual,
+});
+export default util;
