@@ -11,6 +11,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -79,9 +81,20 @@ type Certificate struct {
 // Play serves h over TLS at a public address, with a certificate of the world's CA.
 func (w *World) Play(t testing.TB, addr string, h http.Handler, c Certificate) *httptest.Server {
 	t.Helper()
+	return w.play(t, addr, h, c, true)
+}
+
+// PlayHTTP1 is Play without HTTP/2, for handlers that take over the connection.
+func (w *World) PlayHTTP1(t testing.TB, addr string, h http.Handler, c Certificate) *httptest.Server {
+	t.Helper()
+	return w.play(t, addr, h, c, false)
+}
+
+func (w *World) play(t testing.TB, addr string, h http.Handler, c Certificate, http2 bool) *httptest.Server {
+	t.Helper()
 	s := httptest.NewUnstartedServer(h)
-	s.EnableHTTP2 = true
-	s.Config.ErrorLog = nil
+	s.EnableHTTP2 = http2
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are what is tested
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{w.Issue(t, c)}}
 	s.StartTLS()
 	t.Cleanup(s.Close)

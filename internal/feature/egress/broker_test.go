@@ -1,0 +1,415 @@
+package egress
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+func get(url string) map[string]any { return map[string]any{"url": url} }
+
+func wantFault(t *testing.T, err error, kind fault.Kind, code string) *fault.Error {
+	t.Helper()
+	f, ok := fault.As(err)
+	if !ok || f.Kind != kind || f.Code != code {
+		t.Fatalf("error = %v, want %s %s", err, kind, code)
+	}
+	return f
+}
+
+func TestFetch(t *testing.T) {
+	b := newBench(t, Config{}, nil, "api.example.com")
+	var got *http.Request
+	var body []byte
+	b.world.Host(t, "api.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		w.Header().Add("X-Two", "a")
+		w.Header().Add("X-Two", "b")
+		w.Header()["X-Latin"] = []string{"caf\xe9"}
+		w.Header().Set("Set-Cookie", "sid=1")
+		w.Header().Set("Alt-Svc", "h3=\":443\"")
+		w.Header().Set("X-Annex-Reason", "spoof")
+		w.WriteHeader(418)
+		fmt.Fprint(w, "short and stout")
+	}))
+	a, err := b.fetch(t.Context(), map[string]any{
+		"url": "https://API.example.com/a%2Fb//c?q=1&q=2#frag", "method": "post",
+		"headers": [][2]string{
+			{"Content-Type", "text/plain"}, {"X-Own", " caf\u00e9 "}, {"cookie", "a=b"}, {"Host", "other.example"}, {"X-Forwarded-For", "1.2.3.4"},
+			{"Connection", "close, X-Gone"}, {"X-Gone", "1"}, {"Via", "x"}, {"Proxy-Authorization", "Basic x"}, {"X-Annex-Install", "i-2"}, {"Expect", "100-continue"},
+		},
+	}, []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Status != 418 || a.StatusText != "I'm a teapot" && a.StatusText != "" || string(a.body) != "short and stout" || a.URL != "https://api.example.com/a%2Fb//c?q=1&q=2" {
+		t.Errorf("answer = %+v %q", a.replyHead, a.body)
+	}
+	if got.Method != "POST" || got.RequestURI != "/a%2Fb//c?q=1&q=2" || got.Host != "api.example.com" || string(body) != "hello" || got.TLS.ServerName != "api.example.com" {
+		t.Errorf("the upstream got %s %s of %s: %q", got.Method, got.RequestURI, got.Host, body)
+	}
+	for _, name := range []string{"X-Gone", "X-Forwarded-For", "Via", "Proxy-Authorization", "X-Annex-Install", "Expect"} {
+		if got.Header.Get(name) != "" {
+			t.Errorf("%s reached the upstream", name)
+		}
+	}
+	if got.Header.Get("X-Own") != "caf\xe9" || got.Header.Get("Cookie") != "a=b" || got.Header.Get("User-Agent") != "Annex" {
+		t.Errorf("the upstream's headers: %v", got.Header)
+	}
+	for _, name := range []string{"set-cookie", "alt-svc", "x-annex-reason"} {
+		if _, ok := a.header(name); ok {
+			t.Errorf("the app sees %s", name)
+		}
+	}
+	if v, _ := a.header("x-latin"); v != "caf\u00e9" {
+		t.Errorf("x-latin = %q", v)
+	}
+	two := 0
+	for _, kv := range a.Headers {
+		if kv[0] == "x-two" {
+			two++
+		}
+	}
+	if two != 2 {
+		t.Errorf("repeated headers were merged: %v", a.Headers)
+	}
+	raw := get("https://api.example.com/")
+	raw["raw"] = true
+	if a, err = b.fetch(t.Context(), raw, nil); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := a.header("set-cookie"); v != "sid=1" {
+		t.Error("an app that asks for cookies does not get them")
+	}
+}
+
+func TestDenial(t *testing.T) {
+	var log bytes.Buffer
+	b := newBench(t, Config{Log: slog.New(slog.NewJSONHandler(&log, nil)), Reserved: []string{"annex.example"}}, nil, "*.example.com", "private.example.org")
+	b.world.Resolve("private.example.org", []string{"10.0.0.1"})
+	tests := []struct{ url, origin, rule string }{
+		{"https://evil.example/secret?token=abc", "https://evil.example", "egress-not-declared"},
+		{"https://example.com/", "https://example.com", "egress-apex"},
+		{"https://api.annex.example/", "https://api.annex.example", "reserved-host"},
+		{"https://annex.example/", "https://annex.example", "reserved-host"},
+		{"https://private.example.org/", "https://private.example.org", "address"},
+		{"http://a.example.com/", "", "url-scheme"},
+		{"https://user:pass@a.example.com/", "", "url-userinfo"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.url, func(t *testing.T) {
+			log.Reset()
+			_, err := b.fetch(t.Context(), get(tt.url), nil)
+			f := wantFault(t, err, fault.Denied, CodeDenied)
+			if f.Fields["status"] != 403 || f.Fields["origin"] != tt.origin || f.Fields["type"] != "FETCH_BACKEND_SIDE" || f.Fields["allowedBy"] == "" || f.ReasonID == "" {
+				t.Errorf("fields = %v, reason %q", f.Fields, f.ReasonID)
+			}
+			var line map[string]any
+			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+				t.Fatal(err)
+			}
+			if line["msg"] != "CANONICAL-EGRESS-DECISION" || line["allow"] != false || line["rule"] != tt.rule || line["reason_id"] != f.ReasonID {
+				t.Errorf("line = %v", line)
+			}
+			for _, secret := range []string{"secret", "token=abc", "user:pass"} {
+				if strings.Contains(log.String(), secret) || strings.Contains(f.Public+f.Fix, secret) {
+					t.Errorf("%q was told", secret)
+				}
+			}
+			if strings.Contains(f.Public+f.Fix, "10.0.0.1") {
+				t.Error("the app learns a private address")
+			}
+			if d := b.told.denied[len(b.told.denied)-1]; d.ReasonID != f.ReasonID || d.Allow {
+				t.Errorf("decision = %+v", d)
+			}
+		})
+	}
+	if got := b.world.Dialled(); len(got) != 0 {
+		t.Errorf("dialled %v", got)
+	}
+	if got := b.world.Resolved(); !slices.Equal(got, []string{"private.example.org"}) {
+		t.Errorf("resolved %v", got)
+	}
+}
+
+func TestReasonIDsDiffer(t *testing.T) {
+	b := newBench(t, Config{}, nil)
+	seen := map[string]bool{}
+	for range 10 {
+		_, err := b.fetch(t.Context(), get("https://x.example/"), nil)
+		f := wantFault(t, err, fault.Denied, CodeDenied)
+		if seen[f.ReasonID] {
+			t.Fatal("two decisions share a reason id")
+		}
+		seen[f.ReasonID] = true
+	}
+}
+
+// TestPolicyAtDecisionTime: the handler was bound under one policy and is asked under
+// another; the second one counts, although a connection is open.
+func TestPolicyAtDecisionTime(t *testing.T) {
+	b := newBench(t, Config{}, nil, "a.example.com")
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	if _, err := b.fetch(t.Context(), get("https://a.example.com/"), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.policy = policyFor(t, "i-1")
+	_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+	wantFault(t, err, fault.Denied, CodeDenied)
+	if allowed, denied := b.told.counts(); allowed != 1 || denied != 1 {
+		t.Errorf("%d allowed, %d denied", allowed, denied)
+	}
+}
+
+func TestRedirectIsReturned(t *testing.T) {
+	b := newBench(t, Config{}, nil, "a.example.com")
+	n := 0
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		http.Redirect(w, r, "/next", http.StatusFound)
+	}))
+	a, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+	if err != nil || a.Status != 302 || n != 1 {
+		t.Fatalf("%d after %d requests, %v", a.Status, n, err)
+	}
+	if v, _ := a.header("location"); v != "/next" {
+		t.Errorf("location = %q", v)
+	}
+}
+
+func TestDecoding(t *testing.T) {
+	const text = "text that is longer than its compressed form, text that is longer than its compressed form"
+	encode := func(f func(io.Writer) io.WriteCloser) []byte {
+		var buf bytes.Buffer
+		w := f(&buf)
+		_, _ = io.WriteString(w, text)
+		w.Close()
+		return buf.Bytes()
+	}
+	gz := encode(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
+	tests := []struct {
+		name, encoding string
+		wire           []byte
+		want           string
+		fails          bool
+	}{
+		{"gzip", "gzip", gz, text, false},
+		{"capital letters", "GZIP", gz, text, false},
+		{"zlib", "deflate", encode(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }), text, false},
+		{"bare deflate", "deflate", encode(func(w io.Writer) io.WriteCloser { return encoder(w, "deflate") }), text, false},
+		{"br", "br", encode(func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) }), text, false},
+		{"identity", "", []byte(text), text, false},
+		{"unknown", "zstd", []byte("opaque"), "opaque", false},
+		{"two", "gzip, gzip", gz, string(gz), false},
+		{"empty", "gzip", nil, "", false},
+		{"broken", "gzip", []byte("no gzip at all"), "", true},
+		{"cut off", "gzip", gz[:len(gz)-6], "", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, Config{}, nil, "a.example.com")
+			b.world.Host(t, "a.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if got := r.Header.Get("Accept-Encoding"); got != "gzip, deflate, br" {
+					t.Errorf("Accept-Encoding = %q", got)
+				}
+				if tt.encoding != "" {
+					w.Header().Set("Content-Encoding", tt.encoding)
+				}
+				_, _ = w.Write(tt.wire)
+			}))
+			a, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+			if (err != nil) != tt.fails || string(a.body) != tt.want {
+				t.Fatalf("%q, %v", a.body, err)
+			}
+		})
+	}
+}
+
+func TestBodyLimits(t *testing.T) {
+	b := newBench(t, Config{MaxBody: 1000}, nil, "a.example.com")
+	size := 0
+	announce := true
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !announce {
+			w.(http.Flusher).Flush()
+		}
+		_, _ = w.Write(make([]byte, size))
+	}))
+	for _, announce = range []bool{true, false} {
+		size = 1000
+		if a, err := b.fetch(t.Context(), get("https://a.example.com/"), make([]byte, 1000)); err != nil || len(a.body) != 1000 {
+			t.Fatalf("at the limit: %v", err)
+		}
+		size = 1001
+		_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+		f := wantFault(t, err, fault.Limit, "LIMIT_RESPONSE_BODY")
+		if f.Fields["limit"] != int64(1000) {
+			t.Errorf("limit = %v", f.Fields["limit"])
+		}
+	}
+	_, err := b.fetch(t.Context(), get("https://a.example.com/"), make([]byte, 1001))
+	wantFault(t, err, fault.Limit, "LIMIT_REQUEST_BODY")
+}
+
+func TestPerMinute(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := newBench(t, Config{PerMinute: 2, Now: func() time.Time { return now }}, nil, "a.example.com")
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	try := func() error {
+		_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+		return err
+	}
+	for range 2 {
+		if err := try(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantFault(t, try(), fault.Limit, "LIMIT_OUTBOUND_REQUESTS")
+	now = now.Add(time.Minute)
+	if err := try(); err != nil {
+		t.Fatal(err)
+	}
+	b.handle = b.bind()
+	if err := try(); err != nil {
+		t.Fatalf("another call's budget was used up: %v", err)
+	}
+}
+
+func TestRateIsPerInstallation(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := newBench(t, Config{PerSecond: 1, Burst: 2, Now: func() time.Time { return now }}, nil, "a.example.com")
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	try := func() error {
+		b.handle = b.bind() // calls come and go; the installation stays
+		_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+		return err
+	}
+	for range 2 {
+		if err := try(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := wantFault(t, try(), fault.Limit, "LIMIT_OUTBOUND_RATE")
+	if f.Fields["retryAfter"] != 1 {
+		t.Errorf("retryAfter = %v", f.Fields["retryAfter"])
+	}
+	now = now.Add(time.Second)
+	if err := try(); err != nil {
+		t.Fatal(err)
+	}
+	b.policy = policyFor(t, "i-2", "a.example.com")
+	if err := try(); err != nil {
+		t.Fatalf("a neighbour's budget was used up: %v", err)
+	}
+}
+
+func TestConcurrencyWaits(t *testing.T) {
+	b := newBench(t, Config{Concurrent: 1}, nil, "a.example.com")
+	started, finish := make(chan struct{}, 2), make(chan struct{})
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		started <- struct{}{}
+		<-finish
+	}))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := b.fetch(t.Context(), get("https://a.example.com/"), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	<-started
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.fetch(ctx, get("https://a.example.com/"), nil)
+	wantFault(t, err, fault.Limit, "LIMIT_OUTBOUND_CONCURRENCY")
+	wg.Go(func() {
+		if _, err := b.fetch(t.Context(), get("https://a.example.com/"), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	close(finish)
+	wg.Wait()
+}
+
+func TestTimeouts(t *testing.T) {
+	b := newBench(t, Config{}, nil, "a.example.com")
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	h := get("https://a.example.com/")
+	h["timeoutMs"] = 50
+	_, err := b.fetch(t.Context(), h, nil)
+	wantFault(t, err, fault.Unavailable, "FETCH_TIMEOUT")
+	if b.broker.timeout(call.WebTrigger) != 25*time.Second || b.broker.timeout(call.Queue) != 180*time.Second || b.broker.timeout(call.Schedule) != 180*time.Second {
+		t.Error("the documented timeouts changed")
+	}
+}
+
+func TestFailuresSayTheirClass(t *testing.T) {
+	b := newBench(t, Config{}, nil, "nowhere.example.com", "closed.example.com")
+	b.world.Resolve("closed.example.com", []string{"93.184.216.99"})
+	for host, cause := range map[string]string{"nowhere.example.com": "dns", "closed.example.com": "connection"} {
+		_, err := b.fetch(t.Context(), get("https://"+host+"/"), nil)
+		f := wantFault(t, err, fault.Unavailable, "FETCH_FAILED")
+		if f.Fields["cause"] != cause || strings.Contains(f.Public, "93.184") {
+			t.Errorf("%s: %v %q", host, f.Fields, f.Public)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	for _, m := range []string{"CONNECT", "trace", "Track", "GET /", "", "PROPFIND"} {
+		got, err := method(m)
+		if m == "" {
+			if got != "GET" || err != nil {
+				t.Errorf("the default is %q, %v", got, err)
+			}
+			continue
+		}
+		if err == nil {
+			t.Errorf("%q leaves", m)
+		}
+	}
+	if got, err := method("patch"); got != "PATCH" || err != nil {
+		t.Errorf("patch = %q, %v", got, err)
+	}
+}
+
+func FuzzRequestHeaders(f *testing.F) {
+	f.Add("Connection", "X-A, Host")
+	f.Add("X-A: b\r\nX-B", "c")
+	f.Add("x-annex-install", "\u00e9")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		h, err := requestHeaders([][2]string{{name, value}, {"X-A", "1"}})
+		if err != nil {
+			return
+		}
+		var wire bytes.Buffer
+		if err := h.Write(&wire); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(strings.TrimSuffix(wire.String(), "\r\n"), "\r\n") {
+			key, _, ok := strings.Cut(line, ": ")
+			if !ok || strings.ContainsAny(line, "\r\n\x00") {
+				t.Fatalf("line %q", line)
+			}
+			if key := http.CanonicalHeaderKey(key); dropRequest(key) {
+				t.Fatalf("%s leaves", key)
+			}
+		}
+	})
+}
