@@ -44,7 +44,7 @@ func (l place) scope(p id.Principal) (tenant.Scope, error) {
 
 // places are the installations of the query that belong to the principal: a
 // developer's apps, an admin's site. Nobody else has any.
-func (r *Recorder) places(ctx context.Context, p id.Principal, q Query) ([]place, error) {
+func (s *Service) places(ctx context.Context, p id.Principal, q Query) ([]place, error) {
 	var statement, owner string
 	switch {
 	case p.Kind == id.Developer && p.Account != "":
@@ -54,7 +54,7 @@ func (r *Recorder) places(ctx context.Context, p id.Principal, q Query) ([]place
 	default:
 		return nil, fault.New(fault.Denied, "LOGS_DENIED", "only an app's developer and a site's admin read logs")
 	}
-	rows, err := r.db.Query(ctx, statement, owner)
+	rows, err := s.db.Query(ctx, statement, owner)
 	if err != nil {
 		return nil, err
 	}

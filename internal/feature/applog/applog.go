@@ -18,7 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
-// Config has the recorder's figures; zero values take the defaults.
+// Config has the figures of a Service; zero values take the defaults.
 type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -62,8 +62,8 @@ func or[T ~int | ~int64](v *T, d T) {
 	}
 }
 
-// Recorder collects lines and calls and writes them in batches.
-type Recorder struct {
+// Service collects lines and calls and writes them in batches.
+type Service struct {
 	db  *db.DB
 	cfg Config
 
@@ -79,59 +79,59 @@ type Recorder struct {
 	closing  sync.Once
 }
 
-// New starts a recorder. Its Migrations must have run. Close it to keep what it holds.
-func New(d *db.DB, cfg Config) *Recorder {
+// New starts the service. Its Migrations must have run. Close it to keep what it holds.
+func New(d *db.DB, cfg Config) *Service {
 	cfg.defaults()
-	r := &Recorder{
+	s := &Service{
 		db: d, cfg: cfg, batch: newBatch(), talks: map[id.Invocation]*talk{},
 		some: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
-	go r.run()
-	return r
+	go s.run()
+	return s
 }
 
-// Close writes what is left and stops. Later calls of Record and Log are ignored by
-// nobody but lost: stop what makes calls first.
-func (r *Recorder) Close() error {
-	r.closing.Do(func() { close(r.quit) })
-	<-r.done
-	return fault.Op("applog.Close", r.Flush(context.Background()))
+// Close writes what is left and stops. Stop what makes calls first: what is recorded
+// after Close is lost.
+func (s *Service) Close() error {
+	s.closing.Do(func() { close(s.quit) })
+	<-s.done
+	return fault.Op("applog.Close", s.Flush(context.Background()))
 }
 
 // run writes the batch some time after its first entry: soon when somebody may be
 // waiting to read it, later when it only counts.
-func (r *Recorder) run() {
-	defer close(r.done)
+func (s *Service) run() {
+	defer close(s.done)
 	for {
 		select {
-		case <-r.quit:
+		case <-s.quit:
 			return
-		case <-r.some:
+		case <-s.some:
 		}
-		if !r.wait() {
+		if !s.wait() {
 			return
 		}
-		if err := r.Flush(context.Background()); err != nil {
-			r.cfg.Logger.Error("app logs were not written", "err", err)
+		if err := s.Flush(context.Background()); err != nil {
+			s.cfg.Logger.Error("app logs were not written", "err", err)
 		}
 	}
 }
 
-func (r *Recorder) wait() bool {
-	calm := time.NewTimer(r.cfg.CountInterval)
+func (s *Service) wait() bool {
+	calm := time.NewTimer(s.cfg.CountInterval)
 	defer calm.Stop()
 	select {
-	case <-r.quit:
+	case <-s.quit:
 		return false
 	case <-calm.C:
 		return true
-	case <-r.urgent:
+	case <-s.urgent:
 	}
-	brisk := time.NewTimer(r.cfg.Interval)
+	brisk := time.NewTimer(s.cfg.Interval)
 	defer brisk.Stop()
 	select {
-	case <-r.quit:
+	case <-s.quit:
 		return false
 	case <-brisk.C:
 		return true

@@ -88,65 +88,66 @@ func (b *batch) empty() bool {
 
 // Record keeps how a call went: always as a count, and with a row of its own when it
 // logged or failed.
-func (r *Recorder) Record(p *call.Policy, c *call.Call, started time.Time, s call.Stats, err error) {
+func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats call.Stats, err error) {
 	f := failureOf(err)
-	duration := r.cfg.Now().Sub(started)
+	duration := s.cfg.Now().Sub(started)
 	key := countKey{p.Install, started.Truncate(time.Minute).UnixMilli(), c.Function, f.outcome}
 
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.batch
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.batch
 	n, ok := b.counts[key]
 	if !ok {
 		n = &count{}
 		b.counts[key] = n
 		b.places[p.Install] = p
-		signal(r.some)
+		signal(s.some)
 	}
 	n.calls++
 	n.duration += duration
-	n.cpu += s.CPU
+	n.cpu += stats.CPU
 
-	t := r.talks[c.ID]
+	t := s.talks[c.ID]
 	if t == nil && err == nil {
 		return
 	}
 	if t != nil {
-		delete(r.talks, c.ID)
+		delete(s.talks, c.ID)
 		if t.dropped > 0 {
-			r.add(p, line{
+			s.add(p, line{
 				install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
-				at: r.cfg.Now().UnixMilli(), level: "warn",
+				at: s.cfg.Now().UnixMilli(), level: "warn",
 				args: said("%d more lines of this call were not kept: the limit is %d lines and %d KB for each minute",
 					t.dropped, linesPerMinute, bytesPerMinute>>10),
 			})
 		}
 	}
-	if b.bytes+rowSize > r.cfg.Buffer {
+	if b.bytes+rowSize > s.cfg.Buffer {
 		b.dropped[p.Install]++
 		return
 	}
 	b.bytes += rowSize
 	b.calls = append(b.calls, callRow{
 		install: p.Install, invocation: c.ID, attempt: c.Attempt, version: p.Number, function: c.Function,
-		kind: c.Kind, started: started.UnixMilli(), duration: duration, cpu: s.CPU, failure: f,
+		kind: c.Kind, started: started.UnixMilli(), duration: duration, cpu: stats.CPU, failure: f,
 	})
-	signal(r.urgent)
+	signal(s.urgent)
 }
 
 // Log keeps one line of a running call, within the call's limits.
-func (r *Recorder) Log(p *call.Policy, c *call.Call, in call.LogLine) {
+func (s *Service) Log(p *call.Policy, c *call.Call, in call.LogLine) {
 	l := line{
 		install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
-		at: in.Time.UnixMilli(), level: level(in.Level), args: arguments(in.Args),
+		level: level(in.Level), args: arguments(in.Args),
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.cfg.Now()
-	t := r.talks[c.ID]
+	now := s.cfg.Now()
+	l.at = moment(in.Time, now).UnixMilli()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.talks[c.ID]
 	if t == nil {
 		t = &talk{since: now}
-		r.talks[c.ID] = t
+		s.talks[c.ID] = t
 	}
 	minutes := 1 + int(now.Sub(t.since)/time.Minute)
 	if t.lines >= minutes*linesPerMinute || t.bytes+len(l.args) > minutes*bytesPerMinute {
@@ -155,21 +156,29 @@ func (r *Recorder) Log(p *call.Policy, c *call.Call, in call.LogLine) {
 	}
 	t.lines++
 	t.bytes += len(l.args)
-	r.add(p, l)
+	s.add(p, l)
 }
 
 // add puts a line into the batch if it fits. The caller holds mu.
-func (r *Recorder) add(p *call.Policy, l line) {
-	b := r.batch
+func (s *Service) add(p *call.Policy, l line) {
+	b := s.batch
 	b.places[p.Install] = p
-	signal(r.some)
-	signal(r.urgent)
-	if b.bytes+l.size() > r.cfg.Buffer {
+	signal(s.some)
+	signal(s.urgent)
+	if b.bytes+l.size() > s.cfg.Buffer {
 		b.dropped[p.Install]++
 		return
 	}
 	b.bytes += l.size()
 	b.lines = append(b.lines, l)
+}
+
+// moment is the line's own time, if it can be: it comes from where the app runs.
+func moment(at, now time.Time) time.Time {
+	if at.Before(now.Add(-time.Hour)) || at.After(now) {
+		return now
+	}
+	return at
 }
 
 func level(s string) string {

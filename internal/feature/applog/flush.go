@@ -13,43 +13,43 @@ import (
 const most = 500
 
 // Flush writes what was collected before it was called.
-func (r *Recorder) Flush(ctx context.Context) error {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
-	b := r.take()
+func (s *Service) Flush(ctx context.Context) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	b := s.take()
 	if b.empty() {
 		return nil
 	}
-	b.sayDropped(r.cfg.Now().UnixMilli())
+	b.sayDropped(s.cfg.Now().UnixMilli())
 	full := map[id.Install]bool{}
 	for _, part := range b.parts() {
-		if err := r.write(ctx, part, full); err != nil {
-			r.putBack(part)
+		if err := s.write(ctx, part, full); err != nil {
+			s.putBack(part)
 			return fault.Op("applog.Flush", err)
 		}
 	}
 	for install := range full {
-		if err := r.trim(ctx, install, 0); err != nil {
+		if err := s.trim(ctx, install, 0); err != nil {
 			return fault.Op("applog.Flush", err)
 		}
 	}
 	return nil
 }
 
-func (r *Recorder) take() *batch {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.batch
-	r.batch = newBatch()
+func (s *Service) take() *batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.batch
+	s.batch = newBatch()
 	return b
 }
 
 // putBack keeps the counts of a part that could not be written, and that its rows are
 // lost: to keep the rows too would let a full disk fill the memory.
-func (r *Recorder) putBack(part *batch) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.batch
+func (s *Service) putBack(part *batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.batch
 	for install, p := range part.places {
 		b.places[install] = p
 	}
@@ -120,31 +120,31 @@ func (b *batch) parts() []*batch {
 }
 
 // write stores one part and notes the installations that have too much now.
-func (r *Recorder) write(ctx context.Context, b *batch, full map[id.Install]bool) error {
-	return r.db.Tx(ctx, func(ctx context.Context) error {
-		if err := r.writePlaces(ctx, b, full); err != nil {
+func (s *Service) write(ctx context.Context, b *batch, full map[id.Install]bool) error {
+	return s.db.Tx(ctx, func(ctx context.Context) error {
+		if err := s.writePlaces(ctx, b, full); err != nil {
 			return err
 		}
 		var last int64
 		if n := len(b.lines); n > 0 {
-			if err := r.db.QueryRow(ctx, takeNumbersAllTenants, n).Scan(&last); err != nil {
+			if err := s.db.QueryRow(ctx, takeNumbersAllTenants, n).Scan(&last); err != nil {
 				return err
 			}
 		}
 		for i, l := range b.lines {
-			if _, err := r.db.Exec(ctx, putLine, l.install, last-int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
+			if _, err := s.db.Exec(ctx, putLine, l.install, last-int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
 				l.function, l.level, l.args, l.size()); err != nil {
 				return err
 			}
 		}
 		for _, c := range b.calls {
-			if _, err := r.db.Exec(ctx, putCall, c.install, c.invocation, c.attempt, c.version, c.function, c.kind,
+			if _, err := s.db.Exec(ctx, putCall, c.install, c.invocation, c.attempt, c.version, c.function, c.kind,
 				c.started, c.duration.Microseconds(), c.cpu.Microseconds(), c.outcome, c.class, c.location); err != nil {
 				return err
 			}
 		}
 		for key, n := range b.counts {
-			if _, err := r.db.Exec(ctx, putCount, key.install, key.minute, key.function, key.outcome,
+			if _, err := s.db.Exec(ctx, putCount, key.install, key.minute, key.function, key.outcome,
 				n.calls, n.duration.Microseconds(), n.cpu.Microseconds()); err != nil {
 				return err
 			}
@@ -153,7 +153,7 @@ func (r *Recorder) write(ctx context.Context, b *batch, full map[id.Install]bool
 	})
 }
 
-func (r *Recorder) writePlaces(ctx context.Context, b *batch, full map[id.Install]bool) error {
+func (s *Service) writePlaces(ctx context.Context, b *batch, full map[id.Install]bool) error {
 	type kept struct{ lines, bytes, calls int64 }
 	add := map[id.Install]kept{}
 	for _, l := range b.lines {
@@ -169,12 +169,12 @@ func (r *Recorder) writePlaces(ctx context.Context, b *batch, full map[id.Instal
 	}
 	for _, p := range sorted(b.places) {
 		k := add[p.Install]
-		if err := r.db.QueryRow(ctx, putPlace, p.Install, p.Site, p.App, p.Owner, p.Environment, p.EnvName, p.EnvType,
+		if err := s.db.QueryRow(ctx, putPlace, p.Install, p.Site, p.App, p.Owner, p.Environment, p.EnvName, p.EnvType,
 			k.lines, k.bytes, k.calls).Scan(&k.lines, &k.bytes, &k.calls); err != nil {
 			return err
 		}
 		// A tenth more is let be, so that not every batch has to trim.
-		keep := r.cfg.Keep
+		keep := s.cfg.Keep
 		if k.lines*10 > int64(keep.Lines)*11 || k.bytes*10 > int64(keep.Bytes)*11 || k.calls*10 > int64(keep.Calls)*11 {
 			full[p.Install] = true
 		}

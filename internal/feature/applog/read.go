@@ -51,7 +51,7 @@ type Entry struct {
 // Read gives lines that the principal may read: a developer those of own apps in
 // development and staging, a site's admin those of the site. For a developer's
 // production it says LOGS_NOT_SHARED.
-func (r *Recorder) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, error) {
+func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, error) {
 	after, err := q.check()
 	if err != nil {
 		return nil, err
@@ -59,10 +59,10 @@ func (r *Recorder) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, 
 	if p.Kind == id.Developer && isProduction(q.Env) {
 		return nil, notShared()
 	}
-	if err := r.Flush(ctx); err != nil {
+	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
-	all, err := r.places(ctx, p, q)
+	all, err := s.places(ctx, p, q)
 	if err != nil {
 		return nil, fault.Op("applog.Read", err)
 	}
@@ -76,7 +76,7 @@ func (r *Recorder) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, 
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
 		}
-		lines, err := r.lines(ctx, sc, q, after)
+		lines, err := s.lines(ctx, sc, q, after)
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
 		}
@@ -92,14 +92,14 @@ func (r *Recorder) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, 
 		out = out[:q.Limit]
 	}
 	if len(out) == 0 && q.Invocation != "" {
-		return nil, r.hidden(ctx, p, q, all)
+		return nil, s.hidden(ctx, p, q, all)
 	}
 	return out, nil
 }
 
 // hidden says why a call's lines are not given, if it is a call of the developer's
 // app in production.
-func (r *Recorder) hidden(ctx context.Context, p id.Principal, q Query, all []place) error {
+func (s *Service) hidden(ctx context.Context, p id.Principal, q Query, all []place) error {
 	for _, l := range all {
 		if l.readable(p) {
 			continue
@@ -109,7 +109,7 @@ func (r *Recorder) hidden(ctx context.Context, p id.Principal, q Query, all []pl
 			return fault.Op("applog.Read", err)
 		}
 		var n int
-		if err := r.db.QueryRow(ctx, hasCall, sc.Install(), q.Invocation).Scan(&n); err != nil {
+		if err := s.db.QueryRow(ctx, hasCall, sc.Install(), q.Invocation).Scan(&n); err != nil {
 			return fault.Op("applog.Read", err)
 		}
 		if n > 0 {
@@ -119,7 +119,7 @@ func (r *Recorder) hidden(ctx context.Context, p id.Principal, q Query, all []pl
 	return nil
 }
 
-func (r *Recorder) lines(ctx context.Context, sc tenant.Scope, q Query, after int64) ([]Entry, error) {
+func (s *Service) lines(ctx context.Context, sc tenant.Scope, q Query, after int64) ([]Entry, error) {
 	statement, args := linesNewest, []any{sc.Install(), after, millis(q.Since), q.Limit}
 	switch {
 	case q.Invocation != "":
@@ -127,7 +127,7 @@ func (r *Recorder) lines(ctx context.Context, sc tenant.Scope, q Query, after in
 	case q.Follow != "":
 		statement = linesAfter
 	}
-	rows, err := r.db.Query(ctx, statement, args...)
+	rows, err := s.db.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

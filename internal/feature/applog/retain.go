@@ -10,34 +10,34 @@ import (
 
 // trim removes the oldest rows of an installation that has more than it may keep, and
 // everything from before the given time.
-func (r *Recorder) trim(ctx context.Context, install id.Install, before int64) error {
-	keep := r.cfg.Keep
-	return r.db.Tx(ctx, func(ctx context.Context) error {
+func (s *Service) trim(ctx context.Context, install id.Install, before int64) error {
+	keep := s.cfg.Keep
+	return s.db.Tx(ctx, func(ctx context.Context) error {
 		var line, started int64
-		if err := r.db.QueryRow(ctx, lastLineTooMuch, install, keep.Lines, keep.Bytes).Scan(&line); err != nil {
+		if err := s.db.QueryRow(ctx, lastLineTooMuch, install, keep.Lines, keep.Bytes).Scan(&line); err != nil {
 			return err
 		}
-		if err := r.db.QueryRow(ctx, lastCallTooMuch, install, keep.Calls).Scan(&started); err != nil {
+		if err := s.db.QueryRow(ctx, lastCallTooMuch, install, keep.Calls).Scan(&started); err != nil {
 			return err
 		}
-		if _, err := r.db.Exec(ctx, deleteLines, install, line, before); err != nil {
+		if _, err := s.db.Exec(ctx, deleteLines, install, line, before); err != nil {
 			return err
 		}
-		if _, err := r.db.Exec(ctx, deleteCalls, install, max(started, before-1)); err != nil {
+		if _, err := s.db.Exec(ctx, deleteCalls, install, max(started, before-1)); err != nil {
 			return err
 		}
-		if _, err := r.db.Exec(ctx, deleteCounts, install, before); err != nil {
+		if _, err := s.db.Exec(ctx, deleteCounts, install, before); err != nil {
 			return err
 		}
-		_, err := r.db.Exec(ctx, recount, install, install, install, install)
+		_, err := s.db.Exec(ctx, recount, install, install, install, install)
 		return err
 	})
 }
 
 // Sweep removes what is older than may be kept, of all installations. Run it now and
 // then; once an hour is right.
-func (r *Recorder) Sweep(ctx context.Context) error {
-	rows, err := r.db.Query(ctx, installsAllTenants)
+func (s *Service) Sweep(ctx context.Context) error {
+	rows, err := s.db.Query(ctx, installsAllTenants)
 	if err != nil {
 		return fault.Op("applog.Sweep", err)
 	}
@@ -53,9 +53,9 @@ func (r *Recorder) Sweep(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return fault.Op("applog.Sweep", err)
 	}
-	before := r.cfg.Now().Add(-r.cfg.Keep.Age).UnixMilli()
+	before := s.cfg.Now().Add(-s.cfg.Keep.Age).UnixMilli()
 	for _, i := range installs {
-		if err := r.trim(ctx, i, before); err != nil {
+		if err := s.trim(ctx, i, before); err != nil {
 			return fault.Op("applog.Sweep", err)
 		}
 	}
@@ -63,23 +63,23 @@ func (r *Recorder) Sweep(ctx context.Context) error {
 }
 
 // Erase removes everything of an installation, after its grace.
-func (r *Recorder) Erase(ctx context.Context, sc tenant.Scope) error {
+func (s *Service) Erase(ctx context.Context, sc tenant.Scope) error {
 	install := sc.Install()
 	if install == "" {
 		return fault.New(fault.Denied, "NO_TENANT", "logs belong to an installation, and none was named")
 	}
 	const always = int64(1)<<62 - 1
-	return fault.Op("applog.Erase", r.db.Tx(ctx, func(ctx context.Context) error {
-		if _, err := r.db.Exec(ctx, deleteLines, install, always, always); err != nil {
+	return fault.Op("applog.Erase", s.db.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.db.Exec(ctx, deleteLines, install, always, always); err != nil {
 			return err
 		}
-		if _, err := r.db.Exec(ctx, deleteCalls, install, always); err != nil {
+		if _, err := s.db.Exec(ctx, deleteCalls, install, always); err != nil {
 			return err
 		}
-		if _, err := r.db.Exec(ctx, deleteCounts, install, always); err != nil {
+		if _, err := s.db.Exec(ctx, deleteCounts, install, always); err != nil {
 			return err
 		}
-		_, err := r.db.Exec(ctx, deletePlace, install)
+		_, err := s.db.Exec(ctx, deletePlace, install)
 		return err
 	}))
 }

@@ -55,17 +55,17 @@ type Call struct {
 
 // Summary gives counts and calls since the query's time, an hour back when it names
 // none, newest first for each installation.
-func (r *Recorder) Summary(ctx context.Context, p id.Principal, q Query) (Summary, error) {
+func (s *Service) Summary(ctx context.Context, p id.Principal, q Query) (Summary, error) {
 	if _, err := q.check(); err != nil {
 		return Summary{}, err
 	}
 	if q.Since.IsZero() {
-		q.Since = r.cfg.Now().Add(-summarySpan)
+		q.Since = s.cfg.Now().Add(-summarySpan)
 	}
-	if err := r.Flush(ctx); err != nil {
+	if err := s.Flush(ctx); err != nil {
 		return Summary{}, err
 	}
-	places, err := r.places(ctx, p, q)
+	places, err := s.places(ctx, p, q)
 	if err != nil {
 		return Summary{}, fault.Op("applog.Summary", err)
 	}
@@ -75,18 +75,18 @@ func (r *Recorder) Summary(ctx context.Context, p id.Principal, q Query) (Summar
 		if err != nil {
 			return Summary{}, fault.Op("applog.Summary", err)
 		}
-		if err := r.addCounts(ctx, sc, q, l, &out); err != nil {
+		if err := s.addCounts(ctx, sc, q, l, &out); err != nil {
 			return Summary{}, fault.Op("applog.Summary", err)
 		}
-		if err := r.addCalls(ctx, sc, q, l, &out); err != nil {
+		if err := s.addCalls(ctx, sc, q, l, &out); err != nil {
 			return Summary{}, fault.Op("applog.Summary", err)
 		}
 	}
 	return out, nil
 }
 
-func (r *Recorder) addCounts(ctx context.Context, sc tenant.Scope, q Query, l place, out *Summary) error {
-	rows, err := r.db.Query(ctx, counts, sc.Install(), q.Since.Truncate(time.Minute).UnixMilli(), summaryRows)
+func (s *Service) addCounts(ctx context.Context, sc tenant.Scope, q Query, l place, out *Summary) error {
+	rows, err := s.db.Query(ctx, counts, sc.Install(), q.Since.Truncate(time.Minute).UnixMilli(), summaryRows)
 	if err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func (r *Recorder) addCounts(ctx context.Context, sc tenant.Scope, q Query, l pl
 	return rows.Err()
 }
 
-func (r *Recorder) addCalls(ctx context.Context, sc tenant.Scope, q Query, l place, out *Summary) error {
-	rows, err := r.db.Query(ctx, calls, sc.Install(), q.Since.UnixMilli(), summaryRows)
+func (s *Service) addCalls(ctx context.Context, sc tenant.Scope, q Query, l place, out *Summary) error {
+	rows, err := s.db.Query(ctx, calls, sc.Install(), q.Since.UnixMilli(), summaryRows)
 	if err != nil {
 		return err
 	}
