@@ -1,0 +1,97 @@
+package registry
+
+import "github.com/annexhq/annex/internal/infra/db"
+
+// Migrations are the package's tables.
+var Migrations = []db.Migration{{ID: "registry/1", SQL: `
+CREATE TABLE apps (
+	id         TEXT PRIMARY KEY,
+	name       TEXT NOT NULL,
+	owner      TEXT NOT NULL,
+	created_at BIGINT NOT NULL
+);
+CREATE INDEX apps_owner ON apps (owner);
+CREATE TABLE environments (
+	id          TEXT PRIMARY KEY,
+	app_id      TEXT NOT NULL REFERENCES apps(id),
+	name        TEXT NOT NULL,
+	type        TEXT NOT NULL,
+	position    BIGINT NOT NULL,
+	version_id  TEXT NOT NULL,
+	deployed_at BIGINT NOT NULL,
+	revision    BIGINT NOT NULL,
+	created_at  BIGINT NOT NULL,
+	UNIQUE (app_id, name)
+);
+CREATE TABLE versions (
+	id         TEXT PRIMARY KEY,
+	app_id     TEXT NOT NULL REFERENCES apps(id),
+	env_id     TEXT NOT NULL REFERENCES environments(id),
+	major      BIGINT NOT NULL,
+	minor      BIGINT NOT NULL,
+	patch      BIGINT NOT NULL,
+	hash       TEXT NOT NULL,
+	manifest   TEXT NOT NULL,
+	declared   TEXT NOT NULL,
+	bundle     TEXT NOT NULL,
+	source_map TEXT NOT NULL,
+	files      TEXT NOT NULL,
+	message    TEXT NOT NULL,
+	created_by TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	UNIQUE (env_id, hash),
+	UNIQUE (env_id, major, minor, patch)
+);
+CREATE TABLE variables (
+	env_id     TEXT NOT NULL REFERENCES environments(id),
+	name       TEXT NOT NULL,
+	sealed     BIGINT NOT NULL,
+	value      TEXT NOT NULL,
+	secret     BLOB NOT NULL,
+	generation BIGINT NOT NULL,
+	updated_at BIGINT NOT NULL,
+	PRIMARY KEY (env_id, name)
+);
+`}}
+
+const (
+	putApp     = `INSERT INTO apps (id, name, owner, created_at) VALUES (?, ?, ?, ?)`
+	renameApp  = `UPDATE apps SET name = ? WHERE id = ?`
+	appColumns = `SELECT id, name, owner, created_at FROM apps`
+	appByID    = appColumns + ` WHERE id = ?`
+	appsOf     = appColumns + ` WHERE owner = ? ORDER BY created_at, id`
+	allApps    = appColumns + ` ORDER BY created_at, id`
+
+	putEnvironment = `INSERT INTO environments (id, app_id, name, type, position, version_id, deployed_at, revision, created_at)
+		VALUES (?, ?, ?, ?, ?, '', 0, 0, ?)`
+	environmentColumns = `SELECT e.id, e.app_id, e.name, e.type, e.version_id, v.major, v.minor, v.patch, e.deployed_at, e.revision, e.created_at
+		FROM environments e LEFT JOIN versions v ON v.id = e.version_id`
+	environmentByName = environmentColumns + ` WHERE e.app_id = ? AND e.name = ?`
+	environmentsOf    = environmentColumns + ` WHERE e.app_id = ? ORDER BY e.position, e.name`
+	setCurrent        = `UPDATE environments SET version_id = ?, deployed_at = ? WHERE id = ?`
+	nextRevision      = `UPDATE environments SET revision = revision + 1 WHERE id = ? RETURNING revision`
+	dropEnvironment   = `DELETE FROM environments WHERE id = ?`
+	dropVersionsOf    = `DELETE FROM versions WHERE env_id = ?`
+	dropVariablesOf   = `DELETE FROM variables WHERE env_id = ?`
+
+	putVersion = `INSERT INTO versions (id, app_id, env_id, major, minor, patch, hash, manifest, declared, bundle, source_map, files, message, created_by, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	versionColumns = `SELECT id, app_id, env_id, major, minor, patch, hash, manifest, declared, bundle, source_map, files, message, created_by, created_at FROM versions`
+	versionByID    = versionColumns + ` WHERE id = ?`
+	versionByHash  = versionColumns + ` WHERE env_id = ? AND hash = ?`
+	versionsOf     = versionColumns + ` WHERE env_id = ? ORDER BY created_at DESC, major DESC, minor DESC, patch DESC`
+	highestMajor   = `SELECT COALESCE(MAX(major), 0) FROM versions WHERE env_id = ?`
+	highestMinor   = `SELECT COALESCE(MAX(minor), 0) FROM versions WHERE env_id = ? AND major = ?`
+	versionFacts   = `SELECT v.hash, v.bundle, v.source_map, v.files, v.manifest, e.id, e.revision
+		FROM versions v JOIN environments e ON e.id = v.env_id WHERE v.id = ?`
+	releaseOf = `SELECT a.id, a.owner, e.id, e.name, e.type, v.id, v.major, v.minor, v.patch, v.declared
+		FROM apps a JOIN environments e ON e.app_id = a.id JOIN versions v ON v.id = e.version_id
+		WHERE a.id = ? AND e.name = ?`
+
+	putVariable = `INSERT INTO variables (env_id, name, sealed, value, secret, generation, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (env_id, name) DO UPDATE SET sealed = excluded.sealed, value = excluded.value, secret = excluded.secret,
+			generation = excluded.generation, updated_at = excluded.updated_at`
+	dropVariable   = `DELETE FROM variables WHERE env_id = ? AND name = ?`
+	variablesOf    = `SELECT name, sealed, value, secret, generation, updated_at FROM variables WHERE env_id = ? ORDER BY name`
+	countVariables = `SELECT COUNT(*) FROM variables WHERE env_id = ? AND name <> ?`
+)

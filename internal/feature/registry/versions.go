@@ -1,0 +1,261 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/blob"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/manifest"
+)
+
+// versionRow is a version as it lies in the table.
+type versionRow struct {
+	Version
+	number       number
+	manifest     string // canonical JSON
+	declaredText string
+	declared     perm.Set
+	bundle       string // hashes of blobs, "" for none
+	sourceMap    string
+	files        string
+}
+
+// version finds one version; db.ErrNoRows when there is none.
+func (s *Service) version(ctx context.Context, query string, args ...any) (versionRow, error) {
+	return scanVersion(s.DB.QueryRow(ctx, query, args...))
+}
+
+func scanVersion(row interface{ Scan(...any) error }) (versionRow, error) {
+	var (
+		v       versionRow
+		by      string
+		created int64
+	)
+	err := row.Scan((*string)(&v.ID), (*string)(&v.App), (*string)(&v.Env), &v.number.major, &v.number.minor, &v.number.patch, &v.Hash,
+		&v.manifest, &v.declaredText, &v.bundle, &v.sourceMap, &v.files, &v.Message, &by, &created)
+	if err != nil {
+		return versionRow{}, err
+	}
+	v.Number, v.Created = v.number.String(), time.UnixMilli(created)
+	return v, json.Unmarshal([]byte(v.declaredText), &v.declared)
+}
+
+// current is what an environment runs, nil before its first deploy.
+func (s *Service) current(ctx context.Context, env Environment) (*versionRow, error) {
+	if env.Version == "" {
+		return nil, nil
+	}
+	v, err := s.version(ctx, versionByID, env.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// nextNumber numbers a new version: growth against what runs raises major.
+func (s *Service) nextNumber(ctx context.Context, env Environment, before *versionRow, grows bool) (kind string, n number, err error) {
+	if before == nil {
+		kind = First
+	} else {
+		kind = Minor
+	}
+	if before == nil || grows {
+		if grows {
+			kind = Major
+		}
+		var highest int64
+		err = s.DB.QueryRow(ctx, highestMajor, env.ID).Scan(&highest)
+		return kind, number{highest + 1, 0, 0}, err
+	}
+	var highest int64
+	err = s.DB.QueryRow(ctx, highestMinor, env.ID, before.number.major).Scan(&highest)
+	return kind, number{before.number.major, highest + 1, 0}, err
+}
+
+func (s *Service) putVersion(ctx context.Context, p id.Principal, v versionRow) error {
+	_, err := s.DB.Exec(ctx, putVersion, v.ID, v.App, v.Env, v.number.major, v.number.minor, v.number.patch, v.Hash, v.manifest,
+		v.declaredText, v.bundle, v.sourceMap, v.files, v.Message, p.Account, v.Created.UnixMilli())
+	if db.IsUnique(err) {
+		return fault.New(fault.Conflict, "NUMBER_TAKEN", "the environment has another version %s already", v.Number).
+			WithFix("deploy there instead of promoting")
+	}
+	return err
+}
+
+// Versions lists an environment's versions, newest first.
+func (s *Service) Versions(ctx context.Context, p id.Principal, app id.App, environment string) ([]Version, error) {
+	env, err := s.readable(ctx, p, app, environment)
+	if err != nil {
+		return nil, fault.Op("registry.Versions", err)
+	}
+	rows, err := s.DB.Query(ctx, versionsOf, env.ID)
+	if err != nil {
+		return nil, fault.Op("registry.Versions", err)
+	}
+	defer rows.Close()
+	var out []Version
+	for rows.Next() {
+		v, err := scanVersion(rows)
+		if err != nil {
+			return nil, fault.Op("registry.Versions", err)
+		}
+		v.Current = v.ID == env.Version
+		out = append(out, v.Version)
+	}
+	return out, fault.Op("registry.Versions", rows.Err())
+}
+
+// Release tells what runs in an environment, as the policy that an installation would
+// have if everything declared were granted.
+func (s *Service) Release(ctx context.Context, app id.App, environment string) (*call.Policy, error) {
+	var (
+		p        call.Policy
+		n        number
+		declared string
+	)
+	err := s.DB.QueryRow(ctx, releaseOf, app, environment).Scan((*string)(&p.App), (*string)(&p.Owner), (*string)(&p.Environment), &p.EnvName,
+		(*string)(&p.EnvType), (*string)(&p.Version), &n.major, &n.minor, &n.patch, &declared)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, notDeployed(environment)
+	}
+	if err != nil {
+		return nil, fault.Op("registry.Release", err)
+	}
+	p.Number = n.String()
+	return &p, fault.Op("registry.Release", json.Unmarshal([]byte(declared), &p.Set))
+}
+
+// notDeployed is the same for an unknown app: ids cannot be tried out.
+func notDeployed(environment string) error {
+	return fault.New(fault.NotFound, "NOT_DEPLOYED", "nothing is deployed in the environment %q of such an app", environment).
+		WithFix("annex deploy --environment %s", environment)
+}
+
+// stores names where a version's bytes are: hashes of blobs, files a JSON list.
+type stores struct{ hash, bundle, sourceMap, files string }
+
+// Artifact gives a version as something that can be run, with the variables that its
+// environment has now.
+func (s *Service) Artifact(ctx context.Context, version id.Version) (call.Artifact, error) {
+	var (
+		at       stores
+		text     string
+		env      id.Env
+		revision int64
+	)
+	err := s.DB.QueryRow(ctx, versionFacts, version).Scan(&at.hash, &at.bundle, &at.sourceMap, &at.files, &text, (*string)(&env), &revision)
+	if errors.Is(err, db.ErrNoRows) {
+		return call.Artifact{}, noVersion()
+	}
+	if err != nil {
+		return call.Artifact{}, fault.Op("registry.Artifact", err)
+	}
+	m, err := s.parsed(version, text)
+	if err != nil {
+		return call.Artifact{}, fault.Op("registry.Artifact", err)
+	}
+	return s.artifact(m, version, env, revision, at), nil
+}
+
+func (s *Service) artifact(m *manifest.Manifest, version id.Version, env id.Env, revision int64, at stores) call.Artifact {
+	return call.Artifact{
+		Version: version, Key: artifactKey(at.hash, env, revision), Snapshots: m.Snapshots(), MemoryMB: m.MemoryMB(),
+		Load: func(ctx context.Context) (call.Source, error) {
+			src, err := s.load(ctx, m, env, at)
+			return src, fault.Op("registry.Load", err)
+		},
+	}
+}
+
+// artifactKey names what a snapshot is made from.
+func artifactKey(hash string, env id.Env, revision int64) string {
+	return fmt.Sprintf("%s:%s:%d", hash, env, revision)
+}
+
+func (s *Service) load(ctx context.Context, m *manifest.Manifest, env id.Env, at stores) (src call.Source, err error) {
+	get := func(hash string) ([]byte, error) {
+		if hash == "" {
+			return nil, nil
+		}
+		return s.Blobs.Get(ctx, blob.Hash(hash))
+	}
+	if src.Bundle, err = get(at.bundle); err != nil {
+		return src, err
+	}
+	if src.SourceMap, err = get(at.sourceMap); err != nil {
+		return src, err
+	}
+	if src.Variables, err = s.opened(ctx, env); err != nil {
+		return src, err
+	}
+	var list []file
+	if err := json.Unmarshal([]byte(at.files), &list); err != nil {
+		return src, err
+	}
+	for _, f := range list {
+		if !readAtRunTime(m, f.Path) {
+			continue
+		}
+		if src.Files == nil {
+			src.Files = map[string][]byte{}
+		}
+		if src.Files[f.Path], err = s.Blobs.Get(ctx, f.Hash); err != nil {
+			return src, err
+		}
+	}
+	return src, nil
+}
+
+// Manifest is a version's manifest. It never changes and is kept in memory.
+func (s *Service) Manifest(ctx context.Context, version id.Version) (*manifest.Manifest, error) {
+	if m, ok := s.manifests.Get(version); ok {
+		return m, nil
+	}
+	v, err := s.version(ctx, versionByID, version)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, noVersion()
+	}
+	if err != nil {
+		return nil, fault.Op("registry.Manifest", err)
+	}
+	m, err := s.parsed(version, v.manifest)
+	return m, fault.Op("registry.Manifest", err)
+}
+
+// Handler is the handler of a function module of a version.
+func (s *Service) Handler(ctx context.Context, version id.Version, function string) (string, error) {
+	m, err := s.Manifest(ctx, version)
+	if err != nil {
+		return "", err
+	}
+	f, ok := m.Function(function)
+	if !ok {
+		return "", fault.New(fault.NotFound, "FUNCTION_UNKNOWN", "the version has no function module %q", function).
+			WithFix("use the key of a function module of the manifest")
+	}
+	return f.Handler, nil
+}
+
+func (s *Service) parsed(version id.Version, canonical string) (*manifest.Manifest, error) {
+	if m, ok := s.manifests.Get(version); ok {
+		return m, nil
+	}
+	m, ds := manifest.Load("manifest.yml", []byte(canonical), manifest.Options{})
+	if m == nil {
+		return nil, fmt.Errorf("the stored manifest of version %s does not load: %s", version, ds.Errors())
+	}
+	s.manifests.Add(version, m)
+	return m, nil
+}
+
+func noVersion() error {
+	return fault.New(fault.NotFound, "VERSION_UNKNOWN", "there is no such version")
+}

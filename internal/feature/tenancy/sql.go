@@ -1,0 +1,49 @@
+package tenancy
+
+import "github.com/annexhq/annex/internal/infra/db"
+
+// Migrations are the package's tables. A product is kept as the text that was
+// registered, so that a later version of Annex reads from it what this one does not.
+var Migrations = []db.Migration{{ID: "tenancy/1", SQL: `
+CREATE TABLE products (
+	key        TEXT PRIMARY KEY,
+	source     TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	updated_at BIGINT NOT NULL
+);
+CREATE TABLE product_names (
+	name    TEXT PRIMARY KEY,
+	product TEXT NOT NULL REFERENCES products(key)
+);
+CREATE TABLE sites (
+	id                TEXT PRIMARY KEY,
+	name              TEXT NOT NULL UNIQUE,
+	development_apps  BIGINT NOT NULL,
+	created_at        BIGINT NOT NULL
+);
+CREATE TABLE site_products (
+	site_id TEXT NOT NULL REFERENCES sites(id),
+	product TEXT NOT NULL REFERENCES products(key),
+	PRIMARY KEY (site_id, product)
+);
+`}}
+
+const (
+	putProduct = `INSERT INTO products (key, source, created_at, updated_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (key) DO UPDATE SET source = excluded.source, updated_at = excluded.updated_at`
+	dropProductNames = `DELETE FROM product_names WHERE product = ?`
+	putProductName   = `INSERT INTO product_names (name, product) VALUES (?, ?)`
+	productOfName    = `SELECT product FROM product_names WHERE name = ?`
+	productSource    = `SELECT p.source FROM product_names n JOIN products p ON p.key = n.product WHERE n.name = ?`
+	allProducts      = `SELECT source FROM products ORDER BY key`
+
+	putSite         = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
+	setSite         = `UPDATE sites SET name = ?, development_apps = ? WHERE id = ?`
+	siteColumns     = `SELECT id, name, development_apps, created_at FROM sites`
+	siteByID        = siteColumns + ` WHERE id = ?`
+	siteByName      = siteColumns + ` WHERE name = ?`
+	allSites        = siteColumns + ` ORDER BY name`
+	putSiteProduct  = `INSERT INTO site_products (site_id, product) VALUES (?, ?)`
+	siteProducts    = `SELECT product FROM site_products WHERE site_id = ? ORDER BY product`
+	dropSiteProduct = `DELETE FROM site_products WHERE site_id = ? AND product = ?`
+)

@@ -1,0 +1,45 @@
+// Package tenancy knows the products that apps extend and the sites on which they do.
+// Its promise: a product is what its product.yaml says, checked in full before it is
+// registered; a site has exactly the products that the operator gave it, and
+// development apps only while its switch is on.
+package tenancy
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/db"
+)
+
+// Audit writes an act's entry into the act's transaction.
+type Audit interface {
+	Append(ctx context.Context, site id.Site, install id.Install, by id.Principal, act string, detail any) error
+}
+
+// Config is what the service stands on. DB and Audit are required.
+type Config struct {
+	DB    *db.DB
+	Audit Audit
+	Now   func() time.Time // time.Now when nil
+}
+
+// Service answers for products and sites.
+type Service struct{ Config }
+
+// New makes the service; Migrations must have been applied to cfg.DB.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{cfg}
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func denied(format string, args ...any) error {
+	return fault.New(fault.Denied, "ROLE_REQUIRED", format, args...)
+}

@@ -1,0 +1,247 @@
+package tenancy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/annexhq/annex/manifest"
+)
+
+// MaxProductSize is the largest product.yaml in bytes.
+const MaxProductSize = 1 << 20
+
+var (
+	keyForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+	moduleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}:[A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	scopeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}$`)
+	eventForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}$`)
+)
+
+// ValidateProduct reads a product.yaml; name is its name in problems. All problems are
+// found in one run. The product is nil when there is one.
+func ValidateProduct(name string, data []byte) (*Product, manifest.Diagnostics) {
+	r := &reader{file: name}
+	root := r.document(data)
+	if root == nil {
+		return nil, r.problems
+	}
+	p := r.product(root)
+	if len(r.problems) > 0 {
+		slices.SortStableFunc(r.problems, func(a, b manifest.Diagnostic) int {
+			if a.Line != b.Line {
+				return a.Line - b.Line
+			}
+			return a.Column - b.Column
+		})
+		return nil, r.problems
+	}
+	return p, nil
+}
+
+// document reads the one YAML document of the file.
+func (r *reader) document(data []byte) *yaml.Node {
+	if len(data) > MaxProductSize {
+		r.problem(nil, "too-large", "leave out what a product need not say", "the file has %d bytes; %d are read", len(data), MaxProductSize)
+		return nil
+	}
+	if !utf8.Valid(data) {
+		r.problem(nil, "yaml-syntax", "save the file as UTF-8", "the file is not UTF-8")
+		return nil
+	}
+	var doc yaml.Node
+	in := yaml.NewDecoder(bytes.NewReader(data))
+	if err := in.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		r.syntax(err)
+		return nil
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
+		r.problem(nil, "missing-field", "write at least key, name and apiBaseUrl", "the file is empty")
+		return nil
+	}
+	if err := in.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		r.problem(nil, "yaml-syntax", "keep one document", "the file has more than one YAML document")
+		return nil
+	}
+	if !r.plain(doc.Content[0], 0) {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var positionForm = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
+
+// syntax places the YAML reader's own message.
+func (r *reader) syntax(err error) {
+	at := &yaml.Node{Line: 1, Column: 1}
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := positionForm.FindStringSubmatch(text); m != nil {
+		at.Line = atoi(m[1])
+		if m[2] != "" {
+			at.Column = atoi(m[2])
+		}
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	r.problem(at, "yaml-syntax", "mend the YAML; colons, dashes and indentation decide", "%s", text)
+}
+
+func atoi(digits string) int {
+	n := 0
+	for _, d := range digits {
+		n = min(n*10+int(d-'0'), 1<<30)
+	}
+	return max(n, 1)
+}
+
+func (r *reader) product(root *yaml.Node) *Product {
+	var p Product
+	var aliases, modules, scopes *yaml.Node
+	text := func(what string, to *string, max int, ok func(string) bool, fix string) func(*yaml.Node) {
+		return func(n *yaml.Node) { r.text(n, what, to, max, ok, fix) }
+	}
+	const keyFix = "use lower-case letters, digits and dashes, a letter first"
+	r.fields(root, "a product", map[string]func(*yaml.Node){
+		"key":  text("key", (*string)(&p.Key), 63, keyForm.MatchString, keyFix),
+		"name": text("name", &p.Name, 100, nil, ""),
+		"aliases": func(n *yaml.Node) {
+			aliases = n
+			r.texts(n, "aliases", &p.Aliases, 63, keyForm.MatchString, keyFix)
+		},
+		"apiBaseUrl": text("apiBaseUrl", &p.APIBaseURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
+		"openapi":    text("openapi", &p.OpenAPI, 2000, nil, ""),
+		"modules": func(n *yaml.Node) {
+			modules = n
+			r.list(n, "modules", func(e *yaml.Node) { p.Modules = append(p.Modules, r.module(e)) })
+		},
+		"events": func(n *yaml.Node) {
+			r.list(n, "events", func(e *yaml.Node) { p.Events = append(p.Events, r.event(e)) })
+		},
+		"scopes": func(n *yaml.Node) {
+			scopes = n
+			r.entries(n, "scopes", func(name, v *yaml.Node) { p.Scopes = append(p.Scopes, r.scope(name, v)) })
+		},
+		"pageOrigins": func(n *yaml.Node) {
+			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
+		},
+		"signInUrl": text("signInUrl", &p.SignInURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
+		"users":     func(n *yaml.Node) { p.Users = r.value(n, "users") },
+		"admins":    func(n *yaml.Node) { p.Admins = r.value(n, "admins") },
+		"keys":      func(n *yaml.Node) { p.Keys = r.value(n, "keys") },
+		"consent":   func(n *yaml.Node) { p.Consent = r.value(n, "consent") },
+	}, "key", "apiBaseUrl")
+	if p.Name == "" {
+		p.Name = string(p.Key)
+	}
+	if slices.Contains(p.Aliases, string(p.Key)) {
+		r.problem(aliases, "duplicate-key", "leave it out", "the key %q is also an alias", p.Key)
+	}
+	r.unique(modules, "module type", moduleNames(&p))
+	r.unique(scopes, "scope", scopeNames(&p))
+	slices.SortFunc(p.Scopes, func(a, b Scope) int { return strings.Compare(a.Name, b.Name) })
+	return &p
+}
+
+// unique refuses names that stand for two things.
+func (r *reader) unique(at *yaml.Node, what string, names []string) {
+	seen := map[string]bool{}
+	for _, n := range names {
+		if n != "" && seen[n] {
+			r.problem(at, "duplicate-key", "give each its own", "the %s %q is declared twice", what, n)
+		}
+		seen[n] = true
+	}
+}
+
+func moduleNames(p *Product) []string {
+	var out []string
+	for _, m := range p.Modules {
+		out = append(append(out, m.Type), m.Aliases...)
+	}
+	return out
+}
+
+func scopeNames(p *Product) []string {
+	var out []string
+	for _, s := range p.Scopes {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func (r *reader) module(n *yaml.Node) ModuleType {
+	var m ModuleType
+	const fix = "write PRODUCT:NAME, for instance tracker:issuePanel"
+	r.fields(n, "a module", map[string]func(*yaml.Node){
+		"type":    func(n *yaml.Node) { r.text(n, "type", &m.Type, 163, moduleForm.MatchString, fix) },
+		"aliases": func(n *yaml.Node) { r.texts(n, "aliases", &m.Aliases, 163, moduleForm.MatchString, fix) },
+		"slots":   func(n *yaml.Node) { r.texts(n, "slots", &m.Slots, 100, nil, "") },
+		"context": func(n *yaml.Node) {
+			if v, ok := r.value(n, "context").(map[string]any); ok {
+				m.Context = v
+			} else {
+				r.problem(n, "wrong-type", "write NAME: TYPE, one per line", "context is %s, not a mapping", kindOf(n))
+			}
+		},
+	}, "type")
+	return m
+}
+
+// event reads TYPE, or {type: TYPE, …} with whatever else the product says of it.
+func (r *reader) event(n *yaml.Node) Event {
+	var e Event
+	const fix = "use letters, digits, colons, dots, dashes and underscores"
+	if n.Kind != yaml.MappingNode {
+		r.text(n, "an event", &e.Type, 128, eventForm.MatchString, fix)
+		return e
+	}
+	r.entries(n, "an event", func(name, v *yaml.Node) {
+		if name.Value == "type" {
+			r.text(v, "type", &e.Type, 128, eventForm.MatchString, fix)
+			return
+		}
+		if e.Detail == nil {
+			e.Detail = map[string]any{}
+		}
+		e.Detail[name.Value] = r.value(v, name.Value)
+	})
+	if e.Type == "" {
+		r.problem(n, "missing-field", "add type:", "an event needs the field \"type\"")
+	}
+	return e
+}
+
+func (r *reader) scope(name, n *yaml.Node) Scope {
+	var s Scope
+	r.text(name, "a scope", &s.Name, 128, scopeForm.MatchString, "use letters, digits, colons, dots, dashes and underscores")
+	r.fields(n, "a scope", map[string]func(*yaml.Node){
+		"title": func(n *yaml.Node) { r.text(n, "title", &s.Title, 200, nil, "") },
+		"data":  func(n *yaml.Node) { r.text(n, "data", &s.Data, 500, nil, "") },
+		"access": func(n *yaml.Node) {
+			r.text(n, "access", &s.Access, 10, oneOf("read", "change"), "write read or change")
+		},
+		"risk": func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, nil, "") },
+	}, "title", "access")
+	return s
+}
+
+func oneOf(values ...string) func(string) bool {
+	return func(s string) bool { return slices.Contains(values, s) }
+}
+
+func baseURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
+		u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && !strings.Contains(s, "#")
+}
+
+func origin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && baseURL(s) && u.Path == ""
+}
