@@ -1,0 +1,6 @@
+package kvstore
+
+import "time"
+
+// SetClock replaces the store's clock.
+func (s *Store) SetClock(now func() time.Time) { s.now = now }
