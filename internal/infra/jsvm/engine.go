@@ -43,7 +43,7 @@ type Engine struct {
 	next   *space // what Reallocate shall make it
 	cur    *Instance
 	found  []run
-	home   *space   // the base image's own; never given to a call
+	home   *space // the base image's own; never given to a call
 
 	onFound func(from, to int)
 	// tick is called about every 10,000 operations of a running step; see OnTick.

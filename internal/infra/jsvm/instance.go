@@ -130,6 +130,18 @@ func (in *Instance) Timer(id uint32) {
 // End ends the call from outside.
 func (in *Instance) End(why *fault.Error) { in.finish(&Outcome{Fault: why}) }
 
+// Fail makes why the call's outcome, whatever it was.
+func (in *Instance) Fail(why *fault.Error) { in.outcome = &Outcome{Fault: why} }
+
+// Expire ends the call if its deadline has passed, also while a step of it is interrupted,
+// and reports whether it has ended.
+func (in *Instance) Expire() bool {
+	if w := in.limits.Wall; in.outcome == nil && !w.IsZero() && time.Now().After(w) {
+		in.finish(&Outcome{Fault: limitWall(in.limits)})
+	}
+	return in.outcome != nil
+}
+
 // Outcome is how the call ended, nil while it waits.
 func (in *Instance) Outcome() *Outcome { return in.outcome }
 

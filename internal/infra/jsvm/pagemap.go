@@ -20,7 +20,7 @@ type scanner struct {
 type pageRegion struct{ start, end, categories uint64 }
 
 type scanArg struct {
-	size, flags, start, end, walkEnd, vec, vecLen, maxPages          uint64
+	size, flags, start, end, walkEnd, vec, vecLen, maxPages   uint64
 	categoryInverted, categoryMask, categoryAnyOf, returnMask uint64
 }
 

@@ -1,0 +1,201 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jsvm"
+)
+
+// handle takes one message of the server.
+func (w *worker) handle(m hostcall.Message) {
+	var err error
+	switch m.Type {
+	case hostcall.Hello:
+		var h hostcall.HelloHead
+		if err = json.Unmarshal(m.Head, &h); err == nil {
+			_, err = hostcall.Negotiate(h.Protocol)
+		}
+	case hostcall.Invoke:
+		err = w.invoke(m)
+	case hostcall.Reply:
+		err = w.reply(m)
+	case hostcall.Cancel:
+		err = w.cancel(m)
+	case hostcall.Image:
+		err = w.image(m)
+	case hostcall.Build:
+		err = w.build(m)
+	}
+	// Other types are of a newer protocol, or credit, which a socket does not need.
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("message of type %d: %w", m.Type, err)
+	}
+}
+
+func limits(l hostcall.Limits) jsvm.Limits {
+	now := time.Now()
+	return jsvm.Limits{
+		CPU: time.Duration(l.CPUMS) * time.Millisecond, Response: l.Response,
+		Started: now, Wall: now.Add(time.Duration(l.WallMS) * time.Millisecond),
+	}
+}
+
+func (w *worker) invoke(m hostcall.Message) error {
+	var h hostcall.InvokeHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return err
+	}
+	img, ok := w.images[h.Image]
+	if !ok || w.tasks[m.Handle] != nil {
+		return fmt.Errorf("%w: invoke of image %d", hostcall.ErrProtocol, h.Image)
+	}
+	t := &task{w: w, handle: m.Handle, files: img.files, started: time.Now()}
+	lim := limits(h.Limits)
+	image := img.image
+	if img.source != nil {
+		image = w.engine.Base()
+	}
+	inst, err := w.engine.Acquire(image, t, lim)
+	if err != nil {
+		w.send(hostcall.Message{Type: hostcall.Result, Handle: m.Handle, Head: (&hostcall.ResultHead{
+			Fault: hostcall.FromFault(fault.New(fault.Unavailable, "NO_INSTANCE", "no instance can be had now").Because(err)),
+		}).AppendJSON(nil)})
+		return nil
+	}
+	t.inst = inst
+	w.tasks[m.Handle] = t
+	w.step(t, func() {
+		if img.source != nil {
+			if err := inst.Load(*img.source); err != nil {
+				f, ok := fault.As(err)
+				if !ok {
+					f = fault.New(fault.Internal, "INTERNAL", "module scope failed").Because(err)
+				}
+				inst.Fail(f)
+				return
+			}
+		}
+		inst.Start(h.Envelope, m.Body, h.Text, h.Seed, time.Duration(h.WallMS)*time.Millisecond)
+	})
+	return nil
+}
+
+func (w *worker) reply(m hostcall.Message) error {
+	t, ok := w.tasks[m.Handle]
+	if !ok {
+		return nil // the call has ended meanwhile
+	}
+	var h hostcall.ReplyHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return err
+	}
+	w.step(t, func() { t.inst.Reply(h.ID, h.OK, h.Head, m.Body) })
+	return nil
+}
+
+func (w *worker) cancel(m hostcall.Message) error {
+	t, ok := w.tasks[m.Handle]
+	if !ok {
+		return nil
+	}
+	var h hostcall.CancelHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return err
+	}
+	why := fault.New(fault.Unavailable, "CANCELLED", "the caller went away")
+	if h.Fault != nil {
+		why = h.Fault.Err()
+	}
+	t.inst.End(why)
+	if t.running {
+		w.report(t) // its frames are unwound when the stack comes back to them
+		return nil
+	}
+	w.step(t, func() {})
+	return nil
+}
+
+func (w *worker) image(m hostcall.Message) error {
+	var h hostcall.ImageHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return err
+	}
+	if h.Drop {
+		if l, ok := w.images[h.Image]; ok {
+			delete(w.images, h.Image)
+			if l.image != nil {
+				w.engine.CloseImage(l.image)
+			}
+		}
+		return nil
+	}
+	if m.File == nil || w.images[h.Image] != nil {
+		return fmt.Errorf("%w: image %d", hostcall.ErrProtocol, h.Image)
+	}
+	if !h.Source {
+		img, err := w.engine.Open(m.File)
+		if err != nil {
+			return err
+		}
+		l := &loaded{image: img}
+		if len(m.Body) > 0 {
+			if err := json.Unmarshal(m.Body, &l.files); err != nil {
+				return err
+			}
+		}
+		w.images[h.Image] = l
+		return nil
+	}
+	b, err := io.ReadAll(io.NewSectionReader(m.File, 0, hostcall.MaxBody))
+	_ = m.File.Close()
+	if err != nil {
+		return err
+	}
+	src, files, err := parseSource(b)
+	if err != nil {
+		return err
+	}
+	w.images[h.Image] = &loaded{source: src, files: files}
+	return nil
+}
+
+func parseSource(b []byte) (*jsvm.Source, map[string][]byte, error) {
+	var s hostcall.Source
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, nil, err
+	}
+	return &jsvm.Source{Bundle: s.Bundle, Variables: s.Variables, Memory: s.Memory}, s.Files, nil
+}
+
+// build makes a snapshot. It runs to its end before anything else is handled.
+func (w *worker) build(m hostcall.Message) error {
+	var h hostcall.BuildHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return err
+	}
+	src, files, err := parseSource(m.Body)
+	if err != nil {
+		return err
+	}
+	t := &task{w: w, handle: m.Handle, files: files, started: time.Now()}
+	out := hostcall.BuiltHead{}
+	b, err := w.engine.Build(*src, t, limits(h.Limits))
+	msg := hostcall.Message{Type: hostcall.Built, Handle: m.Handle}
+	if err != nil {
+		out.Fault = hostcall.FromFault(err)
+	} else {
+		out.Reason, out.TookUS = b.Reason, b.Took.Microseconds()
+		list := mustJSON(b.Exports)
+		msg.Body = append(list, '\n')
+		msg.Body = append(msg.Body, b.Snapshot...)
+	}
+	msg.Head = mustJSON(out)
+	w.send(msg)
+	w.flush()
+	return nil
+}

@@ -1,0 +1,179 @@
+package hostcall
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// HelloHead opens a connection.
+type HelloHead struct {
+	Protocol int      `json:"protocol"`
+	Features []string `json:"features,omitempty"`
+	// Base is the hash of the worker's base image; its hello carries the image.
+	Base string `json:"base,omitempty"`
+}
+
+// Negotiate picks the protocol that both sides speak.
+func Negotiate(theirs int) (int, error) {
+	n := min(theirs, Protocol)
+	if n < MinProtocol {
+		return 0, fmt.Errorf("%w: protocol %d; this side speaks %d to %d", ErrProtocol, theirs, MinProtocol, Protocol)
+	}
+	return n, nil
+}
+
+// ImageHead gives a worker an image under a number, or takes it back.
+type ImageHead struct {
+	Image uint32 `json:"image"`
+	Drop  bool   `json:"drop,omitempty"`
+	// Source says that the descriptor holds a SourceHead's body: this version has no
+	// snapshot, its module scope runs at each call.
+	Source bool `json:"source,omitempty"`
+}
+
+// Limits bound a call or a build.
+type Limits struct {
+	WallMS   int64 `json:"wall"`
+	CPUMS    int64 `json:"cpu,omitempty"`
+	Response int   `json:"response,omitempty"`
+}
+
+// InvokeHead starts a call; the message's body is the payload.
+type InvokeHead struct {
+	Image uint32 `json:"image"`
+	Limits
+	Seed     uint64          `json:"seed"`
+	Text     bool            `json:"text,omitempty"` // the body is valid UTF-8 and becomes a string
+	Envelope json.RawMessage `json:"envelope"`
+}
+
+// AppendJSON appends the head's JSON. The envelope is passed on as it is.
+func (h *InvokeHead) AppendJSON(b []byte) []byte {
+	b = append(b, `{"image":`...)
+	b = strconv.AppendUint(b, uint64(h.Image), 10)
+	b = append(b, `,"wall":`...)
+	b = strconv.AppendInt(b, h.WallMS, 10)
+	b = append(b, `,"cpu":`...)
+	b = strconv.AppendInt(b, h.CPUMS, 10)
+	b = append(b, `,"response":`...)
+	b = strconv.AppendInt(b, int64(h.Response), 10)
+	b = append(b, `,"seed":`...)
+	b = strconv.AppendUint(b, h.Seed, 10)
+	if h.Text {
+		b = append(b, `,"text":true`...)
+	}
+	b = append(b, `,"envelope":`...)
+	b = append(b, h.Envelope...)
+	return append(b, '}')
+}
+
+// BuildHead asks for a snapshot; the body is a Source as JSON.
+type BuildHead struct {
+	Limits
+}
+
+// Source is a bundle with its variables, as a build's body or an image's file holds it.
+type Source struct {
+	Bundle    []byte            `json:"bundle"`
+	Variables map[string]string `json:"variables,omitempty"`
+	Files     map[string][]byte `json:"files,omitempty"`
+	Memory    int               `json:"memory,omitempty"`
+}
+
+// BuiltHead answers a build; the body is the snapshot.
+type BuiltHead struct {
+	Reason  string   `json:"reason,omitempty"`
+	Exports []string `json:"exports,omitempty"`
+	TookUS  int64    `json:"took,omitempty"`
+	Fault   *Fault   `json:"fault,omitempty"`
+}
+
+// ResultHead ends a call. Of App and Fault one is set when OK is not; the body is the
+// result's.
+type ResultHead struct {
+	OK    bool            `json:"ok"`
+	Head  json.RawMessage `json:"head,omitempty"`
+	App   json.RawMessage `json:"app,omitempty"` // the app's error
+	Fault *Fault          `json:"fault,omitempty"`
+	CPUUS int64           `json:"cpu"`
+	Logs  int             `json:"logs,omitempty"`
+}
+
+// AppendJSON appends the head's JSON. An empty head is left out.
+func (h *ResultHead) AppendJSON(b []byte) []byte {
+	if h.Fault != nil || h.App != nil {
+		j, err := json.Marshal(h)
+		if err != nil {
+			return append(b, `{"ok":false,"fault":{"kind":"internal","code":"INTERNAL"},"cpu":0}`...)
+		}
+		return append(b, j...)
+	}
+	b = append(b, `{"ok":`...)
+	b = strconv.AppendBool(b, h.OK)
+	if len(h.Head) > 0 {
+		b = append(b, `,"head":`...)
+		b = append(b, h.Head...)
+	}
+	b = append(b, `,"cpu":`...)
+	b = strconv.AppendInt(b, h.CPUUS, 10)
+	b = append(b, `,"logs":`...)
+	b = strconv.AppendInt(b, int64(h.Logs), 10)
+	return append(b, '}')
+}
+
+// CallHead is a host call of app code.
+type CallHead struct {
+	ID     uint32          `json:"id"`
+	Method string          `json:"method"`
+	Head   json.RawMessage `json:"head,omitempty"`
+}
+
+// ReplyHead answers it. Of a refusal, Head holds the fields of the app's error.
+type ReplyHead struct {
+	ID   uint32          `json:"id"`
+	OK   bool            `json:"ok"`
+	Head json.RawMessage `json:"head,omitempty"`
+}
+
+// LogHead is a console line.
+type LogHead struct {
+	Level string          `json:"level"`
+	TimeM int64           `json:"time"` // Unix milliseconds
+	Args  json.RawMessage `json:"args"`
+}
+
+// CancelHead ends a call from the server's side.
+type CancelHead struct {
+	Fault *Fault `json:"fault,omitempty"`
+}
+
+// BeatHead says that the worker lives, and how many messages it has taken up to now.
+type BeatHead struct {
+	Seen uint64 `json:"seen"`
+}
+
+// Fault is a fault.Error on the wire, without what only a log may hold.
+type Fault struct {
+	Kind   string         `json:"kind"`
+	Code   string         `json:"code"`
+	Public string         `json:"message,omitempty"`
+	Fix    string         `json:"fix,omitempty"`
+	Fields map[string]any `json:"fields,omitempty"`
+}
+
+// FromFault is err's wire form.
+func FromFault(err error) *Fault {
+	f, ok := fault.As(err)
+	if !ok {
+		return &Fault{Kind: fault.Internal.String(), Code: "INTERNAL", Public: "the worker failed"}
+	}
+	return &Fault{Kind: f.Kind.String(), Code: f.Code, Public: f.Public, Fix: f.Fix, Fields: f.Fields}
+}
+
+// Err is the error of the wire form.
+func (f *Fault) Err() *fault.Error {
+	return &fault.Error{Kind: fault.ParseKind(f.Kind), Code: f.Code, Public: f.Public, Fix: f.Fix, Fields: f.Fields}
+}

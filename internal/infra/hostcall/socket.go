@@ -1,0 +1,201 @@
+package hostcall
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is the worker's end of a Unix socket, for one goroutine that does everything
+// itself: it reads what is there, and waits only when it has nothing else to do.
+type Socket struct {
+	fd   int
+	in   Decoder
+	out  []byte
+	file []int // descriptors received and not yet claimed
+	oob  []byte
+}
+
+// NewSocket takes over a connected stream socket.
+func NewSocket(fd int) (*Socket, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, fmt.Errorf("hostcall: socket: %w", err)
+	}
+	return &Socket{fd: fd, oob: make([]byte, unix.CmsgSpace(4*8))}, nil
+}
+
+// Pair makes two connected sockets: ours and the child's.
+func Pair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("hostcall: socketpair: %w", err)
+	}
+	for _, fd := range fds {
+		// Room for a batch of calls; failing to get it only costs speed.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
+	}
+	return os.NewFile(uintptr(fds[0]), "hostcall"), os.NewFile(uintptr(fds[1]), "hostcall-child"), nil
+}
+
+// Send queues a message; Flush writes what is queued.
+func (s *Socket) Send(m Message) error {
+	if m.File != nil {
+		if err := s.Flush(); err != nil {
+			return err
+		}
+		b, err := Append(nil, m)
+		if err != nil {
+			return err
+		}
+		return s.write(b, unix.UnixRights(int(m.File.Fd())))
+	}
+	var err error
+	s.out, err = Append(s.out, m)
+	if err == nil && len(s.out) > 4*MaxFrame {
+		return s.Flush()
+	}
+	return err
+}
+
+// Queued reports whether Flush has something to write.
+func (s *Socket) Queued() bool { return len(s.out) > 0 }
+
+// Flush writes what was queued. The server always reads, so this waits only for the
+// socket's buffer.
+func (s *Socket) Flush() error {
+	if len(s.out) == 0 {
+		return nil
+	}
+	err := s.write(s.out, nil)
+	if cap(s.out) > 16*MaxFrame {
+		s.out = nil
+	}
+	s.out = s.out[:0]
+	return err
+}
+
+func (s *Socket) write(b, oob []byte) error {
+	for len(b) > 0 {
+		n, err := unix.SendmsgN(s.fd, b, oob, nil, unix.MSG_NOSIGNAL)
+		switch {
+		case err == nil:
+			b, oob = b[n:], nil
+		case errors.Is(err, unix.EAGAIN):
+			if err := s.poll(unix.POLLOUT, -1); err != nil {
+				return err
+			}
+		case errors.Is(err, unix.EINTR):
+		default:
+			return fmt.Errorf("hostcall: write: %w", err)
+		}
+	}
+	return nil
+}
+
+// Next gives the next message, if one is there or comes within wait (0: do not wait;
+// negative: wait for ever). io.EOF means that the server hung up.
+func (s *Socket) Next(wait time.Duration) (Message, bool, error) {
+	for {
+		m, file, ok, err := s.in.Next()
+		if err != nil {
+			return Message{}, false, err
+		}
+		if ok {
+			if file {
+				if m.File, err = s.claim(); err != nil {
+					return Message{}, false, err
+				}
+			}
+			return m, true, nil
+		}
+		got, err := s.read()
+		if err != nil {
+			return Message{}, false, err
+		}
+		if got {
+			continue
+		}
+		if wait == 0 {
+			return Message{}, false, nil
+		}
+		if err := s.poll(unix.POLLIN, wait); err != nil {
+			return Message{}, false, err
+		}
+		if wait > 0 {
+			wait = 0
+		}
+	}
+}
+
+// Seen is how many messages were taken.
+func (s *Socket) Seen() uint64 { return s.in.Messages() }
+
+func (s *Socket) read() (bool, error) {
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(s.fd, s.in.Room(), s.oob, unix.MSG_CMSG_CLOEXEC)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return false, nil
+		case errors.Is(err, unix.ECONNRESET):
+			return false, io.EOF
+		case err != nil:
+			return false, fmt.Errorf("hostcall: read: %w", err)
+		}
+		fds, err := rights(s.oob[:oobn])
+		if err != nil {
+			return false, err
+		}
+		s.file = append(s.file, fds...)
+		if n == 0 {
+			return false, io.EOF
+		}
+		s.in.Fed(n)
+		return true, nil
+	}
+}
+
+func (s *Socket) claim() (*os.File, error) {
+	if len(s.file) == 0 {
+		return nil, fmt.Errorf("%w: a descriptor is missing", ErrProtocol)
+	}
+	f := os.NewFile(uintptr(s.file[0]), "image")
+	s.file = s.file[1:]
+	return f, nil
+}
+
+func (s *Socket) poll(events int16, wait time.Duration) error {
+	ms := -1
+	if wait >= 0 {
+		ms = int((wait + time.Millisecond - 1) / time.Millisecond)
+	}
+	_, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: events}}, ms)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("hostcall: poll: %w", err)
+	}
+	return nil
+}
+
+func rights(oob []byte) ([]int, error) {
+	if len(oob) == 0 {
+		return nil, nil
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	var all []int
+	for i := range msgs {
+		fds, err := unix.ParseUnixRights(&msgs[i])
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		all = append(all, fds...)
+	}
+	return all, nil
+}
