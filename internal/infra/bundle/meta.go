@@ -34,7 +34,7 @@ func (m metafile) inputs(t *Table) (files, modules []string) {
 			}
 			continue
 		}
-		if name == entryFile || strings.HasPrefix(name, "(disabled):") {
+		if name == entryFile || strings.HasPrefix(name, typesSpace+":") || strings.HasPrefix(name, "(disabled):") {
 			continue
 		}
 		files = append(files, name)

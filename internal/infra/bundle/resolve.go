@@ -18,6 +18,7 @@ import (
 const (
 	sdkSpace     = "annex-sdk"     // a module of the base image, imported
 	requireSpace = "annex-require" // a Node module of the base image, required: its value itself
+	typesSpace   = "annex-types"   // holds types only: each name of it is undefined
 	metaURL      = "__annex_meta_url"
 )
 
@@ -35,6 +36,9 @@ func (r *resolver) setup(build api.PluginBuild) {
 	build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		if a.PluginData == trying || a.Kind == api.ResolveEntryPoint {
 			return api.OnResolveResult{}, nil
+		}
+		if r.b.Table.typesOnly(a.Path) {
+			return api.OnResolveResult{Path: a.Path, Namespace: typesSpace, SideEffects: api.SideEffectsFalse}, nil
 		}
 		if target, ok := r.b.Table.lookup(a.Path); ok {
 			space := sdkSpace
@@ -59,6 +63,9 @@ func (r *resolver) setup(build api.PluginBuild) {
 	build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: requireSpace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		target, _ := r.b.Table.lookup(a.Path)
 		return script(fmt.Sprintf("const m = __annex_require(%s);\nmodule.exports = m.default !== undefined ? m.default : m;\n", quote(target))), nil
+	})
+	build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: typesSpace}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+		return script("module.exports = {};\n"), nil
 	})
 	build.OnLoad(api.OnLoadOptions{Filter: `\.([cm]?[jt]s|[jt]sx)$`, Namespace: "file"}, r.load)
 }

@@ -23,6 +23,8 @@ type Facts struct {
 	Storage []Position
 	// ModuleScope are effects that happen once at deploy and not at each call.
 	ModuleScope []Effect
+	// Imports are the names that import statements take from modules outside the app.
+	Imports []Import
 
 	texts []string // all inputs, dependencies too
 }
@@ -38,6 +40,12 @@ type Effect struct {
 	Position
 	Kind EffectKind
 	What string // as written, for instance "Date.now()"
+}
+
+// Import is one name that a source imports; Name is "default" or "*" where it has none.
+type Import struct {
+	Position
+	Module, Name string
 }
 
 // EffectKind says why an effect at module scope surprises.
@@ -121,7 +129,6 @@ type scanner struct {
 	places    *sourcemap.Consumer
 	toks      []token
 	constants map[string]string // names of string constants
-	storage   string            // local name of @forge/api's storage, or of kvs
 }
 
 func (s *scanner) tok(i int) token {
@@ -233,9 +240,25 @@ func (s *scanner) imports(i int) {
 	if spec.kind != tokString {
 		return
 	}
+	if s.tok(i).value == "import" && !strings.HasPrefix(spec.value, ".") {
+		s.named(i, spec.value)
+	}
 	sdk := spec.value == "@forge/api" || spec.value == "@annex/api"
 	if sdk && hasStorage || storageModules[spec.value] {
 		s.facts.Storage = append(s.facts.Storage, s.position(s.tok(i).at))
+	}
+}
+
+// named notes the names of "import { a, b as c } from".
+func (s *scanner) named(i int, module string) {
+	braces := false
+	for j := i + 1; j < len(s.toks) && s.toks[j].kind != tokString; j++ {
+		switch {
+		case s.is(j, "{"):
+			braces = true
+		case braces && s.tok(j).kind == tokIdent && (s.is(j-1, "{") || s.is(j-1, ",")):
+			s.facts.Imports = append(s.facts.Imports, Import{s.position(s.tok(j).at), module, s.tok(j).value})
+		}
 	}
 }
 

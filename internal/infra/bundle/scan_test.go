@@ -66,6 +66,17 @@ func TestScanStorage(t *testing.T) {
 	}
 }
 
+func TestScanImports(t *testing.T) {
+	f := scan(t, "src/index.js", "import api, { authorize as may, route } from '@forge/api';\nimport { x } from './x';\nimport * as all from 'lib';\nmay(route, x, all, api)")
+	var got []string
+	for _, i := range f.Imports {
+		got = append(got, fmt.Sprintf("%d:%d %s %s", i.Line, i.Column, i.Module, i.Name))
+	}
+	if want := []string{"1:15 @forge/api authorize", "1:33 @forge/api route"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestScanModuleScope(t *testing.T) {
 	f := scan(t, "src/index.ts", `const started = Date.now();
 const config = { at: new Date(), id: crypto.randomUUID(), later: () => Math.random() };

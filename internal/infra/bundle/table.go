@@ -12,7 +12,14 @@ import (
 type Table struct {
 	Modules map[string][]string `json:"modules"`
 	Aliases map[string]string   `json:"aliases"`
+	// TypesOnly are import names that hold nothing at run time.
+	TypesOnly []string `json:"typesOnly"`
+	// NotOffered are members, by module, that exist and reject with NOT_OFFERED.
+	NotOffered map[string][]string `json:"notOffered"`
 }
+
+// typesOnly reports whether a specifier names types alone.
+func (t *Table) typesOnly(spec string) bool { return slices.Contains(t.TypesOnly, spec) }
 
 // ParseTable reads the table that the SDK's build writes.
 func ParseTable(data []byte) (*Table, error) {

@@ -23,6 +23,8 @@ var testTable = &Table{
 		"node:stream":              {"default", "Stream", "Readable", "Writable", "Transform", "Duplex", "PassThrough"},
 		"node:process":             {"default", "env"},
 	},
+	TypesOnly:  []string{"@forge/bridge/out/types"},
+	NotOffered: map[string][]string{"@annex/api": {"authorize"}},
 	Aliases: map[string]string{
 		"@forge/api":        "@annex/api",
 		"@forge/kvs":        "@annex/kvs",

@@ -1,0 +1,253 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const api = "/api/v1"
+
+func seg(parts ...string) string {
+	var s strings.Builder
+	s.WriteString(api)
+	for i, p := range parts {
+		s.WriteByte('/')
+		if i%2 == 0 { // names of collections are ours, what stands between them is data
+			s.WriteString(p)
+		} else {
+			s.WriteString(url.PathEscape(p))
+		}
+	}
+	return s.String()
+}
+
+// get reads one answer.
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var out T
+	_, err := c.do(ctx, http.MethodGet, path, query, nil, &out)
+	return out, err
+}
+
+// post sends a body and reads the answer.
+func post[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
+	var out T
+	_, err := c.do(ctx, http.MethodPost, path, nil, in, &out)
+	return out, err
+}
+
+func (c *Client) del(ctx context.Context, path string, query url.Values) error {
+	_, err := c.do(ctx, http.MethodDelete, path, query, nil, nil)
+	return err
+}
+
+// Health asks whether the server serves.
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	return get[Health](ctx, c, "/healthz", nil)
+}
+
+// Whoami is the principal of the token.
+func (c *Client) Whoami(ctx context.Context) (Whoami, error) {
+	return get[Whoami](ctx, c, seg("whoami"), nil)
+}
+
+// Accounts lists all accounts.
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	out, err := get[struct{ Accounts []Account }](ctx, c, seg("accounts"), nil)
+	return out.Accounts, err
+}
+
+// AddAccount adds an account and gives its first tokens.
+func (c *Client) AddAccount(ctx context.Context, a NewAccount) (AddedAccount, error) {
+	return post[AddedAccount](ctx, c, seg("accounts"), a)
+}
+
+// Tokens lists tokens, never their secrets.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	out, err := get[struct{ Tokens []Token }](ctx, c, seg("tokens"), nil)
+	return out.Tokens, err
+}
+
+// CreateToken makes a token; its secret is in the answer only.
+func (c *Client) CreateToken(ctx context.Context, t TokenRequest) (NewToken, error) {
+	return post[NewToken](ctx, c, seg("tokens"), t)
+}
+
+// RevokeToken revokes a token at once.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.del(ctx, seg("tokens", id), nil)
+}
+
+// Products lists the registered products.
+func (c *Client) Products(ctx context.Context) ([]Product, error) {
+	out, err := get[struct{ Products []Product }](ctx, c, seg("products"), nil)
+	return out.Products, err
+}
+
+// AddProduct registers a product.yaml, or only checks it.
+func (c *Client) AddProduct(ctx context.Context, yaml []byte, validate bool) (AddedProduct, error) {
+	query := url.Values{}
+	if validate {
+		query.Set("validate", "true")
+	}
+	var out AddedProduct
+	_, err := c.send(ctx, http.MethodPost, seg("products"), query, strings.NewReader(string(yaml)), "application/yaml", &out)
+	return out, err
+}
+
+// Sites lists the sites that the caller may know of.
+func (c *Client) Sites(ctx context.Context) ([]Site, error) {
+	out, err := get[struct{ Sites []Site }](ctx, c, seg("sites"), nil)
+	return out.Sites, err
+}
+
+// AddSite adds a site with its products.
+func (c *Client) AddSite(ctx context.Context, s NewSite) (Site, error) {
+	return post[Site](ctx, c, seg("sites"), s)
+}
+
+// SetDevelopmentApps switches development apps of a site on or off.
+func (c *Client) SetDevelopmentApps(ctx context.Context, site string, on bool) (Site, error) {
+	var out Site
+	_, err := c.do(ctx, http.MethodPatch, seg("sites", site), nil, map[string]bool{"developmentApps": on}, &out)
+	return out, err
+}
+
+// Apps lists the caller's apps.
+func (c *Client) Apps(ctx context.Context) ([]App, error) {
+	out, err := get[struct{ Apps []App }](ctx, c, seg("apps"), nil)
+	return out.Apps, err
+}
+
+// RegisterApp makes an app id.
+func (c *Client) RegisterApp(ctx context.Context, name string) (App, error) {
+	return post[App](ctx, c, seg("apps"), map[string]string{"name": name})
+}
+
+// Environments lists an app's environments.
+func (c *Client) Environments(ctx context.Context, app string) ([]Environment, error) {
+	out, err := get[struct{ Environments []Environment }](ctx, c, seg("apps", app, "environments"), nil)
+	return out.Environments, err
+}
+
+// CreateEnvironment adds a development environment.
+func (c *Client) CreateEnvironment(ctx context.Context, app, name string) (Environment, error) {
+	return post[Environment](ctx, c, seg("apps", app, "environments"), map[string]string{"name": name})
+}
+
+// DeleteEnvironment deletes a development environment without installations.
+func (c *Client) DeleteEnvironment(ctx context.Context, app, name string) error {
+	return c.del(ctx, seg("apps", app, "environments", name), nil)
+}
+
+// Versions lists an environment's versions, newest first.
+func (c *Client) Versions(ctx context.Context, app, env string) ([]Version, error) {
+	out, err := get[struct{ Versions []Version }](ctx, c, seg("apps", app, "environments", env, "versions"), nil)
+	return out.Versions, err
+}
+
+// Variables lists an environment's variables.
+func (c *Client) Variables(ctx context.Context, app, env string) ([]Variable, error) {
+	out, err := get[struct{ Variables []Variable }](ctx, c, seg("apps", app, "environments", env, "variables"), nil)
+	return out.Variables, err
+}
+
+// SetVariable sets a variable, sealed or plain.
+func (c *Client) SetVariable(ctx context.Context, app, env, key, value string, sealed bool) error {
+	in := struct {
+		Value  string `json:"value"`
+		Sealed bool   `json:"sealed,omitempty"`
+	}{value, sealed}
+	_, err := c.do(ctx, http.MethodPut, seg("apps", app, "environments", env, "variables", key), nil, in, nil)
+	return err
+}
+
+// UnsetVariable removes a variable.
+func (c *Client) UnsetVariable(ctx context.Context, app, env, key string) error {
+	return c.del(ctx, seg("apps", app, "environments", env, "variables", key), nil)
+}
+
+// Promote deploys the bytes of one environment to another.
+func (c *Client) Promote(ctx context.Context, app, from, to string) (Deployment, error) {
+	return post[Deployment](ctx, c, seg("apps", app, "promotions"), map[string]string{"from": from, "to": to})
+}
+
+// Preview says what an installation would grant.
+func (c *Client) Preview(ctx context.Context, t Target) (Preview, error) {
+	return post[Preview](ctx, c, seg("installations")+"/preview", t)
+}
+
+// Install installs or approves. A developer's request comes back as an error of kind
+// waiting; created tells a first installation from an upgrade.
+func (c *Client) Install(ctx context.Context, r InstallRequest) (i Installation, created bool, err error) {
+	status, err := c.do(ctx, http.MethodPost, seg("installations"), nil, r, &i)
+	return i, status == http.StatusCreated, err
+}
+
+// Installations lists installations; empty arguments do not narrow.
+func (c *Client) Installations(ctx context.Context, app, env, site string) ([]Installation, error) {
+	out, err := get[struct{ Installations []Installation }](ctx, c, seg("installations"), values("app", app, "environment", env, "site", site))
+	return out.Installations, err
+}
+
+// Uninstall ends an installation at once.
+func (c *Client) Uninstall(ctx context.Context, installation string) error {
+	return c.del(ctx, seg("installations", installation), nil)
+}
+
+// InstallationRequests lists what developers asked admins to install.
+func (c *Client) InstallationRequests(ctx context.Context) ([]InstallationRequest, error) {
+	out, err := get[struct{ Requests []InstallationRequest }](ctx, c, seg("installation-requests"), nil)
+	return out.Requests, err
+}
+
+// WebTriggers lists an installation's web trigger addresses.
+func (c *Client) WebTriggers(ctx context.Context, t Target) ([]WebTrigger, error) {
+	out, err := get[struct {
+		WebTriggers []WebTrigger `json:"webtriggers"`
+	}](ctx, c, seg("webtriggers"), t.values())
+	return out.WebTriggers, err
+}
+
+// CreateWebTrigger gives the address of a web trigger module.
+func (c *Client) CreateWebTrigger(ctx context.Context, r WebTriggerRequest) (WebTrigger, error) {
+	return post[WebTrigger](ctx, c, seg("webtriggers"), r)
+}
+
+// DeleteWebTrigger deletes an address.
+func (c *Client) DeleteWebTrigger(ctx context.Context, t Target, address string) error {
+	query := t.values()
+	query.Set("url", address)
+	return c.del(ctx, seg("webtriggers"), query)
+}
+
+// Invoke calls a function.
+func (c *Client) Invoke(ctx context.Context, r InvokeRequest) (Invocation, error) {
+	return post[Invocation](ctx, c, seg("invocations"), r)
+}
+
+// Logs reads log lines, oldest first.
+func (c *Client) Logs(ctx context.Context, q LogQuery) (Logs, error) {
+	v := values("app", q.App, "environment", q.Environment, "site", q.Site, "invocation", q.Invocation, "since", q.Since, "cursor", q.Cursor)
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return get[Logs](ctx, c, seg("logs"), v)
+}
+
+func (t Target) values() url.Values {
+	return values("app", t.App, "environment", t.Environment, "site", t.Site, "product", t.Product)
+}
+
+// values makes a query of name-value pairs, leaving out empty values.
+func values(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return v
+}

@@ -1,0 +1,251 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The types are the schemas of openapi.yaml under their names there.
+type (
+	Health struct {
+		Status    string `json:"status"`
+		Isolation string `json:"isolation"`
+		Version   string `json:"version"`
+		Workers   int    `json:"workers,omitempty"`
+	}
+	Whoami struct {
+		Kind         string   `json:"kind"`
+		Account      string   `json:"account,omitempty"`
+		Name         string   `json:"name,omitempty"`
+		Site         string   `json:"site,omitempty"`
+		App          string   `json:"app,omitempty"`
+		Environments []string `json:"environments,omitempty"`
+	}
+	Account struct {
+		ID        string     `json:"id"`
+		Name      string     `json:"name"`
+		Operator  bool       `json:"operator,omitempty"`
+		Developer bool       `json:"developer,omitempty"`
+		AdminOf   []string   `json:"adminOf,omitempty"`
+		CreatedAt *time.Time `json:"createdAt,omitempty"`
+	}
+	NewAccount struct {
+		Name      string   `json:"name"`
+		Developer bool     `json:"developer,omitempty"`
+		AdminOf   []string `json:"adminOf,omitempty"`
+	}
+	AddedAccount struct {
+		Account Account    `json:"account"`
+		Tokens  []NewToken `json:"tokens"`
+	}
+	Token struct {
+		ID           string     `json:"id"`
+		Kind         string     `json:"kind"`
+		Account      string     `json:"account,omitempty"`
+		Site         string     `json:"site,omitempty"`
+		App          string     `json:"app,omitempty"`
+		Environments []string   `json:"environments,omitempty"`
+		Note         string     `json:"note,omitempty"`
+		CreatedAt    *time.Time `json:"createdAt,omitempty"`
+		ExpiresAt    *time.Time `json:"expiresAt,omitempty"`
+		Revoked      bool       `json:"revoked,omitempty"`
+	}
+	NewToken struct {
+		Token
+		Secret string `json:"secret"`
+	}
+	TokenRequest struct {
+		Kind          string   `json:"kind"`
+		Account       string   `json:"account,omitempty"`
+		Site          string   `json:"site,omitempty"`
+		App           string   `json:"app,omitempty"`
+		Environments  []string `json:"environments,omitempty"`
+		ExpiresInDays int      `json:"expiresInDays,omitempty"`
+		Note          string   `json:"note,omitempty"`
+	}
+	Product struct {
+		Key     string       `json:"key"`
+		Name    string       `json:"name,omitempty"`
+		Aliases []string     `json:"aliases,omitempty"`
+		Modules []ModuleType `json:"modules,omitempty"`
+		Scopes  []Scope      `json:"scopes,omitempty"`
+	}
+	ModuleType struct {
+		Type    string   `json:"type"`
+		Aliases []string `json:"aliases,omitempty"`
+	}
+	Scope struct {
+		Name   string `json:"name"`
+		Title  string `json:"title,omitempty"`
+		Detail string `json:"detail,omitempty"`
+		Access string `json:"access,omitempty"`
+		Risk   string `json:"risk,omitempty"`
+	}
+	AddedProduct struct {
+		Product     Product      `json:"product"`
+		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	}
+	Site struct {
+		ID              string   `json:"id"`
+		Name            string   `json:"name"`
+		Products        []string `json:"products"`
+		DevelopmentApps bool     `json:"developmentApps,omitempty"`
+	}
+	NewSite struct {
+		Name            string   `json:"name"`
+		Products        []string `json:"products"`
+		DevelopmentApps bool     `json:"developmentApps,omitempty"`
+	}
+	App struct {
+		ID        string     `json:"id"`
+		Name      string     `json:"name"`
+		CreatedAt *time.Time `json:"createdAt,omitempty"`
+	}
+	Environment struct {
+		ID         string     `json:"id"`
+		Name       string     `json:"name"`
+		Type       string     `json:"type"`
+		Version    string     `json:"version,omitempty"`
+		DeployedAt *time.Time `json:"deployedAt,omitempty"`
+	}
+	Version struct {
+		ID        string     `json:"id"`
+		Number    string     `json:"number"`
+		Hash      string     `json:"hash"`
+		Message   string     `json:"message,omitempty"`
+		CreatedAt *time.Time `json:"createdAt,omitempty"`
+		Current   bool       `json:"current,omitempty"`
+	}
+	Variable struct {
+		Key       string     `json:"key"`
+		Sealed    bool       `json:"sealed"`
+		Value     string     `json:"value,omitempty"`
+		UpdatedAt *time.Time `json:"updatedAt,omitempty"`
+	}
+	Deployment struct {
+		App         string       `json:"app"`
+		AppCreated  bool         `json:"appCreated,omitempty"`
+		Environment string       `json:"environment"`
+		Version     string       `json:"version"`
+		Number      string       `json:"number"`
+		Hash        string       `json:"hash"`
+		Created     bool         `json:"created"`
+		Kind        string       `json:"kind,omitempty"`
+		Growth      []Line       `json:"growth,omitempty"`
+		Upgraded    int          `json:"upgraded,omitempty"`
+		Waiting     int          `json:"waiting,omitempty"`
+		Snapshot    *Snapshot    `json:"snapshot,omitempty"`
+		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	}
+	Snapshot struct {
+		Snapshotted   bool    `json:"snapshotted"`
+		Reason        string  `json:"reason,omitempty"`
+		Bytes         int     `json:"bytes,omitempty"`
+		ModuleScopeMs float64 `json:"moduleScopeMs,omitempty"`
+	}
+	Diagnostic struct {
+		File     string `json:"file,omitempty"`
+		Line     int    `json:"line,omitempty"`
+		Column   int    `json:"column,omitempty"`
+		Rule     string `json:"rule"`
+		Severity string `json:"severity"`
+		Message  string `json:"message"`
+		Fix      string `json:"fix,omitempty"`
+	}
+	// Target names an installation that is or may be.
+	Target struct {
+		App         string `json:"app"`
+		Environment string `json:"environment"`
+		Site        string `json:"site"`
+		Product     string `json:"product"`
+	}
+	Line struct {
+		Group  string `json:"group,omitempty"`
+		Text   string `json:"text"`
+		Detail string `json:"detail,omitempty"`
+		Loud   bool   `json:"loud,omitempty"`
+	}
+	Preview struct {
+		App                string          `json:"app"`
+		AppName            string          `json:"appName"`
+		Environment        string          `json:"environment"`
+		EnvironmentType    string          `json:"environmentType,omitempty"`
+		Site               string          `json:"site"`
+		Product            string          `json:"product"`
+		Version            string          `json:"version"`
+		Number             string          `json:"number"`
+		Declared           json.RawMessage `json:"declared,omitempty"`
+		Words              []Line          `json:"words"`
+		Growth             []Line          `json:"growth,omitempty"`
+		Digest             string          `json:"digest"`
+		Installation       string          `json:"installation,omitempty"`
+		DevelopmentWarning string          `json:"developmentWarning,omitempty"`
+	}
+	InstallRequest struct {
+		Target
+		Digest             string `json:"digest,omitempty"`
+		ConfirmDevelopment bool   `json:"confirmDevelopment,omitempty"`
+	}
+	Installation struct {
+		ID            string          `json:"id"`
+		App           string          `json:"app"`
+		AppName       string          `json:"appName,omitempty"`
+		Environment   string          `json:"environment"`
+		Site          string          `json:"site"`
+		Product       string          `json:"product"`
+		Version       string          `json:"version,omitempty"`
+		Number        string          `json:"number"`
+		WaitingNumber string          `json:"waitingNumber,omitempty"`
+		InstalledAt   *time.Time      `json:"installedAt,omitempty"`
+		InstalledBy   string          `json:"installedBy,omitempty"`
+		Granted       json.RawMessage `json:"granted,omitempty"`
+	}
+	InstallationRequest struct {
+		ID          string     `json:"id"`
+		App         string     `json:"app"`
+		AppName     string     `json:"appName,omitempty"`
+		Environment string     `json:"environment"`
+		Site        string     `json:"site"`
+		Product     string     `json:"product"`
+		RequestedBy string     `json:"requestedBy,omitempty"`
+		RequestedAt *time.Time `json:"requestedAt,omitempty"`
+	}
+	WebTrigger struct {
+		URL       string     `json:"url"`
+		Module    string     `json:"module"`
+		CreatedAt *time.Time `json:"createdAt,omitempty"`
+	}
+	WebTriggerRequest struct {
+		Target
+		Module string `json:"module"`
+	}
+	InvokeRequest struct {
+		Target
+		Function string          `json:"function"`
+		Payload  json.RawMessage `json:"payload,omitempty"`
+	}
+	Invocation struct {
+		Invocation string          `json:"invocation"`
+		Result     json.RawMessage `json:"result,omitempty"`
+		DurationMs float64         `json:"durationMs,omitempty"`
+		CPUMs      float64         `json:"cpuMs,omitempty"`
+	}
+	LogEntry struct {
+		Time         time.Time         `json:"time"`
+		Level        string            `json:"level"`
+		Invocation   string            `json:"invocation"`
+		Installation string            `json:"installation,omitempty"`
+		Version      string            `json:"version,omitempty"`
+		Function     string            `json:"function,omitempty"`
+		Message      string            `json:"message,omitempty"`
+		Args         []json.RawMessage `json:"args,omitempty"`
+	}
+	Logs struct {
+		Entries []LogEntry `json:"entries"`
+		Cursor  string     `json:"cursor,omitempty"`
+	}
+	LogQuery struct {
+		App, Environment, Site, Invocation, Since, Cursor string
+		Limit                                             int
+	}
+)
