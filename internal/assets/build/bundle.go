@@ -121,13 +121,16 @@ func options(web string, list moduleList) api.BuildOptions {
 	}
 }
 
-// modules resolves imports inside the base image: `annex:modules` is the list of
-// [name, namespace] pairs to register, and a Node.js built-in's name, wherever it is
-// imported from, means the base image's own module of that name.
+// modules resolves what the base image makes for itself: `annex:modules` is the list of
+// [name, namespace] pairs to register.
 func modules(web string, list moduleList) api.Plugin {
 	return api.Plugin{Name: "annex-modules", Setup: func(b api.PluginBuild) {
 		b.OnResolve(api.OnResolveOptions{Filter: `^annex:modules$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: "modules", Namespace: "annex"}, nil
+		})
+		// Streams ask npm for a process of their own; there is one.
+		b.OnResolve(api.OnResolveOptions{Filter: `^process/?$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
+			return api.OnResolveResult{Path: target(web, list, "node:process")}, nil
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `^modules$`, Namespace: "annex"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			var text strings.Builder

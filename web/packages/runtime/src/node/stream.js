@@ -14,8 +14,10 @@ Readable.fromWeb = (web, options) => Readable.from(web, { objectMode: false, ...
 Readable.toWeb = (readable) => ReadableStream.from(readable);
 
 const value = stream.Stream ?? stream;
-Object.assign(value, {
+for (const [name, member] of Object.entries({
   Readable, Writable, Duplex, Transform, PassThrough, Stream: value, addAbortSignal, compose, destroy, finished, pipeline, promises,
   isDisturbed, isReadable, isErrored, getDefaultHighWaterMark, setDefaultHighWaterMark,
-});
+})) {
+  if (!(name in value)) value[name] = member;
+}
 export default value;

@@ -12,7 +12,7 @@ export const {
 export { TextDecoder, TextEncoder };
 inspect.custom ??= Symbol.for('nodejs.util.inspect.custom');
 promisify.custom ??= Symbol.for('nodejs.util.promisify.custom');
-export const types = Object.assign(util.types, { isExternal: () => false, isModuleNamespaceObject: () => false });
+export const types = { ...util.types, isExternal: () => false, isModuleNamespaceObject: () => false };
 export const debug = debuglog;
 
 export const formatWithOptions = (options, ...args) => format(...args);
@@ -61,6 +61,7 @@ function equal(a, b, seen) {
 const own = (value) => Reflect.ownKeys(value).filter((k) => Object.prototype.propertyIsEnumerable.call(value, k));
 
 Object.assign(util, {
+  types,
   TextDecoder, TextEncoder, debug, formatWithOptions, stripVTControlCharacters, toUSVString, aborted, transferableAbortController,
   transferableAbortSignal, parseArgs, styleText, isDeepStrictEqual,
 });

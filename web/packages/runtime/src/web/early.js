@@ -2,6 +2,6 @@
 import process from '../node/process.js';
 import { TextDecoder, TextEncoder } from './encoding.js';
 
-for (const [name, value] of Object.entries({ TextEncoder, TextDecoder, process })) {
+for (const [name, value] of Object.entries({ TextEncoder, TextDecoder, process, global: globalThis })) {
   if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 }

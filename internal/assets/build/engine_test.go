@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jsvm"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+// TestEngine builds the base image from the sources as they are, in the real engine,
+// and runs testdata/checks.js inside a call: one subtest per exported check.
+func TestEngine(t *testing.T) {
+	web := mustAbs("../../../web")
+	wasm, err := engine(web)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("run npm ci in web first")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := readList(filepath.Join(web, "packages/runtime/modules.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sdk, err := baseImage(web, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm, err := jsvm.New(context.Background(), jsvm.Config{WASM: wasm, SDK: sdk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vm.Close()
+	checks, err := os.ReadFile("testdata/checks.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := vm.Build(jsvm.Source{Bundle: checks, Variables: map[string]string{"GREETING": "hello"}}, nil, jsvm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Compose(vm.Base().Image, "checks", built.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := vm.Open(img.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range built.Exports {
+		t.Run(strings.TrimPrefix(name, "checks."), func(t *testing.T) {
+			h := &host{timers: map[uint32]bool{}}
+			in, err := vm.Acquire(app, h, jsvm.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Release()
+			env, err := json.Marshal(map[string]any{"kind": "invoke", "fn": name, "id": "call-1", "module": "m", "ctx": context4checks})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Start(env, nil, false, 42, 25*time.Second)
+			for in.Outcome() == nil {
+				if !h.serve(in) {
+					t.Fatal("the check waits for nothing")
+				}
+			}
+			if o := in.Outcome(); !o.OK {
+				t.Errorf("%s %v", o.Head, o.Fault)
+			}
+			for _, line := range h.logs {
+				t.Log(line)
+			}
+		})
+	}
+}
+
+var context4checks = map[string]any{
+	"appAri": "ari:cloud:ecosystem::app/a", "appVersion": "1.0.0", "environmentType": "DEVELOPMENT",
+	"environmentAri": "ari:cloud:ecosystem::environment/a/e", "installationId": "i",
+	"permissions": map[string]any{"scopes": []string{"storage:app"}, "external": map[string]any{"fetch": map[string]any{"backend": []string{"https://*.example.com"}}}},
+}
+
+// host answers the host calls of checks: a store, and a small world to fetch from.
+type host struct {
+	pending []pendingCall
+	timers  map[uint32]bool
+	logs    []string
+	kv      map[string][]byte
+}
+
+type pendingCall struct {
+	id     uint32
+	method string
+	head   []byte
+	body   []byte
+}
+
+func (h *host) Call(id uint32, method string, head, body []byte) {
+	h.pending = append(h.pending, pendingCall{id, method, head, body})
+}
+func (h *host) Timer(id uint32, _ time.Duration) { h.timers[id] = true }
+func (h *host) Untimer(id uint32)                { delete(h.timers, id) }
+func (h *host) Log(level string, args []byte) *fault.Error {
+	h.logs = append(h.logs, level+" "+string(args))
+	return nil
+}
+func (h *host) File(path string) ([]byte, bool) {
+	return []byte("the file at " + path), path == "src/note.txt"
+}
+
+// serve answers what waits; false if nothing does.
+func (h *host) serve(in *jsvm.Instance) bool {
+	if len(h.pending) == 0 {
+		for id := range h.timers {
+			delete(h.timers, id)
+			in.Timer(id)
+			return true
+		}
+		return false
+	}
+	c := h.pending[0]
+	h.pending = h.pending[1:]
+	ok, head, body := h.answer(c)
+	in.Reply(c.id, ok, head, body)
+	return true
+}
+
+func (h *host) answer(c pendingCall) (ok bool, head, body []byte) {
+	var in struct{ Key, URL, Method string }
+	if err := json.Unmarshal(c.head, &in); err != nil {
+		return false, []byte(`{"name":"Error","message":"bad head"}`), nil
+	}
+	switch c.method {
+	case "kvs.set":
+		if h.kv == nil {
+			h.kv = map[string][]byte{}
+		}
+		h.kv[in.Key] = c.body
+		return true, []byte(`{}`), nil
+	case "kvs.get":
+		v, found := h.kv[in.Key]
+		if !found {
+			return true, []byte(`{"found":false}`), nil
+		}
+		return true, []byte(`{"found":true}`), v
+	case "fetch":
+		switch {
+		case strings.HasPrefix(in.URL, "https://moved.example.com/"):
+			return true, []byte(`{"status":302,"statusText":"Found","headers":[["location","https://api.example.com/echo"]],"url":"` + in.URL + `"}`), nil
+		case strings.HasPrefix(in.URL, "https://api.example.com/"):
+			return true, []byte(`{"status":200,"statusText":"OK","headers":[["content-type","application/json"],["x-a","1"],["x-a","2"]],"url":"` + in.URL + `"}`),
+				[]byte(`{"sent":` + string(c.head) + `}`)
+		}
+		return false, []byte(`{"name":"REQUEST_EGRESS_ALLOWLIST_ERR","code":"REQUEST_EGRESS_ALLOWLIST_ERR","status":403,"origin":"` + in.URL + `","message":"not granted"}`), nil
+	}
+	return false, []byte(`{"name":"NotOfferedError","code":"NOT_OFFERED","message":"` + c.method + `"}`), nil
+}

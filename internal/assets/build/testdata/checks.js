@@ -1,0 +1,224 @@
+(function (__annex_require, __annex_register) {
+  const assert = __annex_require('node:assert').strict;
+  const api = __annex_require('@annex/api');
+  const kvs = __annex_require('@annex/kvs').default;
+
+  const rejects = async (promise, code) => {
+    try {
+      await promise;
+    } catch (err) {
+      assert.equal(err.code, code, `${err.name}: ${err.message}`);
+      return err;
+    }
+    throw new Error(`no rejection with ${code}`);
+  };
+
+  async function fetching() {
+    const res = await api.fetch('https://moved.example.com/x', { headers: { Authorization: 'secret', 'X-Kept': 'yes' } });
+    assert.equal(res.status, 200);
+    assert.equal(res.redirected, true);
+    assert.equal(res.headers.get('x-a'), '1, 2');
+    const { sent } = await res.json();
+    assert.deepEqual(sent.headers, [['x-kept', 'yes']]);
+    assert.equal(fetch, api.fetch);
+    const err = await rejects(fetch('https://elsewhere.example.net/'), 'REQUEST_EGRESS_ALLOWLIST_ERR');
+    assert.ok(err instanceof api.ExternalEndpointNotAllowedError && err instanceof api.HttpError);
+    assert.equal(err.status, 403);
+  }
+
+  async function storing() {
+    await kvs.set('a', { deep: ['ü', 1, null] });
+    assert.deepEqual(await kvs.get('a'), { deep: ['ü', 1, null] });
+    assert.equal(await api.storage.get('none'), undefined);
+    await rejects(kvs.entity('x').query().index('y').getMany(), 'NOT_OFFERED');
+  }
+
+  async function routes() {
+    assert.equal(api.route`/rest/api/3/issue/${'A-1'}?jql=${'a = b & c'}`.value, '/rest/api/3/issue/A-1?jql=a%20%3D%20b%20%26%20c');
+    for (const bad of ['a/b', '..', '%2e%2e', '%252e%252e', 'a\\b', 'a?b', 'a#b', '%2f', '.']) assert.throws(() => api.route`/x/${bad}`, { code: 'ROUTE_INVALID' }, bad);
+    await rejects(api.asApp().requestJira('/rest/api'), 'ROUTE_REQUIRED');
+    await rejects(api.asApp().requestJira(api.route`/rest/api`), 'NOT_OFFERED');
+  }
+
+  async function contexts() {
+    assert.equal(api.getAppContext().appVersion, '1.0.0');
+    assert.equal(String(api.getAppContext().appAri), 'ari:cloud:ecosystem::app/a');
+    assert.equal(api.permissions.hasScope('storage:app'), true);
+    assert.equal(api.permissions.canFetchFrom('backend', 'https://a.example.com/x'), true);
+    assert.equal(api.permissions.canFetchFrom('backend', 'https://example.com/x'), false);
+    assert.equal(process.env.GREETING, 'hello');
+  }
+
+  async function resolving() {
+    const { default: Resolver } = __annex_require('@annex/resolver');
+    const handler = new Resolver().define('a', ({ payload, context }) => ({ payload, who: context.who })).define('b', () => {}).getDefinitions();
+    assert.equal(typeof handler, 'function');
+    assert.deepEqual(await handler({ call: { functionKey: 'a', payload: 1 }, context: { who: 'forged' } }, { who: 'Alice' }), { payload: 1, who: 'Alice' });
+    assert.deepEqual(await handler({ call: { functionKey: 'b' } }), {});
+    await rejects(handler({ call: { functionKey: 'c' } }), 'RESOLVER_NOT_FOUND');
+  }
+
+  async function texts() {
+    assert.equal(new TextDecoder().decode(new TextEncoder().encode('grüße 🎉')), 'grüße 🎉');
+    const d = new TextDecoder();
+    const bytes = new TextEncoder().encode('🎉é');
+    let s = '';
+    for (const b of bytes) s += d.decode(new Uint8Array([b]), { stream: true });
+    assert.equal(s + d.decode(), '🎉é');
+    assert.throws(() => new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255])), TypeError);
+    assert.deepEqual([...new TextEncoder().encode('\ud800\ud800')], [239, 191, 189, 239, 191, 189]);
+    assert.equal(atob(btoa('abc')), 'abc');
+  }
+
+  async function urls() {
+    const u = new URL('../c?x=1#y', 'https://user@EXAMPLE.com:443/a/b');
+    assert.equal(u.href, 'https://user@example.com/c?x=1#y');
+    assert.equal(new URLSearchParams({ a: 'b c', d: 'é' }).toString(), 'a=b+c&d=%C3%A9');
+    assert.equal(new URL('https://bücher.example').hostname, 'xn--bcher-kva.example');
+    assert.throws(() => new URL('no'), TypeError);
+    assert.equal(URL.canParse('x:'), true);
+  }
+
+  async function bodies() {
+    const form = new FormData();
+    form.append('a', 'ü');
+    form.append('f', new File(['data'], 'n.txt', { type: 'text/plain' }));
+    const res = new Response(form);
+    const back = await res.formData();
+    assert.equal(back.get('a'), 'ü');
+    assert.equal(await back.get('f').text(), 'data');
+    assert.equal(await new Response(new Blob(['x', new Uint8Array([121])])).text(), 'xy');
+    let n = 0;
+    for await (const chunk of new Response('abc').body) n += chunk.length;
+    assert.equal(n, 3);
+    const copy = new Response('q');
+    assert.equal(await copy.clone().text(), await copy.text());
+    await assert.rejects(copy.text(), TypeError);
+    assert.deepEqual(await new Request('https://a.example/', { method: 'POST', body: '{"a":1}' }).json(), { a: 1 });
+  }
+
+  async function streams() {
+    const { Readable, Transform, pipeline } = __annex_require('node:stream');
+    const up = new Transform({ transform(c, _, done) { done(null, String(c).toUpperCase()); } });
+    let out = '';
+    await new Promise((resolve, reject) => pipeline(Readable.from(['a', 'b']), up, async (source) => { for await (const c of source) out += c; }, (err) => (err ? reject(err) : resolve())));
+    assert.equal(out, 'AB');
+    const gz = new Response(new Response('hello').body.pipeThrough(new CompressionStream('gzip')));
+    const text = await new Response(gz.body.pipeThrough(new DecompressionStream('gzip'))).text();
+    assert.equal(text, 'hello');
+  }
+
+  async function crypting() {
+    const crypto = __annex_require('node:crypto');
+    assert.equal(crypto.createHash('sha256').update('a').update(Buffer.from('bc')).digest('hex'), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    assert.equal(crypto.createHmac('sha1', 'k').update('d').digest('base64').length, 28);
+    assert.match(crypto.randomUUID(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.notEqual(crypto.randomUUID(), globalThis.crypto.randomUUID());
+    assert.equal(crypto.timingSafeEqual(Buffer.from('a'), Buffer.from('a')), true);
+    assert.equal(crypto.randomBytes(70000).length, 70000);
+    const key = await globalThis.crypto.subtle.importKey('raw', new TextEncoder().encode('k'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+    const sig = await globalThis.crypto.subtle.sign('HMAC', key, new TextEncoder().encode('d'));
+    assert.equal(Buffer.from(sig).toString('hex'), crypto.createHmac('sha256', 'k').update('d').digest('hex'));
+    assert.equal(await globalThis.crypto.subtle.verify('HMAC', key, sig, new TextEncoder().encode('d')), true);
+    assert.equal(Buffer.from(await globalThis.crypto.subtle.digest('SHA-1', new Uint8Array(0))).toString('hex'), 'da39a3ee5e6b4b0d3255bfef95601890afd80709');
+    assert.throws(() => crypto.createCipheriv('aes-256-gcm'), { code: 'NOT_OFFERED' });
+  }
+
+  async function buffers() {
+    assert.equal(Buffer.from('aGk_', 'base64url').toString(), 'hi?');
+    assert.equal(Buffer.from('hi?').toString('base64url'), 'aGk_');
+    assert.equal(Buffer.concat([Buffer.from('é'), Buffer.from('00ff', 'hex')]).toString('hex'), 'c3a900ff');
+    assert.equal(Buffer.byteLength('é'), 2);
+    assert.ok(Buffer.from('x') instanceof Uint8Array && Buffer.isBuffer(Buffer.from('x')));
+    const b = Buffer.alloc(8);
+    b.writeUInt32BE(0xdeadbeef, 2);
+    assert.equal(b.readUint32BE(2), 0xdeadbeef);
+    assert.equal(JSON.stringify(Buffer.from('a')), '{"type":"Buffer","data":[97]}');
+  }
+
+  async function nodes() {
+    const EventEmitter = __annex_require('node:events');
+    const e = new EventEmitter();
+    const got = EventEmitter.once(e, 'x');
+    e.emit('x', 7);
+    assert.deepEqual(await got, [7]);
+    const util = __annex_require('node:util');
+    assert.equal(util.format('%s %d %j', 'a', 1, { b: 2 }), 'a 1 {"b":2}');
+    assert.match(util.inspect({ a: [1, { b: new Map([[1, 2]]) }] }), /Map/);
+    assert.equal(await util.promisify((x, done) => done(null, x + 1))(1), 2);
+    const path = __annex_require('node:path');
+    assert.equal(path.join('/a', '..', 'b'), '/b');
+    const fs = __annex_require('node:fs');
+    assert.equal(fs.readFileSync('/app/src/note.txt', 'utf8'), 'the file at src/note.txt');
+    assert.throws(() => fs.readFileSync('nothing'), { code: 'ENOENT' });
+    assert.equal(await fs.promises.readFile(path.join('/app/src', 'note.txt'), 'utf8'), 'the file at src/note.txt');
+    const qs = __annex_require('node:querystring');
+    assert.equal(qs.stringify({ a: ['1', '2'], b: 'c d' }), 'a=1&a=2&b=c%20d');
+    const url = __annex_require('node:url');
+    assert.equal(url.parse('https://a.example:8/p?q=1').port, '8');
+    const zlib = __annex_require('node:zlib');
+    assert.equal(zlib.gunzipSync(zlib.gzipSync('zip')).toString(), 'zip');
+  }
+
+  async function requests() {
+    const https = __annex_require('node:https');
+    const text = await new Promise((resolve, reject) => {
+      const req = https.request('https://api.example.com/p', { method: 'POST', headers: { 'X-One': '1' } }, (res) => {
+        let all = '';
+        res.setEncoding('utf8');
+        res.on('data', (c) => (all += c));
+        res.on('end', () => resolve({ all, status: res.statusCode, header: res.headers['x-a'] }));
+      });
+      req.on('error', reject);
+      req.end('body');
+    });
+    assert.equal(text.status, 200);
+    assert.equal(text.header, '1, 2');
+    assert.match(text.all, /X-One/);
+    const err = await new Promise((resolve) => https.get('https://no.example.org/').on('error', resolve));
+    assert.equal(err.code, 'REQUEST_EGRESS_ALLOWLIST_ERR');
+  }
+
+  async function clones() {
+    const value = { d: new Date(1), m: new Map([[1, new Set([2])]]), u: new Uint8Array([1]), e: new RangeError('x') };
+    value.self = value;
+    const copy = structuredClone(value);
+    assert.notEqual(copy, value);
+    assert.equal(copy.self, copy);
+    assert.equal(copy.m.get(1).has(2), true);
+    assert.ok(copy.e instanceof RangeError);
+    assert.throws(() => structuredClone(() => {}), { name: 'DataCloneError' });
+  }
+
+  async function aborts() {
+    const c = new AbortController();
+    const p = fetch('https://api.example.com/', { signal: c.signal });
+    c.abort();
+    await assert.rejects(p, { name: 'AbortError' });
+    assert.throws(() => AbortSignal.abort('why').throwIfAborted(), (e) => e === 'why');
+    const t = AbortSignal.timeout(5);
+    await new Promise((resolve) => t.addEventListener('abort', resolve));
+    assert.equal(t.reason.name, 'TimeoutError');
+  }
+
+  async function storages() {
+    const { AsyncLocalStorage } = __annex_require('node:async_hooks');
+    const als = new AsyncLocalStorage();
+    assert.equal(await als.run('a', async () => { await null; return als.getStore(); }), 'a');
+    assert.equal(als.getStore(), undefined);
+    assert.equal(await als.run('b', () => new Promise((resolve) => setTimeout(() => resolve(als.getStore()), 1))), 'b');
+  }
+
+  async function times() {
+    assert.ok(performance.now() >= 0 && performance.now() < 20000);
+    const zone = new Date(Date.UTC(2026, 6, 1, 12)).toLocaleString('en-GB', { timeZone: 'Europe/Berlin' });
+    assert.equal(zone, '01/07/2026, 14:00:00');
+    assert.equal((1234567.891).toLocaleString('de-DE'), '1.234.567,891');
+    assert.equal((1234567.891).toLocaleString(), '1,234,567.891');
+    assert.throws(() => new Intl.DateTimeFormat('xx-XX'), RangeError);
+  }
+
+  __annex_register({ checks: {
+    fetching, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
+  } });
+})
