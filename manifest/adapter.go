@@ -24,19 +24,21 @@ func lintPattern(text string, use hostrule.Use) (hostrule.Pattern, []hostrule.Wa
 type egressKind struct {
 	path    string
 	kind    perm.EgressType
-	use     hostrule.Use
 	remotes bool // entries may name a remote
 	list    func(*External) []Egress
 }
 
+// use is how the patterns of the list count.
+func (k egressKind) use() hostrule.Use { return perm.UseOf(k.kind) }
+
 var egressKinds = []egressKind{
-	{"fetch.backend", perm.Backend, hostrule.Backend, true, func(e *External) []Egress { return e.Fetch.Backend }},
-	{"fetch.client", perm.Client, hostrule.Resource, true, func(e *External) []Egress { return e.Fetch.Client }},
-	{"images", perm.Images, hostrule.Resource, false, func(e *External) []Egress { return e.Images }},
-	{"media", perm.Media, hostrule.Resource, false, func(e *External) []Egress { return e.Media }},
-	{"scripts", perm.Scripts, hostrule.Code, false, func(e *External) []Egress { return e.Scripts }},
-	{"styles", perm.Styles, hostrule.Code, false, func(e *External) []Egress { return e.Styles }},
-	{"fonts", perm.Fonts, hostrule.Resource, false, func(e *External) []Egress { return e.Fonts }},
-	{"frames", perm.Frames, hostrule.Code, false, func(e *External) []Egress { return e.Frames }},
-	{"navigation", perm.Navigation, hostrule.Resource, false, func(e *External) []Egress { return e.Navigation }},
+	{"fetch.backend", perm.Backend, true, func(e *External) []Egress { return e.Fetch.Backend }},
+	{"fetch.client", perm.Client, true, func(e *External) []Egress { return e.Fetch.Client }},
+	{"images", perm.Images, false, func(e *External) []Egress { return e.Images }},
+	{"media", perm.Media, false, func(e *External) []Egress { return e.Media }},
+	{"scripts", perm.Scripts, false, func(e *External) []Egress { return e.Scripts }},
+	{"styles", perm.Styles, false, func(e *External) []Egress { return e.Styles }},
+	{"fonts", perm.Fonts, false, func(e *External) []Egress { return e.Fonts }},
+	{"frames", perm.Frames, false, func(e *External) []Egress { return e.Frames }},
+	{"navigation", perm.Navigation, false, func(e *External) []Egress { return e.Navigation }},
 }

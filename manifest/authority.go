@@ -13,7 +13,7 @@ import (
 )
 
 // Permissions is everything in the manifest by which data can leave or authority
-// rise: the declared set of an installation's effective one.
+// rise, in normal form: the declared set, one part of an installation's effective one.
 func (m *Manifest) Permissions() perm.Set {
 	m = m.normal()
 	s := perm.Set{
@@ -38,7 +38,7 @@ func (m *Manifest) Permissions() perm.Set {
 	}
 	s.Configurable = declaredConfigurable(m.Perms.External.Configurable)
 	declareModules(&s, &m.Modules)
-	return s
+	return perm.Normal(s)
 }
 
 // declareModules adds the modules through which data can leave.
@@ -78,7 +78,7 @@ func (m *Manifest) egress() []perm.Egress {
 	var out []perm.Egress
 	for _, k := range egressKinds {
 		for _, e := range k.list(&m.Perms.External) {
-			for _, p := range m.patterns(e, k.use) {
+			for _, p := range m.patterns(e, k) {
 				out = append(out, perm.Egress{Type: k.kind, Pattern: p, Category: e.Category, InScopeEUD: e.InScopeEUD == nil || *e.InScopeEUD})
 			}
 		}
@@ -88,16 +88,16 @@ func (m *Manifest) egress() []perm.Egress {
 
 // patterns are what an entry admits. A text that is no pattern admits nothing; Load
 // has refused it.
-func (m *Manifest) patterns(e Egress, use hostrule.Use) []hostrule.Pattern {
+func (m *Manifest) patterns(e Egress, k egressKind) []hostrule.Pattern {
 	texts := []string{e.Address}
-	if e.Remote != "" {
+	if e.Remote != "" && k.remotes {
 		texts = nil
 		r, _ := m.Remote(e.Remote)
 		for _, region := range sortedKeys(r.BaseURL) {
 			texts = append(texts, asPattern(r.BaseURL[region]))
 		}
 	}
-	return parsePatterns(texts, use)
+	return parsePatterns(texts, k.use())
 }
 
 // asPattern is the pattern that admits everything below a URL.
@@ -133,16 +133,19 @@ func (m *Manifest) content() []perm.Content {
 func declaredRemote(r Remote) perm.Remote {
 	out := perm.Remote{
 		Key: r.Key, Endpoints: map[string]string(r.BaseURL), Operations: slices.Clone(r.Operations),
+		UserToken: r.Auth.AppUserToken.Enabled, SystemToken: r.Auth.AppSystemToken.Enabled,
+	}
+	if len(r.Operations) == 0 {
 		// A remote that does not say what it is for is taken to store end-user data.
-		InScopeEUD: len(r.Operations) == 0,
-		UserToken:  r.Auth.AppUserToken.Enabled, SystemToken: r.Auth.AppSystemToken.Enabled,
+		out.Operations, out.InScopeEUD = []string{"storage"}, true
 	}
 	if r.Storage.InScopeEUD != nil {
 		out.InScopeEUD = *r.Storage.InScopeEUD
 	}
 	if r.Configurable != nil {
-		out.Configurable = true
 		out.Patterns = parsePatterns(r.Configurable.SupportedPatterns, hostrule.Remote)
+		// No pattern would mean no bound: bounds that cannot be read are not dropped.
+		out.Configurable = len(out.Patterns) == len(r.Configurable.SupportedPatterns)
 	}
 	return out
 }
@@ -211,5 +214,8 @@ func declaredConfigurable(c Configurable) *perm.Configurable {
 		out.Types = append(out.Types, perm.EgressType(t))
 	}
 	out.Patterns = parsePatterns(c.Patterns, hostrule.Resource)
+	if len(out.Patterns) != len(c.Patterns) {
+		return nil // no pattern would mean no bound: bounds that cannot be read are not dropped
+	}
 	return out
 }

@@ -78,6 +78,9 @@ func plainPointer(v reflect.Value) any {
 }
 
 func plainStruct(v reflect.Value) any {
+	if v.IsZero() {
+		return nil
+	}
 	out := map[string]any{}
 	for _, f := range tableOf(v.Type()) {
 		fv := v.Field(f.index)

@@ -24,9 +24,16 @@ func (l *loader) check(m *Manifest) {
 	l.checkTranslations(m)
 }
 
-var appID = regexp.MustCompile(`^ari:cloud:ecosystem::app/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// appPrefix is what stands in front of an app's UUID in its id.
+const appPrefix = "ari:cloud:ecosystem::app/"
+
+var appID = regexp.MustCompile(`^` + appPrefix + `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func (l *loader) checkApp(m *Manifest) {
+	m.App.ID = strings.TrimSpace(m.App.ID)
+	if m.App.ID == strings.TrimSuffix(appPrefix, "/") || m.App.ID == appPrefix {
+		m.App.ID = ""
+	}
 	switch id := m.App.ID; {
 	case id == "":
 		l.path("app.id", Warning, "app-id-blank", "the app has no id yet", "nothing to do: the first deploy gives one")
@@ -112,7 +119,7 @@ func (l *loader) checkExternal(m *Manifest, x *index) {
 			case e.Address == "":
 				l.path(at, Error, "missing-field", "the entry has no address", "add address, or remote")
 			default:
-				l.checkPattern(at+".address", e.Address, k.use)
+				l.checkPattern(at+".address", e.Address, k.use())
 			}
 		}
 	}
@@ -124,6 +131,10 @@ func (l *loader) checkExternal(m *Manifest, x *index) {
 
 func (l *loader) checkPattern(path, text string, use hostrule.Use) {
 	p, warnings, err := lintPattern(text, use)
+	if err != nil && err.Rule == "pattern-any-code" {
+		l.path(path, Warning, err.Rule, quote(text)+" gives nothing here: "+err.Reason, or(err.Fix, "name the hosts"))
+		return
+	}
 	if err != nil {
 		l.path(path, Error, err.Rule, quote(text)+": "+err.Reason, or(err.Fix, "write a host, for instance https://api.example.com"))
 		return

@@ -66,10 +66,14 @@ func (l *loader) stat(p string) (found, dir bool) {
 func (l *loader) checkResources(m *Manifest) {
 	for i, r := range m.Resources {
 		at := fmt.Sprintf("resources[%d]", i)
-		if !inside(r.Path) {
-			if r.Path != "" {
-				l.path(at+".path", Error, "path-outside", quote(r.Path)+" is no path inside the app's folder", "write a path relative to the manifest, with slashes")
-			}
+		switch p := path.Clean(r.Path); {
+		case r.Path == "":
+			continue // reported as missing
+		case strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\\\x00"):
+			l.path(at+".path", Warning, "path-outside", quote(r.Path)+" lies outside of the app's folder", "move it into the app's folder, so that a copy of the folder is the whole app")
+			continue
+		case !inside(r.Path):
+			l.path(at+".path", Error, "path-outside", quote(r.Path)+" is no path inside the app's folder", "write a path relative to the manifest, with slashes")
 			continue
 		}
 		for _, name := range sortedKeys(r.Entry) {

@@ -164,9 +164,15 @@ func hasDotDot(p string) bool {
 	return slices.Contains(strings.Split(strings.ReplaceAll(strings.ToLower(p), "%2e", "."), "/"), "..")
 }
 
+var actionVerbs = []string{"GET", "CREATE", "UPDATE", "DELETE", "TRIGGER"}
+
 func (l *loader) checkAgents(m *Manifest, x *index) {
 	for i, a := range m.Modules.Action {
-		l.target(fmt.Sprintf("modules.action[%d]", i), a.Function, a.Endpoint, x)
+		at := fmt.Sprintf("modules.action[%d]", i)
+		l.target(at, a.Function, a.Endpoint, x)
+		if a.ActionVerb != "" && !slices.Contains(actionVerbs, a.ActionVerb) {
+			l.path(at+".actionVerb", Warning, "bad-value", quote(a.ActionVerb)+" is no verb of actions; agents take it for one that changes things", "write one of: "+strings.Join(actionVerbs, ", "))
+		}
 	}
 	for i, a := range m.Modules.Agent {
 		at := fmt.Sprintf("modules.rovo:agent[%d]", i)

@@ -238,6 +238,26 @@ func (e *EventRef) schema(g *schemas) map[string]any {
 	return anyOf(map[string]any{"type": "string"}, g.of(reflect.TypeFor[fields](), field{}))
 }
 
+func (r *Route) decode(l *loader, n *yaml.Node, path string) {
+	if n.Kind == yaml.ScalarNode {
+		r.Path, _ = l.text(n)
+		l.positions[join(path, "path")] = l.place(n)
+		return
+	}
+	type fields Route
+	l.object(n, reflect.ValueOf((*fields)(r)).Elem(), path)
+}
+
+func (r *Route) plain() any {
+	type fields Route
+	return plainOf(reflect.ValueOf((*fields)(r)).Elem())
+}
+
+func (r *Route) schema(g *schemas) map[string]any {
+	type fields Route
+	return anyOf(map[string]any{"type": "string"}, g.of(reflect.TypeFor[fields](), field{}))
+}
+
 func (x *Index) decode(l *loader, n *yaml.Node, path string) {
 	if n.Kind == yaml.ScalarNode {
 		x.Name, _ = l.text(n)
@@ -289,6 +309,10 @@ func (t *Text) decode(l *loader, n *yaml.Node, path string) {
 		t.Text, _ = l.text(n)
 		return
 	}
+	if member(n, "i18n") == nil {
+		t.Other, _ = l.any(n, path).(map[string]any)
+		return
+	}
 	var ref textRef
 	l.object(n, reflect.ValueOf(&ref).Elem(), path)
 	t.I18n = ref.I18n
@@ -307,12 +331,14 @@ func (t *Text) plain() any {
 		return map[string]any{"i18n": t.I18n}
 	case t.Text != "":
 		return t.Text
+	case len(t.Other) > 0:
+		return t.Other
 	}
 	return nil
 }
 
-func (t *Text) schema(g *schemas) map[string]any {
-	return anyOf(map[string]any{"type": "string"}, g.of(reflect.TypeFor[textRef](), field{}))
+func (t *Text) schema(*schemas) map[string]any {
+	return anyOf(map[string]any{"type": "string"}, map[string]any{"type": "object"})
 }
 
 func anyOf(forms ...any) map[string]any { return map[string]any{"anyOf": forms} }

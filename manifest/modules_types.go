@@ -171,7 +171,7 @@ type Endpoint struct {
 	Auth    TokenAuth `json:"auth" doc:"Tokens that calls carry."`
 }
 
-// Route is a path below a remote's URL.
+// Route is a path below a remote's URL; a plain text is the path.
 type Route struct {
 	Path string `json:"path" rule:"req" doc:"Path."`
 }
@@ -206,7 +206,7 @@ type Action struct {
 	Name        string                 `json:"name" doc:"Name for people."`
 	Function    string                 `json:"function" doc:"Function that is called."`
 	Endpoint    string                 `json:"endpoint" doc:"Endpoint that is called, in place of a function."`
-	ActionVerb  string                 `json:"actionVerb" rule:"req enum=GET|CREATE|UPDATE|DELETE|TRIGGER" doc:"What kind of thing it does."`
+	ActionVerb  string                 `json:"actionVerb" rule:"req" doc:"What kind of thing it does: GET, CREATE, UPDATE, DELETE or TRIGGER."`
 	Description string                 `json:"description" rule:"req" doc:"When to use it."`
 	Inputs      map[string]ActionInput `json:"inputs" rule:"max=10" doc:"Its inputs by name."`
 	Outputs     map[string]any         `json:"outputs" rule:"max=10" doc:"Its outputs by name."`

@@ -98,6 +98,9 @@ func kindName(tag string) string {
 
 // wrongType reports a node of another kind than expected.
 func (l *loader) wrongType(n *yaml.Node, want string) {
+	if l.partial && n.Kind == yaml.ScalarNode {
+		return // a name whose colon is lost with the rest of the text
+	}
 	got := "a text"
 	switch n.Kind {
 	case yaml.MappingNode:

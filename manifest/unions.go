@@ -22,11 +22,9 @@ type Variable struct {
 // BaseURL is a remote's URL, or its URLs by region. A single URL is under "default".
 type BaseURL map[string]string
 
-// Text is a text, or the key of a translation.
+// Text is a text, or the key of a translation, or what a product makes of the field.
 type Text struct {
-	Text string
-	I18n string
+	Text  string
+	I18n  string
+	Other map[string]any
 }
-
-// IsZero reports whether there is no text.
-func (t Text) IsZero() bool { return t == Text{} }
