@@ -103,6 +103,9 @@ func unavailable(err error) error {
 	e := fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database cannot be read or written").
 		WithFix("see the server's log for the cause")
 	switch {
+	case isConnect(err):
+		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database server cannot be reached").
+			WithFix("check that Postgres runs and that the database URL is right")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the disk that holds the database is full; nothing was changed").
 			WithFix("free some space and try again")
@@ -112,9 +115,6 @@ func unavailable(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory does not exist").
 			WithFix("create the directory that the database file lies in")
-	case isConnect(err):
-		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database server cannot be reached").
-			WithFix("check that Postgres runs and that the database URL is right")
 	}
 	return e.Because(err)
 }

@@ -1,0 +1,274 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
+)
+
+func count(t *testing.T, d *db.DB) (n int) {
+	t.Helper()
+	if err := d.QueryRow(t.Context(), `SELECT COUNT(*) FROM things`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func insert(ctx context.Context, d *db.DB, id string) error {
+	_, err := d.Exec(ctx, `INSERT INTO things (id) VALUES (?)`, id)
+	return err
+}
+
+func TestTxJoinsAndSeesItself(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		err := d.Tx(ctx, func(in context.Context) error {
+			if err := insert(in, d, "a"); err != nil {
+				return err
+			}
+			return d.Tx(in, func(in context.Context) error {
+				if err := insert(in, d, "b"); err != nil {
+					return err
+				}
+				var n int
+				if err := d.QueryRow(in, `SELECT COUNT(*) FROM things`).Scan(&n); err != nil || n != 2 {
+					t.Error(n, err)
+				}
+				if n := count(t, d); n != 0 {
+					t.Error("others see what is not committed:", n)
+				}
+				return nil
+			})
+		})
+		if err != nil || count(t, d) != 2 {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Every kind of failure inside undoes all of it, on both databases.
+func TestTxIsAllOrNothing(t *testing.T) {
+	boom := errors.New("boom")
+	duplicate := func(ctx context.Context, d *db.DB) error {
+		_ = insert(ctx, d, "a")
+		return nil // swallowed
+	}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		for name, fn := range map[string]func(ctx context.Context) error{
+			"fn fails": func(ctx context.Context) error { return boom },
+			"a swallowed nested failure": func(ctx context.Context) error {
+				_ = d.Tx(ctx, func(context.Context) error { return boom })
+				return nil
+			},
+			"a swallowed failed statement": func(ctx context.Context) error { return duplicate(ctx, d) },
+			"a statement after a failed one": func(ctx context.Context) error {
+				_ = duplicate(ctx, d)
+				if err := insert(ctx, d, "c"); err == nil {
+					t.Error("the transaction went on")
+				}
+				return nil
+			},
+			"a swallowed failed query": func(ctx context.Context) error {
+				var n int
+				_ = d.QueryRow(ctx, `SELECT nothing FROM things`).Scan(&n)
+				return nil
+			},
+		} {
+			err := d.Tx(ctx, func(ctx context.Context) error {
+				if err := insert(ctx, d, "a"); err != nil {
+					return err
+				}
+				return fn(ctx)
+			})
+			if err == nil || count(t, d) != 0 {
+				t.Errorf("%s: %v, %d rows", name, err, count(t, d))
+			}
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_ = d.Tx(ctx, func(ctx context.Context) error {
+				if err := insert(ctx, d, "a"); err != nil {
+					return err
+				}
+				panic("x")
+			})
+		}()
+		if count(t, d) != 0 {
+			t.Error("a panic committed")
+		}
+		if err := insert(ctx, d, "a"); err != nil { // the writer is free again
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestTxAndNoRows(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		err := d.Tx(ctx, func(ctx context.Context) error {
+			var n int
+			if err := d.QueryRow(ctx, `SELECT n FROM things WHERE id = ?`, "a").Scan(&n); !errors.Is(err, db.ErrNoRows) {
+				t.Error(err)
+			}
+			return insert(ctx, d, "a") // finding nothing is no failure
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Read-modify-write closures lose nothing, whoever else runs.
+func TestNoUpdateIsLost(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		if err := insert(ctx, d, "a"); err != nil {
+			t.Fatal(err)
+		}
+		const workers, rounds = 4, 10
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range rounds {
+					if err := d.Tx(ctx, func(ctx context.Context) error {
+						var n int
+						if err := d.QueryRow(ctx, `SELECT n FROM things WHERE id = ?`, "a").Scan(&n); err != nil {
+							return fmt.Errorf("wrapped: %w", err)
+						}
+						_, err := d.Exec(ctx, `UPDATE things SET n = ? WHERE id = ?`, n+1, "a")
+						return err
+					}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		var n int
+		if err := d.QueryRow(ctx, `SELECT n FROM things WHERE id = ?`, "a").Scan(&n); err != nil || n != workers*rounds {
+			t.Error(n, err)
+		}
+	})
+}
+
+// A decision on rows that another transaction adds at the same time: only one may win.
+func TestNoDecisionOnOldNews(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				if err := d.Tx(ctx, func(ctx context.Context) error {
+					var n int
+					if err := d.QueryRow(ctx, `SELECT COUNT(*) FROM things`).Scan(&n); err != nil || n > 0 {
+						return err
+					}
+					return insert(ctx, d, fmt.Sprint(i))
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := count(t, d); n != 1 {
+			t.Error(n)
+		}
+	})
+}
+
+func TestOpenRowsBlockTheTransaction(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		for _, id := range []string{"a", "b"} {
+			if err := insert(ctx, d, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Tx(ctx, func(ctx context.Context) error {
+			rows, err := d.Query(ctx, `SELECT id FROM things ORDER BY id`)
+			if err != nil {
+				return err
+			}
+			if !rows.Next() {
+				t.Error("no rows")
+			}
+			if err := insert(ctx, d, "c"); err == nil || !strings.Contains(err.Error(), "still open") {
+				t.Error(err)
+			}
+			if err := rows.Close(); err != nil {
+				return err
+			}
+			return insert(ctx, d, "c")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		// Rows that fn left open are closed with it.
+		if err := d.Tx(ctx, func(ctx context.Context) error {
+			_, err := d.Query(ctx, `SELECT id FROM things`)
+			return err
+		}); err != nil || count(t, d) != 3 {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestQueriesOutsideTxDoNotWrite(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		var id string
+		err := d.QueryRow(ctx, `INSERT INTO things (id) VALUES (?) RETURNING id`, "a").Scan(&id)
+		if err == nil || !strings.Contains(err.Error(), "outside Tx") || fault.KindOf(err) != fault.Internal {
+			t.Error(err)
+		}
+		if err := d.Tx(ctx, func(ctx context.Context) error {
+			return d.QueryRow(ctx, `INSERT INTO things (id) VALUES (?) RETURNING id`, "a").Scan(&id)
+		}); err != nil || id != "a" || count(t, d) != 1 {
+			t.Error(id, err)
+		}
+	})
+}
+
+func TestCancelledContext(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		migrated(t, d)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := d.Tx(ctx, func(in context.Context) error {
+			if err := insert(in, d, "a"); err != nil {
+				return err
+			}
+			cancel()
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || count(t, d) != 0 {
+			t.Error(err, count(t, d))
+		}
+		if err := d.Tx(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// The mistake of writing inside Tx without its context ends in a clear error instead
+// of waiting for ever.
+func TestWriterThatWaitsForItself(t *testing.T) {
+	d := dbtest.SQLite(t)
+	ctx := migrated(t, d)
+	d.SetPatience(time.Millisecond)
+	err := d.Tx(ctx, func(context.Context) error { return insert(ctx, d, "a") })
+	if fault.CodeOf(err) != "STORAGE_BUSY" || !strings.Contains(err.Error(), "without its context") {
+		t.Error(err)
+	}
+}
