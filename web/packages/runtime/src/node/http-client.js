@@ -84,7 +84,7 @@ export class ClientRequest extends Writable {
   #timer;
 
   constructor(protocol, input, options, onResponse) {
-    super();
+    super({ autoDestroy: false }); // it ends with its answer, not with its body
     if (typeof input === 'string' || input instanceof URL) input = fromURL(new URL(String(input)));
     else [options, onResponse] = [undefined, typeof options === 'function' ? options : onResponse];
     if (typeof options === 'function') [options, onResponse] = [undefined, options];
@@ -97,7 +97,7 @@ export class ClientRequest extends Writable {
     this.reusedSocket = false;
     this.aborted = false;
     if (/[^\x21-\xff]/.test(this.path)) throw Object.assign(new TypeError('Request path contains unescaped characters'), { code: 'ERR_UNESCAPED_CHARACTERS' });
-    const port = o.port ? `:${o.port}` : o.hostname === undefined && /:\d+$/.test(this.host) ? '' : '';
+    const port = o.port ? `:${o.port}` : '';
     const host = this.host.includes(':') && !this.host.startsWith('[') && !/:\d+$/.test(this.host) ? `[${this.host}]` : this.host;
     this.#url = `${this.protocol}//${host}${port}${this.path}`;
     const given = Array.isArray(o.headers) ? pairs(o.headers) : Object.entries(o.headers ?? {});

@@ -1,22 +1,21 @@
 // node:util, from the npm package of that name, with what Node.js added since.
 import '../web/early.js';
 import util from 'util';
+import inspection from 'node-inspect-extracted';
 import { NotOfferedError } from '../faults.js';
 import { TextDecoder, TextEncoder } from '../web/encoding.js';
 import { AbortController, AbortSignal } from '../web/abort.js';
 
 export const {
-  format, deprecate, debuglog, inspect, isArray, isBoolean, isNull, isNullOrUndefined, isNumber, isString, isSymbol, isUndefined,
+  deprecate, debuglog, isArray, isBoolean, isNull, isNullOrUndefined, isNumber, isString, isSymbol, isUndefined,
   isRegExp, isObject, isDate, isError, isFunction, isPrimitive, isBuffer, log, inherits, _extend, promisify, callbackify,
 } = util;
 export { TextDecoder, TextEncoder };
-inspect.custom ??= Symbol.for('nodejs.util.inspect.custom');
+export const { inspect, format, formatWithOptions, stripVTControlCharacters } = inspection;
 promisify.custom ??= Symbol.for('nodejs.util.promisify.custom');
 export const types = { ...util.types, isExternal: () => false, isModuleNamespaceObject: () => false };
 export const debug = debuglog;
 
-export const formatWithOptions = (options, ...args) => format(...args);
-export const stripVTControlCharacters = (text) => String(text).replace(/[\u001b\u009b][[\]()#;?]*(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-nq-uy=><~]/g, '');
 export const toUSVString = (text) => String(text).toWellFormed();
 export const aborted = (signal) => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 export const transferableAbortController = () => new AbortController();
@@ -61,7 +60,7 @@ function equal(a, b, seen) {
 const own = (value) => Reflect.ownKeys(value).filter((k) => Object.prototype.propertyIsEnumerable.call(value, k));
 
 Object.assign(util, {
-  types,
+  inspect, format, types,
   TextDecoder, TextEncoder, debug, formatWithOptions, stripVTControlCharacters, toUSVString, aborted, transferableAbortController,
   transferableAbortSignal, parseArgs, styleText, isDeepStrictEqual,
 });
