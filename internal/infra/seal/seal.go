@@ -32,6 +32,9 @@ func ForInstall(i id.Install) Subject { return subject("install", string(i)) }
 // ForEnv is the subject of one environment of an app.
 func ForEnv(e id.Env) Subject { return subject("environment", string(e)) }
 
+// ForCache is the subject of something that can be made again, by its cache key.
+func ForCache(key string) Subject { return subject("cache", key) }
+
 // ForSite is the subject of one site.
 func ForSite(s id.Site) Subject { return subject("site", string(s)) }
 
@@ -56,6 +59,7 @@ const (
 	SigningKey  Purpose = "signing key"
 	HookSecret  Purpose = "web trigger secret"
 	ProductData Purpose = "product registration"
+	Snapshot    Purpose = "snapshot"
 )
 
 // Place is where a sealed value lies. Generation grows each time that the row's value
