@@ -127,3 +127,6 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Module finds the module of the base image that a specifier means.
+func (t *Table) Module(spec string) (string, bool) { return t.lookup(spec) }

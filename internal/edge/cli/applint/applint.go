@@ -1,0 +1,195 @@
+// Package applint finds everything wrong with an app in one run: its manifest, its
+// imports, and where code and manifest disagree. What it says about code is advice;
+// the server decides all of it again.
+package applint
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/bundle"
+	"github.com/annexhq/annex/manifest"
+)
+
+// ManifestName is the manifest's file in the app's folder.
+const ManifestName = "manifest.yml"
+
+// Options say what an app is checked against.
+type Options struct {
+	Products []manifest.Product
+	Table    *bundle.Table
+	Lookup   func(name string) (string, bool)
+}
+
+// Report is an app as it was found.
+type Report struct {
+	// Source is the manifest's text.
+	Source []byte
+	// Manifest is nil when it has errors.
+	Manifest    *manifest.Manifest
+	Bundle      *bundle.Result
+	Diagnostics []bundle.Diagnostic
+}
+
+// OK reports whether the app can be deployed.
+func (r *Report) OK() bool { return !bundle.HasErrors(r.Diagnostics) }
+
+// ReadManifest reads the manifest of the app in dir.
+func ReadManifest(dir string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Invalid, "NO_MANIFEST", "there is no %s in %s", ManifestName, dir).
+			WithFix("run the command in an app's folder, name that folder with --dir, or make an app with `annex create`").Because(err)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "NO_MANIFEST", "%s cannot be read: %v", filepath.Join(dir, ManifestName), err).
+			WithFix("check the file and its permissions").Because(err)
+	}
+	return text, nil
+}
+
+// Check reads and bundles the app in dir. The error is for what is not in the app.
+func Check(ctx context.Context, dir string, o Options) (*Report, error) {
+	text, err := ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Source: text}
+	m, ds := manifest.Load(ManifestName, text, manifest.Options{Products: o.Products, Lookup: o.Lookup, Files: os.DirFS(dir)})
+	for _, d := range ds {
+		r.Diagnostics = append(r.Diagnostics, fromManifest(d))
+	}
+	r.Manifest = m
+	if m == nil {
+		// The sources can be read without a manifest, but which handlers count is unknown.
+		return r, nil
+	}
+	b, found, err := bundle.Build(ctx, bundle.Options{Dir: dir, Handlers: handlers(m), At: places(m),
+		ExtraFiles: m.App.Package.ExtraFiles, Table: o.Table})
+	if err != nil {
+		return nil, fault.Op("applint.Check", err)
+	}
+	r.Bundle = b
+	r.add(found)
+	inputs := b.Inputs
+	if inputs == nil {
+		if inputs, err = bundle.Sources(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.Op("applint.Check", err)
+		}
+	}
+	facts, err := bundle.Scan(dir, inputs)
+	if err != nil {
+		return nil, fault.Op("applint.Check", err)
+	}
+	// Without a bundle the list of sources is a guess: what none of them uses is unknown.
+	r.add(compare(m, facts, o.Table, b.Inputs != nil))
+	slices.SortStableFunc(r.Diagnostics, func(a, b bundle.Diagnostic) int {
+		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
+	})
+	return r, nil
+}
+
+// add takes diagnostics, leaving out what the manifest's own check said at the same place.
+func (r *Report) add(ds []bundle.Diagnostic) {
+	for _, d := range ds {
+		said := func(have bundle.Diagnostic) bool {
+			return have.File == ManifestName && have.File == d.File && have.Line == d.Line && have.Column == d.Column && have.Severity == d.Severity
+		}
+		if d.Line > 0 && slices.ContainsFunc(r.Diagnostics, said) {
+			continue
+		}
+		r.Diagnostics = append(r.Diagnostics, d)
+	}
+}
+
+func rank(file string) int {
+	if file == ManifestName {
+		return 0
+	}
+	return 1
+}
+
+func fromManifest(d manifest.Diagnostic) bundle.Diagnostic {
+	return bundle.Diagnostic{File: d.File, Line: d.Line, Column: d.Column, Rule: d.Rule,
+		Severity: bundle.Severity(d.Severity), Message: d.Message, Fix: d.Fix}
+}
+
+func handlers(m *manifest.Manifest) []string {
+	var out []string
+	for _, f := range m.Functions() {
+		out = append(out, f.Handler)
+	}
+	return out
+}
+
+// places finds a handler in the manifest.
+func places(m *manifest.Manifest) func(string) bundle.Position {
+	return func(handler string) bundle.Position {
+		for i, f := range m.Functions() {
+			if f.Handler == handler {
+				return at(m, fmt.Sprintf("modules.function[%d].handler", i))
+			}
+		}
+		return bundle.Position{File: ManifestName}
+	}
+}
+
+func at(m *manifest.Manifest, paths ...string) bundle.Position {
+	for _, p := range paths {
+		if pos := m.Position(p); pos.Line > 0 {
+			return bundle.Position{File: ManifestName, Line: pos.Line, Column: pos.Column}
+		}
+	}
+	return bundle.Position{File: ManifestName}
+}
+
+// StaticFiles are the files of the app's resources and translations, which travel
+// beside the bundle, by path.
+func StaticFiles(dir string, m *manifest.Manifest) (map[string][]byte, error) {
+	const op = "applint.StaticFiles"
+	files := map[string][]byte{}
+	add := func(rel string) error {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
+		if err == nil {
+			files[rel] = data
+		}
+		return err
+	}
+	for _, r := range m.Resources {
+		root := path.Clean(r.Path)
+		err := filepath.WalkDir(filepath.Join(dir, filepath.FromSlash(root)), func(file string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			if !d.Type().IsRegular() { // links could lead out of the app's folder
+				return nil
+			}
+			rel, err := filepath.Rel(dir, file)
+			if err != nil {
+				return err
+			}
+			return add(filepath.ToSlash(rel))
+		})
+		if err != nil {
+			return nil, fault.Op(op, err)
+		}
+	}
+	for _, t := range m.Translations.Resources {
+		if err := add(path.Clean(t.Path)); err != nil {
+			return nil, fault.Op(op, err)
+		}
+	}
+	return files, nil
+}

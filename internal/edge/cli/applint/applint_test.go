@@ -1,0 +1,142 @@
+package applint
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/bundle"
+	"github.com/annexhq/annex/manifest"
+)
+
+var table = &bundle.Table{
+	Modules:    map[string][]string{"@annex/api": {"default", "storage", "fetch", "authorize"}},
+	Aliases:    map[string]string{"@forge/api": "@annex/api"},
+	NotOffered: map[string][]string{"@annex/api": {"authorize"}},
+}
+
+func check(t *testing.T, archive string) *Report {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		full := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Check(context.Background(), dir, Options{Table: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func rules(r *Report) []string {
+	var out []string
+	for _, d := range r.Diagnostics {
+		out = append(out, fmt.Sprintf("%s:%d %s", d.File, d.Line, d.Rule))
+	}
+	return out
+}
+
+const manifestText = `-- manifest.yml --
+app:
+  id: ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001
+  runtime:
+    name: nodejs22.x
+permissions:
+  external:
+    fetch:
+      backend:
+        - https://used.example.com
+        - https://unused.example.com
+modules:
+  function:
+    - key: run
+      handler: index.run
+  webtrigger:
+    - key: hook
+      function: run
+`
+
+func TestCodeAgainstManifest(t *testing.T) {
+	r := check(t, manifestText+`-- src/index.js --
+import { storage, fetch, authorize } from '@forge/api';
+const started = Date.now();
+export const run = async () => {
+  await fetch('https://used.example.com/a');
+  await fetch('https://missing.example.com/a');
+  await fetch('https://missing.example.com/b');
+  await fetch('http://used.example.com/a');
+  await storage.get(String(started), authorize);
+};
+`)
+	want := []string{"manifest.yml:10 egress-unused", "src/index.js:1 permission-scope-required", "src/index.js:1 member-not-built",
+		"src/index.js:2 module-scope", "src/index.js:5 egress-undeclared", "src/index.js:7 egress-insecure"}
+	if got := rules(r); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	if !r.OK() || r.Bundle.Code == nil {
+		t.Error("warnings stop a deploy")
+	}
+}
+
+func TestUnknownAddressesSilenceTheUnusedWarning(t *testing.T) {
+	r := check(t, manifestText+"-- src/index.js --\nexport const run = (url) => fetch(url);\n")
+	if len(r.Diagnostics) != 0 {
+		t.Errorf("got %v", rules(r))
+	}
+}
+
+func TestManifestAndCodeInOneRun(t *testing.T) {
+	r := check(t, manifestText+"-- src/index.js --\nimport { nope } from '@forge/api';\nfetch('https://missing.example.com');\nexport const run = () => nope;\n")
+	got := rules(r)
+	if r.OK() || !slices.Contains(got, "src/index.js:1 member-not-offered") || !slices.Contains(got, "src/index.js:2 egress-undeclared") {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestMissingHandlerFileIsSaidOnce(t *testing.T) {
+	r := check(t, manifestText)
+	if r.OK() || len(r.Diagnostics) != 1 || r.Diagnostics[0].Line != 14 {
+		t.Errorf("got %v", r.Diagnostics)
+	}
+}
+
+func TestNoManifest(t *testing.T) {
+	_, err := Check(context.Background(), t.TempDir(), Options{Table: table})
+	if fault.KindOf(err) != fault.Invalid || fault.CodeOf(err) != "NO_MANIFEST" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStaticFiles(t *testing.T) {
+	dir := t.TempDir()
+	r := check(t, manifestText+"-- src/index.js --\nexport const run = () => 1;\n")
+	for name, text := range map[string]string{"ui/index.html": "<p>", "ui/deep/a.js": "1", "ui/node_modules/x": "no", "other": "no"} {
+		os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755)
+		os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "ui/link")); err != nil {
+		t.Skip(err)
+	}
+	m := *r.Manifest
+	m.Resources = nil
+	if files, err := StaticFiles(dir, &m); err != nil || len(files) != 0 {
+		t.Errorf("%v %v", files, err)
+	}
+	m.Resources = append(m.Resources, manifest.Resource{Key: "ui", Path: "ui"})
+	files, err := StaticFiles(dir, &m)
+	if err != nil || len(files) != 2 || string(files["ui/deep/a.js"]) != "1" {
+		t.Errorf("%v %v", files, err)
+	}
+}

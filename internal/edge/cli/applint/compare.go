@@ -1,0 +1,91 @@
+package applint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/bundle"
+	"github.com/annexhq/annex/manifest"
+)
+
+const storageScope = "storage:app"
+
+// compare holds what the code does against what the manifest declares. whole says
+// that the facts are of everything that runs.
+func compare(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, whole bool) []bundle.Diagnostic {
+	var out []bundle.Diagnostic
+	warn := func(pos bundle.Position, rule, message, fix string) {
+		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
+			Rule: rule, Severity: bundle.Warning, Message: message, Fix: fix})
+	}
+	compareEgress(m, f, whole, warn)
+	if len(f.Storage) > 0 && !m.Perms.Scopes.Has(storageScope) {
+		warn(f.Storage[0], "permission-scope-required", "the code uses storage and the app has not the scope "+storageScope,
+			"add "+storageScope+" to permissions.scopes")
+	}
+	for _, e := range f.ModuleScope {
+		switch e.Kind {
+		case bundle.EffectTime:
+			warn(e.Position, "module-scope", e.What+" at module scope is the time of the deploy, for every call", "move it into the function that needs it")
+		case bundle.EffectRandom:
+			warn(e.Position, "module-scope", e.What+" at module scope gives every call the same value", "move it into the function that needs it")
+		case bundle.EffectCall:
+			warn(e.Position, "module-scope", e.What+" at module scope is refused: module scope runs at deploy, for no installation", "move it into a handler")
+		case bundle.EffectTimer:
+			warn(e.Position, "module-scope", e.What+" at module scope makes each call slower: the version cannot be started from a snapshot", "move it into a handler")
+		}
+	}
+	for _, i := range f.Imports {
+		if module, ok := table.Module(i.Module); ok && slices.Contains(table.NotOffered[module], i.Name) {
+			warn(i.Position, "member-not-built", fmt.Sprintf("%s of %q exists here and always rejects with NOT_OFFERED", i.Name, i.Module), "do not rely on it")
+		}
+	}
+	return out
+}
+
+// compareEgress names hosts that are fetched and not declared, and hosts that are
+// declared and nowhere to be seen.
+func compareEgress(m *manifest.Manifest, f *bundle.Facts, whole bool, warn func(bundle.Position, string, string, string)) {
+	var patterns []hostrule.Pattern
+	declared := m.Perms.External.Fetch.Backend
+	for _, e := range m.Permissions().Egress {
+		if e.Type == perm.Backend {
+			patterns = append(patterns, e.Pattern)
+		}
+	}
+	told := map[string]bool{}
+	for _, d := range f.Fetched {
+		if told[d.Origin] {
+			continue
+		}
+		told[d.Origin] = true
+		if !strings.HasPrefix(d.Origin, "https://") && !strings.HasPrefix(d.Origin, "wss://") {
+			warn(d.Position, "egress-insecure", fmt.Sprintf("%s is fetched without encryption, which no declaration can allow", d.Origin), "use https")
+			continue
+		}
+		u, err := hostrule.ParseURL(d.Origin + "/")
+		if err != nil || hostrule.Decide(patterns, hostrule.Backend, u).Allow {
+			continue
+		}
+		message := fmt.Sprintf("%s is fetched and not declared: the request will be refused", d.Origin)
+		if m.Perms.External.Configurable.Enabled {
+			message = fmt.Sprintf("%s is fetched and not declared: it is refused until an admin allows it", d.Origin)
+		}
+		warn(d.Position, "egress-undeclared", message, "add "+d.Origin+" to permissions.external.fetch.backend")
+	}
+	if !whole || f.Dynamic {
+		return
+	}
+	for i, e := range declared {
+		p, err := hostrule.ParsePattern(e.Address, hostrule.Backend)
+		if e.Address == "" || err != nil || p.Any || f.Mentions(p.Host) {
+			continue
+		}
+		base := fmt.Sprintf("permissions.external.fetch.backend[%d]", i)
+		warn(at(m, base+".address", base), "egress-unused", fmt.Sprintf("%s is declared and nothing fetches it", e.Address),
+			"remove it: admins are asked for it")
+	}
+}
