@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -35,8 +36,13 @@ type Config struct {
 	Triggers *trigger.Service
 	Logs     *applog.Service
 	Invoker  Invoker
-	Health   func() Health
-	Log      *slog.Logger
+	// Changed is called after a deploy or a change of variables, so that the next call
+	// runs with it.
+	Changed func()
+	Health  func() Health
+	// Words gives the words of all products' scopes.
+	Words func(context.Context) (perm.Words, error)
+	Log   *slog.Logger
 }
 
 // Health is what /healthz answers.

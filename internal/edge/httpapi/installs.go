@@ -57,7 +57,7 @@ func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"app": p.Release.App, "appName": a.appName(r.ctx(), p.Release.App), "environment": p.Release.EnvName, "environmentType": p.Release.EnvType,
 		"site": a.siteName(r.ctx(), t.Site), "product": t.Product, "version": p.Release.Version, "number": p.Release.Number,
-		"declared": p.Declared, "words": orEmpty(p.Words), "growth": orEmpty(p.Growth), "digest": p.Digest,
+		"declared": p.Declared, "words": lines(p.Words), "growth": lines(p.Growth), "digest": p.Digest,
 		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning,
 	})
 	return nil

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/annexhq/annex/internal/core/fault"
-	"github.com/annexhq/annex/internal/core/id"
 )
 
 // Origins are the four families of origins that one listener serves, told apart by
@@ -66,10 +65,8 @@ func (o Origins) ControlURL() string { return o.scheme + "://" + o.control + o.p
 // UIURL is the origin of the platform's own pages.
 func (o Origins) UIURL() string { return o.scheme + "://" + o.ui + o.port }
 
-// HookURL is the address of a web trigger.
-func (o Origins) HookURL(t id.Trigger) string {
-	return o.scheme + "://" + string(t) + ".hooks." + o.apps + o.port
-}
+// HookBase is the origin below which each web trigger has a host of its own.
+func (o Origins) HookBase() string { return o.scheme + "://hooks." + o.apps + o.port }
 
 // Reserved are the names that no app may reach by way of the broker.
 func (o Origins) Reserved() []string {

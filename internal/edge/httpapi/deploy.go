@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/registry"
+)
+
+// maxUpload bounds a deployment as a whole: manifest, bundle, source map, files and
+// the parts' heads.
+const maxUpload = registry.MaxManifest + registry.MaxBundle + registry.MaxSourceMap + registry.MaxFilesBytes + 8<<20
+
+func (a *API) deploy(w http.ResponseWriter, r *request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	up, err := readUpload(r.Request)
+	if err != nil {
+		return err
+	}
+	d, err := a.Registry.Deploy(r.ctx(), r.caller, up)
+	if err != nil {
+		return err
+	}
+	a.Changed()
+	return a.writeDeployment(w, r, d)
+}
+
+func (a *API) promote(w http.ResponseWriter, r *request) error {
+	var in struct {
+		From string `json:"from"`
+		To   string `json:"to"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := required("from", in.From, "to", in.To); err != nil {
+		return err
+	}
+	d, err := a.Registry.Promote(r.ctx(), r.caller, r.app(), in.From, in.To)
+	if err != nil {
+		return err
+	}
+	a.Changed()
+	return a.writeDeployment(w, r, d)
+}
+
+func (a *API) writeDeployment(w http.ResponseWriter, r *request, d registry.Deployment) error {
+	words, err := a.Words(r.ctx())
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if !d.Created {
+		status = http.StatusOK
+	}
+	writeJSON(w, status, map[string]any{
+		"app": d.App, "appCreated": d.AppCreated, "environment": d.Environment, "version": d.Version, "number": d.Number, "hash": d.Hash,
+		"created": d.Created, "kind": d.Kind, "growth": lines(perm.Describe(d.Growth, words)), "upgraded": d.Upgraded, "waiting": d.Waiting,
+		"snapshot": map[string]any{
+			"snapshotted": d.Prepared.Snapshotted, "reason": d.Prepared.Reason, "bytes": d.Prepared.Bytes, "moduleScopeMs": ms(d.Prepared.ModuleScope),
+		},
+		"diagnostics": orEmpty(d.Diagnostics),
+	})
+	return nil
+}
+
+// readUpload reads the parts one after the other and holds no more than the limits of
+// each; nothing is written to a disk.
+func readUpload(r *http.Request) (registry.Upload, error) {
+	var up registry.Upload
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/form-data" {
+		return up, fault.New(fault.Usage, "CONTENT_TYPE", "a deployment is multipart/form-data")
+	}
+	parts := multipart.NewReader(r.Body, params["boundary"])
+	seen := map[string]bool{}
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return up, badUpload(err)
+		}
+		name := part.FormName()
+		if name != "file" && seen[name] {
+			return up, fault.New(fault.Usage, "PART_TWICE", "the part %q is there twice", name)
+		}
+		seen[name] = true
+		if err := readPart(&up, name, part); err != nil {
+			return up, err
+		}
+	}
+	if !seen["meta"] || !seen["manifest"] || !seen["bundle"] {
+		return up, fault.New(fault.Usage, "PART_MISSING", "a deployment has the parts meta, manifest and bundle")
+	}
+	return up, nil
+}
+
+func readPart(up *registry.Upload, name string, part *multipart.Part) error {
+	var err error
+	switch name {
+	case "meta":
+		var raw []byte
+		if raw, err = limited(part, name, 64<<10); err != nil {
+			return err
+		}
+		var meta struct {
+			App         id.App `json:"app"`
+			Environment string `json:"environment"`
+			Message     string `json:"message"`
+		}
+		if err := json.Unmarshal(raw, &meta); err != nil {
+			return fault.New(fault.Usage, "BAD_JSON", "the part meta is not the JSON that it should be")
+		}
+		up.App, up.Environment, up.Message = meta.App, meta.Environment, meta.Message
+	case "manifest":
+		up.Manifest, err = limited(part, name, registry.MaxManifest)
+	case "bundle":
+		up.Bundle, err = limited(part, name, registry.MaxBundle)
+	case "sourceMap":
+		up.SourceMap, err = limited(part, name, registry.MaxSourceMap)
+	case "file":
+		var data []byte
+		if data, err = limited(part, name, registry.MaxFilesBytes); err == nil {
+			err = up.AddFile(fileName(part), data)
+		}
+	default:
+		return fault.New(fault.Usage, "PART_UNKNOWN", "a deployment has no part %q", name)
+	}
+	return err
+}
+
+// fileName is the part's path as it was sent. multipart.Part.FileName keeps only its
+// last element, which is what a browser's upload wants and this one does not.
+func fileName(part *multipart.Part) string {
+	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return ""
+	}
+	return params["filename"]
+}
+
+func limited(part io.Reader, name string, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(part, limit+1))
+	if err != nil {
+		return nil, badUpload(err)
+	}
+	if int64(len(raw)) > limit {
+		return nil, fault.New(fault.Limit, "LIMIT_UPLOAD", "the part %s is larger than %d bytes", name, limit).With("limit", limit).With("part", name)
+	}
+	return raw, nil
+}
+
+func badUpload(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return fault.New(fault.Usage, "BAD_MULTIPART", "the multipart body breaks off or is malformed").Because(err)
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/applog"
+)
+
+type logJSON struct {
+	Time         time.Time       `json:"time"`
+	Level        string          `json:"level"`
+	Invocation   id.Invocation   `json:"invocation"`
+	Installation id.Install      `json:"installation"`
+	Version      string          `json:"version"`
+	Function     string          `json:"function,omitempty"`
+	Message      string          `json:"message"`
+	Args         json.RawMessage `json:"args"`
+}
+
+func (a *API) readLogs(w http.ResponseWriter, r *request) error {
+	q, err := a.logQuery(r)
+	if err != nil {
+		return err
+	}
+	entries, err := a.Logs.Read(r.ctx(), r.caller, q)
+	if err != nil {
+		return err
+	}
+	out, cursor := []logJSON{}, q.Follow
+	for _, e := range entries {
+		out = append(out, logJSON{
+			Time: e.Time.UTC(), Level: e.Level, Invocation: e.Invocation, Installation: e.Install, Version: e.Version,
+			Function: e.Function, Message: message(e.Args), Args: e.Args,
+		})
+		cursor = e.Cursor
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"entries": out, "cursor": cursor})
+	return nil
+}
+
+// message is a line as a terminal shows it: texts as they are, other values as JSON.
+func message(args json.RawMessage) string {
+	var values []json.RawMessage
+	if json.Unmarshal(args, &values) != nil {
+		return string(args)
+	}
+	words := make([]string, len(values))
+	for i, v := range values {
+		var text string
+		if json.Unmarshal(v, &text) == nil {
+			words[i] = text
+		} else {
+			words[i] = string(v)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (a *API) readActivity(w http.ResponseWriter, r *request) error {
+	q, err := a.logQuery(r)
+	if err != nil {
+		return err
+	}
+	s, err := a.Logs.Summary(r.ctx(), r.caller, q)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"activity": orEmpty(s.Counts), "calls": orEmpty(s.Calls)})
+	return nil
+}
+
+func (a *API) logQuery(r *request) (applog.Query, error) {
+	v := r.URL.Query()
+	if err := required("app", v.Get("app"), "environment", v.Get("environment")); err != nil {
+		return applog.Query{}, err
+	}
+	q := applog.Query{
+		App: id.App(v.Get("app")), Env: v.Get("environment"), Invocation: id.Invocation(v.Get("invocation")), Follow: v.Get("cursor"),
+	}
+	if v.Get("site") != "" {
+		s, err := a.site(r.ctx(), v.Get("site"))
+		if err != nil {
+			return q, err
+		}
+		q.Site = s.ID
+	}
+	if since := v.Get("since"); since != "" {
+		at, err := time.Parse(time.RFC3339, since)
+		if err != nil {
+			return q, fault.New(fault.Usage, "BAD_TIME", "since must be an RFC 3339 time, such as 2026-01-31T08:00:00Z")
+		}
+		q.Since = at
+	}
+	if limit := v.Get("limit"); limit != "" {
+		n, err := strconv.Atoi(limit)
+		if err != nil || n < 1 || n > 1000 {
+			return q, fault.New(fault.Usage, "BAD_LIMIT", "limit must be a whole number from 1 to 1000")
+		}
+		q.Limit = n
+	}
+	return q, nil
+}

@@ -1,0 +1,164 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/invoke"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/feature/trigger"
+)
+
+// Features do not know one another. What one needs of another is passed in here, in
+// the shape that the needing one declared.
+
+// productWords gives the words that a product's declaration has for its scopes.
+type productWords struct{ tenancy *tenancy.Service }
+
+func (w productWords) Words(ctx context.Context, product id.Product) (perm.Words, error) {
+	p, err := w.tenancy.ProductByKeyOrAlias(ctx, string(product))
+	if err != nil {
+		return nil, err
+	}
+	return scopeWords([]tenancy.Product{*p}), nil
+}
+
+// all gives the words of every registered product's scopes.
+func (w productWords) all(ctx context.Context) (perm.Words, error) {
+	products, err := w.tenancy.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return scopeWords(products), nil
+}
+
+func scopeWords(products []tenancy.Product) perm.Words {
+	return func(scope string) (title, detail, risk string, ok bool) {
+		for _, p := range products {
+			for _, s := range p.Scopes {
+				if s.Name == scope {
+					return s.Title, s.Data, s.Risk, true
+				}
+			}
+		}
+		return "", "", "", false
+	}
+}
+
+// declared tells triggers what a version's manifest says of a web trigger.
+type declared struct{ registry *registry.Service }
+
+func (d declared) WebTrigger(ctx context.Context, v id.Version, key string) (trigger.Module, error) {
+	m, err := d.registry.Manifest(ctx, v)
+	if err != nil {
+		return trigger.Module{}, err
+	}
+	w, ok := m.WebTrigger(key)
+	if !ok {
+		return trigger.Module{}, fault.New(fault.NotFound, "NO_WEBTRIGGER", "the version has no web trigger %q", key).
+			WithFix("name the key of a webtrigger module of the manifest")
+	}
+	f, ok := m.Function(w.Function)
+	if !ok {
+		return trigger.Module{}, fault.New(fault.NotFound, "NOT_OFFERED", "the web trigger %q runs an endpoint, not a function", key)
+	}
+	out := trigger.Module{Function: f.Handler, Static: w.Response.Type == "static", Authentication: w.Request.Authentication}
+	for _, o := range w.Response.Outputs {
+		if out.Outputs == nil {
+			out.Outputs = map[string]trigger.Output{}
+		}
+		out.Outputs[o.Key] = trigger.Output{StatusCode: o.StatusCode, ContentType: o.ContentType, Body: o.Body}
+	}
+	return out, nil
+}
+
+// lateDoor is the door for features that the door itself needs.
+type lateDoor struct{ *invoke.Door }
+
+// recorder keeps how calls went, and writes an app's own failures into its log: the
+// message and the stack are the app's, so they are read where its lines are.
+type recorder struct{ logs *applog.Service }
+
+func (r recorder) Log(p *call.Policy, c *call.Call, line call.LogLine) { r.logs.Log(p, c, line) }
+
+func (r recorder) Record(p *call.Policy, c *call.Call, started time.Time, s call.Stats, err error) {
+	if err != nil {
+		r.failure(p, c, "the call failed", "", err)
+	}
+	r.logs.Record(p, c, started, s, err)
+}
+
+// Incident notes which incident an answer named.
+func (r recorder) Incident(p *call.Policy, c *call.Call, incident string, err error) {
+	r.failure(p, c, "answered with an incident", incident, err)
+}
+
+func (r recorder) failure(p *call.Policy, c *call.Call, what, incident string, err error) {
+	facts := map[string]any{"code": fault.CodeOf(err)}
+	if incident != "" {
+		facts["incident"] = incident
+	}
+	if e, ok := fault.As(err); ok {
+		facts["message"] = e.Public
+		if e.ReasonID != "" {
+			facts["reasonId"] = e.ReasonID
+		}
+		for _, k := range []string{"name", "stack", "limit", "figure"} {
+			if v, ok := e.Fields[k]; ok {
+				facts[k] = v
+			}
+		}
+	}
+	r.line(p, c, "error", what, facts)
+}
+
+func (r recorder) line(p *call.Policy, c *call.Call, level, what string, facts map[string]any) {
+	args, err := json.Marshal([]any{what, facts})
+	if err != nil {
+		return // texts and numbers only
+	}
+	r.logs.Log(p, c, call.LogLine{Time: time.Now(), Level: level, Args: args})
+}
+
+// denials writes refused requests into the app's log, under the id that the app's
+// error carries.
+type denials struct {
+	logs     *applog.Service
+	policies *install.Service
+}
+
+func (d denials) Allowed(context.Context, egress.Decision) {}
+
+func (d denials) Denied(ctx context.Context, x egress.Decision) {
+	p, err := d.policies.Policy(ctx, x.Install)
+	if err != nil {
+		return // uninstalled meanwhile; the server's own log has the decision
+	}
+	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
+		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code})
+}
+
+// statusPage is all that the ui origin shows without a session.
+func (s *System) statusPage() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		if r.URL.Path != "/" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_ = statusTemplate.Execute(w, map[string]any{"Health": s.Health(), "Control": s.Origins.ControlURL(), "Found": r.URL.Path == "/"})
+	})
+}

@@ -1,0 +1,293 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/httpapi"
+	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/invoke"
+	"github.com/annexhq/annex/internal/feature/kvstore"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/runtime/qjs"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/infra/blob"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/netguard"
+	"github.com/annexhq/annex/internal/infra/seal"
+)
+
+// Isolation says how strongly app code is kept apart from the machine.
+const Isolation = "engine only"
+
+// System is every part of a running server, in the order in which they are made.
+type System struct {
+	Config   Config
+	Listener net.Listener
+	Origins  Origins
+
+	lock      *db.DirLock
+	DB        *db.DB
+	Ring      *seal.Ring
+	Blobs     blob.Store
+	Guard     *netguard.Guard
+	Audit     *audit.Log
+	Tenancy   *tenancy.Service
+	Registry  *registry.Service
+	Installs  *install.Service
+	Accounts  *account.Service
+	KV        *kvstore.Store
+	Logs      *applog.Service
+	Broker    *egress.Broker
+	Runtime   *qjs.Runtime
+	Triggers  *trigger.Service
+	Door      *invoke.Door
+	API       *httpapi.API
+	Handler   http.Handler
+	closeRest []func()
+}
+
+// migrations are all tables, each feature's own.
+func migrations() []db.Migration {
+	var all []db.Migration
+	for _, m := range [][]db.Migration{
+		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
+		kvstore.Migrations, applog.Migrations, trigger.Migrations,
+	} {
+		all = append(all, m...)
+	}
+	return all
+}
+
+// Open makes a system that is ready to serve. Close takes it down, also after an error
+// half-way, which Open does itself.
+func Open(ctx context.Context, cfg Config) (_ *System, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, fault.Op("server.Open", err)
+	}
+	s := &System{Config: cfg}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{s.openStorage, s.listen, s.openFeatures, s.openRuntime, s.openDoors} {
+		if err := step(ctx); err != nil {
+			return nil, fault.Op("server.Open", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *System) openStorage(ctx context.Context) (err error) {
+	fresh := s.Config.newData()
+	if s.lock, err = db.LockDir(s.Config.DataDir); err != nil {
+		return err
+	}
+	if s.DB, err = db.Open(ctx, db.Config{URL: s.Config.DatabaseURL}); err != nil {
+		return err
+	}
+	if err := s.DB.Migrate(ctx, migrations()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.Config.KeyRing), 0o700); err != nil {
+		return fault.New(fault.Unavailable, "KEY_RING", "the folder of the key ring %s cannot be made", s.Config.KeyRing).Because(err)
+	}
+	if s.Ring, err = seal.OpenRing(s.Config.KeyRing, fresh); err != nil {
+		return err
+	}
+	s.Blobs, err = blob.OpenDir(filepath.Join(s.Config.DataDir, "blobs"))
+	return err
+}
+
+// listen comes before the features: with port 0 their addresses are known only then.
+func (s *System) listen(ctx context.Context) (err error) {
+	if s.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Config.Listen); err != nil {
+		return fault.New(fault.Unavailable, "LISTEN", "cannot listen on %s", s.Config.Listen).Because(err).
+			WithFix("another program may have the address: give --listen another one")
+	}
+	s.Origins, err = newOrigins(s.Config.PlatformDomain, s.Config.AppsDomain, s.Config.Scheme, s.Listener.Addr().String())
+	return err
+}
+
+func (s *System) openFeatures(ctx context.Context) (err error) {
+	log := s.Config.Log
+	if s.Guard, err = s.Config.Guard(netguard.Config{Log: log}); err != nil {
+		return err
+	}
+	s.Audit = audit.New(s.DB, nil)
+	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
+	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
+	s.Installs = install.New(install.Config{
+		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: productWords{s.Tenancy}, Log: log,
+	})
+	s.Registry.Installations = s.Installs
+	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy})
+	s.KV = kvstore.New(s.DB, s.Ring)
+	s.Logs = applog.New(s.DB, applog.Config{Logger: log})
+	s.Broker = egress.New(egress.Config{
+		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
+	})
+	return s.Installs.Start(ctx)
+}
+
+func (s *System) openRuntime(context.Context) (err error) {
+	snapshots, err := openSnapshots(filepath.Join(s.Config.DataDir, "snapshots"), s.Ring)
+	if err != nil {
+		return err
+	}
+	s.Runtime, err = qjs.New(qjs.Config{
+		ChildCommand: s.Config.ChildCommand, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
+	})
+	s.Registry.Preparer = s.Runtime
+	return err
+}
+
+func (s *System) openDoors(context.Context) (err error) {
+	log := s.Config.Log
+	recorder := recorder{s.Logs}
+	door := &lateDoor{}
+	s.Triggers, err = trigger.New(trigger.Config{
+		BaseURL: s.Origins.HookBase(), DB: s.DB, Modules: declared{s.Registry}, Policies: s.Installs,
+		Invoker: door, Incidents: recorder, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	s.Door, err = invoke.New(invoke.Config{
+		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
+		Facilities: []invoke.Facility{s.Broker, s.KV, s.Triggers}, Log: log, Place: s.place,
+	})
+	if err != nil {
+		return err
+	}
+	door.Door = s.Door
+	s.API = httpapi.New(httpapi.Config{
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
+		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Log: log, Words: productWords{s.Tenancy}.all,
+	})
+	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
+	s.sweepHourly()
+	return nil
+}
+
+// Health says what the server is and how strongly it isolates.
+func (s *System) Health() httpapi.Health {
+	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Runtime.Workers()}
+}
+
+// FirstOperatorToken gives a token to an operator who has none, in a file that only
+// the data directory's owner reads; it returns the file, "" when none was needed.
+func (s *System) FirstOperatorToken(ctx context.Context) (string, error) {
+	secret, err := s.Accounts.Bootstrap(ctx)
+	if err != nil || secret == "" {
+		return "", fault.Op("server.FirstOperatorToken", err)
+	}
+	file := filepath.Join(s.Config.DataDir, "operator.token")
+	return file, fault.Op("server.FirstOperatorToken", os.WriteFile(file, []byte(secret+"\n"), 0o600))
+}
+
+// Serve answers requests until ctx ends, and then waits for those in flight.
+func (s *System) Serve(ctx context.Context) error {
+	srv := &http.Server{
+		Handler:           s.Handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Config.Log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(s.Listener) }()
+	select {
+	case err := <-failed:
+		return fault.Op("server.Serve", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		_ = srv.Close()
+		return fmt.Errorf("server.Serve: requests were still running after the grace: %w", err)
+	}
+	return nil
+}
+
+// Close takes everything down, doors first. It may be called on a half-made system.
+func (s *System) Close() {
+	for _, f := range s.closeRest {
+		f()
+	}
+	if s.Listener != nil {
+		_ = s.Listener.Close()
+	}
+	if s.Runtime != nil {
+		s.Runtime.Close()
+	}
+	if s.Logs != nil {
+		_ = s.Logs.Close()
+	}
+	if s.Installs != nil {
+		s.Installs.Close()
+	}
+	if s.Guard != nil {
+		s.Guard.Close()
+	}
+	if s.DB != nil {
+		_ = s.DB.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Unlock()
+	}
+}
+
+// sweepHourly removes what is past its time: old log lines, expired values.
+func (s *System) sweepHourly() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Hour)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := s.Logs.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of logs", "err", err)
+			}
+			if _, err := s.KV.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of values", "err", err)
+			}
+		}
+	}()
+	s.closeRest = append(s.closeRest, func() { cancel(); <-done })
+}
+
+// place gives the address of a product on a site, and the name that ARIs carry: apps
+// written for a product that it is an alias of look for that name.
+func (s *System) place(_ id.Site, product id.Product) (url, ariName string) {
+	p, err := s.Tenancy.ProductByKeyOrAlias(context.Background(), string(product))
+	if err != nil {
+		return "", string(product)
+	}
+	if len(p.Aliases) > 0 {
+		return p.APIBaseURL, p.Aliases[0]
+	}
+	return p.APIBaseURL, string(p.Key)
+}
