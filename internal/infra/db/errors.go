@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"syscall"
@@ -79,9 +80,7 @@ func (d *DB) wrap(err error) error {
 		}
 		return err
 	}
-	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
-	_, network := errors.AsType[net.Error](err)
-	if unreachable || network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+	if isConnection(err) {
 		return unavailable(err)
 	}
 	return err
@@ -103,7 +102,7 @@ func unavailable(err error) error {
 	e := fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database cannot be read or written").
 		WithFix("see the server's log for the cause")
 	switch {
-	case isConnect(err):
+	case isConnection(err):
 		e = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database server cannot be reached").
 			WithFix("check that Postgres runs and that the database URL is right")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -119,10 +118,12 @@ func unavailable(err error) error {
 	return e.Because(err)
 }
 
-func isConnect(err error) bool {
+// isConnection reports whether the way to a Postgres server failed.
+func isConnection(err error) bool {
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
-	_, network := errors.AsType[net.Error](err)
-	return unreachable || network || errors.Is(err, driver.ErrBadConn)
+	_, network := errors.AsType[*net.OpError](err)
+	return unreachable || network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func busy(err error) error {
