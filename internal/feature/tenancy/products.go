@@ -6,6 +6,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/manifest"
 )
@@ -159,4 +160,20 @@ func stored(source string) (*Product, error) {
 		return nil, invalid("a registered product", problems)
 	}
 	return p, nil
+}
+
+// Words are the words that a product gives its scopes, for admins.
+func (s *Service) Words(ctx context.Context, product id.Product) (perm.Words, error) {
+	p, err := s.ProductByKeyOrAlias(ctx, string(product))
+	if err != nil {
+		return nil, err
+	}
+	scopes := make(map[string]Scope, len(p.Scopes))
+	for _, x := range p.Scopes {
+		scopes[x.Name] = x
+	}
+	return func(scope string) (title, detail, risk string, ok bool) {
+		x, ok := scopes[scope]
+		return x.Title, x.Data, x.Risk, ok
+	}, nil
 }

@@ -125,7 +125,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 		},
 		"scopes": func(n *yaml.Node) {
 			scopes = n
-			r.entries(n, "scopes", func(name, v *yaml.Node) { p.Scopes = append(p.Scopes, r.scope(name, v)) })
+			p.Scopes = r.scopes(n)
 		},
 		"pageOrigins": func(n *yaml.Node) {
 			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
@@ -217,18 +217,39 @@ func (r *reader) event(n *yaml.Node) Event {
 	return e
 }
 
-func (r *reader) scope(name, n *yaml.Node) Scope {
-	var s Scope
-	r.text(name, "a scope", &s.Name, 128, scopeForm.MatchString, "use letters, digits, colons, dots, dashes and underscores")
-	r.fields(n, "a scope", map[string]func(*yaml.Node){
-		"title": func(n *yaml.Node) { r.text(n, "title", &s.Title, 200, nil, "") },
-		"data":  func(n *yaml.Node) { r.text(n, "data", &s.Data, 500, nil, "") },
-		"access": func(n *yaml.Node) {
-			r.text(n, "access", &s.Access, 10, oneOf("read", "change"), "write read or change")
-		},
-		"risk": func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, nil, "") },
-	}, "title", "access")
-	return s
+// scopes reads a list of {name: …} or a mapping NAME: {…}; both are how people write
+// things with names.
+func (r *reader) scopes(n *yaml.Node) []Scope {
+	var out []Scope
+	if n.Kind == yaml.SequenceNode {
+		r.list(n, "scopes", func(e *yaml.Node) {
+			var s Scope
+			r.scope(e, &s, map[string]func(*yaml.Node){"name": func(n *yaml.Node) { r.scopeName(n, &s) }}, "name")
+			out = append(out, s)
+		})
+		return out
+	}
+	r.entries(n, "scopes", func(name, v *yaml.Node) {
+		var s Scope
+		r.scopeName(name, &s)
+		r.scope(v, &s, map[string]func(*yaml.Node){})
+		out = append(out, s)
+	})
+	return out
+}
+
+func (r *reader) scopeName(n *yaml.Node, s *Scope) {
+	r.text(n, "a scope", &s.Name, 128, scopeForm.MatchString, "use letters, digits, colons, dots, dashes and underscores")
+}
+
+func (r *reader) scope(n *yaml.Node, s *Scope, known map[string]func(*yaml.Node), required ...string) {
+	known["title"] = func(n *yaml.Node) { r.text(n, "title", &s.Title, 200, nil, "") }
+	known["data"] = func(n *yaml.Node) { r.text(n, "data", &s.Data, 500, nil, "") }
+	known["access"] = func(n *yaml.Node) {
+		r.text(n, "access", &s.Access, 10, oneOf("read", "change"), "write read or change")
+	}
+	known["risk"] = func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, nil, "") }
+	r.fields(n, "a scope", known, append(required, "title", "access")...)
 }
 
 func oneOf(values ...string) func(string) bool {

@@ -1,0 +1,198 @@
+package install
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+const (
+	// pollEvery is how often the changes of other processes are read.
+	pollEvery = 250 * time.Millisecond
+	// staleAfter is how long a policy counts without being confirmed.
+	staleAfter = time.Second
+	// A hanging reading is given up and tried again: after startPatience for the first,
+	// which reads everything, pollPatience for later ones, askPatience while a call waits.
+	startPatience = 30 * time.Second
+	pollPatience  = 2 * time.Second
+	askPatience   = 500 * time.Millisecond
+)
+
+// change is an installation's policy after a change, nil when it ended.
+type change struct {
+	install id.Install
+	policy  *call.Policy
+	at      int64 // of the policy clock
+}
+
+// source reads what changed after a value of the policy clock; 0 asks for everything.
+type source func(ctx context.Context, after int64) ([]change, error)
+
+// snapshot is all policies as of a moment. It is never changed, only replaced.
+type snapshot struct {
+	policies  map[id.Install]*call.Policy
+	confirmed time.Time // when the reading that confirmed it began
+}
+
+// policies holds the policies of all installations in memory and keeps them confirmed.
+type policies struct {
+	source source
+	now    func() time.Time
+	log    *slog.Logger
+	state  atomic.Pointer[snapshot]
+
+	mu     sync.Mutex // one reading at a time
+	last   int64      // highest value of the policy clock seen
+	tried  time.Time  // when the last reading began, successful or not
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func newPolicies(s source, now func() time.Time, log *slog.Logger) *policies {
+	return &policies{source: s, now: now, log: log}
+}
+
+// get gives an installation's policy from memory.
+func (p *policies) get(ctx context.Context, install id.Install) (*call.Policy, error) {
+	asked := p.now()
+	s := p.state.Load()
+	if s.fresh(asked) {
+		if policy, ok := s.policies[install]; ok {
+			return policy, nil
+		}
+	}
+	return p.look(ctx, install, asked)
+}
+
+// look is get's slow path: the installation is unknown, perhaps because another
+// process made it a moment ago, or the policies are stale. The database is asked once
+// more before refusing, but not for each of many askers.
+func (p *policies) look(ctx context.Context, install id.Install, asked time.Time) (*call.Policy, error) {
+	if err := p.readIfOlder(ctx, asked); err != nil {
+		p.log.WarnContext(ctx, "policies cannot be read", "error", err)
+	}
+	s := p.state.Load()
+	if !s.fresh(p.now()) {
+		return nil, fault.New(fault.Unavailable, "POLICY_STALE", "what the installation may do cannot be confirmed at present").
+			WithFix("try again; the server cannot reach its database")
+	}
+	policy, ok := s.policies[install]
+	if !ok {
+		return nil, fault.New(fault.Denied, "NOT_INSTALLED", "there is no such installation, or it has ended")
+	}
+	return policy, nil
+}
+
+func (s *snapshot) fresh(now time.Time) bool {
+	return s != nil && now.Sub(s.confirmed) < staleAfter
+}
+
+// readIfOlder reads unless somebody else's reading began after asked, or one began so
+// recently that another could hardly tell more.
+func (p *policies) readIfOlder(ctx context.Context, asked time.Time) error {
+	const recent = 20 * time.Millisecond
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.tried.IsZero() && asked.Sub(p.tried) < recent {
+		return nil
+	}
+	// The caller's own end must not end a reading that others profit from.
+	return p.readLocked(context.WithoutCancel(ctx), askPatience)
+}
+
+// read reads what changed; what was committed before the call is seen after it.
+func (p *policies) read(ctx context.Context, patience time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.readLocked(ctx, patience)
+}
+
+func (p *policies) readLocked(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	began := p.now()
+	p.tried = began
+	before := p.state.Load()
+	after := p.last
+	if before == nil {
+		after = 0
+	}
+	changes, err := p.source(ctx, after)
+	if err != nil {
+		return err
+	}
+	next := &snapshot{confirmed: began}
+	if before != nil {
+		next.policies = before.policies
+	}
+	if len(changes) > 0 || next.policies == nil {
+		next.policies = maps.Clone(next.policies)
+		if next.policies == nil {
+			next.policies = make(map[id.Install]*call.Policy, len(changes))
+		}
+		for _, c := range changes {
+			if c.policy == nil {
+				delete(next.policies, c.install)
+			} else {
+				next.policies[c.install] = c.policy
+			}
+			p.last = max(p.last, c.at)
+		}
+	}
+	p.state.Store(next)
+	return nil
+}
+
+// start reads everything and then keeps reading what changed until stop.
+func (p *policies) start(ctx context.Context) error {
+	if err := p.read(ctx, startPatience); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cancel != nil {
+		return nil
+	}
+	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	p.done = make(chan struct{})
+	go p.poll(ctx, p.done)
+	return nil
+}
+
+func (p *policies) poll(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
+	t := time.NewTicker(pollEvery)
+	defer t.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		err := p.read(ctx, pollPatience)
+		if err != nil && !failing && ctx.Err() == nil { // once, not four times a second
+			p.log.ErrorContext(ctx, "policies cannot be read; calls are refused until they can", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// stop ends the reading and waits for it. Policies are stale a second later.
+func (p *policies) stop() {
+	p.mu.Lock()
+	cancel, done := p.cancel, p.done
+	p.cancel, p.done = nil, nil
+	p.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		<-done
+	}
+}

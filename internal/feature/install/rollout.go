@@ -1,0 +1,68 @@
+package install
+
+import (
+	"context"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+)
+
+// OnDeploy gives a release to the installations of its environment, in the deploy's
+// transaction: those that were granted what it declares run it now, the others keep
+// their version and wait for their admin. The deployer calls Refresh after its commit.
+func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.Policy) (moved, waiting int, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		moved, waiting = 0, 0
+		rows, err := s.query(ctx, ofEnvironment, release.Environment)
+		if err != nil {
+			return err
+		}
+		for n := range rows {
+			i := &rows[n].Installation
+			act := "install.wait"
+			if i.take(release) {
+				act = "install.upgrade"
+				moved++
+			} else {
+				waiting++
+			}
+			if err := s.save(ctx, i); err != nil {
+				return err
+			}
+			if err := s.record(ctx, by, i, act); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return moved, waiting, fault.Op("install.OnDeploy", err)
+}
+
+// InEnvironment counts the installations of an environment.
+func (s *Service) InEnvironment(ctx context.Context, env id.Env) (n int, err error) {
+	err = s.DB.QueryRow(ctx, countInEnv, env).Scan(&n)
+	return n, fault.Op("install.InEnvironment", err)
+}
+
+// Policy is the authority of an installation now, from memory. It refuses with
+// POLICY_STALE when nothing confirmed it for a second.
+func (s *Service) Policy(ctx context.Context, install id.Install) (*call.Policy, error) {
+	return s.policies.get(ctx, install)
+}
+
+// Refresh makes this process see every change that was committed before. Others see
+// it within a quarter of a second.
+func (s *Service) Refresh(ctx context.Context) {
+	if err := s.policies.read(context.WithoutCancel(ctx), askPatience); err != nil {
+		s.Log.WarnContext(ctx, "policies cannot be read after a change; they are read again shortly", "error", err)
+	}
+}
+
+// Start reads all policies and keeps them confirmed until Close.
+func (s *Service) Start(ctx context.Context) error {
+	return fault.Op("install.Start", s.policies.start(ctx))
+}
+
+// Close ends the reading; a second later every policy is refused as stale.
+func (s *Service) Close() { s.policies.stop() }

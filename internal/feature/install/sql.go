@@ -1,0 +1,90 @@
+package install
+
+import "github.com/annexhq/annex/internal/infra/db"
+
+// Migrations are the package's tables. policy_clock has one row; each change of any
+// policy takes its next value, so its row lock puts the changes of all processes into
+// the order in which they are committed, and "changed after N" misses none.
+var Migrations = []db.Migration{{ID: "install/1", SQL: `
+CREATE TABLE policy_clock (
+	one   BIGINT PRIMARY KEY,
+	value BIGINT NOT NULL
+);
+INSERT INTO policy_clock (one, value) VALUES (1, 0);
+CREATE TABLE installations (
+	id               TEXT PRIMARY KEY,
+	app_id           TEXT NOT NULL,
+	owner            TEXT NOT NULL,
+	env_id           TEXT NOT NULL,
+	env_name         TEXT NOT NULL,
+	env_type         TEXT NOT NULL,
+	site_id          TEXT NOT NULL,
+	product          TEXT NOT NULL,
+	version_id       TEXT NOT NULL,
+	number           TEXT NOT NULL,
+	declared         TEXT NOT NULL,
+	granted          TEXT NOT NULL,
+	waiting_version  TEXT NOT NULL,
+	waiting_number   TEXT NOT NULL,
+	waiting_declared TEXT NOT NULL,
+	installed_at     BIGINT NOT NULL,
+	installed_by     TEXT NOT NULL,
+	removed_at       BIGINT NOT NULL,
+	active           BIGINT NOT NULL,
+	epoch            BIGINT NOT NULL,
+	changed          BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX installations_target ON installations (env_id, site_id, product) WHERE active = 1;
+CREATE INDEX installations_site ON installations (site_id);
+CREATE INDEX installations_app ON installations (app_id);
+CREATE INDEX installations_changed ON installations (changed);
+CREATE TABLE install_requests (
+	id         TEXT PRIMARY KEY,
+	app_id     TEXT NOT NULL,
+	env_name   TEXT NOT NULL,
+	site_id    TEXT NOT NULL,
+	product    TEXT NOT NULL,
+	account_id TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	UNIQUE (app_id, env_name, site_id, product)
+);
+`}}
+
+const (
+	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
+
+	columns = `SELECT id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number, declared, granted,
+		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, epoch, changed FROM installations`
+	// Cross-tenant: every process holds the policies of all installations in memory.
+	allActive    = columns + ` WHERE active = 1`
+	changedSince = columns + ` WHERE changed > ? ORDER BY changed`
+	// Cross-tenant: a deploy reaches every installation of its environment.
+	ofEnvironment = columns + ` WHERE env_id = ? AND active = 1 ORDER BY site_id, id`
+	countInEnv    = `SELECT COUNT(*) FROM installations WHERE env_id = ? AND active = 1`
+	// Cross-tenant: a developer sees where its own apps are installed, an operator everything.
+	ofOwner   = columns + ` WHERE owner = ? AND active = 1 ORDER BY installed_at, id`
+	allListed = columns + ` WHERE active = 1 ORDER BY installed_at, id`
+
+	ofSite   = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
+	byID     = columns + ` WHERE id = ? AND site_id = ? AND active = 1`
+	byTarget = columns + ` WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
+
+	insert = `INSERT INTO installations (id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number,
+		declared, granted, waiting_version, waiting_number, waiting_declared, installed_at, installed_by, removed_at, active, epoch, changed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?)`
+	update = `UPDATE installations SET version_id = ?, number = ?, declared = ?, granted = ?,
+		waiting_version = ?, waiting_number = ?, waiting_declared = ?, epoch = ?, changed = ?
+		WHERE id = ? AND site_id = ?`
+	remove = `UPDATE installations SET active = 0, removed_at = ?, epoch = epoch + 1, changed = ?
+		WHERE id = ? AND site_id = ? AND active = 1`
+
+	fileRequest = `INSERT INTO install_requests (id, app_id, env_name, site_id, product, account_id, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (app_id, env_name, site_id, product) DO UPDATE SET account_id = excluded.account_id
+		RETURNING id`
+	requestColumns = `SELECT id, app_id, env_name, site_id, product, account_id, created_at FROM install_requests`
+	requestsOfSite = requestColumns + ` WHERE site_id = ? ORDER BY created_at, id`
+	// Cross-tenant: a developer sees the own requests.
+	requestsOfAccount = requestColumns + ` WHERE account_id = ? ORDER BY created_at, id`
+	dropRequest       = `DELETE FROM install_requests WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ?`
+)
