@@ -37,6 +37,7 @@ func (l *loader) checkApp(m *Manifest) {
 	switch id := m.App.ID; {
 	case id == "":
 		l.path("app.id", Warning, "app-id-blank", "the app has no id yet", "nothing to do: the first deploy gives one")
+	case l.unresolved("app.id", id):
 	case !appID.MatchString(strings.ToLower(id)):
 		l.path("app.id", Error, "app-id-form", quote(id)+" is no app id", "write ari:cloud:ecosystem::app/ and a UUID, or leave it blank: the first deploy gives one")
 	}
@@ -130,6 +131,9 @@ func (l *loader) checkExternal(m *Manifest, x *index) {
 }
 
 func (l *loader) checkPattern(path, text string, use hostrule.Use) {
+	if l.unresolved(path, text) {
+		return
+	}
 	p, warnings, err := lintPattern(text, use)
 	if err != nil && err.Rule == "pattern-any-code" {
 		l.path(path, Warning, err.Rule, quote(text)+" gives nothing here: "+err.Reason, or(err.Fix, "name the hosts"))
@@ -184,8 +188,12 @@ func (l *loader) checkRemotes(m *Manifest) {
 			l.path(at, Error, "missing-field", at+" has no baseUrl", "add baseUrl, or configurable so that an admin sets it")
 		}
 		for _, region := range sortedKeys(r.BaseURL) {
+			where := l.written(at+".baseUrl."+region, at+".userConfiguration.default")
+			if l.unresolved(where, r.BaseURL[region]) {
+				continue
+			}
 			if err := checkBaseURL(r.BaseURL[region]); err != "" {
-				l.path(at+".baseUrl."+region, Error, "remote-url", quote(r.BaseURL[region])+" "+err, "write a URL like https://api.example.com/v1")
+				l.path(where, Error, "remote-url", quote(r.BaseURL[region])+" "+err, "write a URL like https://api.example.com/v1")
 			}
 		}
 		if len(r.BaseURL) > 0 && r.BaseURL[defaultRegion] == "" {

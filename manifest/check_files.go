@@ -33,10 +33,10 @@ func SplitHandler(handler string) (file, export string) {
 }
 
 func (l *loader) checkHandler(at, handler string) {
-	file, export := SplitHandler(handler)
-	if file == "" || export == "" {
+	if !patterns["handler"].re.MatchString(handler) {
 		return // reported as a bad value
 	}
+	file, _ := SplitHandler(handler)
 	if !inside("src/" + file) {
 		l.path(at, Error, "path-outside", quote(handler)+" leaves the app's folder src", "write a file below src")
 		return
@@ -142,8 +142,8 @@ func (l *loader) checkTranslation(at string, r Translation, def string) int {
 		return 0
 	}
 	var texts map[string]any
-	if err := json.Unmarshal(data, &texts); err != nil {
-		l.path(at, Error, "translation-file", r.Path+" is no JSON object: "+err.Error(), "mend the file")
+	if err := json.Unmarshal(data, &texts); err != nil || texts == nil {
+		l.path(at, Error, "translation-file", r.Path+" is no JSON object", "write an object of keys and texts")
 		return len(data)
 	}
 	if r.Key != def {

@@ -67,7 +67,9 @@ func (l *loader) checkFunctions(m *Manifest, x *index) {
 
 // target checks what a module calls: a function or an endpoint, and one of them.
 func (l *loader) target(path, function, endpoint string, x *index) {
+	_, written := l.positions[path+".function"]
 	switch {
+	case l.broken[path] || function == "" && endpoint == "" && written: // reported as of a wrong type
 	case function == "" && endpoint == "":
 		l.path(path, Error, "missing-field", path+" calls nothing", "add function: and the key of a function")
 	case function != "" && endpoint != "":
@@ -144,6 +146,7 @@ func (l *loader) checkEndpoints(m *Manifest, x *index) {
 	for i, e := range m.Modules.Endpoint {
 		at := fmt.Sprintf("modules.endpoint[%d]", i)
 		switch {
+		case l.broken[at]:
 		case e.Remote == "" && e.Service == "":
 			l.path(at, Error, "missing-field", at+" has no remote", "add remote: and the key of a remote")
 		case e.Remote != "" && e.Service != "":

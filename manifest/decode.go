@@ -174,6 +174,7 @@ func (l *loader) merge(n *yaml.Node, path string) []pair {
 // object reads a mapping into a struct.
 func (l *loader) object(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
+		l.broken[path] = true
 		l.wrongType(n, "a map")
 		return
 	}
@@ -246,6 +247,7 @@ func (l *loader) dictionary(n *yaml.Node, v reflect.Value, path string, f field)
 // list reads a sequence into a slice; the rules on texts hold for its elements.
 func (l *loader) list(n *yaml.Node, v reflect.Value, path string, f field) {
 	if n.Kind != yaml.SequenceNode {
+		l.broken[path] = true
 		l.wrongType(n, "a list")
 		return
 	}
@@ -256,10 +258,11 @@ func (l *loader) list(n *yaml.Node, v reflect.Value, path string, f field) {
 		e := reflect.New(v.Type().Elem()).Elem()
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if isNull(c) {
+			l.broken[at] = true
 			l.node(c, Error, "wrong-type", fmt.Sprintf("element %d of %s is empty", i+1, spoken(path)), "write it, or remove the dash")
-			continue
+		} else {
+			l.value(c, e, at, element)
 		}
-		l.value(c, e, at, element)
 		out = reflect.Append(out, e)
 	}
 	v.Set(out)

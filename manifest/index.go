@@ -53,9 +53,15 @@ func sortedKeys[V any](m map[string]V) []string {
 	return out
 }
 
+// definitions are the lists in which things are defined.
+var definitions = map[string]string{
+	"function": "modules.function", "endpoint": "modules.endpoint", "action": "modules.action",
+	"remote": "remotes", "resource": "resources", "provider": "providers.auth", "translation": "translations.resources",
+}
+
 // reference reports a name that points to nothing.
 func (l *loader) reference(path, kind, name string, known []string) {
-	if name == "" || slices.Contains(known, name) {
+	if name == "" || slices.Contains(known, name) || l.broken[definitions[kind]] {
 		return
 	}
 	fix := fmt.Sprintf("define it, or name one of: %s", strings.Join(firstFew(known), ", "))

@@ -92,6 +92,7 @@ type loader struct {
 	variables   map[string]*string // declared ones; nil for those without a value
 	positions   map[string]Position
 	keys        map[string]Position // places of names, where positions has those of values
+	broken      map[string]bool     // paths of lists and maps that are none: what they lack says nothing
 	addresses   map[string]*yaml.Node
 	scopePlaces map[string]Position
 	i18n        map[string]string // translation keys by the path that uses them
@@ -100,7 +101,7 @@ type loader struct {
 func newLoader(name string, opts Options) *loader {
 	return &loader{
 		file: name, opts: opts, src: &source{}, told: map[string]bool{},
-		variables: map[string]*string{}, positions: map[string]Position{}, keys: map[string]Position{},
+		variables: map[string]*string{}, positions: map[string]Position{}, keys: map[string]Position{}, broken: map[string]bool{},
 		addresses: map[string]*yaml.Node{}, scopePlaces: map[string]Position{}, i18n: map[string]string{},
 	}
 }

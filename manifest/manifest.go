@@ -44,7 +44,7 @@ type App struct {
 
 // Runtime says how functions run. Every name, and none, means the sandbox.
 type Runtime struct {
-	Name         string `json:"name" rule:"enum=nodejs18.x|nodejs20.x|nodejs22.x|nodejs24.x|sandbox" doc:"API surface that the code expects; each runs in the sandbox."`
+	Name         string `json:"name" rule:"re=runtime" doc:"API surface that the code expects; each runs in the sandbox."`
 	Isolation    string `json:"isolation" rule:"enum=sandbox|process" doc:"sandbox (the default), or process for native Node.js, which is weaker and has to be allowed."`
 	MemoryMB     int    `json:"memoryMB" rule:"min=128 max=1024" doc:"Memory of one call in MB; 512 unless given."`
 	Architecture string `json:"architecture" rule:"enum=x86_64|arm64" doc:"Read for compatibility; it changes nothing."`

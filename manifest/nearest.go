@@ -1,6 +1,9 @@
 package manifest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // nearest is the name of the list that was most likely meant, or "". How far off a
 // name may be grows with its length, so that short names do not become each other.
@@ -43,12 +46,19 @@ func slips(a, b []string) bool {
 		d := distance(a[i], b[i])
 		switch n := max(len(a[i]), len(b[i])); {
 		case d == 0:
-		case d > 2, d == 2 && n < 9, n < 5 && len(a[i]) == len(b[i]):
+		case d > 2, d == 2 && n < 9, n < 5 && len(a[i]) == len(b[i]) && !sameLetters(a[i], b[i]):
 			return false
 		}
 		total += d
 	}
 	return total <= 2
+}
+
+func sameLetters(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
 }
 
 // distance counts the insertions, deletions, replacements and swaps of neighbours

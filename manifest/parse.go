@@ -11,8 +11,12 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// maxMends bounds how many unquoted stars one run quotes in order to read on.
-const maxMends = 500
+// Bounds of how many unquoted stars one run quotes in order to read on: their number,
+// and the bytes read again, since each one is found by reading the text from its start.
+const (
+	maxMends  = 500
+	maxReread = 4 << 20
+)
 
 // source is the text of a manifest while it is turned into nodes.
 type source struct {
@@ -46,7 +50,7 @@ func (l *loader) parse(data []byte) (root *yaml.Node, whole bool) {
 		if err == nil {
 			return root, true
 		}
-		if len(l.src.mends) < maxMends && l.quoteStar(err) {
+		if len(l.src.mends) < maxMends && len(l.src.mends)*len(l.src.text) < maxReread && l.quoteStar(err) {
 			continue
 		}
 		return l.syntaxError(err), false

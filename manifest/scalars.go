@@ -24,12 +24,14 @@ func (l *loader) scalar(n *yaml.Node) (text, tag string) {
 	if s == n.Value || n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0 {
 		return s, n.ShortTag()
 	}
-	if s == "" {
-		return s, "!!str"
-	}
 	// An unquoted ${PORT} is the number that the variable holds.
-	plain := yaml.Node{Kind: yaml.ScalarNode, Value: s}
-	return s, plain.ShortTag()
+	if _, err := parseInt(s); err == nil {
+		return s, "!!int"
+	}
+	if s == "true" || s == "false" {
+		return s, "!!bool"
+	}
+	return s, "!!str"
 }
 
 func (l *loader) text(n *yaml.Node) (string, bool) {
@@ -195,6 +197,18 @@ func (l *loader) substitute(n *yaml.Node, s string) string {
 		}
 		return *v
 	})
+}
+
+// unresolved reports a text in which a variable has no value, once for each place.
+func (l *loader) unresolved(path, text string) bool {
+	ref := variableRef.FindStringSubmatch(text)
+	if ref == nil {
+		return false
+	}
+	if _, declared := l.variables[ref[1]]; !declared {
+		l.path(path, Error, "variable-undeclared", ref[0]+" stands for nothing: the manifest declares no variable "+ref[1], "add "+ref[1]+" to environment.variables")
+	}
+	return true // one that is declared and has no value has been reported
 }
 
 // readVariables finds environment.variables before anything else is read, since any
