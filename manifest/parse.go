@@ -178,6 +178,9 @@ func (l *loader) syntaxError(err error) *yaml.Node {
 		return nil
 	}
 	p := Position{max(e.Mark.Line, 1), max(e.Mark.Column, 1)}
+	if last := lineCount(l.src.text); p.Line > last {
+		p = Position{last, 1} // the reader puts what is missing at the end behind the last line
+	}
 	message := e.Message
 	if e.ContextMsg != "" {
 		message += " (" + e.ContextMsg
@@ -252,6 +255,15 @@ func offset(text []byte, p Position) (int, bool) {
 		at += n
 	}
 	return at, at < len(text)
+}
+
+// lineCount counts lines as YAML does.
+func lineCount(text []byte) int {
+	n := 1
+	for _, lineBreak := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		n += bytes.Count(text, []byte(lineBreak))
+	}
+	return n - bytes.Count(text, []byte("\r\n"))
 }
 
 func line(text []byte, n int) string {
