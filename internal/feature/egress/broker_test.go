@@ -260,8 +260,8 @@ func TestBodyLimits(t *testing.T) {
 		size = 1001
 		_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
 		f := wantFault(t, err, fault.Limit, "LIMIT_RESPONSE_BODY")
-		if f.Fields["limit"] != int64(1000) {
-			t.Errorf("limit = %v", f.Fields["limit"])
+		if f.Fields["figure"] != int64(1000) {
+			t.Errorf("figure = %v", f.Fields["figure"])
 		}
 	}
 	_, err := b.fetch(t.Context(), get("https://a.example.com/"), make([]byte, 1001))

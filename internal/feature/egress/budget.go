@@ -57,14 +57,14 @@ func (b *budgets) take(ctx context.Context, install id.Install) (release func(),
 		wait := max(1, int(math.Ceil(r.DelayFrom(now).Seconds())))
 		r.CancelAt(now)
 		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_RATE", "an installation may make %d outbound requests per second", b.cfg.PerSecond).
-			With("limit", b.cfg.PerSecond).With("retryAfter", wait)
+			With("limit", "outbound requests per second").With("figure", b.cfg.PerSecond).With("retryAfter", wait)
 	}
 	select {
 	case budget.slots <- struct{}{}:
 		return func() { <-budget.slots }, nil
 	case <-ctx.Done():
 		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_CONCURRENCY", "an installation may have %d outbound requests in flight", b.cfg.Concurrent).
-			With("limit", b.cfg.Concurrent).Because(ctx.Err())
+			With("limit", "outbound requests in flight").With("figure", b.cfg.Concurrent).Because(ctx.Err())
 	}
 }
 
@@ -80,7 +80,7 @@ func (a *allowance) take(perMinute int, running time.Duration) error {
 	minutes := int(running/time.Minute) + 1
 	if a.used >= perMinute*minutes {
 		return fault.New(fault.Limit, "LIMIT_OUTBOUND_REQUESTS", "a call may make %d outbound requests per started minute", perMinute).
-			With("limit", perMinute)
+			With("limit", "outbound requests per started minute").With("figure", perMinute)
 	}
 	a.used++
 	return nil

@@ -81,5 +81,5 @@ func decoder(wire io.Reader, encoding string) (io.Reader, error) {
 }
 
 func bodyTooLarge(limit int64) *fault.Error {
-	return fault.New(fault.Limit, "LIMIT_RESPONSE_BODY", "an answer may have %d bytes, sent and decoded", limit).With("limit", limit)
+	return fault.New(fault.Limit, "LIMIT_RESPONSE_BODY", "an answer may have %d bytes, sent and decoded", limit).With("limit", "response body").With("figure", limit)
 }

@@ -90,7 +90,7 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, body []byte,
 	}
 	if int64(len(body)) > b.cfg.MaxBody {
 		return call.Reply{}, refused(fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", b.cfg.MaxBody).
-			With("limit", b.cfg.MaxBody), d)
+			With("limit", "request body").With("figure", b.cfg.MaxBody), d)
 	}
 	if err := c.allowance.take(b.cfg.PerMinute, b.cfg.Now().Sub(c.began)); err != nil {
 		return call.Reply{}, refused(err, d)
@@ -154,7 +154,7 @@ func (c *caller) send(r *http.Request, p *call.Policy, u hostrule.URL, raw bool,
 	}
 	headers := responseHeaders(res.Header, raw)
 	if len(headers) > maxHeaders {
-		return call.Reply{}, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", maxHeaders).With("limit", maxHeaders)
+		return call.Reply{}, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", maxHeaders).With("limit", "response headers").With("figure", maxHeaders)
 	}
 	wire := &counted{r: res.Body, limit: limit}
 	body, err := readBody(wire, strings.Join(res.Header["Content-Encoding"], ", "), limit)
@@ -199,7 +199,7 @@ func (c *caller) failed(err error, d *Decision, timeout time.Duration) error {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		e = fault.New(fault.Unavailable, "FETCH_TIMEOUT", "%s did not answer within %s", d.Origin, timeout).With("timeoutMs", timeout.Milliseconds())
 	case headTooLarge(err):
-		e = fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer's head may have %d bytes", netguard.MaxResponseHead).With("limit", netguard.MaxResponseHead)
+		e = fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer's head may have %d bytes", netguard.MaxResponseHead).With("limit", "response header bytes").With("figure", netguard.MaxResponseHead)
 	default:
 		cause := causeOf(err)
 		e = fault.New(fault.Unavailable, "FETCH_FAILED", "the request to %s failed: %s", d.Origin, causeWords[cause]).With("cause", cause)

@@ -56,7 +56,7 @@ func platform(name string) bool { return strings.HasPrefix(name, "X-Annex-") }
 // rather than repaired; what is the broker's own is left out.
 func requestHeaders(list [][2]string) (http.Header, error) {
 	if len(list) > maxHeaders {
-		return nil, fault.New(fault.Limit, "LIMIT_REQUEST_HEADERS", "a request may have %d headers", maxHeaders).With("limit", maxHeaders)
+		return nil, fault.New(fault.Limit, "LIMIT_REQUEST_HEADERS", "a request may have %d headers", maxHeaders).With("limit", "request headers").With("figure", maxHeaders)
 	}
 	h := make(http.Header, len(list)+2)
 	size := 0
@@ -71,7 +71,7 @@ func requestHeaders(list [][2]string) (http.Header, error) {
 		size += len(name) + len(value) + 4
 		if len(value) > maxHeaderValue || size > maxHeadBytes {
 			return nil, fault.New(fault.Limit, "LIMIT_REQUEST_HEADERS", "a request's headers may have %d bytes in all and %d each", maxHeadBytes, maxHeaderValue).
-				With("limit", maxHeadBytes)
+				With("limit", "request header bytes").With("figure", maxHeadBytes)
 		}
 		key := http.CanonicalHeaderKey(name)
 		if key == "Connection" {

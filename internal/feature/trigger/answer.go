@@ -1,8 +1,6 @@
 package trigger
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -58,64 +56,44 @@ func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// result is call.WebResponse as app code may have written it: a header's value is a
-// string or a list of strings.
-type result struct {
-	StatusCode *int              `json:"statusCode"`
-	Headers    map[string]values `json:"headers"`
-	OutputKey  string            `json:"outputKey"`
-}
-
-type values []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (v *values) UnmarshalJSON(b []byte) error {
-	if bytes.HasPrefix(b, []byte(`"`)) {
-		*v = values{""}
-		return json.Unmarshal(b, &(*v)[0])
-	}
-	return json.Unmarshal(b, (*[]string)(v))
-}
-
 // answer turns what the function returned into an answer, or into the error that says
 // what is wrong with it.
 func (s *Service) answer(m Module, res call.Result) (answer, error) {
 	if int64(len(res.Body)) > s.cfg.MaxBody {
-		return answer{}, fault.New(fault.Limit, "LIMIT_RESPONSE_BODY", "a web trigger's answer may have a body of %d bytes", s.cfg.MaxBody).With("limit", s.cfg.MaxBody)
+		return answer{}, fault.New(fault.Limit, "LIMIT_RESPONSE_BODY", "a web trigger's answer may have a body of %d bytes", s.cfg.MaxBody).
+			With("limit", "response body").With("figure", s.cfg.MaxBody)
 	}
-	var got result
-	if len(res.Head) > 0 {
-		if err := json.Unmarshal(res.Head, &got); err != nil {
-			return answer{}, malformed("is no web trigger answer").Because(err)
-		}
+	got, err := parseResult(res.Head)
+	if err != nil {
+		return answer{}, malformed("is no web trigger answer").Because(err)
 	}
 	if m.Static {
 		return static(m, got)
 	}
 	switch {
-	case got.OutputKey != "":
+	case got.outputKey != "":
 		return answer{}, malformed("names an output, but the trigger is declared dynamic")
-	case got.StatusCode == nil && len(got.Headers) == 0 && len(res.Body) == 0:
+	case !got.hasStatus && len(got.headers) == 0 && len(res.Body) == 0:
 		return answer{status: http.StatusNoContent}, nil
-	case got.StatusCode == nil:
+	case !got.hasStatus:
 		return answer{}, malformed("has no statusCode")
-	case *got.StatusCode < 200 || *got.StatusCode > 599:
-		return answer{}, malformed("has the statusCode %d, which is not one between 200 and 599", *got.StatusCode)
+	case got.status < 200 || got.status > 599:
+		return answer{}, malformed("has the statusCode %d, which is not one between 200 and 599", got.status)
 	}
-	header, err := headers(got.Headers)
+	header, err := headers(got.headers)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: *got.StatusCode, header: header, body: res.Body}, nil
+	return answer{status: got.status, header: header, body: res.Body}, nil
 }
 
 func static(m Module, got result) (answer, error) {
-	out, ok := m.Outputs[got.OutputKey]
+	out, ok := m.Outputs[got.outputKey]
 	switch {
-	case got.OutputKey == "":
+	case got.outputKey == "":
 		return answer{}, malformed("has no outputKey, but the trigger is declared static")
 	case !ok:
-		return answer{}, malformed("names the output %.64q, which the manifest does not declare", got.OutputKey)
+		return answer{}, malformed("names the output %.64q, which the manifest does not declare", got.outputKey)
 	}
 	a := answer{status: out.StatusCode, body: []byte(out.Body)}
 	if out.ContentType != "" {
@@ -127,19 +105,20 @@ func static(m Module, got result) (answer, error) {
 	return a, nil
 }
 
-func headers(in map[string]values) (http.Header, error) {
+func headers(in []header) (http.Header, error) {
 	if len(in) == 0 {
 		return nil, nil
 	}
 	out := make(http.Header, len(in))
 	size, count := 0, 0
-	for name, list := range in {
+	for _, one := range in {
+		name := one.name
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, malformed("has a header with an invalid name")
 		}
 		key := http.CanonicalHeaderKey(name)
 		drop := forbidden[key] || strings.HasPrefix(key, "X-Annex-")
-		for _, v := range list {
+		for _, v := range one.values {
 			v, ok := latin1(v)
 			if !ok || !httpguts.ValidHeaderFieldValue(v) {
 				return nil, malformed("has an invalid value in header %.64q", name)
@@ -152,7 +131,8 @@ func headers(in map[string]values) (http.Header, error) {
 		}
 	}
 	if size > maxAnswerHeadBytes || count > maxAnswerHeaders {
-		return nil, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "a web trigger's answer may have %d headers of %d bytes in all", maxAnswerHeaders, maxAnswerHeadBytes)
+		return nil, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "a web trigger's answer may have %d headers of %d bytes in all", maxAnswerHeaders, maxAnswerHeadBytes).
+			With("limit", "response headers").With("figure", maxAnswerHeadBytes)
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -18,6 +17,7 @@ type problem struct {
 	Code       string `json:"code"`
 	Message    string `json:"message"`
 	Limit      any    `json:"limit,omitempty"`
+	Figure     any    `json:"figure,omitempty"`
 	IncidentID string `json:"incidentId,omitempty"`
 }
 
@@ -93,7 +93,7 @@ func public(err error, called bool) (int, problem) {
 	case fault.App, fault.Invalid:
 		return http.StatusInternalServerError, problem{Code: "APP_ERROR", Message: "The app failed."}
 	case fault.Limit:
-		return limitStatus(f.Code), problem{Code: f.Code, Message: f.Public, Limit: f.Fields["limit"]}
+		return limitStatus(f.Code), problem{Code: f.Code, Message: f.Public, Limit: f.Fields["limit"], Figure: f.Fields["figure"]}
 	case fault.Usage:
 		return http.StatusBadRequest, problem{Code: f.Code, Message: f.Public}
 	case fault.Unavailable, fault.Conflict:
@@ -104,27 +104,18 @@ func public(err error, called bool) (int, problem) {
 }
 
 // limitStatus tells the client whose figure was exceeded: its request's size, the
-// function's time, what the function did, or how often it may ask.
+// function's time, how often it may ask, or what the function did.
 func limitStatus(code string) int {
-	switch {
-	case code == "LIMIT_REQUEST_BODY":
+	switch code {
+	case "LIMIT_REQUEST", "LIMIT_REQUEST_BODY":
 		return http.StatusRequestEntityTooLarge
-	case containsAny(code, "TIME", "CPU", "DEADLINE", "WALL"):
+	case "LIMIT_WALL", "LIMIT_CPU":
 		return http.StatusGatewayTimeout
-	case containsAny(code, "RESPONSE", "RESULT", "MEMORY", "STACK", "OUTPUT"):
+	case "LIMIT_MEMORY", "LIMIT_RESPONSE", "LIMIT_RESPONSE_BODY", "LIMIT_RESPONSE_HEADERS", "LIMIT_HOSTCALLS", "LIMIT_LOG":
 		return http.StatusBadGateway
 	default:
 		return http.StatusTooManyRequests
 	}
-}
-
-func containsAny(s string, parts ...string) bool {
-	for _, p := range parts {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // incident is the error's reason id where it has one, so that one id finds all logs.

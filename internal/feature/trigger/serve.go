@@ -166,5 +166,6 @@ func readError(err error, limit int64) error {
 }
 
 func tooLarge(limit int64) error {
-	return fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request to a web trigger may have a body of %d bytes", limit).With("limit", limit)
+	return fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request to a web trigger may have a body of %d bytes", limit).
+		With("limit", "request body").With("figure", limit)
 }

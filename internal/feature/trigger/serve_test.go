@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -266,7 +267,7 @@ func TestFailures(t *testing.T) {
 		{"no handler", fault.New(fault.NotFound, "HANDLER_NOT_FOUND", "index.run"), 500, "APP_ERROR"},
 		{"denial that the app did not catch", fault.New(fault.Denied, "REQUEST_EGRESS_ALLOWLIST_ERR", "x"), 500, "APP_ERROR"},
 		{"uninstalled meanwhile", fault.New(fault.NotFound, "NOT_INSTALLED", "x"), 404, "NOT_FOUND"},
-		{"time", fault.New(fault.Limit, "LIMIT_TIME", "55 s").With("limit", 55), 504, "LIMIT_TIME"},
+		{"time", fault.New(fault.Limit, "LIMIT_WALL", "55 s").With("limit", "wall"), 504, "LIMIT_WALL"},
 		{"rate", fault.New(fault.Limit, "LIMIT_RATE", "slow down").With("retryAfter", 7), 429, "LIMIT_RATE"},
 		{"memory", fault.New(fault.Limit, "LIMIT_MEMORY", "128 MB"), 502, "LIMIT_MEMORY"},
 		{"worker", fault.New(fault.Unavailable, "WORKER_LOST", "x"), 503, "WORKER_LOST"},
@@ -391,6 +392,58 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPlainResult: the quick reader agrees with encoding/json wherever it answers.
+func TestPlainResult(t *testing.T) {
+	text := rapid.SampledFrom([]string{"", "a", "content-type", "b,c", "]", "}", "caf\u00e9", `q"q`, "\\", "\n"})
+	rapid.Check(t, func(t *rapid.T) {
+		head := map[string]any{"statusCode": rapid.IntRange(-1, 1100).Draw(t, "status")}
+		if rapid.Bool().Draw(t, "with headers") {
+			headers := map[string]any{}
+			for range rapid.IntRange(0, 3).Draw(t, "headers") {
+				if rapid.Bool().Draw(t, "list") {
+					headers[text.Draw(t, "name")] = rapid.SliceOfN(text, 0, 3).Draw(t, "values")
+				} else {
+					headers[text.Draw(t, "name")] = text.Draw(t, "value")
+				}
+			}
+			head["headers"] = headers
+		}
+		raw, err := json.Marshal(head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// encoding/json sorts members; the kernel writes the status first.
+		if h, ok := head["headers"]; ok {
+			inner, _ := json.Marshal(h)
+			raw = fmt.Appendf(nil, `{"statusCode":%d,"headers":%s}`, head["statusCode"], inner)
+		}
+		quick, ok := parsePlain(string(raw))
+		if !ok {
+			return
+		}
+		slow, err := parseResult(append([]byte(" "), raw...)) // a blank keeps the quick reader out
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName := func(a, b header) int { return strings.Compare(a.name, b.name) }
+		slices.SortFunc(quick.headers, byName)
+		slices.SortFunc(slow.headers, byName)
+		if !reflect.DeepEqual(quick, slow) {
+			t.Fatalf("%s: %+v and %+v", raw, quick, slow)
+		}
+	})
+	for _, raw := range []string{`{"statusCode":200}`, `{"statusCode":200,"headers":{}}`, `{"statusCode":200,"headers":{"a":["b","c"],"d":"e"}}`} {
+		if _, ok := parsePlain(raw); !ok {
+			t.Errorf("%s is read the long way", raw)
+		}
+	}
+	for _, raw := range []string{``, `{`, `{"statusCode":200`, `{"statusCode":200}}`, `{"statusCode":200,"headers":{"a":["b"]}`, `{"statusCode":2e2}`, `{"statusCode":200,"headers":{"a"}}`, `{"statusCode":200,"headers":{"a":["b",]}}`} {
+		if _, ok := parsePlain(raw); ok {
+			t.Errorf("%s is taken for a plain answer", raw)
+		}
+	}
 }
 
 func BenchmarkServe(b *testing.B) {

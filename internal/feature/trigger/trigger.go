@@ -179,7 +179,7 @@ func (s *Service) create(ctx context.Context, scope tenant.Scope, moduleKey stri
 		}
 		if count >= maxPerModule {
 			return fault.New(fault.Limit, "LIMIT_WEB_TRIGGERS", "a module may have %d web trigger addresses", maxPerModule).
-				With("limit", maxPerModule).WithFix("delete addresses that are no longer used")
+				With("limit", "web trigger addresses").With("figure", maxPerModule).WithFix("delete addresses that are no longer used")
 		}
 		if count == 0 || fresh {
 			// On a conflict another caller made it first; the address read below is theirs.
