@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -73,6 +74,9 @@ func (c *Config) complete() error {
 	}
 	if c.Guard == nil {
 		c.Guard = func(n netguard.Config) (*netguard.Guard, error) { return netguard.New(n) }
+	}
+	if c.Workers <= 0 {
+		c.Workers = runtime.NumCPU()
 	}
 	if c.Version == "" {
 		c.Version = "unknown"

@@ -186,7 +186,7 @@ func (s *System) openDoors(context.Context) (err error) {
 
 // Health says what the server is and how strongly it isolates.
 func (s *System) Health() httpapi.Health {
-	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Runtime.Workers()}
+	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
 }
 
 // FirstOperatorToken gives a token to an operator who has none, in a file that only

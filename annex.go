@@ -1,0 +1,147 @@
+package annex
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+
+	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/edge/server"
+	"github.com/annexhq/annex/internal/edge/worker"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// version is set when the command is built.
+var version = "development build"
+
+// Version names the build: a tag or commit, or "development build".
+func Version() string { return version }
+
+// Config says how a platform runs. Only DataDir is required.
+type Config struct {
+	// DataDir holds deployed bytes, snapshots and the SQLite database. One platform
+	// uses it at a time, held by a lock; it is made with mode 0700.
+	DataDir string
+	// DatabaseURL is "postgres://…" when the database is Postgres.
+	DatabaseURL string
+	// KeyRing is the file of the keys that seal data at rest; by default it lies in the
+	// user's configuration folder, so that a copy of DataDir opens nothing.
+	KeyRing string
+	// Listen is the TCP address of all origins, "127.0.0.1:8480" by default.
+	Listen string
+	// PlatformDomain and AppsDomain are two different registrable domains: the control API
+	// answers on api.<PlatformDomain>, web triggers below <AppsDomain>. Both empty means
+	// *.localhost.
+	PlatformDomain, AppsDomain string
+	// Scheme is what browsers see in front of the domains, "https" by default: a proxy
+	// in front of Listen ends TLS.
+	Scheme string
+	// Workers is the number of worker processes, the number of processors when 0.
+	Workers int
+	// ChildCommand makes the command of a worker process. By default it is this
+	// executable again; then main must call Child first.
+	ChildCommand func() *exec.Cmd
+	// Log receives the platform's own log; nothing of it when nil.
+	Log *slog.Logger
+}
+
+// Platform is a platform that is ready to serve.
+type Platform struct{ sys *server.System }
+
+// New opens the data directory (making it when needed), starts the workers and takes
+// the listening address. Errors name what is missing and how to mend it.
+func New(ctx context.Context, cfg Config) (*Platform, error) {
+	if cfg.ChildCommand == nil {
+		cfg.ChildCommand = ChildCommand
+	}
+	sys, err := server.Open(ctx, server.Config{
+		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Listen: cfg.Listen,
+		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
+		ChildCommand: cfg.ChildCommand, Version: version, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if sys.Guard.Tested() {
+		sys.Close()
+		return nil, fmt.Errorf("annex.New: the way out stands on a test network")
+	}
+	return &Platform{sys}, nil
+}
+
+// Handler serves all origins; it tells them apart by the request's Host.
+func (p *Platform) Handler() http.Handler { return p.sys.Handler }
+
+// URL is the origin of the control API.
+func (p *Platform) URL() string { return p.sys.Origins.ControlURL() }
+
+// Isolation says how strongly app code is kept apart from the machine.
+func (p *Platform) Isolation() string { return server.Isolation }
+
+// OperatorToken writes a one-time operator token to a file in DataDir (mode 0600) when
+// no operator has a usable one, and gives the file's name, "" otherwise.
+func (p *Platform) OperatorToken(ctx context.Context) (file string, err error) {
+	return p.sys.FirstOperatorToken(ctx)
+}
+
+// Run serves until ctx ends, waits for requests in flight, and closes the platform.
+func (p *Platform) Run(ctx context.Context) error {
+	defer p.sys.Close()
+	return p.sys.Serve(ctx)
+}
+
+// Close takes the platform down; Run does so itself.
+func (p *Platform) Close() { p.sys.Close() }
+
+// childEnv marks a process as a worker.
+const childEnv = "ANNEX_CHILD"
+
+// ChildCommand starts this executable again as a worker.
+func ChildCommand() *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = "/proc/self/exe"
+	}
+	cmd := exec.Command(self)
+	// A worker gets nothing of the server's environment: no credential can be in it.
+	cmd.Env = []string{childEnv + "=worker"}
+	if v, ok := os.LookupEnv(worker.SkipResetEnv); ok {
+		cmd.Env = append(cmd.Env, worker.SkipResetEnv+"="+v)
+	}
+	return cmd
+}
+
+// Child runs a worker and ends the process if this process was started as one;
+// otherwise it returns at once. Call it first in main, before flags are read.
+func Child() {
+	if os.Getenv(childEnv) != "worker" {
+		return
+	}
+	if err := child(); err != nil {
+		fmt.Fprintln(os.Stderr, "annex worker:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// workerSocket is the descriptor that the server leaves to a worker.
+const workerSocket = 3
+
+func child() error {
+	wasm, err := assets.QuickJS()
+	if err != nil {
+		return err
+	}
+	sdk, err := assets.SDK()
+	if err != nil {
+		return err
+	}
+	sock, err := hostcall.NewSocket(workerSocket)
+	if err != nil {
+		return err
+	}
+	return worker.Main(context.Background(), sock, worker.Options{WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
+}

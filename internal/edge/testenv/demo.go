@@ -1,0 +1,162 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/annexhq/annex/examples"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli"
+)
+
+// DemoConfig is what `annex demo` was asked for.
+type DemoConfig struct {
+	Options      cli.DemoOptions
+	Version      string
+	ChildCommand func() *exec.Cmd
+}
+
+// Demo runs a deployment with the sample apps until ctx ends. When it is ready it
+// writes Dir/demo.json and says what can be tried.
+func Demo(ctx context.Context, d DemoConfig) error {
+	network, err := Upstreams(d.Options.Upstreams, d.Options.UpstreamCA)
+	if err != nil {
+		return err
+	}
+	e, err := Start(ctx, Setup{
+		Dir: d.Options.Data, Listen: d.Options.Listen, Network: network, ChildCommand: d.ChildCommand, Version: d.Version,
+		Log: slog.New(slog.NewTextHandler(d.Options.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	err = e.demo(ctx, d.Options.Out)
+	if err == nil {
+		<-ctx.Done()
+		fmt.Fprintln(d.Options.Out, "\nstopping; the data stays in", d.Options.Data)
+	}
+	return errors.Join(err, e.Close())
+}
+
+// demo deploys and installs the samples as a person would, by the annex command.
+func (e *Env) demo(ctx context.Context, out io.Writer) error {
+	if _, err := e.System.FirstOperatorToken(ctx); err != nil {
+		return err
+	}
+	apps, err := e.unpackSamples()
+	if err != nil {
+		return err
+	}
+	hooks := map[string]string{}
+	for _, name := range examples.Names {
+		url, err := e.sample(ctx, filepath.Join(apps, name))
+		if err != nil {
+			return fault.Op("testenv.demo: "+name, err)
+		}
+		hooks[name] = url
+	}
+	if err := e.Write(); err != nil {
+		return err
+	}
+	e.explain(out, apps, hooks)
+	return nil
+}
+
+// unpackSamples writes the sources beside the data, where their reader can change and
+// deploy them again. What was changed there is kept.
+func (e *Env) unpackSamples() (string, error) {
+	dir := filepath.Join(filepath.Dir(e.Access.file), "apps")
+	return dir, fault.Op("testenv.unpackSamples", fs.WalkDir(examples.Apps, "apps", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(filepath.Dir(dir), filepath.FromSlash(path))
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		if _, err := os.Stat(to); err == nil {
+			return nil
+		}
+		data, err := fs.ReadFile(examples.Apps, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, data, 0o644)
+	}))
+}
+
+// sample brings one sample app from its source to an address that answers.
+func (e *Env) sample(ctx context.Context, dir string) (url string, err error) {
+	if _, err := e.Annex(ctx, e.Access.DeveloperToken, dir, "deploy", "--environment", "development", "--json"); err != nil {
+		return "", err
+	}
+	where := []string{"--site", e.Access.Site, "--product", e.Access.Product, "--environment", "development", "--json"}
+	if _, err := e.Annex(ctx, e.Access.AdminToken, dir, append([]string{"install", "--confirm"}, where...)...); err != nil {
+		return "", err
+	}
+	raw, err := e.Annex(ctx, e.Access.DeveloperToken, dir, append([]string{"webtrigger", "create", "--function", samples[filepath.Base(dir)]}, where...)...)
+	if err != nil {
+		return "", err
+	}
+	var made struct{ URL string }
+	return made.URL, fault.Op("testenv.sample", json.Unmarshal(raw, &made))
+}
+
+// samples names the web trigger module of each sample app.
+var samples = map[string]string{"counter": "count", "notes": "http"}
+
+// Annex runs the annex command against this deployment and gives what it printed.
+func (e *Env) Annex(ctx context.Context, token, dir string, args ...string) ([]byte, error) {
+	var out, errs bytes.Buffer
+	env := cli.Env{
+		Args: args, Dir: dir, In: bytes.NewReader(nil), Out: &out, Err: &errs, ConfigDir: filepath.Join(dir, ".none"),
+		Getenv: func(name string) string {
+			return map[string]string{"ANNEX_URL": e.Access.URL, "ANNEX_TOKEN": token, "NO_COLOR": "1"}[name]
+		},
+	}
+	if code := cli.Run(ctx, env, cli.Hooks{}); code != 0 {
+		return out.Bytes(), fmt.Errorf("annex %s: exit code %d: %s%s", args[0], code, errs.Bytes(), out.Bytes())
+	}
+	return out.Bytes(), nil
+}
+
+func (e *Env) explain(out io.Writer, apps string, hooks map[string]string) {
+	a := e.Access
+	fmt.Fprintf(out, `
+Annex is running.   isolation: %s
+
+  Tracker           %s   (alice: %s, bob: %s)
+  Platform          %s
+  Control API       %s
+
+Two sample apps are installed on the site %q. Their sources are in %s.
+
+  counter           %s
+  notes             %s
+
+Try:
+
+  1. Each call runs in a fresh instance: what is stored counts up, what is at module scope starts anew.
+       curl %s
+
+  2. A host that the manifest does not name is refused, and the refusal says what would allow it.
+       export ANNEX_URL=%s ANNEX_TOKEN=%s
+       annex -C %s invoke ask --payload '{"queryParameters":{"url":["https://evil.example.net/"]}}'
+
+  3. What happened, with the same reason id as the app saw.
+       annex -C %s logs
+
+All of this is in %s too. Ctrl-C stops; the next start finds its data.
+`, e.System.Health().Isolation, a.ProductPageURL, a.Users["alice"].Password, a.Users["bob"].Password, a.UIURL, a.URL,
+		a.Site, apps, hooks["counter"], hooks["notes"], hooks["counter"], a.URL, a.DeveloperToken,
+		filepath.Join(apps, "counter"), filepath.Join(apps, "counter"), a.file)
+}
