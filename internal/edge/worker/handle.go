@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -72,11 +73,7 @@ func (w *worker) invoke(m hostcall.Message) error {
 	w.step(t, func() {
 		if img.source != nil {
 			if err := inst.Load(*img.source); err != nil {
-				f, ok := fault.As(err)
-				if !ok {
-					f = fault.New(fault.Internal, "INTERNAL", "module scope failed").Because(err)
-				}
-				inst.Fail(f)
+				inst.Fail(err)
 				return
 			}
 		}
@@ -186,9 +183,13 @@ func (w *worker) build(m hostcall.Message) error {
 	out := hostcall.BuiltHead{}
 	b, err := w.engine.Build(*src, t, limits(h.Limits))
 	msg := hostcall.Message{Type: hostcall.Built, Handle: m.Handle}
-	if err != nil {
+	var app *jsvm.AppFailure
+	switch {
+	case errors.As(err, &app):
+		out.App, msg.Body = true, app.Head
+	case err != nil:
 		out.Fault = hostcall.FromFault(err)
-	} else {
+	default:
 		out.Reason, out.TookUS = b.Reason, b.Took.Microseconds()
 		list := mustJSON(b.Exports)
 		msg.Body = append(list, '\n')

@@ -83,20 +83,20 @@ type Source struct {
 	Memory    int               `json:"memory,omitempty"`
 }
 
-// BuiltHead answers a build; the body is the snapshot.
+// BuiltHead answers a build. The body is the exports as a JSON list, a newline, and the
+// snapshot if there is one; or, when App is set, the app's error.
 type BuiltHead struct {
-	Reason  string   `json:"reason,omitempty"`
-	Exports []string `json:"exports,omitempty"`
-	TookUS  int64    `json:"took,omitempty"`
-	Fault   *Fault   `json:"fault,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	TookUS int64  `json:"took,omitempty"`
+	App    bool   `json:"app,omitempty"`
+	Fault  *Fault `json:"fault,omitempty"`
 }
 
-// ResultHead ends a call. Of App and Fault one is set when OK is not; the body is the
-// result's.
+// ResultHead ends a call. The body is the result's when OK, else the app's error unless
+// Fault is set.
 type ResultHead struct {
 	OK    bool            `json:"ok"`
 	Head  json.RawMessage `json:"head,omitempty"`
-	App   json.RawMessage `json:"app,omitempty"` // the app's error
 	Fault *Fault          `json:"fault,omitempty"`
 	CPUUS int64           `json:"cpu"`
 	Logs  int             `json:"logs,omitempty"`
@@ -104,7 +104,7 @@ type ResultHead struct {
 
 // AppendJSON appends the head's JSON. An empty head is left out.
 func (h *ResultHead) AppendJSON(b []byte) []byte {
-	if h.Fault != nil || h.App != nil {
+	if h.Fault != nil {
 		j, err := json.Marshal(h)
 		if err != nil {
 			return append(b, `{"ok":false,"fault":{"kind":"internal","code":"INTERNAL"},"cpu":0}`...)

@@ -129,16 +129,12 @@ func (e *Engine) eval(cx uint32, name string, src []byte) (uint64, error) {
 				return 0, err
 			}
 			if e.isException(v) {
-				return 0, &evalError{e.exception(cx)}
+				return 0, e.exception(cx)
 			}
 			return v, nil
 		})
 	})
 }
-
-type evalError struct{ text string }
-
-func (x *evalError) Error() string { return x.text }
 
 // learnTags reads how the engine marks values.
 func (e *Engine) learnTags(cx uint32) error {

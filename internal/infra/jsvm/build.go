@@ -31,7 +31,7 @@ type Built struct {
 const BundleName = "app.js"
 
 // Build runs an app's module scope on a fresh base and snapshots the result.
-// Errors of the app are fault.App or fault.Invalid; limits are fault.Limit.
+// What the app threw is an AppFailure; refusals and limits are fault.Errors.
 func (e *Engine) Build(src Source, host Host, limits Limits) (*Built, error) {
 	in, err := e.Acquire(e.base, host, limits)
 	if err != nil {
@@ -122,34 +122,24 @@ func (in *Instance) reseed() (uint64, error) {
 // loadError is the error of a module scope that did not come to its end.
 func (in *Instance) loadError(o *Outcome) error {
 	if o.Fault == nil {
-		return AppError(o.Head)
+		return &AppFailure{o.Head}
 	}
 	var thrown *evalError
 	if errors.As(o.Fault.Err, &thrown) {
-		return fault.New(fault.App, "MODULE_SCOPE_ERR", "%s", thrown.text)
+		head, err := json.Marshal(thrown)
+		if err != nil {
+			return fmt.Errorf("jsvm: module scope: %w", err)
+		}
+		return &AppFailure{head}
 	}
 	return o.Fault
 }
 
-// AppError is the error of an app, from its serialized form.
-func AppError(head []byte) *fault.Error {
-	var e struct {
-		Name    string `json:"name"`
-		Message string `json:"message"`
-		Stack   string `json:"stack"`
-		Code    any    `json:"code"`
-	}
-	if err := json.Unmarshal(head, &e); err != nil {
-		return fault.New(fault.App, "FUNCTION_ERR", "the app failed with an unreadable error").Because(err)
-	}
-	code := "FUNCTION_ERR"
-	switch e.Code {
-	case "HANDLER_NOT_FOUND", "InvalidWebTriggerResponse":
-		code, _ = e.Code.(string)
-	}
-	return fault.New(fault.App, code, "%s: %s", e.Name, e.Message).
-		With("name", e.Name).With("message", e.Message).With("stack", e.Stack)
-}
+// AppFailure is an error that the app's own code threw at module scope; Head is its
+// serialized form.
+type AppFailure struct{ Head []byte }
+
+func (a *AppFailure) Error() string { return "jsvm: module scope threw " + string(a.Head) }
 
 // settleInstance tidies an instance's heap before its memory becomes a snapshot.
 func (e *Engine) settleInstance(in *Instance) error {

@@ -130,8 +130,19 @@ func (in *Instance) Timer(id uint32) {
 // End ends the call from outside.
 func (in *Instance) End(why *fault.Error) { in.finish(&Outcome{Fault: why}) }
 
-// Fail makes why the call's outcome, whatever it was.
-func (in *Instance) Fail(why *fault.Error) { in.outcome = &Outcome{Fault: why} }
+// Fail makes an error of Load the call's outcome.
+func (in *Instance) Fail(err error) {
+	var app *AppFailure
+	if errors.As(err, &app) {
+		in.outcome = &Outcome{Head: app.Head}
+		return
+	}
+	f, ok := fault.As(err)
+	if !ok {
+		f = fault.New(fault.Internal, "ENGINE_ERROR", "module scope could not be run").Because(err)
+	}
+	in.outcome = &Outcome{Fault: f}
+}
 
 // Expire ends the call if its deadline has passed, also while a step of it is interrupted,
 // and reports whether it has ended.
@@ -196,7 +207,7 @@ func (in *Instance) enter(name string, args ...uint64) error {
 		}
 	}
 	if in.outcome == nil && e.isException(v) {
-		return &evalError{e.exception(in.meta.Context)}
+		return e.exception(in.meta.Context)
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func (e *Engine) parseJSON(cx uint32, b []byte) (uint64, error) {
 		return e.withBytes(b, func(at uint32) (uint64, error) {
 			v, err := e.call(fnParseJSON, uint64(cx), uint64(at), uint64(len(b)), uint64(name))
 			if err == nil && e.isException(v) {
-				err = fmt.Errorf("jsvm: parse JSON: %s", e.exception(cx))
+				err = fmt.Errorf("jsvm: parse JSON: %w", e.exception(cx))
 			}
 			return v, err
 		})
@@ -270,34 +270,40 @@ func (t *tooLongError) Error() string {
 func (e *Engine) isException(v uint64) bool { return tagOf(v) == e.tags.undefined+3 }
 
 // exception takes the pending exception and describes it.
-func (e *Engine) exception(cx uint32) string {
+func (e *Engine) exception(cx uint32) *evalError {
+	x := &evalError{Name: "Error", Message: "a value that is no Error was thrown"}
 	v, err := e.call(fnGetException, uint64(cx))
 	if err != nil {
-		return err.Error()
+		x.Message = err.Error()
+		return x
 	}
-	if e.tags.isString(v) {
-		b, _ := e.text(cx, v, 4096)
-		return string(b)
-	}
-	get := func(name string) string {
-		pv, err := e.property(cx, v, name)
-		if err != nil || !e.tags.isString(pv) {
-			return ""
+	read := func(v uint64, into *string) {
+		if b, err := e.text(cx, v, 64<<10); err == nil {
+			*into = string(b)
 		}
-		b, _ := e.text(cx, pv, 16<<10)
-		_, _ = e.call(fnFreeValue, uint64(cx), pv)
-		return string(b)
 	}
-	if tagOf(v) != e.tags.object {
-		return "a value that is no Error was thrown"
-	}
-	s := get("name") + ": " + get("message")
-	if stack := get("stack"); stack != "" {
-		s += "\n" + stack
+	if tagOf(v) == e.tags.object {
+		for name, into := range map[string]*string{"name": &x.Name, "message": &x.Message, "stack": &x.Stack} {
+			if pv, err := e.property(cx, v, name); err == nil {
+				read(pv, into)
+				_, _ = e.call(fnFreeValue, uint64(cx), pv)
+			}
+		}
+	} else {
+		read(v, &x.Message)
 	}
 	_, _ = e.call(fnFreeValue, uint64(cx), v)
-	return s
+	return x
 }
+
+// evalError is an exception that left the engine.
+type evalError struct {
+	Name    string `json:"name"`
+	Message string `json:"message"`
+	Stack   string `json:"stack"`
+}
+
+func (x *evalError) Error() string { return x.Name + ": " + x.Message + "\n" + x.Stack }
 
 // property reads a property; its owner must be an object.
 func (e *Engine) property(cx uint32, obj uint64, name string) (uint64, error) {

@@ -1,0 +1,132 @@
+package qjs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/go-sourcemap/sourcemap"
+)
+
+// The codes of a call's errors. Each LIMIT_ error names the limit and the figure.
+//
+//	LIMIT_CPU LIMIT_WALL LIMIT_MEMORY LIMIT_REQUEST LIMIT_RESPONSE LIMIT_HOSTCALLS LIMIT_LOG
+//	FUNCTION_ERR        the app's code threw: fields name, message, stack (in app source lines)
+//	HANDLER_NOT_FOUND   the bundle exports no such function
+//	NEVER_SETTLED       the function's promise can never settle
+//	WORKER_LOST         the worker went away; try again, under the same id
+//	MODULE_SCOPE_CALL   module scope asked for authority
+//
+// What a web trigger's function returned wrongly is InvalidWebTriggerResponse.
+
+// errLost is the cause of every WORKER_LOST.
+var errLost = errors.New("qjs: worker lost")
+
+func lost() *fault.Error {
+	return fault.New(fault.Unavailable, "WORKER_LOST", "the process that ran this call went away").
+		With("retryable", true).WithFix("try again with the same invocation id").Because(errLost)
+}
+
+func isLost(err error) bool { return errors.Is(err, errLost) }
+
+// appError is an error that app code threw, before its stack is translated.
+type appError struct {
+	Name    string          `json:"name"`
+	Message string          `json:"message"`
+	Stack   string          `json:"stack"`
+	Code    json.RawMessage `json:"code"`
+}
+
+// Error implements error; only explain's result leaves the package.
+func (a *appError) Error() string { return a.Name + ": " + a.Message }
+
+func parseAppError(b []byte) error {
+	var a appError
+	if err := json.Unmarshal(b, &a); err != nil {
+		return fault.New(fault.App, "FUNCTION_ERR", "the function failed with an error that cannot be read").Because(err)
+	}
+	return &a
+}
+
+// explain makes the error of a call what its readers need: an app's stack in the lines of
+// its source. The source map is loaded for the first error only.
+func (r *Runtime) explain(ctx context.Context, art call.Artifact, v *version, err error) error {
+	var a *appError
+	if !errors.As(err, &a) {
+		return err
+	}
+	v.mapOnce.Do(func() {
+		if src, err := art.Load(ctx); err == nil {
+			v.maps = parseMap(src.SourceMap)
+		}
+	})
+	return a.fault(v.maps)
+}
+
+func (r *Runtime) explainWith(sourceMap []byte, err error) error {
+	var a *appError
+	if !errors.As(err, &a) {
+		return err
+	}
+	return a.fault(parseMap(sourceMap))
+}
+
+func parseMap(b []byte) *sourcemap.Consumer {
+	if len(b) == 0 {
+		return nil
+	}
+	c, err := sourcemap.Parse("", b)
+	if err != nil {
+		return nil // stacks then name the bundle's lines
+	}
+	return c
+}
+
+func (a *appError) fault(maps *sourcemap.Consumer) *fault.Error {
+	stack := translate(a.Stack, maps)
+	switch string(a.Code) {
+	case `"HANDLER_NOT_FOUND"`:
+		return fault.New(fault.NotFound, "HANDLER_NOT_FOUND", "%s", a.Message).
+			WithFix("export the function from that file, or correct the manifest's handler")
+	case `"InvalidWebTriggerResponse"`:
+		return fault.New(fault.App, "InvalidWebTriggerResponse", "%s", a.Message).With("name", a.Name)
+	}
+	f := fault.New(fault.App, "FUNCTION_ERR", "%s: %s", a.Name, a.Message).
+		With("name", a.Name).With("message", a.Message).With("stack", stack)
+	if len(a.Code) > 0 && string(a.Code) != "null" {
+		f = f.With("appCode", a.Code)
+	}
+	return f
+}
+
+// frame is a position in the bundle, as the engine's stacks write it.
+var frame = regexp.MustCompile(`app\.js:(\d+):(\d+)`)
+
+// translate gives a stack in the lines of the app's source, without the platform's frames.
+func translate(stack string, maps *sourcemap.Consumer) string {
+	var out []string
+	for line := range strings.SplitSeq(strings.TrimRight(stack, "\n"), "\n") {
+		if strings.Contains(line, "annex:sdk.js") || strings.HasSuffix(line, "(native)") {
+			continue
+		}
+		if maps != nil {
+			line = frame.ReplaceAllStringFunc(line, func(at string) string {
+				m := frame.FindStringSubmatch(at)
+				row, _ := strconv.Atoi(m[1])
+				col, _ := strconv.Atoi(m[2])
+				file, _, l, c, ok := maps.Source(row, max(col-1, 0))
+				if !ok {
+					return at
+				}
+				return file + ":" + strconv.Itoa(l) + ":" + strconv.Itoa(c+1)
+			})
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}

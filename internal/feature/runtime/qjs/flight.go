@@ -1,0 +1,78 @@
+package qjs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// flight is one call on its way through a worker, over all its attempts.
+type flight struct {
+	call     *call.Call
+	version  *version
+	host     call.Host
+	envelope []byte
+	started  time.Time
+	deadline time.Time
+	cpu      time.Duration
+
+	// effects says that a host call with an effect was made: the call must not run again.
+	effects   atomic.Bool
+	hostCalls atomic.Int64
+	outbound  atomic.Int64
+	logs      atomic.Int64
+	logged    atomic.Int64
+}
+
+func newFlight(c *call.Call, v *version, h call.Host, env []byte) *flight {
+	return &flight{call: c, version: v, host: h, envelope: env, started: time.Now(), deadline: c.Deadline}
+}
+
+// ended is how an attempt ended.
+type ended struct {
+	result call.Result
+	err    error
+}
+
+// attempt is a flight in one worker, under one handle.
+type attempt struct {
+	*flight
+	ctx    context.Context
+	handle hostcall.Handle
+	done   chan ended // one value
+	once   sync.Once
+	slots  chan struct{} // host calls under way; made at the first one
+}
+
+// finish ends the attempt; the first word counts.
+func (a *attempt) finish(e ended) {
+	a.once.Do(func() {
+		e.result.Stats.HostCalls = int(a.hostCalls.Load())
+		e.result.Stats.Effects = a.effects.Load()
+		a.done <- e
+	})
+}
+
+// admit counts a host call and refuses it over the limits.
+func (f *flight) admit(method string) *fault.Error {
+	minutes := 1 + int64(time.Since(f.started)/time.Minute)
+	if n := f.hostCalls.Add(1); n > maxHostCalls*minutes {
+		return fault.New(fault.Limit, "LIMIT_HOSTCALLS", "the function made more than %d host calls in a minute", maxHostCalls).
+			With("limit", "host calls per minute").With("figure", maxHostCalls)
+	}
+	if outbound[method] {
+		if n := f.outbound.Add(1); n > maxOutbound*minutes {
+			return fault.New(fault.Limit, "LIMIT_HOSTCALLS", "the function made more than %d outbound requests in a minute", maxOutbound).
+				With("limit", "outbound requests per minute").With("figure", maxOutbound)
+		}
+	}
+	if !readOnly[method] {
+		f.effects.Store(true)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package qjs
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// serve answers one host call. It is called by the worker's reader and must not wait.
+func (w *worker) serve(a *attempt, m hostcall.Message) error {
+	var h hostcall.CallHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: call: %w", hostcall.ErrProtocol, err)
+	}
+	if limit := a.admit(h.Method); limit != nil {
+		w.end(a, ended{err: limit})
+		w.cancel(a, limit)
+		return nil
+	}
+	if len(m.Body) > maxHostBody {
+		go w.reply(a, h.ID, call.Reply{}, fault.New(fault.Limit, "LIMIT_HOSTCALLS",
+			"%s was given %d bytes; %d are allowed", h.Method, len(m.Body), maxHostBody).
+			With("limit", "host call body").With("figure", maxHostBody))
+		return nil
+	}
+	if a.slots == nil {
+		a.slots = make(chan struct{}, maxConcurrent)
+	}
+	slots := a.slots
+	go func() {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-a.ctx.Done():
+			return
+		}
+		rep, err := a.host.Serve(a.ctx, call.Request{Method: h.Method, Head: h.Head, Body: m.Body})
+		if a.ctx.Err() != nil {
+			return // the call has ended; nobody waits for the answer
+		}
+		w.reply(a, h.ID, rep, err)
+	}()
+	return nil
+}
+
+func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
+	head := hostcall.ReplyHead{ID: id, OK: err == nil, Head: rep.Head}
+	if err != nil {
+		head.Head, rep.Body = w.refusal(a, err), nil
+	}
+	b, jerr := json.Marshal(head)
+	if jerr != nil || len(b) > hostcall.MaxHead {
+		w.log.Error("host call's answer cannot be sent", "call", a.call.ID, "bytes", len(b), "err", jerr)
+		b = fmt.Appendf(nil, `{"id":%d,"ok":false,"head":{"name":"INTERNAL","code":"INTERNAL","status":500,"message":"the platform's answer could not be delivered"}}`, id)
+		rep.Body = nil
+	}
+	// A worker that is gone is the reader's to report.
+	_ = w.conn.Send(hostcall.Message{Type: hostcall.Reply, Handle: a.handle, Head: b, Body: rep.Body})
+}
+
+// refusal is the error that the app sees.
+func (w *worker) refusal(a *attempt, err error) json.RawMessage {
+	f, ok := fault.As(err)
+	if !ok {
+		w.log.Error("host call failed", "call", a.call.ID, "err", err)
+		f = fault.New(fault.Internal, "INTERNAL", "the platform could not answer")
+	}
+	out := make(map[string]any, len(f.Fields)+6)
+	out["name"], out["code"], out["status"] = f.Code, f.Code, f.Kind.Status()
+	out["message"] = f.Public
+	if f.Public == "" {
+		out["message"] = f.Kind.String()
+	}
+	if f.ReasonID != "" {
+		out["reasonId"] = f.ReasonID
+	}
+	if f.Fix != "" {
+		out["fix"] = f.Fix
+	}
+	for k, v := range f.Fields {
+		out[k] = v
+	}
+	b, jerr := json.Marshal(out)
+	if jerr != nil {
+		return json.RawMessage(`{"name":"INTERNAL","code":"INTERNAL","status":500,"message":"the platform could not answer"}`)
+	}
+	return b
+}
+
+// logLine passes a console line on.
+func (w *worker) logLine(a *attempt, m hostcall.Message) error {
+	var h hostcall.LogHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: log: %w", hostcall.ErrProtocol, err)
+	}
+	minutes := 1 + int64(time.Since(a.started)/time.Minute)
+	if a.logs.Add(1) > maxLogLines*minutes || a.logged.Add(int64(len(m.Body))) > maxLogBytes {
+		return nil
+	}
+	args := json.RawMessage(m.Body)
+	if !json.Valid(args) {
+		return fmt.Errorf("%w: a log line that is no JSON", hostcall.ErrProtocol)
+	}
+	a.host.Log(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
+	return nil
+}

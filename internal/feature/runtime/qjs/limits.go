@@ -1,0 +1,52 @@
+package qjs
+
+import (
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+)
+
+const (
+	maxRequest  = 5 << 20
+	maxResponse = 5 << 20
+	// maxOutbound is how many outbound requests a call may make in each started minute.
+	maxOutbound = 100
+	// maxHostCalls bounds all host calls of a call, in each started minute.
+	maxHostCalls = 1000
+	// maxConcurrent is how many host calls of one call are answered at once.
+	maxConcurrent = 32
+	maxHostBody   = 10 << 20
+	// maxLogLines and maxLogBytes are the worker's to enforce; a worker that does not is cut off here.
+	maxLogLines = 100
+	maxLogBytes = 256 << 10
+	// maxPerWorker is how many calls one worker holds, most of them waiting for answers.
+	maxPerWorker = 4096
+)
+
+func defaultWall(k call.Kind) time.Duration {
+	switch k {
+	case call.WebTrigger:
+		return 55 * time.Second
+	case call.Schedule, call.Queue:
+		return 900 * time.Second
+	default:
+		return 25 * time.Second
+	}
+}
+
+func defaultCPU(k call.Kind) time.Duration {
+	switch k {
+	case call.Schedule, call.Queue:
+		return 60 * time.Second
+	default:
+		return 10 * time.Second
+	}
+}
+
+// readOnly are the host calls without effect: a call that made no others may run again.
+var readOnly = map[string]bool{
+	"kvs.get": true, "kvs.query": true, "kvs.secret.get": true, "webtrigger.list": true,
+}
+
+// outbound are the host calls that leave the platform.
+var outbound = map[string]bool{"fetch": true}

@@ -1,0 +1,321 @@
+package qjs
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+const (
+	// silentFor is after how long a silent worker gets no new calls, hungFor after how
+	// long it is killed when others wait.
+	silentFor = 50 * time.Millisecond
+	hungFor   = time.Second
+	watchTick = 100 * time.Millisecond
+	// probation is how many calls of a version must end well before it leaves quarantine.
+	probation = 3
+	// maxOwn is how many versions with strikes get a worker of their own.
+	maxOwn = 4
+)
+
+// pool keeps the workers alive.
+type pool struct {
+	cfg Config
+
+	mu sync.Mutex
+	// slots are the shared workers; nil while one is being replaced.
+	slots []*worker
+	// quarantine runs snapshots, and first calls of versions.
+	quarantine keeper
+	// own are the workers of versions with strikes, by version key.
+	own     map[string]*keeper
+	image   *image.Image // the base; that of the first worker
+	changed chan struct{}
+	closed  bool
+	wg      sync.WaitGroup
+	stop    chan struct{}
+}
+
+func newPool(cfg Config) (*pool, error) {
+	p := &pool{
+		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*keeper{},
+		changed: make(chan struct{}), stop: make(chan struct{}),
+	}
+	first, err := startWorker(cfg.ChildCommand, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	p.image = first.base
+	p.put(0, first)
+	for i := 1; i < cfg.Workers; i++ {
+		p.replace(i)
+	}
+	p.wg.Go(p.watch)
+	return p, nil
+}
+
+// put installs a worker in a slot and replaces it when it is gone.
+func (p *pool) put(slot int, w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slots[slot] = w
+	p.announce()
+	p.wg.Go(func() {
+		<-w.gone
+		p.mu.Lock()
+		p.slots[slot] = nil
+		p.mu.Unlock()
+		p.replace(slot)
+	})
+}
+
+// announce wakes who waits for a worker; p.mu is held.
+func (p *pool) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// replace starts a worker for a slot, and tries again ever more slowly while it fails.
+func (p *pool) replace(slot int) {
+	p.wg.Go(func() {
+		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+			if p.isClosed() {
+				return
+			}
+			w, err := p.start()
+			if err == nil {
+				p.put(slot, w)
+				if p.isClosed() {
+					w.kill()
+				}
+				return
+			}
+			p.cfg.Log.Error("worker does not start", "err", err)
+			select {
+			case <-time.After(wait):
+			case <-p.stop:
+				return
+			}
+		}
+	})
+}
+
+func (p *pool) start() (*worker, error) {
+	w, err := startWorker(p.cfg.ChildCommand, p.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	if w.base.Hash != p.image.Hash {
+		w.kill()
+		return nil, fmt.Errorf("qjs: a worker built another base image: %s, not %s", w.base.Hash, p.image.Hash)
+	}
+	_ = w.base.Close() // the first worker's is enough
+	return w, nil
+}
+
+func (p *pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// pick gives the worker for the next call of a version.
+func (p *pool) pick(ctx context.Context, v *version) (*worker, error) {
+	if v.strikes.Load() > 0 {
+		return p.ownWorker(v)
+	}
+	if v.served.Load() < probation {
+		return p.quarantine.get(p)
+	}
+	for {
+		p.mu.Lock()
+		best := p.least()
+		changed, closed := p.changed, p.closed
+		p.mu.Unlock()
+		switch {
+		case closed:
+			return nil, fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
+		case best != nil && best.inflight.Load() >= maxPerWorker:
+			return nil, fault.New(fault.Unavailable, "OVERLOADED", "too many calls are in flight").With("figure", maxPerWorker*p.cfg.Workers)
+		case best != nil:
+			return best, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker became ready in time").Because(ctx.Err())
+		}
+	}
+}
+
+// least is the least loaded worker, of those that are not silent if there is one; p.mu
+// is held.
+func (p *pool) least() *worker {
+	var best *worker
+	bestSilent := true
+	now := time.Now()
+	for _, w := range p.slots {
+		if w == nil {
+			continue
+		}
+		silent := w.silent(now) > silentFor
+		if best == nil || bestSilent && !silent || bestSilent == silent && w.inflight.Load() < best.inflight.Load() {
+			best, bestSilent = w, silent
+		}
+	}
+	return best
+}
+
+// keeper is a place for one worker that is started at its first use, and again at its
+// first use after a loss.
+type keeper struct {
+	mu sync.Mutex
+	w  *worker
+}
+
+func (k *keeper) get(p *pool) (*worker, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if p.isClosed() {
+		return nil, fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
+	}
+	if k.w != nil && !isGone(k.w) {
+		return k.w, nil
+	}
+	w, err := p.start()
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker could be started").Because(err)
+	}
+	k.w = w
+	return w, nil
+}
+
+// present is the worker, if there is one; it never waits for a start.
+func (k *keeper) present() *worker {
+	if !k.mu.TryLock() {
+		return nil
+	}
+	defer k.mu.Unlock()
+	return k.w
+}
+
+// ownWorker gives the worker of a version that has cost one before: it can only stop
+// itself. Further versions of that kind share the quarantine.
+func (p *pool) ownWorker(v *version) (*worker, error) {
+	p.mu.Lock()
+	k, ok := p.own[v.key]
+	if !ok && len(p.own) < maxOwn {
+		k = &keeper{}
+		p.own[v.key] = k
+	}
+	p.mu.Unlock()
+	if k == nil {
+		k = &p.quarantine
+	}
+	return k.get(p)
+}
+
+func isGone(w *worker) bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// build makes a snapshot in the quarantine; a lost worker is tried once more.
+func (p *pool) build(ctx context.Context, source []byte) (built, error) {
+	for attempt := 0; ; attempt++ {
+		w, err := p.quarantine.get(p)
+		if err != nil {
+			return built{}, err
+		}
+		b, err := w.build(ctx, source)
+		if err == nil || !isLost(err) || attempt > 0 {
+			return b, err
+		}
+	}
+}
+
+// forget takes a version from all workers.
+func (p *pool) forget(v *version) {
+	for _, w := range p.all() {
+		w.forget(v)
+	}
+	p.mu.Lock()
+	k := p.own[v.key]
+	delete(p.own, v.key)
+	p.mu.Unlock()
+	if k != nil {
+		if w := k.present(); w != nil {
+			w.kill()
+		}
+	}
+}
+
+func (p *pool) all() []*worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*worker, 0, len(p.slots)+1+len(p.own))
+	for _, w := range p.slots {
+		if w != nil {
+			all = append(all, w)
+		}
+	}
+	if w := p.quarantine.present(); w != nil {
+		all = append(all, w)
+	}
+	for _, k := range p.own {
+		if w := k.present(); w != nil {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// watch kills workers that are silent while others wait.
+func (p *pool) watch() {
+	tick := time.NewTicker(watchTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case now := <-tick.C:
+			for _, w := range p.all() {
+				if w.silent(now) > hungFor && w.inflight.Load() > 1 && !isGone(w) {
+					p.cfg.Log.Warn("worker is silent while calls wait and is killed", "pid", w.cmd.Process.Pid)
+					w.suspect()
+					w.kill()
+				}
+			}
+		}
+	}
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	close(p.stop)
+	p.announce()
+	keepers := []*keeper{&p.quarantine}
+	for _, k := range p.own {
+		keepers = append(keepers, k)
+	}
+	p.mu.Unlock()
+	for _, k := range keepers {
+		k.mu.Lock()   // a start under way ends first
+		k.mu.Unlock() //nolint:staticcheck // the lock itself is the wait
+	}
+	for _, w := range p.all() {
+		w.kill()
+		<-w.gone
+	}
+	p.wg.Wait()
+	_ = p.image.Close()
+}

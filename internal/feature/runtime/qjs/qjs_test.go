@@ -1,0 +1,113 @@
+package qjs_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/worker"
+	"github.com/annexhq/annex/internal/feature/runtime/qjs"
+	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// The test binary is its own worker: it finds the engine in files that the parent names.
+func TestMain(m *testing.M) {
+	if os.Getenv("QJS_TEST_WORKER") != "" {
+		os.Exit(child())
+	}
+	os.Exit(m.Run())
+}
+
+func child() int {
+	wasm, err := os.ReadFile(os.Getenv("QJS_TEST_WASM"))
+	if err != nil {
+		return 1
+	}
+	sdk, err := os.ReadFile(os.Getenv("QJS_TEST_SDK"))
+	if err != nil {
+		return 1
+	}
+	sock, err := hostcall.NewSocket(3)
+	if err != nil {
+		return 1
+	}
+	err = worker.Main(context.Background(), sock, worker.Options{WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
+	if err != nil {
+		slog.Error("worker", "err", err)
+		return 1
+	}
+	return 0
+}
+
+func newRuntime(t testing.TB, change ...func(*qjs.Config)) *qjs.Runtime {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/quickjs.wasm", runtimetest.QuickJS(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/sdk.js", runtimetest.KernelOnly(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := qjs.Config{
+		Workers: 2,
+		ChildCommand: func() *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "QJS_TEST_WORKER=1", "QJS_TEST_WASM="+dir+"/quickjs.wasm", "QJS_TEST_SDK="+dir+"/sdk.js")
+			return cmd
+		},
+		Snapshots: &memStore{},
+		Log:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	rt, err := qjs.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rt.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rt
+}
+
+type memStore struct {
+	mu   sync.Mutex
+	data map[string][]byte
+	puts int
+}
+
+func (m *memStore) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.data[key], nil
+}
+
+func (m *memStore) Put(_ context.Context, key string, b []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.data == nil {
+		m.data = map[string][]byte{}
+	}
+	m.data[key] = b
+	m.puts++
+	return nil
+}
+
+func TestConformance(t *testing.T) { runtimetest.Run(t, newRuntime(t)) }
+
+var (
+	_ runtimetest.Runtime = (*qjs.Runtime)(nil)
+	_                     = call.Call{}
+	_                     = fault.App
+	_                     = json.Valid
+)

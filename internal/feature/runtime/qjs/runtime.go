@@ -1,0 +1,158 @@
+package qjs
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"golang.org/x/sync/singleflight"
+)
+
+// SnapshotStore keeps snapshots between starts. It is a cache: what it loses is made
+// again, and what it returns is checked. A missing key is (nil, nil) or any error.
+// Snapshots can hold sealed variables: the store must seal what it writes.
+type SnapshotStore interface {
+	Get(ctx context.Context, key string) ([]byte, error)
+	Put(ctx context.Context, key string, b []byte) error
+}
+
+// Config is what a Runtime is made from.
+type Config struct {
+	// ChildCommand makes the command of one worker process. Its descriptor 3 is the
+	// socket to serve.
+	ChildCommand func() *exec.Cmd
+	// Workers is the number of worker processes; the number of CPUs when 0.
+	Workers   int
+	Snapshots SnapshotStore
+	Log       *slog.Logger
+	// MaxImages bounds how many versions are kept ready; 512 when 0.
+	MaxImages int
+	// Grace is how long a worker may outlive a call's deadline; 250 ms when 0.
+	Grace time.Duration
+	// CPU is the CPU time of a call; 10 s (60 s for queues and schedules) when 0.
+	CPU time.Duration
+}
+
+// Runtime runs calls in worker processes.
+type Runtime struct {
+	cfg    Config
+	log    *slog.Logger
+	pool   *pool
+	flight singleflight.Group
+
+	mu       sync.Mutex
+	versions map[string]*version
+	closed   chan struct{}
+	once     sync.Once
+}
+
+// New starts the workers and returns when the first one is ready.
+func New(cfg Config) (*Runtime, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.NumCPU()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxImages <= 0 {
+		cfg.MaxImages = 512
+	}
+	if cfg.Grace <= 0 {
+		cfg.Grace = 250 * time.Millisecond
+	}
+	r := &Runtime{cfg: cfg, log: cfg.Log, versions: map[string]*version{}, closed: make(chan struct{})}
+	p, err := newPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r.pool = p
+	return r, nil
+}
+
+// Close ends the workers; calls in flight end with WORKER_LOST.
+func (r *Runtime) Close() error {
+	r.once.Do(func() {
+		close(r.closed)
+		r.pool.close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for key, v := range r.versions {
+			delete(r.versions, key)
+			v.close()
+		}
+	})
+	return nil
+}
+
+// Prepare makes a version's snapshot, unless it exists, and reports what was found.
+func (r *Runtime) Prepare(ctx context.Context, art call.Artifact, handlers []string) (call.Prepared, error) {
+	v, err := r.version(ctx, art)
+	if err != nil {
+		return call.Prepared{}, err
+	}
+	defer r.release(v)
+	p := call.Prepared{
+		Snapshotted: v.image != nil, Reason: v.reason,
+		Bytes: v.bytes, ModuleScope: v.took,
+	}
+	has := map[string]bool{}
+	for _, e := range v.exports {
+		has[e] = true
+	}
+	for _, h := range handlers {
+		if !has[h] {
+			p.Missing = append(p.Missing, h)
+		}
+	}
+	return p, nil
+}
+
+// Run runs one call to its end. app is a JSON object of the app's own facts; its members
+// win over the call's context. Errors are *fault.Error with one of the codes of errors.go.
+func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app json.RawMessage, host call.Host) (call.Result, error) {
+	if len(c.Payload) > maxRequest {
+		return call.Result{}, fault.New(fault.Limit, "LIMIT_REQUEST", "the request has %d bytes; %d are allowed", len(c.Payload), maxRequest).
+			With("limit", "request").With("figure", maxRequest)
+	}
+	env, err := envelope(c, app)
+	if err != nil {
+		return call.Result{}, err
+	}
+	v, err := r.version(ctx, art)
+	if err != nil {
+		return call.Result{}, err
+	}
+	defer r.release(v)
+	f := newFlight(c, v, host, env)
+	if f.deadline.IsZero() {
+		f.deadline = f.started.Add(defaultWall(c.Kind))
+	}
+	f.cpu = r.cfg.CPU
+	if f.cpu == 0 {
+		f.cpu = defaultCPU(c.Kind)
+	}
+	for attempt := 0; ; attempt++ {
+		w, err := r.pool.pick(ctx, v)
+		if err != nil {
+			return call.Result{}, err
+		}
+		res, err := w.run(ctx, f, r.cfg.Grace)
+		if err == nil {
+			v.served.Add(1)
+			return res, nil
+		}
+		if !isLost(err) {
+			return res, r.explain(ctx, art, v, err)
+		}
+		if f.effects.Load() || attempt > 0 || ctx.Err() != nil || !time.Now().Before(f.deadline) {
+			return res, err
+		}
+		r.log.Info("call runs again elsewhere", "call", c.ID, "version", art.Version)
+	}
+}

@@ -1,0 +1,444 @@
+package qjs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
+)
+
+// worker is one child process.
+type worker struct {
+	log  *slog.Logger
+	cmd  *exec.Cmd
+	conn *hostcall.Conn
+	base *image.Image // of its hello
+	gone chan struct{}
+
+	lastHeard atomic.Int64 // Unix nanoseconds
+	seen      atomic.Uint64
+	unseen    atomic.Int64 // since when it has not told of a message, 0 when it has told of all
+	inflight  atomic.Int64
+
+	mu       sync.Mutex
+	attempts map[hostcall.Handle]*attempt
+	builds   map[hostcall.Handle]chan built
+	images   map[*version]uint32
+	nextID   uint32
+	dead     bool
+}
+
+type built struct {
+	snapshot []byte
+	exports  []string
+	reason   string
+	took     time.Duration
+	err      error
+}
+
+// startWorker starts a process and waits for its hello.
+func startWorker(command func() *exec.Cmd, log *slog.Logger) (_ *worker, err error) {
+	ours, theirs, err := hostcall.Pair()
+	if err != nil {
+		return nil, err
+	}
+	cmd := command()
+	cmd.ExtraFiles = []*os.File{theirs}
+	if cmd.Stderr == nil {
+		cmd.Stderr = os.Stderr
+	}
+	err = cmd.Start()
+	_ = theirs.Close()
+	if err != nil {
+		_ = ours.Close()
+		return nil, fmt.Errorf("qjs: start worker: %w", err)
+	}
+	w := &worker{
+		log: log, cmd: cmd, gone: make(chan struct{}),
+		attempts: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+	}
+	defer func() {
+		if err != nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}()
+	if w.conn, err = hostcall.NewConn(ours); err != nil {
+		return nil, err
+	}
+	// A child that never says hello is ended by this timer: Receive then fails.
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	m, err := w.conn.Receive()
+	if err != nil {
+		return nil, fmt.Errorf("qjs: worker said no hello: %w", err)
+	}
+	if err = w.hello(m); err != nil {
+		return nil, err
+	}
+	w.heard()
+	go w.read()
+	return w, nil
+}
+
+func (w *worker) hello(m hostcall.Message) error {
+	var h hostcall.HelloHead
+	if m.Type != hostcall.Hello || m.File == nil {
+		return fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
+	}
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
+	}
+	n, err := hostcall.Negotiate(h.Protocol)
+	if err != nil {
+		return err
+	}
+	for _, f := range h.Features {
+		if f == "skip-reset" {
+			w.log.Warn("a worker does not reset its instances: calls can see each other. For measurements only.")
+		}
+	}
+	if w.base, err = image.Open(m.File); err != nil {
+		return fmt.Errorf("qjs: base image: %w", err)
+	}
+	if w.base.Hash != h.Base {
+		return fmt.Errorf("qjs: base image: %w", image.ErrDamaged)
+	}
+	head, err := json.Marshal(hostcall.HelloHead{Protocol: n})
+	if err != nil {
+		return fmt.Errorf("qjs: hello: %w", err)
+	}
+	return w.send(hostcall.Message{Type: hostcall.Hello, Head: head})
+}
+
+// send sends and starts the clock of the worker's silence.
+func (w *worker) send(m hostcall.Message) error {
+	w.unseen.CompareAndSwap(0, time.Now().UnixNano())
+	return w.conn.Send(m)
+}
+
+func (w *worker) heard() { w.lastHeard.Store(time.Now().UnixNano()) }
+
+// silent is for how long the worker has said nothing although it was told something.
+func (w *worker) silent(now time.Time) time.Duration {
+	since := w.unseen.Load()
+	if since == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, max(since, w.lastHeard.Load())))
+}
+
+// read takes the worker's messages until it is gone.
+func (w *worker) read() {
+	err := w.readAll()
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.log.Warn("worker is hung up on", "pid", w.cmd.Process.Pid, "err", err)
+	}
+	w.kill()
+	_ = w.cmd.Wait()
+	w.mu.Lock()
+	w.dead = true
+	attempts, builds := w.attempts, w.builds
+	w.attempts, w.builds = nil, nil
+	w.mu.Unlock()
+	for _, a := range attempts {
+		a.finish(ended{err: lost()})
+	}
+	for _, b := range builds {
+		b <- built{err: lost()}
+	}
+	_ = w.conn.Close()
+	close(w.gone)
+}
+
+func (w *worker) readAll() error {
+	for {
+		m, err := w.conn.Receive()
+		if err != nil {
+			return err
+		}
+		w.heard()
+		if err := w.handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *worker) handle(m hostcall.Message) error {
+	switch m.Type {
+	case hostcall.Beat:
+		var h hostcall.BeatHead
+		if err := json.Unmarshal(m.Head, &h); err != nil {
+			return fmt.Errorf("%w: beat: %w", hostcall.ErrProtocol, err)
+		}
+		w.seen.Store(h.Seen)
+		if h.Seen >= w.conn.Sent() {
+			w.unseen.Store(0)
+		}
+		return nil
+	case hostcall.Built:
+		return w.built(m)
+	}
+	w.mu.Lock()
+	a := w.attempts[m.Handle]
+	w.mu.Unlock()
+	if a == nil {
+		return nil // the call has ended here; its handle is dead
+	}
+	switch m.Type {
+	case hostcall.Result:
+		return w.result(a, m)
+	case hostcall.Call:
+		return w.serve(a, m)
+	case hostcall.Log:
+		return w.logLine(a, m)
+	}
+	return nil
+}
+
+func (w *worker) result(a *attempt, m hostcall.Message) error {
+	var h hostcall.ResultHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: result: %w", hostcall.ErrProtocol, err)
+	}
+	e := ended{result: call.Result{Head: h.Head, Body: m.Body}}
+	e.result.Stats.CPU = time.Duration(h.CPUUS) * time.Microsecond
+	e.result.Stats.Logs = h.Logs
+	switch {
+	case h.Fault != nil:
+		e.err = h.Fault.Err()
+	case !h.OK:
+		e.err = parseAppError(m.Body)
+	case len(m.Body) > maxResponse:
+		e.err = fault.New(fault.Limit, "LIMIT_RESPONSE", "the function returned %d bytes; %d are allowed", len(m.Body), maxResponse)
+	}
+	if e.err != nil {
+		e.result.Head, e.result.Body = nil, nil
+	}
+	w.end(a, e)
+	return nil
+}
+
+// end takes the attempt's handle away and finishes it.
+func (w *worker) end(a *attempt, e ended) {
+	w.mu.Lock()
+	_, here := w.attempts[a.handle]
+	delete(w.attempts, a.handle)
+	w.mu.Unlock()
+	if here {
+		a.finish(e)
+	}
+}
+
+func (w *worker) cancel(a *attempt, why *fault.Error) {
+	head, err := json.Marshal(hostcall.CancelHead{Fault: hostcall.FromFault(why)})
+	if err != nil {
+		head = []byte("{}")
+	}
+	_ = w.send(hostcall.Message{Type: hostcall.Cancel, Handle: a.handle, Head: head})
+}
+
+// suspect marks the versions in flight in a worker that hung: the only one gets a strike,
+// of several each has to prove itself again in quarantine.
+func (w *worker) suspect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	versions := map[*version]bool{}
+	for _, a := range w.attempts {
+		versions[a.version] = true
+	}
+	for v := range versions {
+		if len(versions) == 1 {
+			v.strikes.Add(1)
+		}
+		v.served.Store(0)
+	}
+}
+
+// kill ends the process; its reader cleans up.
+func (w *worker) kill() { _ = w.cmd.Process.Kill() }
+
+// give makes sure that the worker has the version's image, and gives its number.
+func (w *worker) give(v *version) (uint32, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return 0, lost()
+	}
+	if id, ok := w.images[v]; ok {
+		return id, nil
+	}
+	w.nextID++
+	id := w.nextID
+	head, err := json.Marshal(hostcall.ImageHead{Image: id, Source: v.image == nil})
+	if err != nil {
+		return 0, fault.Op("qjs.give", err)
+	}
+	if err := w.send(hostcall.Message{Type: hostcall.Image, Head: head, Body: v.files, File: v.file()}); err != nil {
+		return 0, lost()
+	}
+	w.images[v] = id
+	return id, nil
+}
+
+// forget takes an image back.
+func (w *worker) forget(v *version) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id, ok := w.images[v]
+	if !ok || w.dead {
+		return
+	}
+	delete(w.images, v)
+	head, err := json.Marshal(hostcall.ImageHead{Image: id, Drop: true})
+	if err == nil {
+		_ = w.send(hostcall.Message{Type: hostcall.Image, Head: head})
+	}
+}
+
+// run runs one attempt to its end.
+func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.Result, error) {
+	id, err := w.give(f.version)
+	if err != nil {
+		return call.Result{}, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a := &attempt{flight: f, ctx: ctx, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
+	remaining := time.Until(f.deadline)
+	head := hostcall.InvokeHead{
+		Image: id, Seed: seed(f.call), Envelope: f.envelope,
+		Text:   utf8.Valid(f.call.Payload),
+		Limits: hostcall.Limits{WallMS: max(remaining.Milliseconds(), 1), CPUMS: f.cpu.Milliseconds(), Response: maxResponse},
+	}
+	w.mu.Lock()
+	if w.dead {
+		w.mu.Unlock()
+		return call.Result{}, lost()
+	}
+	w.attempts[a.handle] = a
+	w.mu.Unlock()
+	w.inflight.Add(1)
+	defer w.inflight.Add(-1)
+	msg := hostcall.Message{
+		Type: hostcall.Invoke, Handle: a.handle, Body: f.call.Payload,
+		Head: head.AppendJSON(make([]byte, 0, len(f.envelope)+160)),
+	}
+	if len(msg.Head) > hostcall.MaxHead {
+		w.end(a, ended{err: fault.New(fault.Limit, "LIMIT_REQUEST", "the call's context is too large").With("limit", "context").With("figure", hostcall.MaxHead)})
+	} else if err := w.send(msg); err != nil {
+		w.end(a, ended{err: lost()})
+	}
+	return w.await(ctx, a, remaining, grace)
+}
+
+// await waits for the end: the worker's word, the caller's going away, the deadline, and
+// the end of a worker that does not heed it.
+func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Duration) (call.Result, error) {
+	timer := time.NewTimer(remaining)
+	defer timer.Stop()
+	var late *fault.Error
+	cancelled := ctx.Done()
+	for {
+		select {
+		case e := <-a.done:
+			if late != nil && isLost(e.err) {
+				e.err = late
+			}
+			return e.result, e.err
+		case <-cancelled:
+			gone := fault.New(fault.Unavailable, "CANCELLED", "the caller went away").Because(ctx.Err())
+			w.cancel(a, gone)
+			w.end(a, ended{err: gone})
+			cancelled = nil
+		case <-timer.C:
+			if late == nil {
+				d := a.deadline.Sub(a.started).Round(time.Millisecond)
+				late = fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish within %s", d).
+					With("limit", "wall").With("figure", d.String())
+				w.cancel(a, late)
+				timer.Reset(grace)
+				continue
+			}
+			a.version.strikes.Add(1)
+			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "call", a.call.ID, "version", a.call.Version)
+			w.kill()
+			w.end(a, ended{err: late})
+		}
+	}
+}
+
+// build makes a snapshot.
+func (w *worker) build(ctx context.Context, source []byte) (built, error) {
+	const limit = 30 * time.Second
+	head, err := json.Marshal(hostcall.BuildHead{Limits: hostcall.Limits{WallMS: limit.Milliseconds(), CPUMS: 10_000}})
+	if err != nil {
+		return built{}, fault.Op("qjs.build", err)
+	}
+	h, ch := hostcall.NewHandle(), make(chan built, 1)
+	w.mu.Lock()
+	if w.dead {
+		w.mu.Unlock()
+		return built{}, lost()
+	}
+	w.builds[h] = ch
+	w.mu.Unlock()
+	w.inflight.Add(1)
+	defer w.inflight.Add(-1)
+	if err := w.send(hostcall.Message{Type: hostcall.Build, Handle: h, Head: head, Body: source}); err != nil {
+		return built{}, lost()
+	}
+	timer := time.NewTimer(limit + time.Second)
+	defer timer.Stop()
+	select {
+	case b := <-ch:
+		return b, b.err
+	case <-timer.C:
+		w.kill()
+		return built{}, fault.New(fault.Limit, "LIMIT_WALL", "module scope did not finish within %s", limit).With("limit", "wall").With("figure", limit.String())
+	case <-ctx.Done():
+		return built{}, fault.New(fault.Unavailable, "CANCELLED", "the caller went away").Because(ctx.Err())
+	}
+}
+
+func (w *worker) built(m hostcall.Message) error {
+	var h hostcall.BuiltHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: built: %w", hostcall.ErrProtocol, err)
+	}
+	b := built{reason: h.Reason, took: time.Duration(h.TookUS) * time.Microsecond}
+	switch {
+	case h.Fault != nil:
+		b.err = h.Fault.Err()
+	case h.App:
+		b.err = parseAppError(m.Body)
+	default:
+		list, snapshot, ok := bytes.Cut(m.Body, []byte("\n"))
+		if !ok || json.Unmarshal(list, &b.exports) != nil {
+			return fmt.Errorf("%w: built", hostcall.ErrProtocol)
+		}
+		b.snapshot = snapshot
+	}
+	w.mu.Lock()
+	ch := w.builds[m.Handle]
+	delete(w.builds, m.Handle)
+	w.mu.Unlock()
+	if ch != nil {
+		ch <- b
+	}
+	return nil
+}
