@@ -1,7 +1,7 @@
 // node:util, from the npm package of that name, with what Node.js added since.
 import '../web/early.js';
 import util from 'util';
-import inspection from 'node-inspect-extracted';
+import { format, formatWithOptions, inspect, stripVTControlCharacters } from './inspect.js';
 import { NotOfferedError } from '../faults.js';
 import { TextDecoder, TextEncoder } from '../web/encoding.js';
 import { AbortController, AbortSignal } from '../web/abort.js';
@@ -11,7 +11,7 @@ export const {
   isRegExp, isObject, isDate, isError, isFunction, isPrimitive, isBuffer, log, inherits, _extend, promisify, callbackify,
 } = util;
 export { TextDecoder, TextEncoder };
-export const { inspect, format, formatWithOptions, stripVTControlCharacters } = inspection;
+export { format, formatWithOptions, inspect, stripVTControlCharacters };
 promisify.custom ??= Symbol.for('nodejs.util.promisify.custom');
 export const types = { ...util.types, isExternal: () => false, isModuleNamespaceObject: () => false };
 export const debug = debuglog;
