@@ -22,9 +22,12 @@ func (s *Service) Flush(ctx context.Context) error {
 	}
 	b.sayDropped(s.cfg.Now().UnixMilli())
 	full := map[id.Install]bool{}
-	for _, part := range b.parts() {
+	parts := b.parts()
+	for i, part := range parts {
 		if err := s.write(ctx, part, full); err != nil {
-			s.putBack(part)
+			for _, left := range parts[i:] {
+				s.putBack(left)
+			}
 			return fault.Op("applog.Flush", err)
 		}
 	}

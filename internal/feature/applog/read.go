@@ -62,6 +62,10 @@ func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, e
 	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
+	var last int64
+	if err := s.db.QueryRow(ctx, lastNumberAllTenants).Scan(&last); err != nil {
+		return nil, fault.Op("applog.Read", err)
+	}
 	all, err := s.places(ctx, p, q)
 	if err != nil {
 		return nil, fault.Op("applog.Read", err)
@@ -76,7 +80,7 @@ func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, e
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
 		}
-		lines, err := s.lines(ctx, sc, q, after)
+		lines, err := s.lines(ctx, sc, q, after, last)
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
 		}
@@ -119,11 +123,11 @@ func (s *Service) hidden(ctx context.Context, p id.Principal, q Query, all []pla
 	return nil
 }
 
-func (s *Service) lines(ctx context.Context, sc tenant.Scope, q Query, after int64) ([]Entry, error) {
-	statement, args := linesNewest, []any{sc.Install(), after, millis(q.Since), q.Limit}
+func (s *Service) lines(ctx context.Context, sc tenant.Scope, q Query, after, last int64) ([]Entry, error) {
+	statement, args := linesNewest, []any{sc.Install(), after, last, millis(q.Since), q.Limit}
 	switch {
 	case q.Invocation != "":
-		statement, args = linesOfCall, []any{sc.Install(), q.Invocation, after, millis(q.Since), q.Limit}
+		statement, args = linesOfCall, []any{sc.Install(), q.Invocation, after, last, millis(q.Since), q.Limit}
 	case q.Follow != "":
 		statement = linesAfter
 	}

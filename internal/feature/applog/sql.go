@@ -102,6 +102,11 @@ const (
 			duration_us = applog_counts.duration_us + excluded.duration_us,
 			cpu_us = applog_counts.cpu_us + excluded.cpu_us`
 
+	// What has a number up to this one is there to be read. A reader of several
+	// installations asks first, and reads no further: between two of its statements a
+	// line may come to an installation that it has passed already.
+	lastNumberAllTenants = `SELECT seq FROM applog_head WHERE one = 1`
+
 	// Reading: first the installations that the principal may read of, then each.
 	// These two are asked for a principal's own account and site.
 	placesOfOwnerAllTenants = `SELECT install_id, site_id, app_id, owner_id, env_id, env_name, env_type
@@ -111,13 +116,13 @@ const (
 		FROM applog_places WHERE site_id = ? ORDER BY install_id`
 
 	linesAfter = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
-		WHERE install_id = ? AND seq > ? AND at >= ? ORDER BY seq LIMIT ?`
+		WHERE install_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq LIMIT ?`
 
 	linesNewest = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
-		WHERE install_id = ? AND seq > ? AND at >= ? ORDER BY seq DESC LIMIT ?`
+		WHERE install_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq DESC LIMIT ?`
 
 	linesOfCall = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
-		WHERE install_id = ? AND invocation_id = ? AND seq > ? AND at >= ? ORDER BY seq LIMIT ?`
+		WHERE install_id = ? AND invocation_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq LIMIT ?`
 
 	hasCall = `SELECT COUNT(*) FROM applog_calls WHERE install_id = ? AND invocation_id = ?`
 

@@ -1,0 +1,226 @@
+package applog_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
+)
+
+func read(t *testing.T, s *applog.Service, q applog.Query) []string {
+	t.Helper()
+	q.Limit = 1000
+	got, err := s.Read(t.Context(), alice, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts(got)
+}
+
+// 100 lines for each started minute of a call; what is too much is counted and said.
+func TestLinesOfOneCallAreLimited(t *testing.T) {
+	s, c := open(t, dbtest.SQLite(t), nil)
+	p := policy("dev", call.Development)
+	for n := range 130 {
+		s.Log(p, aCall(1), says(c, fmt.Sprint(n)))
+	}
+	c.add(time.Minute)
+	for n := range 10 {
+		s.Log(p, aCall(1), says(c, fmt.Sprint("later", n)))
+	}
+	s.Log(p, aCall(2), says(c, "another call"))
+	s.Record(p, aCall(1), c.now(), call.Stats{}, nil)
+	got := read(t, s, applog.Query{Invocation: "call-001"})
+	if len(got) != 111 || !strings.Contains(got[110], "30 more lines of this call were not kept") {
+		t.Error(len(got), got[len(got)-1])
+	}
+	if got := read(t, s, applog.Query{Invocation: "call-002"}); len(got) != 1 {
+		t.Error(got)
+	}
+	big := call.LogLine{Time: c.now(), Level: "info", Args: json.RawMessage(`["` + strings.Repeat("x", 30<<10) + `"]`)}
+	for range 10 {
+		s.Log(p, aCall(3), big)
+	}
+	s.Record(p, aCall(3), c.now(), call.Stats{}, nil)
+	if got := read(t, s, applog.Query{Invocation: "call-003"}); len(got) != 7 || !strings.Contains(got[6], "4 more lines") {
+		t.Error(len(got))
+	}
+}
+
+// What the worker sends has any form; what is kept is a JSON array of bounded size.
+func TestHostileLines(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, c := open(t, d, nil)
+		p := policy("dev", call.Development)
+		for i, args := range []string{"", "{", `"text"`, "[1", "[\"\xff\"]", "[\"\x00\"]", "\x00\x01", `["` + strings.Repeat("é", 40<<10) + `"]`, "null", `["ok\u0000"]`, " [1]"} {
+			s.Log(p, aCall(i), call.LogLine{Time: time.UnixMilli(-1 << 60), Level: "\x00fatal", Args: json.RawMessage(args)})
+		}
+		got, err := s.Read(t.Context(), alice, applog.Query{})
+		if err != nil || len(got) != 11 {
+			t.Fatal(len(got), err)
+		}
+		for _, e := range got {
+			var list []any
+			if json.Unmarshal(e.Args, &list) != nil || len(e.Args) > 16<<10 || e.Level != "info" || !e.Time.Equal(c.now()) {
+				t.Errorf("%+v", e)
+			}
+		}
+		if !strings.Contains(string(got[7].Args), "cut: the line had") {
+			t.Error(string(got[7].Args))
+		}
+	})
+}
+
+// When more comes than can wait, the rest is dropped, and the log says how much.
+func TestBufferIsBounded(t *testing.T) {
+	s, c := open(t, dbtest.SQLite(t), func(cfg *applog.Config) { cfg.Buffer = 10_000 })
+	p := policy("dev", call.Development)
+	const n = 100
+	for i := range n {
+		s.Log(p, aCall(i), says(c, "line"))
+	}
+	got := read(t, s, applog.Query{})
+	last := got[len(got)-1]
+	if kept := len(got) - 1; kept > 50 || !strings.Contains(last, fmt.Sprintf("%d lines or records of this installation were lost", n-kept)) {
+		t.Error(len(got), last)
+	}
+}
+
+// A database that fails costs lines, not memory, and not the counts.
+func TestDatabaseAway(t *testing.T) {
+	d := dbtest.SQLite(t)
+	var out bytes.Buffer
+	s, c := open(t, d, func(cfg *applog.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	p := policy("dev", call.Development)
+	if _, err := d.Exec(t.Context(), `ALTER TABLE applog_lines RENAME TO away`); err != nil {
+		t.Fatal(err)
+	}
+	s.Log(p, aCall(1), says(c, "lost"))
+	s.Record(p, aCall(1), c.now(), call.Stats{}, nil)
+	if err := s.Flush(t.Context()); err == nil {
+		t.Fatal("the failure was swallowed")
+	}
+	if _, err := d.Exec(t.Context(), `ALTER TABLE away RENAME TO applog_lines`); err != nil {
+		t.Fatal(err)
+	}
+	s.Log(p, aCall(2), says(c, "kept"))
+	if got := read(t, s, applog.Query{}); len(got) != 2 || got[0] != `["kept"]` || !strings.Contains(got[1], "2 lines or records") {
+		t.Error(got)
+	}
+	sum, err := s.Summary(t.Context(), alice, applog.Query{})
+	if err != nil || len(sum.Counts) != 1 || sum.Counts[0].Calls != 1 {
+		t.Error(sum, err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, c := open(t, d, func(cfg *applog.Config) { cfg.Keep = applog.Keep{Lines: 50, Bytes: 100_000, Calls: 20, Age: time.Hour} })
+		p, quiet := policy("dev", call.Development), policy("quiet", call.Development)
+		s.Log(quiet, aCall(0), says(c, "quiet"))
+		s.Record(quiet, aCall(0), c.now(), call.Stats{}, nil)
+		for n := range 300 {
+			k := aCall(1 + n)
+			s.Log(p, k, says(c, fmt.Sprint(n)))
+			s.Record(p, k, c.now(), call.Stats{}, nil)
+			c.add(time.Millisecond)
+			if n%10 == 9 {
+				if err := s.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got := read(t, s, applog.Query{Install: "dev"})
+		if len(got) < 50 || len(got) > 65 || got[len(got)-1] != `["299"]` {
+			t.Error(len(got), got[len(got)-1])
+		}
+		sum, err := s.Summary(t.Context(), alice, applog.Query{Install: "dev"})
+		if err != nil || len(sum.Calls) < 20 || len(sum.Calls) > 32 {
+			t.Error(len(sum.Calls), err)
+		}
+		// By size.
+		for n := range 10 {
+			s.Log(p, aCall(500+n), call.LogLine{Time: c.now(), Level: "info", Args: json.RawMessage(`["` + strings.Repeat("x", 30_000) + `"]`)})
+		}
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, s, applog.Query{Install: "dev"}); len(got) != 3 {
+			t.Error(len(got))
+		}
+		if got := read(t, s, applog.Query{Install: "quiet"}); len(got) != 1 {
+			t.Error("another installation's lines went:", got)
+		}
+		// By age.
+		c.add(2 * time.Hour)
+		s.Log(quiet, aCall(999), says(c, "new"))
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, s, applog.Query{}); !slices.Equal(got, []string{`["new"]`}) {
+			t.Error(got)
+		}
+		sum, err = s.Summary(t.Context(), alice, applog.Query{Since: c.now().Add(-24 * time.Hour)})
+		if err != nil || len(sum.Calls)+len(sum.Counts) != 0 {
+			t.Error(sum, err)
+		}
+	})
+}
+
+// Lines are written by themselves soon after they come, and what is left at Close.
+func TestWritesByItself(t *testing.T) {
+	d := dbtest.SQLite(t)
+	s, c := open(t, d, func(cfg *applog.Config) { cfg.Interval = time.Millisecond })
+	reader, _ := open(t, d, nil)
+	p := policy("dev", call.Development)
+	s.Log(p, aCall(1), says(c, "by itself"))
+	for {
+		got, err := reader.Read(t.Context(), alice, applog.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) == 1 {
+			break
+		}
+	}
+	s.Record(p, aCall(2), c.now(), call.Stats{}, errors.New("at the end"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := reader.Summary(t.Context(), alice, applog.Query{})
+	if err != nil || len(sum.Calls) != 1 || sum.Calls[0].Outcome != "INTERNAL" {
+		t.Error(sum, err)
+	}
+	if err := s.Close(); err != nil { // twice is fine
+		t.Error(err)
+	}
+}
+
+// BenchmarkRecord is what each call pays that neither logs nor fails.
+func BenchmarkRecord(b *testing.B) {
+	s, c := open(b, dbtest.SQLite(b), func(cfg *applog.Config) { cfg.Interval, cfg.CountInterval, cfg.Now = 0, 0, nil })
+	_ = c
+	var policies []*call.Policy
+	for i := range 50 {
+		policies = append(policies, policy(id.Install(fmt.Sprint("install", i)), call.Production))
+	}
+	k := aCall(1)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s.Record(policies[i%len(policies)], k, time.Now(), call.Stats{CPU: time.Microsecond}, nil)
+	}
+}
