@@ -1,6 +1,9 @@
 package hostrule
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Covers reports whether have admits everything that want admits in the use. It is a
 // partial order on patterns as In gives them, and it compares what is admitted, not
@@ -28,7 +31,64 @@ func (p Pattern) coversHost(q Pattern) bool {
 }
 
 func pathCovers(have, want string) bool {
-	return have == "" || want != "" && pathAdmits(have, want)
+	return have == "" || pathAdmits(have, want)
+}
+
+// Covering yields every pattern, as In gives them, that covers p in the use: p itself
+// and what is above it. They are few, so an index of patterns can be asked for them
+// where comparing with each pattern would be slow.
+func Covering(p Pattern, use Use) iter.Seq[Pattern] {
+	p = p.In(use)
+	return func(yield func(Pattern) bool) {
+		if p == (Pattern{}) {
+			return
+		}
+		if star := (Pattern{Any: true}); use != Code && Covers(star, p, use) && !yield(star) || p.Any {
+			return
+		}
+		for host := range p.hostsAbove() {
+			for path := range pathsAbove(p.Path) {
+				host.Path = path
+				if !yield(host) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (p Pattern) hostsAbove() iter.Seq[Pattern] {
+	return func(yield func(Pattern) bool) {
+		if !yield(p) {
+			return
+		}
+		w := p
+		w.Wild = true
+		for {
+			_, parent, ok := strings.Cut(w.Host, ".")
+			if !ok {
+				return
+			}
+			if w.Host = parent; !yield(w) {
+				return
+			}
+		}
+	}
+}
+
+func pathsAbove(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield("") || path == "" {
+			return
+		}
+		// "/" is written "", hence from the second byte on.
+		for i := 1; i < len(path)-1; i++ {
+			if path[i] == '/' && !yield(path[:i+1]) {
+				return
+			}
+		}
+		yield(path)
+	}
 }
 
 // Meet is the pattern that admits exactly what both admit in the use; ok is false

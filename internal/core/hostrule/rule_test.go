@@ -208,6 +208,9 @@ func TestCoversAndMeetAreWhatMatchSays(t *testing.T) {
 			if ok == disjoint {
 				t.Fatalf("meet of %s and %s: %v, disjoint %v", p, q, ok, disjoint)
 			}
+			if above := slices.Contains(slices.Collect(Covering(q, use)), p.In(use)); !q.Empty(use) && above != covers {
+				t.Fatalf("Covering(%s) has %s: %v", q, p, above)
+			}
 			if Covers(p, q, use) && Covers(q, p, use) && p.In(use) != q.In(use) {
 				t.Fatalf("%s and %s cover each other and differ", p, q)
 			}

@@ -50,6 +50,13 @@ func Union(a, b Set) Set { return join(maximal(append(atoms(a), atoms(b)...))) }
 // Intersect permits what both permit, in normal form: the greatest set that both
 // cover. It is the middle of "effective = (granted ∩ declared) ∪ configured".
 func Intersect(granted, declared Set) Set {
+	// Most often one covers the other, and then there is nothing to multiply out.
+	switch {
+	case Covers(granted, declared):
+		return Normal(declared)
+	case Covers(declared, granted):
+		return Normal(granted)
+	}
 	a, b := maximal(atoms(granted)), maximal(atoms(declared))
 	var out []atom
 	for _, g := range a {

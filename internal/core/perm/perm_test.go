@@ -338,6 +338,11 @@ func TestUnionAndIntersectAreBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := related(t)
 		u, m := Union(a, b), Intersect(a, b)
+		for _, s := range []Set{u, m, Diff(a, b)} {
+			if !reflect.DeepEqual(s, Normal(s)) {
+				t.Fatalf("not in normal form: %+v, that is %+v", s, Normal(s))
+			}
+		}
 		if !Covers(u, a) || !Covers(u, b) {
 			t.Fatalf("the union %+v covers not both", u)
 		}
