@@ -35,7 +35,7 @@ export const locales = {
     periods: ['am', 'pm'],
     padded: true,
     text: { WMd: '{W} {d} {M}', WyMd: '{W}, {d} {M} {y}', yMd: '{d} {M} {y}', Md: '{d} {M}', yM: '{M} {y}' },
-    figures: { WMd: '{W}, {d}/{M}', WyMd: '{W}, {d}/{M}/{y}', yMd: '{d}/{M}/{y}', Md: '{d}/{M}', yM: '{M}/{y}' },
+    figures: { WMd: '{W} {d}/{M}', WyMd: '{W}, {d}/{M}/{y}', yMd: '{d}/{M}/{y}', Md: '{d}/{M}', yM: '{M}/{y}' },
     styles: {
       full: { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }, long: { year: 'numeric', month: 'long', day: 'numeric' },
       medium: { year: 'numeric', month: 'short', day: 'numeric' }, short: { year: 'numeric', month: '2-digit', day: '2-digit' },

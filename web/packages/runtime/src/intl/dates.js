@@ -57,7 +57,7 @@ export class DateTimeFormat {
       if (dateStyle && !this.#data.styles) throw new RangeError(`${what}: dateStyle is not supported in ${this.#locale}`);
       if (timeStyle === 'full') throw new RangeError(`${what}: timeStyle: "full" is not supported`);
       this.#style = { dateStyle, timeStyle };
-      const time = timeStyle && { hour: 'numeric', minute: '2-digit', ...(timeStyle !== 'short' && { second: '2-digit' }), ...(timeStyle === 'long' && { timeZoneName: 'short' }) };
+      const time = timeStyle && { hour: 'numeric', minute: 'numeric', ...(timeStyle !== 'short' && { second: 'numeric' }), ...(timeStyle === 'long' && { timeZoneName: 'short' }) };
       return { ...(dateStyle && this.#data.styles[dateStyle]), ...time };
     }
     this.#style = null;
@@ -76,7 +76,7 @@ export class DateTimeFormat {
     const hasTime = timeFields.some((f) => fields[f]);
     const needed = { date: !hasDate && !hasTime, time: !hasDate && !hasTime, all: !hasDate && !hasTime }[defaults];
     const numbers = { year: 'numeric', month: 'numeric', day: 'numeric' };
-    const clock = { hour: 'numeric', minute: '2-digit', second: '2-digit' };
+    const clock = { hour: 'numeric', minute: 'numeric', second: 'numeric' };
     if (defaults === 'date-only' && !hasDate) Object.assign(fields, numbers);
     if (defaults === 'time-only' && !hasTime) Object.assign(fields, clock);
     if (needed && defaults !== 'time') Object.assign(fields, numbers);
@@ -95,6 +95,9 @@ export class DateTimeFormat {
     if (key.length === 1) date = `{${key}}`;
     else if (key) date = (textual ? this.#data.text : this.#data.figures)[key];
     if (date === undefined) throw refuse(`a date of only ${dateFields.filter((f) => o[f]).join(', ')}`);
+    if (!this.#data.text && key.length === 1 && o.hour) throw refuse('a date of one field with a time');
+    if (!textual && key.endsWith('Md') && (!o.year || o.weekday) && o.month !== o.day) throw refuse('a day and a month of different widths');
+    if (key === 'W' && o.hour && (!o.minute || o.second)) throw refuse('a weekday with such a time');
     const time = this.#timeTemplate(o, refuse);
     if (!date || !time) return date + time;
     if (key === 'W') return date + (this.#data.weekdayTime ?? ', ') + time;
@@ -144,7 +147,7 @@ export class DateTimeFormat {
     const two = (n, width) => (width === '2-digit' ? String(n).padStart(2, '0') : String(n));
     const figures = o.month !== 'long' && o.month !== 'short';
     // Some locales pad days and months of whole dates in figures.
-    const padded = this.#data.padded && figures && o.month && o.day;
+    const padded = this.#data.padded && figures && o.month && o.month === o.day;
     switch (letter) {
       case 'W': {
         const alone = !o.year && !o.month && !o.day && !o.hour;
@@ -161,13 +164,15 @@ export class DateTimeFormat {
           const alone = !o.year && !o.day && o.month === 'short' && this.#data.months.alone;
           return { type: 'month', value: (alone || this.#data.months[o.month])[month] };
         }
-        return { type: 'month', value: two(month + 1, padded || (this.#data.padded && o.year) ? '2-digit' : o.month) };
+        return { type: 'month', value: two(month + 1, padded || (this.#data.padded && o.year && !o.day) ? '2-digit' : o.month) };
       }
       case 'd': return { type: 'day', value: two(at.getUTCDate(), padded ? '2-digit' : o.day) };
       case 'h': {
         const hour = at.getUTCHours();
         const shown = this.#hour12 ? hour % 12 || 12 : hour;
-        return { type: 'hour', value: two(shown, o.hour === '2-digit' || !this.#hour12 ? '2-digit' : 'numeric') };
+        // Where hours have two figures, they keep them unless the widths were mixed by hand.
+        const mixed = o.hour === 'numeric' && o.second && (o.second !== 'numeric' || o.minute !== 'numeric');
+        return { type: 'hour', value: two(shown, o.hour === '2-digit' || (!this.#hour12 && !mixed) ? '2-digit' : 'numeric') };
       }
       case 'm': return { type: 'minute', value: two(at.getUTCMinutes(), o.hour || o.second ? '2-digit' : 'numeric') };
       case 's': return { type: 'second', value: two(at.getUTCSeconds(), o.minute ? '2-digit' : 'numeric') };

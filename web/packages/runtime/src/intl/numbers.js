@@ -67,7 +67,7 @@ export class NumberFormat {
     const sign = signOf(o.signDisplay, negative, zero, body[0].type === 'nan');
     const parts = [];
     if (sign) parts.push({ type: sign === '-' ? 'minusSign' : 'plusSign', value: sign === '-' ? this.#data.minus ?? '-' : '+' });
-    const around = o.style === 'percent' ? this.#data.percent : o.style === 'currency' ? this.#currencyTemplate() : '{n}';
+    const around = o.style === 'percent' ? this.#data.percent : o.style === 'currency' ? this.#currencyTemplate(body) : '{n}';
     for (const piece of around.split(/(\{\w\})/)) {
       if (piece === '{n}') parts.push(...body);
       else if (piece === '{c}') parts.push({ type: 'currency', value: this.#symbol() });
@@ -80,9 +80,9 @@ export class NumberFormat {
     const known = symbols[this.#locale][this.#o.currency];
     return this.#o.currencyDisplay === 'symbol' && known ? known : this.#o.currency;
   }
-  #currencyTemplate() {
-    // A code in front is set apart from the figures.
-    return this.#data.currency.startsWith('{c}') && /[A-Z]$/.test(this.#symbol()) ? '{c}\u00a0{n}' : this.#data.currency;
+  #currencyTemplate(body) {
+    // A code in front is set apart from figures.
+    return this.#data.currency.startsWith('{c}') && body[0].type === 'integer' && /[A-Z]$/.test(this.#symbol()) ? '{c}\u00a0{n}' : this.#data.currency;
   }
 
   #digits(number) {
