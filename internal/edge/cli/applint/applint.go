@@ -166,6 +166,9 @@ func StaticFiles(dir string, m *manifest.Manifest) (map[string][]byte, error) {
 	}
 	for _, r := range m.Resources {
 		root := path.Clean(r.Path)
+		if !filepath.IsLocal(filepath.FromSlash(root)) {
+			continue // the manifest's check warned; what lies elsewhere has no name here
+		}
 		err := filepath.WalkDir(filepath.Join(dir, filepath.FromSlash(root)), func(file string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err

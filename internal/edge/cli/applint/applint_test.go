@@ -134,7 +134,7 @@ func TestStaticFiles(t *testing.T) {
 	if files, err := StaticFiles(dir, &m); err != nil || len(files) != 0 {
 		t.Errorf("%v %v", files, err)
 	}
-	m.Resources = append(m.Resources, manifest.Resource{Key: "ui", Path: "ui"})
+	m.Resources = append(m.Resources, manifest.Resource{Key: "ui", Path: "ui"}, manifest.Resource{Key: "out", Path: "../elsewhere"})
 	files, err := StaticFiles(dir, &m)
 	if err != nil || len(files) != 2 || string(files["ui/deep/a.js"]) != "1" {
 		t.Errorf("%v %v", files, err)

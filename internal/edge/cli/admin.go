@@ -1,0 +1,380 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+)
+
+func (c *cli) productCommand() *cobra.Command {
+	return parent("product", "Products that apps extend (operator)",
+		c.productFileCommand("add FILE", "Register a product.yaml, or replace the product with its key", false),
+		c.productFileCommand("validate FILE", "Check a product.yaml without registering it", true),
+		c.productListCommand())
+}
+
+func (c *cli) productFileCommand(use, short string, validate bool) *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file := args[0]
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(c.env.Dir, file)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return fault.New(fault.Invalid, "NO_FILE", "%s cannot be read: %v", args[0], err).WithFix("name a product.yaml that exists").Because(err)
+			}
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			p, err := api.AddProduct(cmd.Context(), text, validate)
+			if err != nil {
+				return err
+			}
+			c.ui.diagnosticsUnlessQuiet(fromWire(p.Diagnostics))
+			switch {
+			case c.json:
+				c.ui.printJSON(p)
+			case validate:
+				c.ui.printf("%s is valid", args[0])
+			default:
+				c.ui.printf("Registered product %s", p.Product.Key)
+			}
+			return nil
+		},
+	})
+}
+
+func (c *cli) productListCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "list",
+		Short: "List the registered products",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.Products(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"products": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, p := range all {
+				rows = append(rows, []string{p.Key, p.Name, strings.Join(p.Aliases, ", "), fmt.Sprint(len(p.Modules)), fmt.Sprint(len(p.Scopes))})
+			}
+			c.ui.table("PRODUCT NAME ALIASES MODULES SCOPES", rows)
+			return nil
+		},
+	})
+}
+
+func (c *cli) siteCommand() *cobra.Command {
+	return parent("site", "Customers' tenants (operator)", c.siteAddCommand(), c.siteListCommand(), c.siteUpdateCommand())
+}
+
+func (c *cli) siteAddCommand() *cobra.Command {
+	var s client.NewSite
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a site with its products",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			s.Name = args[0]
+			site, err := api.AddSite(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(site)
+				return nil
+			}
+			c.ui.printf("Added site %s (%s) with %s", site.Name, site.ID, strings.Join(site.Products, ", "))
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVarP(&s.Products, "product", "p", nil, "`key` of a product; repeatable")
+	cmd.Flags().BoolVar(&s.DevelopmentApps, "development-apps", false, "allow development and staging apps")
+	return jsonFlag(required(cmd, "product"))
+}
+
+func (c *cli) siteListCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "list",
+		Short: "List the sites that you may see",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.Sites(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"sites": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, s := range all {
+				rows = append(rows, []string{s.Name, s.ID, strings.Join(s.Products, ", "), onOff(s.DevelopmentApps)})
+			}
+			c.ui.table("SITE ID PRODUCTS DEVELOPMENT-APPS", rows)
+			return nil
+		},
+	})
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
+
+func (c *cli) siteUpdateCommand() *cobra.Command {
+	var dev string
+	cmd := &cobra.Command{
+		Use:   "update SITE",
+		Short: "Switch development apps of a site on or off",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dev != "on" && dev != "off" {
+				return usage("--development-apps is on or off")
+			}
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			site, err := api.SetDevelopmentApps(cmd.Context(), args[0], dev == "on")
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(site)
+				return nil
+			}
+			c.ui.printf("Development apps of %s are %s", site.Name, onOff(site.DevelopmentApps))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dev, "development-apps", "", "`on` or off")
+	return jsonFlag(required(cmd, "development-apps"))
+}
+
+func (c *cli) accountCommand() *cobra.Command {
+	return parent("account", "People and their rights (operator)", c.accountAddCommand(), c.accountListCommand())
+}
+
+func (c *cli) accountAddCommand() *cobra.Command {
+	var a client.NewAccount
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add an account; its tokens are shown once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			a.Name = args[0]
+			added, err := api.AddAccount(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(added)
+				return nil
+			}
+			c.ui.printf("Added account %s (%s)", added.Account.Name, added.Account.ID)
+			for _, t := range added.Tokens {
+				c.printSecret(t)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&a.Developer, "developer", false, "may own apps")
+	cmd.Flags().StringSliceVar(&a.AdminOf, "admin-of", nil, "`site` that the account administers; repeatable")
+	return jsonFlag(cmd)
+}
+
+func (c *cli) printSecret(t client.NewToken) {
+	what := t.Kind + " token"
+	if t.Site != "" {
+		what += " for site " + t.Site
+	}
+	if t.App != "" {
+		what += " for app " + t.App
+	}
+	until := ""
+	if t.ExpiresAt != nil {
+		until = ", until " + t.ExpiresAt.Local().Format("2006-01-02")
+	}
+	c.ui.printf("%s (%s%s), shown only now:", what, t.ID, until)
+	c.ui.printf("%s", t.Secret)
+}
+
+func (c *cli) accountListCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "list",
+		Short: "List all accounts",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.Accounts(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"accounts": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, a := range all {
+				var roles []string
+				if a.Operator {
+					roles = append(roles, "operator")
+				}
+				if a.Developer {
+					roles = append(roles, "developer")
+				}
+				rows = append(rows, []string{a.Name, a.ID, strings.Join(roles, ", "), strings.Join(a.AdminOf, ", ")})
+			}
+			c.ui.table("ACCOUNT ID ROLES ADMIN-OF", rows)
+			return nil
+		},
+	})
+}
+
+func (c *cli) tokenCommand() *cobra.Command {
+	return parent("token", "Tokens for people, scripts and CI", c.tokenCreateCommand(), c.tokenListCommand(), c.tokenRevokeCommand())
+}
+
+func (c *cli) tokenCreateCommand() *cobra.Command {
+	var r client.TokenRequest
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a token; it is shown once",
+		Long: "Makes a token. Kind developer does what you may do; ci deploys one app to chosen environments and nothing else;\n" +
+			"admin administers one site.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.Kind == "ci" {
+				app, err := c.appID(r.App)
+				if err != nil {
+					return err
+				}
+				r.App = app
+			}
+			if r.Kind == "admin" && r.Site == "" {
+				return usage("a token of kind admin needs --site")
+			}
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			t, err := api.CreateToken(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(t)
+				return nil
+			}
+			c.printSecret(t)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&r.Kind, "kind", "developer", "`kind`: developer, ci, admin or operator")
+	cmd.Flags().StringVar(&r.Account, "account", "", "for the account of this `name` (operator)")
+	cmd.Flags().StringVarP(&r.Site, "site", "s", "", "`site` of an admin's token")
+	cmd.Flags().StringVar(&r.App, "app", "", "`id` of a ci token's app (default: the one of the app's folder)")
+	cmd.Flags().StringSliceVarP(&r.Environments, "environment", "e", nil, "`environment` that a ci token may deploy to; repeatable")
+	cmd.Flags().IntVar(&r.ExpiresInDays, "expires-in-days", 0, "`days` until it ends (default: the server's)")
+	cmd.Flags().StringVar(&r.Note, "note", "", "`text` to tell tokens apart")
+	return jsonFlag(cmd)
+}
+
+func (c *cli) tokenListCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "list",
+		Short: "List tokens, never their secrets",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.Tokens(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"tokens": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, t := range all {
+				state := "until " + stamp(t.ExpiresAt)
+				if t.ExpiresAt == nil {
+					state = "no end"
+				}
+				if t.Revoked {
+					state = "revoked"
+				}
+				scope := t.Site
+				if t.App != "" {
+					scope = t.App + " " + strings.Join(t.Environments, ",")
+				}
+				rows = append(rows, []string{t.ID, t.Kind, t.Account, scope, state, t.Note})
+			}
+			c.ui.table("TOKEN KIND ACCOUNT FOR STATE NOTE", rows)
+			return nil
+		},
+	})
+}
+
+func (c *cli) tokenRevokeCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "revoke TOKEN",
+		Short: "Revoke a token at once, by its id",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			if err := api.RevokeToken(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]string{"revoked": args[0]})
+				return nil
+			}
+			c.ui.printf("Revoked %s", args[0])
+			return nil
+		},
+	})
+}

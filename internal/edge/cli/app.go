@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/applint"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+	"github.com/annexhq/annex/internal/infra/bundle"
+	"github.com/annexhq/annex/manifest"
+)
+
+const appPrefix = "ari:cloud:ecosystem::app/"
+
+// appFlags add --app and --environment to a command.
+type appFlags struct {
+	app, environment string
+}
+
+func (f *appFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.app, "app", "", "the app's `id` (default: the one of the app's folder)")
+	f.addEnvironment(cmd)
+}
+
+func (f *appFlags) addEnvironment(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.environment, "environment", "e", "development", "`name` of the app's environment")
+}
+
+// appState is .annex/app.json: the id of an app whose manifest has a blank one.
+type appState struct {
+	App string `json:"app"`
+}
+
+func (c *cli) stateFile() string { return filepath.Join(c.dir, ".annex", "app.json") }
+
+func (c *cli) loadState() (appState, error) {
+	var s appState
+	text, err := os.ReadFile(c.stateFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return s, fault.New(fault.Invalid, "APP_STATE", "%s cannot be read: %v", c.stateFile(), err).
+			WithFix("delete the file; the next deploy makes a new app").Because(err)
+	}
+	return s, nil
+}
+
+func (c *cli) saveState(s appState) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return writeFile(c.stateFile(), append(text, '\n'), 0o644, 0o755)
+}
+
+// appID finds the app that a command is about: --app, the manifest's app.id, or the
+// id that an earlier deploy was given.
+func (c *cli) appID(flag string) (string, error) {
+	if flag != "" {
+		return plainID(flag), nil
+	}
+	text, err := applint.ReadManifest(c.dir)
+	if err != nil {
+		if f, ok := fault.As(err); ok {
+			return "", f.WithFix("name the app with --app, or its folder with --dir")
+		}
+		return "", err
+	}
+	m, _ := manifest.Load(applint.ManifestName, text, manifest.Options{Lookup: os.LookupEnv})
+	if m == nil {
+		return "", fault.New(fault.Invalid, "MANIFEST", "%s has errors", applint.ManifestName).WithFix("see them with `annex lint`, or name the app with --app")
+	}
+	if id := plainID(m.App.ID); id != "" {
+		return id, nil
+	}
+	s, err := c.loadState()
+	if err != nil {
+		return "", err
+	}
+	if s.App == "" {
+		return "", fault.New(fault.Invalid, "NO_APP_ID", "the app has no id yet").WithFix("deploy it with `annex deploy`, or name an app with --app")
+	}
+	return s.App, nil
+}
+
+// plainID takes Forge's form of an app id to its UUID.
+func plainID(id string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(id), appPrefix))
+}
+
+// sdkTable is the export table of this binary's base image.
+func sdkTable() (*bundle.Table, error) {
+	t, err := assets.SDKTable()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "NOT_BUILT", "this program was built without the SDK").WithFix("build it with `make build`").Because(err)
+	}
+	return &bundle.Table{Modules: t.Modules, Aliases: t.Aliases, TypesOnly: t.TypesOnly, NotOffered: t.NotOffered}, nil
+}
+
+// check lints the app in the folder against the given products.
+func (c *cli) check(ctx context.Context, products []client.Product) (*applint.Report, error) {
+	table, err := sdkTable()
+	if err != nil {
+		return nil, err
+	}
+	o := applint.Options{Table: table, Lookup: os.LookupEnv}
+	for _, p := range products {
+		mp := manifest.Product{Key: p.Key, Aliases: p.Aliases}
+		for _, m := range p.Modules {
+			mp.Modules = append(mp.Modules, manifest.ModuleType{Type: m.Type, Aliases: m.Aliases})
+		}
+		for _, s := range p.Scopes {
+			mp.Scopes = append(mp.Scopes, s.Name)
+		}
+		o.Products = append(o.Products, mp)
+	}
+	return applint.Check(ctx, c.dir, o)
+}
+
+// targetFlags name an installation.
+type targetFlags struct {
+	appFlags
+	site, product string
+}
+
+func (f *targetFlags) add(cmd *cobra.Command) {
+	f.appFlags.add(cmd)
+	cmd.Flags().StringVarP(&f.site, "site", "s", "", "`name` or id of the site")
+	cmd.Flags().StringVarP(&f.product, "product", "p", "", "`key` or alias of the product")
+}
+
+// target is the installation that the flags name. Without a site or a product the
+// only installation of the app in the environment is meant.
+func (c *cli) target(ctx context.Context, api *client.Client, f targetFlags) (client.Target, error) {
+	app, err := c.appID(f.app)
+	if err != nil {
+		return client.Target{}, err
+	}
+	t := client.Target{App: app, Environment: f.environment, Site: f.site, Product: f.product}
+	if t.Site != "" && t.Product != "" {
+		return t, nil
+	}
+	all, err := api.Installations(ctx, app, f.environment, f.site)
+	if err != nil {
+		return t, err
+	}
+	var fit []client.Installation
+	for _, i := range all {
+		if f.product == "" || i.Product == f.product {
+			fit = append(fit, i)
+		}
+	}
+	switch len(fit) {
+	case 1:
+		t.Site, t.Product = fit[0].Site, fit[0].Product
+		return t, nil
+	case 0:
+		return t, fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed from %s there", f.environment).
+			WithFix("install it with `annex install --environment %s --site SITE --product PRODUCT`", f.environment)
+	}
+	var places []string
+	for _, i := range fit {
+		places = append(places, "--site "+i.Site+" --product "+i.Product)
+	}
+	return t, usage("the app has %s from %s", plural(len(fit), "installation"), f.environment).WithFix("choose one: %s", strings.Join(places, ", or "))
+}

@@ -1,0 +1,148 @@
+// Package cli is the annex command: it reads an app's folder, speaks to a server by
+// its control API alone, and says in words, colours or one JSON object what happened.
+// It decides nothing about authority; the server decides everything it sends again.
+//
+// docs/cli.md lists the commands, exit codes and environment variables.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// Hooks are the parts of the binary that the command starts but does not hold.
+type Hooks struct {
+	// Version is what `annex version` prints.
+	Version string
+	// Serve runs the platform until ctx ends.
+	Serve func(ctx context.Context, o ServeOptions) error
+	// Demo runs platform, reference product and sample apps until ctx ends.
+	Demo func(ctx context.Context, o DemoOptions) error
+}
+
+// ServeOptions are the flags of `annex serve`.
+type ServeOptions struct {
+	Data           string // data directory
+	Database       string // "" for SQLite in Data, or postgres://…
+	Listen         string
+	PlatformDomain string
+	AppsDomain     string
+	Workers        int // 0 lets the server choose
+	// Check only checks the configuration.
+	Check    bool
+	Out, Err io.Writer
+}
+
+// DemoOptions are the flags of `annex demo`.
+type DemoOptions struct {
+	Data   string
+	Listen string
+	// Upstreams maps host names to addresses that stand in for them.
+	Upstreams  map[string]string
+	UpstreamCA string // PEM file
+	Out, Err   io.Writer
+}
+
+// Env is what a run of the command sees of its surroundings.
+type Env struct {
+	Args   []string // without the program's name
+	Getenv func(string) string
+	Dir    string // working directory
+	In     io.Reader
+	Out    io.Writer
+	Err    io.Writer
+	// Interactive says that a person sits at stdin and stdout: only then is anything asked.
+	Interactive bool
+	// Live says that Err is a terminal: only then are lines rewritten and coloured.
+	Live bool
+	// ConfigDir holds the credentials file.
+	ConfigDir string
+}
+
+// Main runs the command of this process and exits.
+func Main(h Hooks) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Run(ctx, OSEnv(), h)
+	stop()
+	os.Exit(code)
+}
+
+// OSEnv is the process's own surroundings.
+func OSEnv() Env {
+	dir, _ := os.Getwd()            // without one, --dir must be absolute
+	config, _ := os.UserConfigDir() // without one, login says so
+	in, out, err := term.IsTerminal(int(os.Stdin.Fd())), term.IsTerminal(int(os.Stdout.Fd())), term.IsTerminal(int(os.Stderr.Fd()))
+	return Env{
+		Args: os.Args[1:], Getenv: os.Getenv, Dir: dir, ConfigDir: config,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Interactive: in && out && os.Getenv("CI") == "",
+		Live:        err && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "",
+	}
+}
+
+// Run runs one command and gives its exit code.
+func Run(ctx context.Context, env Env, h Hooks) int {
+	c := &cli{env: env, hooks: h, ui: newUI(env)}
+	root := c.root()
+	root.SetArgs(env.Args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return 1
+	}
+	return c.report(err)
+}
+
+// cli is one run of the command.
+type cli struct {
+	env   Env
+	hooks Hooks
+	ui    *ui
+	dir   string // --dir
+	json  bool   // --json of the command at hand
+}
+
+// silent is an error whose words are out already; only its exit code is left.
+type silent struct{ kind fault.Kind }
+
+func (s silent) Error() string { return s.kind.String() }
+
+// report writes an error for people, or with --json as one object, and gives the exit code.
+func (c *cli) report(err error) int {
+	var s silent
+	if errors.As(err, &s) {
+		return s.kind.ExitCode()
+	}
+	asJSON := c.json || slices.ContainsFunc(c.env.Args, func(a string) bool { return a == "--json" || a == "--json=true" })
+	f, ok := fault.As(err)
+	if !ok {
+		// What is no fault comes from the machine: a file, a full disk.
+		f = fault.New(fault.Internal, "FAILED", "%s", strings.TrimPrefix(err.Error(), "cli: "))
+	}
+	if asJSON {
+		c.ui.printJSON(errorObject(f, err))
+	} else {
+		c.ui.fault(f, err)
+	}
+	return f.Kind.ExitCode()
+}
+
+// usage is an error about the command line.
+func usage(format string, args ...any) *fault.Error {
+	return fault.New(fault.Usage, "USAGE", format, args...)
+}

@@ -1,0 +1,287 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/applint"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+	"github.com/annexhq/annex/internal/infra/bundle"
+)
+
+// maxBundle is the server's limit.
+const maxBundle = 25 << 20
+
+func (c *cli) deployCommand() *cobra.Command {
+	var f appFlags
+	var message string
+	var approve bool
+	cmd := &cobra.Command{
+		Use:   "deploy",
+		Short: "Bundle the app and deploy it to one environment",
+		Long: "Checks, bundles and uploads the app. The server decides everything again and prepares the version. What a version\n" +
+			"needs beyond what was granted waits for each site's admin; --approve says that you know.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.deploy(cmd.Context(), f, message, approve)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` to keep with the version")
+	cmd.Flags().BoolVar(&approve, "approve", false, "acknowledge that installations will wait where the version needs more")
+	return jsonFlag(cmd)
+}
+
+func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bool) error {
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	report, err := c.bundleStep(ctx, api)
+	if err != nil {
+		return err
+	}
+	up, err := c.upload(report, f, message)
+	if err != nil {
+		return err
+	}
+	s := c.ui.step("Deploy")
+	size := len(up.Manifest) + len(up.Bundle) + len(up.SourceMap)
+	for _, data := range up.Files {
+		size += len(data)
+	}
+	d, err := api.Deploy(ctx, up, func(done, total int64) {
+		if done < total {
+			s.progress(fmt.Sprintf("%d %%", done*100/max(total, 1)))
+		} else {
+			s.progress("the server prepares the version")
+		}
+	})
+	if err != nil {
+		s.failed()
+		return err
+	}
+	s.done("%s sent, version %s in %s", bytesText(size), d.Number, d.Environment)
+	if plainID(report.Manifest.App.ID) == "" && f.app == "" && d.App != up.App {
+		if err := c.saveState(appState{App: d.App}); err != nil {
+			return err
+		}
+	}
+	c.ui.diagnosticsUnlessQuiet(fromWire(d.Diagnostics))
+	if c.json {
+		c.ui.printJSON(d)
+		return nil
+	}
+	c.printDeployment(d, approve)
+	return nil
+}
+
+// bundleStep lints and bundles; with errors it is the command's end.
+func (c *cli) bundleStep(ctx context.Context, api *client.Client) (*applint.Report, error) {
+	products, err := api.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := c.ui.step("Bundle")
+	report, err := c.check(ctx, products)
+	if err != nil {
+		s.failed()
+		return nil, err
+	}
+	if !report.OK() {
+		s.failed()
+		n := 0
+		for _, d := range report.Diagnostics {
+			if d.Severity == bundle.Error {
+				n++
+			}
+		}
+		f := fault.New(fault.Invalid, "LINT", "the app has %s; nothing was deployed", plural(n, "error")).
+			WithFix("correct what is listed; `annex lint` checks again")
+		return nil, &client.Failure{Fault: f, Diagnostics: toWire(report.Diagnostics)}
+	}
+	if n := len(report.Bundle.Code); n > maxBundle {
+		s.failed()
+		return nil, fault.New(fault.Limit, "BUNDLE_TOO_BIG", "the bundle has %s; the limit is %s", bytesText(n), bytesText(maxBundle)).
+			WithFix("import less: whole packages are in the bundle").With("limit", maxBundle).With("size", n)
+	}
+	s.done("%s from %s", bytesText(len(report.Bundle.Code)), plural(len(report.Bundle.Inputs), "file"))
+	c.ui.diagnosticsUnlessQuiet(report.Diagnostics)
+	return report, nil
+}
+
+// upload gathers what is sent.
+func (c *cli) upload(r *applint.Report, f appFlags, message string) (client.Upload, error) {
+	up := client.Upload{App: plainID(f.app), Environment: f.environment, Message: message,
+		Manifest: r.Source, Bundle: r.Bundle.Code, SourceMap: r.Bundle.SourceMap}
+	if len(r.Manifest.Environment.Variables) > 0 {
+		// ${NAME} takes its value from here, where the command runs; the server sees the outcome.
+		up.Manifest = r.Manifest.Canonical()
+	}
+	if up.App == "" && plainID(r.Manifest.App.ID) == "" {
+		s, err := c.loadState()
+		if err != nil {
+			return up, err
+		}
+		up.App = s.App
+	}
+	files, err := applint.StaticFiles(c.dir, r.Manifest)
+	if err != nil {
+		return up, fault.New(fault.Invalid, "FILES", "the app's files cannot be read: %v", err).WithFix("check the files and their permissions").Because(err)
+	}
+	for name, data := range r.Bundle.Files {
+		files[name] = data
+	}
+	up.Files = files
+	return up, nil
+}
+
+func (c *cli) printDeployment(d client.Deployment, approve bool) {
+	if d.AppCreated {
+		c.ui.printf("Registered the app as %s", d.App)
+	}
+	if !d.Created {
+		c.ui.printf("Nothing changed: version %s in %s has these bytes already (%s)", d.Number, d.Environment, short(d.Hash))
+	} else {
+		c.ui.printf("Deployed version %s to %s (%s)", d.Number, d.Environment, short(d.Hash))
+	}
+	if len(d.Growth) > 0 {
+		c.ui.printf("It may do what the version before it might not:")
+		c.printLines(d.Growth)
+	}
+	if d.Upgraded > 0 {
+		c.ui.printf("%s it now.", verb(d.Upgraded, "installation", "runs", "run"))
+	}
+	if d.Waiting > 0 {
+		c.ui.printf("%s for a site admin to allow it; until then the version before goes on.", verb(d.Waiting, "installation", "waits", "wait"))
+		if !approve {
+			c.ui.note("note: --approve acknowledges this and leaves out this line")
+		}
+	}
+	if s := d.Snapshot; s != nil && !s.Snapshotted && s.Reason != "" {
+		c.ui.printf("Each call runs module scope anew: %s", s.Reason)
+	}
+}
+
+func verb(n int, noun, one, many string) string {
+	if n == 1 {
+		return plural(n, noun) + " " + one
+	}
+	return plural(n, noun) + " " + many
+}
+
+func (c *cli) printLines(lines []client.Line) {
+	group := ""
+	for _, l := range lines {
+		if l.Group != "" && l.Group != group {
+			group = l.Group
+			c.ui.printf("  %s", group)
+		}
+		mark := "-"
+		if l.Loud {
+			mark = "!"
+		}
+		text := l.Text
+		if l.Detail != "" {
+			text += " (" + l.Detail + ")"
+		}
+		c.ui.printf("    %s %s", mark, text)
+	}
+}
+
+func short(hash string) string {
+	if len(hash) > 12 {
+		return hash[:12]
+	}
+	return hash
+}
+
+func (u *ui) diagnosticsUnlessQuiet(ds []bundle.Diagnostic) {
+	if !u.quiet {
+		u.diagnostics(ds)
+	}
+}
+
+func toWire(ds []bundle.Diagnostic) []client.Diagnostic {
+	var out []client.Diagnostic
+	for _, d := range ds {
+		out = append(out, client.Diagnostic{File: d.File, Line: d.Line, Column: d.Column, Rule: d.Rule,
+			Severity: string(d.Severity), Message: d.Message, Fix: d.Fix})
+	}
+	return out
+}
+
+func (c *cli) promoteCommand() *cobra.Command {
+	var app, from, to string
+	cmd := &cobra.Command{
+		Use:   "promote",
+		Short: "Deploy the running version of one environment to another, byte for byte",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			id, err := c.appID(app)
+			if err != nil {
+				return err
+			}
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			d, err := api.Promote(cmd.Context(), id, from, to)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(d)
+				return nil
+			}
+			c.printDeployment(d, false)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&app, "app", "", "the app's `id` (default: the one of the app's folder)")
+	cmd.Flags().StringVar(&from, "from", "staging", "`environment` whose version is taken")
+	cmd.Flags().StringVar(&to, "to", "production", "`environment` that gets it")
+	return jsonFlag(cmd)
+}
+
+func (c *cli) registerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "register NAME",
+		Short: "Get an id for an app",
+		Long: "Registers an app of that name. Where the folder's manifest has a blank app.id, the id is kept in .annex/app.json and\n" +
+			"used from then on. Deploying an app without an id does the same.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			app, err := api.RegisterApp(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			_, known := c.appID("")
+			keep := fault.CodeOf(known) == "NO_APP_ID"
+			if keep {
+				if err := c.saveState(appState{App: app.ID}); err != nil {
+					return err
+				}
+			}
+			if c.json {
+				c.ui.printJSON(app)
+				return nil
+			}
+			c.ui.printf("Registered %s as %s", app.Name, app.ID)
+			if keep {
+				c.ui.printf("Kept in %s", c.stateFile())
+			} else {
+				c.ui.printf("To use it, write into manifest.yml: app: { id: %s%s }", appPrefix, app.ID)
+			}
+			return nil
+		},
+	}
+	return jsonFlag(cmd)
+}

@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+)
+
+type installFlags struct {
+	targetFlags
+	confirm bool
+	expect  string
+}
+
+func (c *cli) installCommand() *cobra.Command {
+	var f installFlags
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Install the app on a site's product, or allow what a newer version asks",
+		Long: "Shows in plain words what the app may do and the digest of exactly that, asks, and installs. It takes a token of the\n" +
+			"site's admin; with a developer's it files a request and ends with exit code 5. --confirm confirms what the server\n" +
+			"shows now, also that the developer of a development or staging app can read its logs and change its code; with\n" +
+			"--expect only if that is still what was shown earlier.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.install(cmd.Context(), f)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.confirm, "confirm", false, "install without asking")
+	cmd.Flags().StringVar(&f.expect, "expect", "", "install only if the permissions have this `digest`")
+	required(cmd, "site", "product")
+	jsonFlag(cmd)
+	cmd.AddCommand(c.installListCommand(), c.installRequestsCommand())
+	return cmd
+}
+
+func (c *cli) install(ctx context.Context, f installFlags) error {
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	app, err := c.appID(f.app)
+	if err != nil {
+		return err
+	}
+	t := client.Target{App: app, Environment: f.environment, Site: f.site, Product: f.product}
+	p, err := api.Preview(ctx, t)
+	if err != nil {
+		return err
+	}
+	if f.expect != "" && f.expect != p.Digest {
+		return fault.New(fault.Conflict, "DIGEST_CHANGED", "the app asks for something else than what was shown: its digest is %s", p.Digest).
+			WithFix("look again at what it asks for, then use --expect %s", p.Digest).With("digest", p.Digest)
+	}
+	if !c.json {
+		c.printPreview(p)
+	}
+	if !f.confirm {
+		if err := c.confirmInstall(p); err != nil {
+			return err
+		}
+	}
+	s := c.ui.step("Install")
+	i, created, err := api.Install(ctx, client.InstallRequest{Target: t, Digest: p.Digest, ConfirmDevelopment: p.DevelopmentWarning != ""})
+	if err != nil {
+		s.failed()
+		return err
+	}
+	if c.json {
+		c.ui.printJSON(struct {
+			client.Installation
+			Digest  string `json:"digest"`
+			Created bool   `json:"created"`
+		}{i, p.Digest, created})
+		return nil
+	}
+	what := "installed"
+	if !created {
+		what = "up to date"
+	}
+	s.done("%s is %s on %s of %s, version %s", name(i.AppName, i.App), what, i.Product, i.Site, i.Number)
+	c.ui.printf("Installation %s", i.ID)
+	return nil
+}
+
+func (c *cli) printPreview(p client.Preview) {
+	c.ui.printf("%s %s (%s) on %s of %s", name(p.AppName, p.App), p.Number, p.Environment, p.Product, p.Site)
+	if len(p.Words) == 0 {
+		c.ui.printf("  asks for no permission.")
+	} else {
+		c.ui.printf("  may:")
+		c.printLines(p.Words)
+	}
+	if p.Installation != "" && len(p.Growth) > 0 {
+		c.ui.printf("  New against what it may now:")
+		c.printLines(p.Growth)
+	}
+	if p.DevelopmentWarning != "" {
+		c.ui.printf("  ! %s", p.DevelopmentWarning)
+	}
+	c.ui.printf("  digest %s", p.Digest)
+}
+
+// confirmInstall asks a person; a development app is asked about apart.
+func (c *cli) confirmInstall(p client.Preview) error {
+	if !c.env.Interactive || c.json {
+		return usage("nobody can be asked here").
+			WithFix("look at what the app may do, then add --confirm --expect %s", p.Digest).With("digest", p.Digest)
+	}
+	answers := bufio.NewReader(c.env.In)
+	if p.DevelopmentWarning != "" {
+		if err := c.ask(answers, "Its developer can read logs and change code without asking. Go on?"); err != nil {
+			return err
+		}
+	}
+	return c.ask(answers, "Install it with these permissions?")
+}
+
+// ask takes yes for yes and everything else for no.
+func (c *cli) ask(in *bufio.Reader, question string) error {
+	fmt.Fprintf(c.env.Err, "%s [y/N] ", question)
+	line, err := in.ReadString('\n')
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("stdin: %w", err)
+	}
+	if a := strings.ToLower(strings.TrimSpace(line)); a != "y" && a != "yes" {
+		return fault.New(fault.Denied, "DECLINED", "declined; nothing was changed")
+	}
+	return nil
+}
+
+func name(name, id string) string {
+	if name != "" {
+		return name
+	}
+	return id
+}
+
+func (c *cli) installListCommand() *cobra.Command {
+	var app, environment, site string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List installations that you may see",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.Installations(cmd.Context(), plainID(app), environment, site)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"installations": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, i := range all {
+				rows = append(rows, []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber})
+			}
+			c.ui.table("INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING", rows)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&app, "app", "", "only of the app with this `id`")
+	cmd.Flags().StringVarP(&environment, "environment", "e", "", "only of this `environment`")
+	cmd.Flags().StringVarP(&site, "site", "s", "", "only on this `site`")
+	return jsonFlag(cmd)
+}
+
+// list makes no list an empty one in JSON.
+func list[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
+}
+
+func (c *cli) installRequestsCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "requests",
+		Short: "List what developers asked a site's admin to install",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			all, err := api.InstallationRequests(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]any{"requests": list(all)})
+				return nil
+			}
+			var rows [][]string
+			for _, r := range all {
+				rows = append(rows, []string{r.ID, name(r.AppName, r.App), r.Environment, r.Site, r.Product, r.RequestedBy, stamp(r.RequestedAt)})
+			}
+			c.ui.table("REQUEST APP ENVIRONMENT SITE PRODUCT BY AT", rows)
+			return nil
+		},
+	})
+}
+
+func (c *cli) uninstallCommand() *cobra.Command {
+	var f targetFlags
+	var confirm bool
+	cmd := &cobra.Command{
+		Use:   "uninstall [INSTALLATION]",
+		Short: "Uninstall the app; its access ends at once",
+		Long:  "Ends an installation, named by its id or by --site, --product and --environment. Calls that run lose access too.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			id, err := c.installation(cmd.Context(), api, f, args)
+			if err != nil {
+				return err
+			}
+			if !confirm {
+				if !c.env.Interactive || c.json {
+					return usage("nobody can be asked here").WithFix("add --confirm")
+				}
+				if err := c.ask(bufio.NewReader(c.env.In), "End installation "+id+"? Its data is kept for 28 days."); err != nil {
+					return err
+				}
+			}
+			if err := api.Uninstall(cmd.Context(), id); err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]string{"uninstalled": id})
+				return nil
+			}
+			c.ui.printf("Uninstalled %s", id)
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "uninstall without asking")
+	return jsonFlag(cmd)
+}
+
+func (c *cli) installation(ctx context.Context, api *client.Client, f targetFlags, args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	if f.site == "" || f.product == "" {
+		return "", usage("which installation?").WithFix("name its id, or --site and --product; `annex install list` shows them")
+	}
+	app, err := c.appID(f.app)
+	if err != nil {
+		return "", err
+	}
+	all, err := api.Installations(ctx, app, f.environment, f.site)
+	if err != nil {
+		return "", err
+	}
+	// The server filtered by app, environment and site; an alias of the product is not
+	// among the answers, so a single one is taken for it.
+	var fit []client.Installation
+	for _, i := range all {
+		if i.Product == f.product {
+			fit = append(fit, i)
+		}
+	}
+	if len(fit) == 1 {
+		return fit[0].ID, nil
+	}
+	return "", fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed on %s of %s from %s", f.product, f.site, f.environment).
+		WithFix("`annex install list` shows the installations")
+}

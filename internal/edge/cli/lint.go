@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/applint"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+	"github.com/annexhq/annex/internal/infra/bundle"
+)
+
+// lintResult is what `annex lint --json` prints.
+type lintResult struct {
+	OK          bool                `json:"ok"`
+	Errors      int                 `json:"errors"`
+	Warnings    int                 `json:"warnings"`
+	Diagnostics []bundle.Diagnostic `json:"diagnostics"`
+	Fixed       []bundle.Diagnostic `json:"fixed,omitempty"`
+}
+
+func (c *cli) lintCommand() *cobra.Command {
+	var fix bool
+	cmd := &cobra.Command{
+		Use:   "lint",
+		Short: "Check manifest and code, all problems in one run",
+		Long: "Checks the manifest, bundles the code and holds both against each other. Where a server is known, names of its\n" +
+			"products are checked too. Each problem is one line: file:line:column: rule: what is wrong: how to mend it.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var fixed []bundle.Diagnostic
+			if fix {
+				var err error
+				if fixed, err = c.fix(cmd.Context()); err != nil {
+					return err
+				}
+			}
+			report, err := c.check(cmd.Context(), c.knownProducts(cmd.Context()))
+			if err != nil {
+				return err
+			}
+			return c.printLint(report, fixed)
+		},
+	}
+	cmd.Flags().BoolVar(&fix, "fix", false, "mend the manifest where that needs no decision")
+	return jsonFlag(cmd)
+}
+
+// knownProducts asks the server, if one is known. Lint works without.
+func (c *cli) knownProducts(ctx context.Context) []client.Product {
+	k, err := c.server()
+	if err != nil || k.URL == "" || k.Token == "" {
+		return nil
+	}
+	api, err := c.client(k)
+	if err != nil {
+		return nil
+	}
+	products, err := api.Products(ctx)
+	if err != nil {
+		f, _ := fault.As(err)
+		if f != nil {
+			c.ui.note("note: names of products are not checked: %s", f.Public)
+		}
+		return nil
+	}
+	return products
+}
+
+func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
+	res := lintResult{OK: r.OK(), Diagnostics: r.Diagnostics, Fixed: fixed}
+	if res.Diagnostics == nil {
+		res.Diagnostics = []bundle.Diagnostic{}
+	}
+	for _, d := range r.Diagnostics {
+		if d.Severity == bundle.Error {
+			res.Errors++
+		} else {
+			res.Warnings++
+		}
+	}
+	if c.json {
+		c.ui.printJSON(res)
+	} else {
+		for _, d := range fixed {
+			c.ui.printf("fixed: %s", d)
+		}
+		c.ui.diagnostics(r.Diagnostics)
+		switch {
+		case res.Errors > 0:
+			c.ui.printf("%s, %s", plural(res.Errors, "error"), plural(res.Warnings, "warning"))
+		case res.Warnings > 0:
+			c.ui.printf("No errors, %s", plural(res.Warnings, "warning"))
+		default:
+			c.ui.printf("No problems")
+		}
+	}
+	if !res.OK {
+		return silent{fault.Invalid}
+	}
+	return nil
+}
+
+// fix mends the manifest in place.
+func (c *cli) fix(ctx context.Context) ([]bundle.Diagnostic, error) {
+	text, err := applint.ReadManifest(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	table, err := sdkTable()
+	if err != nil {
+		return nil, err
+	}
+	mended, applied, err := applint.Fix(ctx, c.dir, text, applint.Options{Table: table, Lookup: os.LookupEnv})
+	if err != nil || len(applied) == 0 {
+		return nil, err
+	}
+	file := filepath.Join(c.dir, applint.ManifestName)
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(file); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return applied, writeFile(file, mended, mode, 0o755)
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+)
+
+func (c *cli) loginCommand() *cobra.Command {
+	var url string
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Keep a server's address and a token of yours",
+		Long:  "Checks the token with the server, then keeps both in the credentials file, which only you can read.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				k, err := c.server()
+				if err != nil && fault.CodeOf(err) != "CREDENTIALS" {
+					return err
+				}
+				if url = k.URL; url == "" {
+					return usage("annex login needs --url").WithFix("name the control address that `annex serve` or `annex demo` printed")
+				}
+			}
+			token, err := c.readToken(fromStdin)
+			if err != nil {
+				return err
+			}
+			k := credentials{URL: strings.TrimSuffix(url, "/"), Token: token}
+			api, err := c.client(k)
+			if err != nil {
+				return err
+			}
+			who, err := api.Whoami(cmd.Context())
+			if err != nil {
+				return err
+			}
+			file, err := c.saveCredentials(k)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(struct {
+					URL  string        `json:"url"`
+					File string        `json:"file"`
+					Who  client.Whoami `json:"who"`
+				}{k.URL, file, who})
+				return nil
+			}
+			c.ui.printf("Logged in to %s as %s; kept in %s", k.URL, whoText(who), file)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&url, "url", "", "the server's control `address` (default: ANNEX_URL)")
+	cmd.Flags().BoolVar(&fromStdin, "token-stdin", false, "read the token from stdin")
+	return jsonFlag(cmd)
+}
+
+// readToken takes the token from stdin or, at a terminal, without echo. There is no
+// flag for it: other users of the machine can read command lines.
+func (c *cli) readToken(fromStdin bool) (string, error) {
+	text := c.env.Getenv("ANNEX_TOKEN")
+	switch {
+	case fromStdin:
+		line, err := bufio.NewReader(io.LimitReader(c.env.In, 4096)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("stdin: %w", err)
+		}
+		text = line
+	case text == "" && c.env.Interactive:
+		fmt.Fprint(c.env.Err, "Token: ")
+		typed, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(c.env.Err)
+		if err != nil {
+			return "", fmt.Errorf("terminal: %w", err)
+		}
+		text = string(typed)
+	case text == "":
+		return "", usage("annex login needs a token").WithFix("pipe it in with --token-stdin, or set ANNEX_TOKEN")
+	}
+	text = strings.TrimSpace(text)
+	if text == "" || strings.ContainsAny(text, " \t\r\n") {
+		return "", usage("this is not a token").WithFix("a token looks like anx_developer_… and has no spaces")
+	}
+	return text, nil
+}
+
+func (c *cli) logoutCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "logout",
+		Short: "Forget the kept token",
+		Long:  "Forgets the token on this machine; `annex token revoke` ends it everywhere.",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			file, err := c.credentialsFile()
+			if err != nil {
+				return err
+			}
+			err = os.Remove(file)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fault.New(fault.Internal, "WRITE", "%s cannot be removed: %v", file, err).Because(err)
+			}
+			if c.json {
+				c.ui.printJSON(map[string]bool{"removed": err == nil})
+				return nil
+			}
+			if err != nil {
+				c.ui.printf("Nobody was logged in.")
+				return nil
+			}
+			c.ui.printf("Logged out.")
+			return nil
+		},
+	}
+	return jsonFlag(cmd)
+}
+
+func (c *cli) whoamiCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "whoami",
+		Short: "Say who the token speaks for",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			who, err := api.Whoami(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(who)
+				return nil
+			}
+			c.ui.printf("%s at %s", whoText(who), api.URL())
+			return nil
+		},
+	})
+}
+
+func whoText(w client.Whoami) string {
+	s := w.Kind
+	if w.Name != "" {
+		s = w.Name + " (" + w.Kind + ")"
+	}
+	if w.Site != "" {
+		s += " of site " + w.Site
+	}
+	if w.App != "" {
+		s += " for app " + w.App
+	}
+	if len(w.Environments) > 0 {
+		s += " in " + strings.Join(w.Environments, ", ")
+	}
+	return s
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if c.json {
+				c.ui.printJSON(map[string]string{"version": c.hooks.Version})
+				return nil
+			}
+			c.ui.printf("annex %s", c.hooks.Version)
+			return nil
+		},
+	})
+}

@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+	"github.com/annexhq/annex/internal/infra/bundle"
+)
+
+// ui writes to people and programs: results to stdout, the way there to stderr.
+type ui struct {
+	out, err io.Writer
+	live     bool
+	colour   bool
+	quiet    bool // --json: nothing on stderr but what went wrong with it
+	now      func() time.Time
+}
+
+func newUI(env Env) *ui {
+	return &ui{out: env.Out, err: env.Err, live: env.Live, colour: env.Live && env.Getenv("NO_COLOR") == "", now: time.Now}
+}
+
+const (
+	red    = "31"
+	yellow = "33"
+	green  = "32"
+	bold   = "1"
+	faint  = "2"
+)
+
+func (u *ui) paint(code, text string) string {
+	if !u.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// clean takes control characters out of text that others wrote, so that an app's log
+// line or a server's sentence cannot drive the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// printf writes a line of the result.
+func (u *ui) printf(format string, args ...any) {
+	fmt.Fprintln(u.out, clean(fmt.Sprintf(format, args...)))
+}
+
+// note writes a line about the way to the result.
+func (u *ui) note(format string, args ...any) {
+	if !u.quiet {
+		fmt.Fprintln(u.err, clean(fmt.Sprintf(format, args...)))
+	}
+}
+
+// printJSON writes one object and a line end.
+func (u *ui) printJSON(v any) {
+	e := json.NewEncoder(u.out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		fmt.Fprintf(u.err, "error: the result has no JSON: %v\n", err)
+	}
+}
+
+// table writes rows under a head, aligned.
+func (u *ui) table(head string, rows [][]string) {
+	w := tabwriter.NewWriter(u.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
+	for _, r := range rows {
+		for i := range r {
+			r[i] = strings.Join(strings.Fields(clean(r[i])), " ")
+			if r[i] == "" {
+				r[i] = "-"
+			}
+		}
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	w.Flush()
+}
+
+// fault writes an error: what, how to mend it, under which id the log has it.
+func (u *ui) fault(f *fault.Error, err error) {
+	what := f.Public
+	if what == "" {
+		what = f.Kind.String()
+	}
+	u.diagnostics(diagnosticsOf(err))
+	fmt.Fprintf(u.err, "%s %s\n", u.paint(red, "error:"), clean(what))
+	if f.Fix != "" {
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), clean(f.Fix))
+	}
+	if f.ReasonID != "" {
+		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "reason "+clean(f.ReasonID)))
+	}
+}
+
+// diagnostics writes one line each, and nothing else: they are read by programs too.
+func (u *ui) diagnostics(ds []bundle.Diagnostic) {
+	for _, d := range ds {
+		colour := yellow
+		if d.Severity == bundle.Error {
+			colour = red
+		}
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(colour, string(d.Severity)+":"), clean(d.String()))
+	}
+}
+
+// diagnosticsOf takes the diagnostics out of a server's answer.
+func diagnosticsOf(err error) []bundle.Diagnostic {
+	var f *client.Failure
+	if !errors.As(err, &f) {
+		return nil
+	}
+	return fromWire(f.Diagnostics)
+}
+
+func fromWire(ds []client.Diagnostic) []bundle.Diagnostic {
+	var out []bundle.Diagnostic
+	for _, d := range ds {
+		out = append(out, bundle.Diagnostic{File: d.File, Line: d.Line, Column: d.Column, Rule: d.Rule,
+			Severity: bundle.Severity(d.Severity), Message: d.Message, Fix: d.Fix})
+	}
+	return out
+}
+
+type errorBody struct {
+	Error errorFields `json:"error"`
+}
+
+type errorFields struct {
+	Kind        string              `json:"kind"`
+	Code        string              `json:"code"`
+	Message     string              `json:"message"`
+	Fix         string              `json:"fix,omitempty"`
+	ReasonID    string              `json:"reasonId,omitempty"`
+	Fields      map[string]any      `json:"fields,omitempty"`
+	Diagnostics []bundle.Diagnostic `json:"diagnostics,omitempty"`
+}
+
+func errorObject(f *fault.Error, err error) errorBody {
+	message := f.Public
+	if message == "" {
+		message = f.Kind.String()
+	}
+	return errorBody{errorFields{f.Kind.String(), f.Code, message, f.Fix, f.ReasonID, f.Fields, diagnosticsOf(err)}}
+}
+
+// step is one long step: on a terminal a line that is rewritten, elsewhere one plain
+// line when it is done.
+type step struct {
+	u     *ui
+	name  string
+	start time.Time
+	once  sync.Once
+}
+
+// step says that a long step begins.
+func (u *ui) step(name string) *step {
+	s := &step{u: u, name: name, start: u.now()}
+	if u.live && !u.quiet {
+		fmt.Fprintf(u.err, "\r\x1b[K%s %s …", u.paint(faint, "·"), name)
+	}
+	return s
+}
+
+// progress rewrites the step's line; elsewhere than on a terminal it says nothing.
+func (s *step) progress(text string) {
+	if s.u.live && !s.u.quiet {
+		fmt.Fprintf(s.u.err, "\r\x1b[K%s %s … %s", s.u.paint(faint, "·"), s.name, clean(text))
+	}
+}
+
+// done says what the step did.
+func (s *step) done(format string, args ...any) {
+	s.once.Do(func() {
+		if s.u.quiet {
+			return
+		}
+		text := clean(fmt.Sprintf(format, args...))
+		took := s.u.now().Sub(s.start).Round(time.Millisecond)
+		if s.u.live {
+			fmt.Fprintf(s.u.err, "\r\x1b[K%s %s: %s %s\n", s.u.paint(green, "✓"), s.name, text, s.u.paint(faint, "("+took.String()+")"))
+			return
+		}
+		fmt.Fprintf(s.u.err, "%s: %s\n", s.name, text)
+	})
+}
+
+// failed takes the step's line away; the error follows.
+func (s *step) failed() {
+	s.once.Do(func() {
+		if s.u.quiet {
+			return
+		}
+		if s.u.live {
+			fmt.Fprintf(s.u.err, "\r\x1b[K%s %s\n", s.u.paint(red, "✗"), s.name)
+		}
+	})
+}
+
+func bytesText(n int) string {
+	switch {
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%d KB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if strings.HasSuffix(one, "ss") {
+		return fmt.Sprintf("%d %ses", n, one)
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+func stamp(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
