@@ -79,12 +79,15 @@ func (m *Manifest) Position(path string) Position { return m.positions[path] }
 
 // loader is one run of Load.
 type loader struct {
-	file    string
-	opts    Options
-	src     *source
-	partial bool // the text was cut off: what is missing says nothing
-	diags   Diagnostics
-	edits   []edit
+	file string
+	opts Options
+	src  *source
+	// lastLine is the number of lines: the YAML reader puts what is missing at the
+	// end behind the last one.
+	lastLine int
+	partial  bool // the text was cut off: what is missing says nothing
+	diags    Diagnostics
+	edits    []edit
 
 	nodes, depth int
 	told         map[string]bool
@@ -100,7 +103,7 @@ type loader struct {
 
 func newLoader(name string, opts Options) *loader {
 	return &loader{
-		file: name, opts: opts, src: &source{}, told: map[string]bool{},
+		file: name, opts: opts, src: &source{}, lastLine: 1, told: map[string]bool{},
 		variables: map[string]*string{}, positions: map[string]Position{}, keys: map[string]Position{}, broken: map[string]bool{},
 		addresses: map[string]*yaml.Node{}, scopePlaces: map[string]Position{}, i18n: map[string]string{},
 	}
@@ -108,10 +111,16 @@ func newLoader(name string, opts Options) *loader {
 
 // place is where a node stands in the file as it is.
 func (l *loader) place(n *yaml.Node) Position {
+	if n.Line > l.lastLine {
+		return Position{l.lastLine, 1}
+	}
 	return l.src.original(Position{max(n.Line, 1), max(n.Column, 1)})
 }
 
 func (l *loader) at(p Position, s Severity, rule, message, fix string) {
+	if p.Line > l.lastLine {
+		p = Position{l.lastLine, 1}
+	}
 	l.diags = append(l.diags, Diagnostic{File: l.file, Line: p.Line, Column: p.Column, Rule: rule, Severity: s, Message: message, Fix: fix})
 }
 

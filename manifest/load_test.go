@@ -151,6 +151,28 @@ func TestVariablesAreNotReadTwice(t *testing.T) {
 	}
 }
 
+// TestPlaces: columns count characters, and a star that was quoted to read on does not
+// move what follows it.
+func TestPlaces(t *testing.T) {
+	for text, want := range map[string]string{
+		"app: {id: ''}\nünïcode: [1]\n":                                    "2:1",
+		"app: {id: '', name: 'é', nmae: x}\n":                              "1:26",
+		"app: {id: ''}\nx:\n  - é\xff\n":                                   "3:6",
+		"permissions: {sandbox: [*.a.b, *.c.d], sope: x}\napp: {id: ''}\n": "1:40",
+	} {
+		_, ds := manifest.Load("m.yml", []byte(text), manifest.Options{})
+		ds = ds.Errors()
+		if len(ds) == 0 {
+			t.Errorf("%q loads", text)
+			continue
+		}
+		last := ds[len(ds)-1]
+		if got := fmt.Sprintf("%d:%d", last.Line, last.Column); got != want {
+			t.Errorf("%q: the place is %s, not %s: %s", text, got, want, last)
+		}
+	}
+}
+
 func TestDiagnosticsHaveOneForm(t *testing.T) {
 	line := regexp.MustCompile(`^m\.yml:\d+:\d+: [a-z0-9-]+: .+: .+$`)
 	for _, name := range []string{"unknown-fields", "wrong-types", "dangling", "duplicates", "hosts", "products", "syntax", "aliases"} {

@@ -40,6 +40,7 @@ func (l *loader) parse(data []byte) (root *yaml.Node, whole bool) {
 		return nil, false
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	l.lastLine = lineCount(data)
 	if p, bad := badByte(data); bad {
 		l.at(p, Error, "yaml-encoding", "this byte is not part of UTF-8 text", "save the file as UTF-8 text without control characters")
 		return nil, false
@@ -178,9 +179,6 @@ func (l *loader) syntaxError(err error) *yaml.Node {
 		return nil
 	}
 	p := Position{max(e.Mark.Line, 1), max(e.Mark.Column, 1)}
-	if last := lineCount(l.src.text); p.Line > last {
-		p = Position{last, 1} // the reader puts what is missing at the end behind the last line
-	}
 	message := e.Message
 	if e.ContextMsg != "" {
 		message += " (" + e.ContextMsg
