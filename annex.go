@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/debug"
 
 	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/edge/server"
@@ -14,11 +15,19 @@ import (
 	"github.com/annexhq/annex/internal/infra/hostcall"
 )
 
-// version is set when the command is built.
-var version = "development build"
+// version is set when the command is built by make.
+var version string
 
-// Version names the build: a tag or commit, or "development build".
-func Version() string { return version }
+// Version names the build: a tag or commit.
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
 
 // Config says how a platform runs. Only DataDir is required.
 type Config struct {
@@ -60,7 +69,7 @@ func New(ctx context.Context, cfg Config) (*Platform, error) {
 	sys, err := server.Open(ctx, server.Config{
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Listen: cfg.Listen,
 		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
-		ChildCommand: cfg.ChildCommand, Version: version, Log: cfg.Log,
+		ChildCommand: cfg.ChildCommand, Version: Version(), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -1,25 +1,48 @@
-// Command annex is the platform's one binary: server, demo and command line.
+// Command annex runs the platform, its demo, and everything that developers, site
+// admins and operators do with it. `annex help` lists the commands.
 package main
 
 import (
-	"runtime/debug"
+	"context"
+	"fmt"
+	"log/slog"
 
+	"github.com/annexhq/annex"
 	"github.com/annexhq/annex/internal/edge/cli"
+	"github.com/annexhq/annex/internal/edge/testenv"
 )
 
 func main() {
-	cli.Main(cli.Hooks{Version: version()})
+	annex.Child()
+	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo})
 }
 
-// version is what the Go toolchain recorded of the source that was built.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+func serve(ctx context.Context, o cli.ServeOptions) error {
+	cfg := annex.Config{
+		DataDir: o.Data, DatabaseURL: o.Database, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
+		Workers: o.Workers, Log: slog.New(slog.NewTextHandler(o.Err, nil)),
 	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "devel"
+	p, err := annex.New(ctx, cfg)
+	if err != nil {
+		return err
 	}
-	return v
+	if o.Check {
+		p.Close()
+		fmt.Fprintln(o.Out, "the configuration is usable")
+		return nil
+	}
+	token, err := p.OperatorToken(ctx)
+	if err != nil {
+		p.Close()
+		return err
+	}
+	fmt.Fprintf(o.Out, "annex serves on %s   isolation: %s\n", p.URL(), p.Isolation())
+	if token != "" {
+		fmt.Fprintf(o.Out, "a first operator token is in %s\n", token)
+	}
+	return p.Run(ctx)
+}
+
+func demo(ctx context.Context, o cli.DemoOptions) error {
+	return testenv.Demo(ctx, testenv.DemoConfig{Options: o, Version: annex.Version(), ChildCommand: annex.ChildCommand})
 }
