@@ -37,6 +37,8 @@ type DB struct {
 	// patience bounds the wait for turn: a writer that waits longer is most likely
 	// waiting for itself (a statement inside Tx that was not given Tx's context).
 	patience time.Duration
+	// group runs SQLite's single statements; nil on Postgres, which groups commits itself.
+	group *group
 }
 
 // Open opens the database and proves that it answers.
@@ -74,6 +76,9 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // Close waits for running statements and closes the database.
 func (d *DB) Close() error {
+	if d.group != nil {
+		d.group.close()
+	}
 	err := d.read.close()
 	if e := d.write.close(); err == nil {
 		err = e

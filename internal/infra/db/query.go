@@ -33,17 +33,8 @@ func (d *DB) Exec(ctx context.Context, q string, in ...any) (int64, error) {
 }
 
 func (d *DB) execAlone(ctx context.Context, q string, vals []any) (int64, error) {
-	release, err := d.acquire(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	s, err := d.write.statement(ctx, q)
-	if err != nil {
-		return 0, err
-	}
-	if s != nil {
-		return affected(s.ExecContext(ctx, vals...))
+	if d.group != nil {
+		return d.group.exec(ctx, q, vals)
 	}
 	return affected(d.write.db.ExecContext(ctx, q, vals...))
 }

@@ -66,6 +66,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		d.Close()
 		return nil, d.wrap(err)
 	}
+	d.group = newGroup(d)
 	return d, nil
 }
 

@@ -272,3 +272,114 @@ func TestWriterThatWaitsForItself(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Statements that share a commit do not share their failures.
+func TestStatementsAtOnce(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := migrated(t, d)
+		const n = 200
+		var wg sync.WaitGroup
+		errs := make([]error, n)
+		for i := range n {
+			wg.Go(func() {
+				switch i % 4 {
+				case 0, 1: // each name twice
+					errs[i] = insert(ctx, d, fmt.Sprint("pair-", i/4))
+				case 2:
+					_, errs[i] = d.Exec(ctx, `INSERT INTO nothing (id) VALUES (?)`, i)
+				case 3:
+					touched, err := d.Exec(ctx, `UPDATE things SET n = n + 1 WHERE id = ?`, "none")
+					if errs[i] = err; touched != 0 {
+						t.Error(touched)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for i := 0; i < n; i += 4 {
+			if db.IsUnique(errs[i]) == db.IsUnique(errs[i+1]) || errs[i] != nil && errs[i+1] != nil {
+				t.Error("not exactly one of a pair:", errs[i], errs[i+1])
+			}
+			if errs[i+2] == nil || errs[i+3] != nil {
+				t.Error(errs[i+2], errs[i+3])
+			}
+		}
+		if got := count(t, d); got != n/4 {
+			t.Error(got)
+		}
+	})
+}
+
+// A full disk refuses the statement that does not fit and nobody else's.
+func TestStatementsAtOnceOnAFullDisk(t *testing.T) {
+	d := dbtest.SQLite(t)
+	ctx := migrated(t, d)
+	if err := d.Tx(ctx, func(ctx context.Context) error {
+		var pages int
+		return d.QueryRow(ctx, `PRAGMA max_page_count = 40`).Scan(&pages)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			size := 10
+			if i%5 == 0 {
+				size = 1 << 20
+			}
+			_, err := d.Exec(ctx, `INSERT INTO things (id, data) VALUES (?, ?)`, fmt.Sprint(i), make([]byte, size))
+			if full := fault.CodeOf(err) == "STORAGE_UNAVAILABLE" && err != nil; full != (size > 10) {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, d); n != 80 {
+		t.Error(n)
+	}
+}
+
+// A statement whose caller has gone before its turn does not run.
+func TestCancelledStatement(t *testing.T) {
+	d := dbtest.SQLite(t)
+	ctx := migrated(t, d)
+	gone, cancel := context.WithCancel(ctx)
+	first := make(chan error, 1)
+	if err := d.Tx(ctx, func(context.Context) error {
+		// This transaction has the turn that both wait for.
+		go func() { first <- insert(ctx, d, "first") }()
+		second := make(chan error, 1)
+		go func() { second <- insert(gone, d, "second") }()
+		cancel()
+		if err := <-second; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil || count(t, d) != 1 {
+		t.Error(err, count(t, d))
+	}
+}
+
+func TestClosed(t *testing.T) {
+	d, err := db.Open(t.Context(), db.Config{URL: "sqlite:" + t.TempDir() + "/annex.db", Relaxed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Migrate(t.Context(), steps); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() { _ = insert(t.Context(), d, fmt.Sprint(i)) }) // done or refused, not stuck
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := insert(t.Context(), d, "late"); err == nil {
+		t.Error("a closed database took a row")
+	}
+}
