@@ -37,6 +37,7 @@ type line struct {
 	at         int64
 	level      string
 	args       string
+	stands     int // for so many rows that were dropped, if it says so
 }
 
 func (l line) size() int { return rowSize + len(l.args) }

@@ -12,8 +12,10 @@ import (
 // most is how many rows one transaction writes, so that others get their turn.
 const most = 500
 
-// Flush writes what was collected before it was called.
+// Flush writes what was collected before it was called. It goes on when ctx ends: what
+// it has taken out of the buffer belongs to others than the one who asked for it.
 func (s *Service) Flush(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	b := s.take()
@@ -37,6 +39,14 @@ func (s *Service) Flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// flushForReader writes what readers may be waiting for. When that fails they still
+// get what is stored.
+func (s *Service) flushForReader(ctx context.Context) {
+	if err := s.Flush(ctx); err != nil {
+		s.cfg.Logger.Error("app logs were not written", "err", err)
+	}
 }
 
 func (s *Service) take() *batch {
@@ -68,7 +78,7 @@ func (s *Service) putBack(part *batch) {
 		}
 	}
 	for _, l := range part.lines {
-		b.dropped[l.install]++
+		b.dropped[l.install] += max(1, l.stands)
 	}
 	for _, c := range part.calls {
 		b.dropped[c.install]++
@@ -83,7 +93,7 @@ func (b *batch) sayDropped(now int64) {
 	for install, n := range b.dropped {
 		if p := b.places[install]; p != nil {
 			b.lines = append(b.lines, line{
-				install: install, version: p.Number, at: now, level: "warn",
+				install: install, version: p.Number, at: now, level: "warn", stands: n,
 				args: said("%d lines or records of this installation were lost: they came faster than they could be written", n),
 			})
 		}

@@ -11,8 +11,11 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/infra/db"
 )
+
+var _ invoke.Recorder = (*applog.Service)(nil)
 
 // clock is a time that tests move.
 type clock struct {

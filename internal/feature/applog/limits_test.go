@@ -111,6 +111,9 @@ func TestDatabaseAway(t *testing.T) {
 	if err := s.Flush(t.Context()); err == nil {
 		t.Fatal("the failure was swallowed")
 	}
+	if _, err := s.Summary(t.Context(), alice, applog.Query{}); err != nil || !strings.Contains(out.String(), "not written") {
+		t.Error("reading what is stored needs no writing:", err, out.String())
+	}
 	if _, err := d.Exec(t.Context(), `ALTER TABLE away RENAME TO applog_lines`); err != nil {
 		t.Fatal(err)
 	}

@@ -62,9 +62,7 @@ func (s *Service) Summary(ctx context.Context, p id.Principal, q Query) (Summary
 	if q.Since.IsZero() {
 		q.Since = s.cfg.Now().Add(-summarySpan)
 	}
-	if err := s.Flush(ctx); err != nil {
-		return Summary{}, err
-	}
+	s.flushForReader(ctx)
 	places, err := s.places(ctx, p, q)
 	if err != nil {
 		return Summary{}, fault.Op("applog.Summary", err)

@@ -9,10 +9,13 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
+
+var _ invoke.Facility = (*kvstore.Store)(nil)
 
 func store(t *testing.T, d *db.DB) *kvstore.Store {
 	t.Helper()
