@@ -44,8 +44,8 @@ type Table struct {
 	// TypesOnly are import names which hold nothing at run time: any member of them is
 	// a type, or undefined.
 	TypesOnly []string `json:"typesOnly"`
-	// NotOffered maps a module's name to the members that exist but reject with
-	// NOT_OFFERED when used.
+	// NotOffered maps a module's name to the members, and members of members, that exist
+	// but refuse with NOT_OFFERED when used.
 	NotOffered map[string][]string `json:"notOffered"`
 }
 

@@ -14,6 +14,9 @@ import (
 	"github.com/annexhq/annex/internal/assets"
 )
 
+// notOfferedFile lists the members that refuse. TestEngine holds it to the truth.
+const notOfferedFile = "packages/runtime/not-offered.json"
+
 // moduleList is web/packages/runtime/modules.json: which file answers to which import.
 type moduleList struct {
 	Modules   map[string]string `json:"modules"` // name → file below packages/runtime, or a package's name
@@ -65,11 +68,13 @@ func baseImage(web string, list moduleList) ([]byte, error) {
 // exportTable asks the bundler itself which names each module exports, so that the
 // table cannot disagree with the code.
 func exportTable(web string, list moduleList) (assets.Table, error) {
-	table := assets.Table{
-		Modules:    map[string][]string{},
-		Aliases:    list.Aliases,
-		TypesOnly:  list.TypesOnly,
-		NotOffered: map[string][]string{},
+	table := assets.Table{Modules: map[string][]string{}, Aliases: list.Aliases, TypesOnly: list.TypesOnly}
+	text, err := os.ReadFile(filepath.Join(web, notOfferedFile))
+	if err != nil {
+		return table, err
+	}
+	if err := json.Unmarshal(text, &table.NotOffered); err != nil {
+		return table, fmt.Errorf("%s: %w", notOfferedFile, err)
 	}
 	opts := options(web, list)
 	for i, name := range list.names() {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,35 +58,79 @@ func TestEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("not offered", func(t *testing.T) { checkNotOffered(t, vm, app, web, list) })
 	for _, name := range built.Exports {
+		if !strings.HasPrefix(name, "checks.") {
+			continue
+		}
 		t.Run(strings.TrimPrefix(name, "checks."), func(t *testing.T) {
-			h := &host{timers: map[uint32]bool{}}
-			in, err := vm.Acquire(app, h, jsvm.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer in.Release()
-			env, err := json.Marshal(map[string]any{"kind": "invoke", "fn": name, "id": "call-1", "module": "m", "ctx": context4checks})
-			if err != nil {
-				t.Fatal(err)
-			}
-			in.Start(env, nil, false, 42, 25*time.Second)
-			for in.Outcome() == nil {
-				if !h.serve(in) {
-					t.Fatal("the check waits for nothing")
-				}
-			}
-			if o := in.Outcome(); !o.OK {
+			if o := invoke(t, vm, app, name, nil); !o.OK {
 				t.Errorf("%s %v", o.Head, o.Fault)
-			}
-			for _, line := range h.logs {
-				t.Log(line)
 			}
 		})
 	}
 }
 
-var context4checks = map[string]any{
+// invoke runs one function of the checks in an instance of its own.
+func invoke(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, name string, payload []byte) *jsvm.Outcome {
+	t.Helper()
+	h := &host{timers: map[uint32]bool{}}
+	in, err := vm.Acquire(app, h, jsvm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Release()
+	env, err := json.Marshal(map[string]any{"kind": "invoke", "fn": name, "id": "call-1", "module": "m", "ctx": callContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Start(env, payload, true, 42, 25*time.Second)
+	for in.Outcome() == nil {
+		if !h.serve(in) {
+			t.Fatal("the call waits for nothing")
+		}
+	}
+	for _, line := range h.logs {
+		t.Log(line)
+	}
+	return in.Outcome()
+}
+
+var update = flag.Bool("update", false, "write web/packages/runtime/not-offered.json anew")
+
+// checkNotOffered compares the members that refuse with the list that docs/sdk.md is
+// made from.
+func checkNotOffered(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, web string, list moduleList) {
+	names, err := json.Marshal(list.names())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := invoke(t, vm, app, "list.unbuilt", names)
+	if !o.OK {
+		t.Fatalf("%s %v", o.Head, o.Fault)
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, o.Body, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	text.WriteByte('\n')
+	path := filepath.Join(web, notOfferedFile)
+	if *update {
+		if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, text.Bytes()) {
+		t.Errorf("%s is stale: run go test ./internal/assets/build -update, then make build", path)
+	}
+}
+
+var callContext = map[string]any{
 	"appAri": "ari:cloud:ecosystem::app/a", "appVersion": "1.0.0", "environmentType": "DEVELOPMENT",
 	"environmentAri": "ari:cloud:ecosystem::environment/a/e", "installationId": "i",
 	"permissions": map[string]any{"scopes": []string{"storage:app"}, "external": map[string]any{"fetch": map[string]any{"backend": []string{"https://*.example.com"}}}},

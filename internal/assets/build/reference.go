@@ -46,6 +46,11 @@ here fails at ` + "`annex lint`" + ` and ` + "`annex deploy`" + ` with the impor
 			}
 			fmt.Fprintf(&b, "| `%s` | %s |\n", member, state)
 		}
+		for _, member := range table.NotOffered[name] {
+			if !slices.Contains(table.Modules[name], member) {
+				fmt.Fprintf(&b, "| `%s` | not offered |\n", member)
+			}
+		}
 	}
 	return b.Bytes()
 }

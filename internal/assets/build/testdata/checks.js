@@ -218,7 +218,41 @@
     assert.throws(() => new Intl.DateTimeFormat('xx-XX'), RangeError);
   }
 
-  __annex_register({ checks: {
+  // unbuilt lists what is marked as not offered, two steps deep.
+  function unbuilt(modules) {
+    const mark = Symbol.for('annex.notOffered');
+    const found = {};
+    const look = (value, path, steps, list) => {
+      if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
+      if (value[mark]) list.push(path);
+      else if (steps > 0 && typeof value === 'object') for (const key of Object.keys(value)) look(value[key], path ? `${path}.${key}` : key, steps - 1, list);
+    };
+    for (const name of modules) {
+      const list = [];
+      const m = __annex_require(name);
+      for (const key of Object.keys(m)) if (key !== 'default') look(m[key], key, 2, list);
+      if (name === '@annex/api') {
+        look(api.asApp(), 'asApp()', 1, list);
+        look(api.asUser(), 'asUser()', 1, list);
+        look(api.asUser().withProvider('p'), 'asUser().withProvider()', 1, list);
+        look(api.authorize().onJiraIssue(), 'authorize().onJiraIssue()', 1, list);
+      }
+      if (name === '@annex/events') {
+        const queue = new m.Queue({ key: 'q' });
+        look(queue, 'Queue', 1, list);
+        look(queue.getJob('1'), 'Queue.getJob()', 1, list);
+      }
+      if (name === '@annex/kvs') {
+        look(kvs.entity('e'), 'kvs.entity()', 1, list);
+        look(kvs.transact(), 'kvs.transact()', 1, list);
+      }
+      if (name === '@annex/sql') look(m.sql.prepare(''), 'sql.prepare()', 1, list);
+      if (list.length) found[name] = [...new Set(list)].sort();
+    }
+    return found;
+  }
+
+  __annex_register({ list: { unbuilt }, checks: {
     fetching, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
   } });
 })

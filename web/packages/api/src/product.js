@@ -1,15 +1,15 @@
 // Calls to products, as the app or as the user. Paths are checked here as they will be
 // when the calls are built; then each call rejects with NOT_OFFERED.
-import { NotOfferedError, notOffered } from '@annex/runtime/faults';
+import { NotOfferedError, notOffered, unbuilt } from '@annex/runtime/faults';
 import { pathOf } from './route.js';
 
 function request(member) {
-  return {
+  return unbuilt({
     async [member](path) {
       pathOf(path);
       throw new NotOfferedError(member);
     },
-  }[member];
+  }[member]);
 }
 
 const products = ['requestProduct', 'requestJira', 'requestConfluence', 'requestBitbucket', 'requestCompass', 'requestTrello', 'requestAtlassian'];
@@ -18,10 +18,10 @@ function caller(who) {
   const self = { requestGraph: notOffered(`${who}.requestGraph`), requestTeamworkGraph: notOffered(`${who}.requestTeamworkGraph`), requestConnectedData: notOffered(`${who}.requestConnectedData`) };
   for (const name of products) self[name] = request(`${who}.${name}`);
   // requestProduct names the product before the path.
-  self.requestProduct = async function requestProduct(product, path) {
+  self.requestProduct = unbuilt(async (product, path) => {
     pathOf(path);
     throw new NotOfferedError(`${who}.requestProduct`);
-  };
+  });
   self.withContext = () => Object.freeze(self);
   return self;
 }

@@ -1,6 +1,6 @@
 // @annex/react, inside a function: UI Kit's components can be imported and put into a
 // tree. Nothing draws it yet: components, hooks and render reject with NOT_OFFERED.
-import { NotOfferedError } from '@annex/runtime/faults';
+import { notOfferedNow } from '@annex/runtime/faults';
 import { component, hook } from '@annex/runtime/components';
 
 export const AdfRenderer = component('AdfRenderer');
@@ -121,8 +121,8 @@ export const useParams = hook('useParams');
 export const xcss = (styles) => styles;
 
 const ForgeReconciler = Object.freeze({
-  render() { throw new NotOfferedError('ForgeReconciler.render'); },
-  addConfig() { throw new NotOfferedError('ForgeReconciler.addConfig'); },
+  render: notOfferedNow('ForgeReconciler.render'),
+  addConfig: notOfferedNow('ForgeReconciler.addConfig'),
 });
 export const render = ForgeReconciler.render;
 export default ForgeReconciler;

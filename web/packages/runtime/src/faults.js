@@ -14,15 +14,19 @@ export class NotOfferedError extends Error {
 
 const mark = Symbol.for('annex.notOffered');
 
+/** Marks a function that refuses in a way of its own, for docs/sdk.md. */
+export function unbuilt(fn) {
+  fn[mark] = true;
+  return fn;
+}
+
 /**
  * An asynchronous member that is not built: calling it rejects with NOT_OFFERED.
  * @param {string} member
  * @returns {(...args: unknown[]) => Promise<never>}
  */
 export function notOffered(member) {
-  const fn = { [member]: async () => { throw new NotOfferedError(member); } }[member];
-  fn[mark] = true;
-  return fn;
+  return unbuilt({ [member]: async () => { throw new NotOfferedError(member); } }[member]);
 }
 
 /**
@@ -31,9 +35,7 @@ export function notOffered(member) {
  * @returns {(...args: unknown[]) => never}
  */
 export function notOfferedNow(member) {
-  const fn = { [member]() { throw new NotOfferedError(member); } }[member];
-  fn[mark] = true;
-  return fn;
+  return unbuilt({ [member]() { throw new NotOfferedError(member); } }[member]);
 }
 
 /**
@@ -41,9 +43,7 @@ export function notOfferedNow(member) {
  * @param {string} member
  */
 export function notOfferedClass(member) {
-  const cls = { [member]: class { constructor() { throw new NotOfferedError(member); } } }[member];
-  cls[mark] = true;
-  return cls;
+  return unbuilt({ [member]: class { constructor() { throw new NotOfferedError(member); } } }[member]);
 }
 
 /**

@@ -1,6 +1,6 @@
 // @annex/ui, inside a function: UI Kit 1. Trees can be written with JSX and handed to
 // render; the handler that render makes rejects with NOT_OFFERED when it is called.
-import { notOffered } from '@annex/runtime/faults';
+import { notOffered, unbuilt } from '@annex/runtime/faults';
 import { component, createElement, hook } from '@annex/runtime/components';
 
 export const Avatar = component('Avatar');
@@ -102,9 +102,9 @@ export const useMemo = hook('useMemo');
 export const Fragment = component('Fragment');
 
 /** Makes a function handler of a tree. The handler is not offered. */
-export function render(tree) {
+export const render = unbuilt(function render(tree) {
   return Object.assign(notOffered('render(…) of @forge/ui'), { tree });
-}
+});
 
 /** What JSX becomes: `ForgeUI.createElement`, `ForgeUI.Fragment`. */
 const ForgeUI = Object.freeze({ createElement, Fragment, render });

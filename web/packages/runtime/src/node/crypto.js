@@ -1,7 +1,7 @@
 // node:crypto over the host's natives: hashes, HMAC, random values, and the signatures
 // that can be checked. What is missing throws NOT_OFFERED when it is called.
 import { kernel } from '@annex/runtime/kernel';
-import { NotOfferedError } from '../faults.js';
+import { NotOfferedError, notOfferedClass, notOfferedNow, unbuilt as refusing } from '../faults.js';
 import { concat } from '../web/bytes.js';
 import { crypto as webcrypto, randomUUID, equal } from '../web/crypto.js';
 import { Buffer } from './buffer.js';
@@ -204,7 +204,7 @@ function publicText(key) {
 
 export const constants = Object.freeze({ RSA_PKCS1_PADDING: 1, RSA_PKCS1_OAEP_PADDING: 4, RSA_PKCS1_PSS_PADDING: 6, RSA_PSS_SALTLEN_DIGEST: -1, RSA_PSS_SALTLEN_MAX_SIGN: -2, RSA_PSS_SALTLEN_AUTO: -2 });
 
-// checkSignature asks the host. The algorithm is JSON: {hash, padding, encoding}.
+// checkSignature asks the host, which has no such operation yet: until then it refuses. The algorithm is JSON: {hash, padding, encoding}.
 function checkSignature(name, key, data, signature) {
   const alg = JSON.stringify({
     hash: name === null || name === undefined ? null : algorithm(name, 'verify'),
@@ -233,11 +233,11 @@ export class Verify extends Digest {
   verify(key, signature, encoding) { return this.#check(key, bytes(signature, encoding)); }
 }
 /** Checks a signature over what was written: RSA (PKCS #1, PSS) and ECDSA. */
-export const createVerify = (name, options) => new Verify(name, options);
+export const createVerify = refusing((name, options) => new Verify(name, options));
 /** Checks a signature over one value; the name is null for Ed25519. */
-export const verify = (name, data, key, signature) => checkSignature(name, key, bytes(data), bytes(signature));
+export const verify = refusing((name, data, key, signature) => checkSignature(name, key, bytes(data), bytes(signature)));
 
-const unbuilt = (name) => ({ [name]() { throw new NotOfferedError(`crypto.${name}`); } })[name];
+const unbuilt = (name) => notOfferedNow(`crypto.${name}`);
 export const createSign = unbuilt('createSign');
 export const sign = unbuilt('sign');
 export const createPrivateKey = unbuilt('createPrivateKey');
@@ -256,7 +256,7 @@ export const createECDH = unbuilt('createECDH');
 export const diffieHellman = unbuilt('diffieHellman');
 export const scrypt = unbuilt('scrypt');
 export const scryptSync = unbuilt('scryptSync');
-export const X509Certificate = class X509Certificate { constructor() { throw new NotOfferedError('crypto.X509Certificate'); } };
+export const X509Certificate = notOfferedClass('X509Certificate');
 
 export const { subtle } = webcrypto;
 export const getRandomValues = (array) => webcrypto.getRandomValues(array);

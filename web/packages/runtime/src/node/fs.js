@@ -1,7 +1,7 @@
 // node:fs: the files that were bundled with the app, to read. There is no other file,
 // and nothing can be written.
 import { kernel } from '@annex/runtime/kernel';
-import { NotOfferedError } from '../faults.js';
+import { notOffered, notOfferedNow } from '../faults.js';
 import { Buffer } from './buffer.js';
 import { resolve } from './path.js';
 import { fileURLToPath } from './url.js';
@@ -95,8 +95,8 @@ export const access = withCallback(accessSync);
 export const realpath = withCallback(realpathSync);
 export const exists = (path, done) => queueMicrotask(() => done(existsSync(path)));
 
-const unbuilt = (name) => ({ [name]() { throw new NotOfferedError(`fs.${name}`); } })[name];
-const unbuiltLater = (name) => ({ async [name]() { throw new NotOfferedError(`fs.promises.${name}`); } })[name];
+const unbuilt = (name) => notOfferedNow(`fs.${name}`);
+const unbuiltLater = (name) => notOffered(`fs.promises.${name}`);
 
 export const writeFileSync = unbuilt('writeFileSync');
 export const writeFile = unbuilt('writeFile');

@@ -2,7 +2,7 @@
 // is gathered, asked for as a whole, and its answer read as a stream. No redirect is
 // followed, as in Node.js. Agents, sockets and TLS options are accepted and unused.
 import { kernel } from '@annex/runtime/kernel';
-import { NotOfferedError } from '../faults.js';
+import { notOfferedClass, notOfferedNow } from '../faults.js';
 import { classed } from '../errors.js';
 import { concat } from '../web/bytes.js';
 import { URL } from '../web/url.js';
@@ -198,7 +198,8 @@ export function client(protocol) {
   };
   const globalAgent = new Agent();
   globalAgent.protocol = protocol;
-  const createServer = () => { throw new NotOfferedError(`${protocol.slice(0, -1)}.createServer`); };
-  class Server { constructor() { createServer(); } }
+  const name = protocol.slice(0, -1);
+  const createServer = notOfferedNow(`${name}.createServer`);
+  const Server = notOfferedClass(`${name}.Server`);
   return { request, get, Agent, globalAgent, ClientRequest, IncomingMessage, METHODS, STATUS_CODES, createServer, Server, maxHeaderSize: 16384 };
 }

@@ -1,6 +1,6 @@
 // process, as far as a function has one. `env` holds the app's variables only.
 import { kernel } from '@annex/runtime/kernel';
-import { NotOfferedError } from '../faults.js';
+import { notOfferedNow } from '../faults.js';
 import EventEmitter from 'events';
 
 let started;
@@ -57,7 +57,7 @@ const process = {
   stdout: stream('info'),
   stderr: stream('error'),
   cwd: () => '/app',
-  chdir() { throw new NotOfferedError('process.chdir'); },
+  chdir: notOfferedNow('process.chdir'),
   umask: () => 0o22,
   uptime: () => sinceStart() / 1000,
   hrtime,
@@ -65,10 +65,10 @@ const process = {
   memoryUsage: Object.assign(() => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }), { rss: () => 0 }),
   cpuUsage: () => ({ user: kernel.native('cpu'), system: 0 }),
   emitWarning(warning) { kernel.log('warn', [String(warning?.message ?? warning)]); },
-  exit() { throw new NotOfferedError('process.exit'); },
-  abort() { throw new NotOfferedError('process.abort'); },
-  kill() { throw new NotOfferedError('process.kill'); },
-  binding(name) { throw new NotOfferedError(`process.binding(${JSON.stringify(name)})`); },
+  exit: notOfferedNow('process.exit'),
+  abort: notOfferedNow('process.abort'),
+  kill: notOfferedNow('process.kill'),
+  binding: notOfferedNow('process.binding'),
 };
 for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners', 'emit', 'listeners', 'listenerCount', 'eventNames', 'prependListener', 'setMaxListeners', 'getMaxListeners']) {
   process[name] = (...args) => {

@@ -1,7 +1,7 @@
 // node:url: the standard's classes, and the old parser of the npm package of that name.
 import '../web/early.js';
 import url from 'url';
-import { NotOfferedError } from '../faults.js';
+import { notOfferedNow } from '../faults.js';
 import { URL, URLSearchParams } from '../web/url.js';
 
 export const { parse, resolve, resolveObject, Url } = url;
@@ -47,6 +47,6 @@ export function domainToASCII(domain) {
     return '';
   }
 }
-export function domainToUnicode() { throw new NotOfferedError('url.domainToUnicode'); }
+export const domainToUnicode = notOfferedNow('url.domainToUnicode');
 
 export default { ...url, URL, URLSearchParams, format, fileURLToPath, pathToFileURL, urlToHttpOptions, domainToASCII, domainToUnicode };

@@ -2,7 +2,7 @@
 import '../web/early.js';
 import util from 'util';
 import { format, formatWithOptions, inspect, stripVTControlCharacters } from './inspect.js';
-import { NotOfferedError } from '../faults.js';
+import { notOfferedNow } from '../faults.js';
 import { TextDecoder, TextEncoder } from '../web/encoding.js';
 import { AbortController, AbortSignal } from '../web/abort.js';
 
@@ -21,7 +21,7 @@ export const aborted = (signal) => new Promise((resolve) => (signal.aborted ? re
 export const transferableAbortController = () => new AbortController();
 export const transferableAbortSignal = (signal) => signal;
 void AbortSignal;
-export function parseArgs() { throw new NotOfferedError('util.parseArgs'); }
+export const parseArgs = notOfferedNow('util.parseArgs');
 export function styleText(format, text) { return String(text); }
 
 /** Whether two values are equal in the sense of assert.deepStrictEqual. */

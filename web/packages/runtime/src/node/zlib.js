@@ -14,7 +14,7 @@ function convert(op, kind, data) {
   try {
     made = kernel.native(op, kind, data);
   } catch (err) {
-    throw op === 'inflate' && !(err instanceof RangeError) ? Object.assign(new Error('incorrect header check', { cause: err }), { code: 'Z_DATA_ERROR', errno: -3 }) : err;
+    throw op === 'inflate' && err.name !== 'RangeError' ? Object.assign(new Error('incorrect header check', { cause: err }), { code: 'Z_DATA_ERROR', errno: -3 }) : err;
   }
   return Buffer.from(made.buffer, made.byteOffset, made.byteLength);
 }
