@@ -65,11 +65,21 @@ func Build(ctx context.Context, o Options) (*Result, []Diagnostic, error) {
 	entry := b.entry()
 	res := &Result{}
 	if len(entry.modules) > 0 {
-		out, err := b.run(ctx, entry)
+		out, err := b.run(ctx, entry, false)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", op, err)
 		}
 		b.translate(out, entry)
+		if len(out.Errors) > 0 {
+			// With a module missing esbuild stops before it looks at exports. A second
+			// run, in which what is missing is empty, finds those: all errors in one go.
+			again, err := b.run(ctx, entry, true)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", op, err)
+			}
+			again.Warnings = nil // said already, or about what stands in for the missing
+			b.translate(again, entry)
+		}
 		if len(out.Errors) == 0 {
 			if err := b.collect(res, out, entry); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", op, err)
@@ -116,9 +126,9 @@ func realDir(dir string) (string, error) {
 
 // run asks esbuild for the bundle. esbuild cannot be interrupted, so a cancelled
 // context abandons it: it ends by itself and its result is dropped.
-func (b *builder) run(ctx context.Context, e *entry) (api.BuildResult, error) {
+func (b *builder) run(ctx context.Context, e *entry, lenient bool) (api.BuildResult, error) {
 	done := make(chan api.BuildResult, 1)
-	plugin := &resolver{b: b}
+	plugin := &resolver{b: b, lenient: lenient}
 	options := b.options(e, plugin)
 	go func() { done <- api.Build(options) }()
 	select {

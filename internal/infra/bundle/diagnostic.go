@@ -80,7 +80,7 @@ func (b *builder) translate(out api.BuildResult, e *entry) {
 	}
 	for _, m := range out.Warnings {
 		d := b.place(m, Warning)
-		if inNodeModules(d.File) {
+		if inNodeModules(d.File) || m.ID == "ignored-bare-import" && strings.Contains(m.Text, `"annex-`) {
 			continue
 		}
 		d.Rule = cmp.Or(m.ID, "source-warning")

@@ -26,7 +26,9 @@ const (
 // base image, whoever asks and whatever is installed, and prepares sources that
 // depend on where they lie. esbuild calls it from several goroutines.
 type resolver struct {
-	b       *builder
+	b *builder
+	// lenient puts an empty module where one is missing.
+	lenient bool
 	mu      sync.Mutex
 	shifted map[string]int
 	found   []fileRef
@@ -38,7 +40,7 @@ func (r *resolver) setup(build api.PluginBuild) {
 			return api.OnResolveResult{}, nil
 		}
 		if r.b.Table.typesOnly(a.Path) {
-			return api.OnResolveResult{Path: a.Path, Namespace: typesSpace, SideEffects: api.SideEffectsFalse}, nil
+			return stub(a.Path), nil
 		}
 		if target, ok := r.b.Table.lookup(a.Path); ok {
 			space := sdkSpace
@@ -48,6 +50,9 @@ func (r *resolver) setup(build api.PluginBuild) {
 			return api.OnResolveResult{Path: a.Path, Namespace: space, SideEffects: api.SideEffectsFalse}, nil
 		}
 		if sdkPackage(a.Path) != "" {
+			if r.lenient {
+				return stub(a.Path), nil
+			}
 			return api.OnResolveResult{Errors: []api.Message{{Text: notOffered + quote(a.Path)}}}, nil
 		}
 		if strings.HasPrefix(a.Path, "src/") {
@@ -57,6 +62,17 @@ func (r *resolver) setup(build api.PluginBuild) {
 		// that name, a package's own replacement, a require inside try, or its error.
 		return api.OnResolveResult{}, nil
 	})
+	if r.lenient {
+		build.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			if a.PluginData == trying || a.Kind == api.ResolveEntryPoint {
+				return api.OnResolveResult{}, nil
+			}
+			if len(try(build, a).Errors) > 0 {
+				return stub(a.Path), nil
+			}
+			return api.OnResolveResult{}, nil
+		})
+	}
 	build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: sdkSpace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		return script(r.b.Table.shim(a.Path)), nil
 	})
@@ -74,11 +90,20 @@ type marker int
 
 const trying marker = 1
 
+// try resolves as esbuild would without this plugin.
+func try(build api.PluginBuild, a api.OnResolveArgs) api.ResolveResult {
+	return build.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace,
+		ResolveDir: a.ResolveDir, Kind: a.Kind, PluginData: trying})
+}
+
+// stub is a module of which every name is undefined.
+func stub(spec string) api.OnResolveResult {
+	return api.OnResolveResult{Path: spec, Namespace: typesSpace, SideEffects: api.SideEffectsFalse}
+}
+
 // fromRoot resolves "src/…" from the app's folder when no tsconfig does.
 func (r *resolver) fromRoot(build api.PluginBuild, a api.OnResolveArgs) api.OnResolveResult {
-	asIs := build.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace,
-		ResolveDir: a.ResolveDir, Kind: a.Kind, PluginData: trying})
-	if len(asIs.Errors) == 0 {
+	if len(try(build, a).Errors) == 0 {
 		return api.OnResolveResult{}
 	}
 	rooted := build.Resolve("./"+a.Path, api.ResolveOptions{ResolveDir: r.b.dir, Kind: a.Kind, PluginData: trying})
