@@ -42,10 +42,7 @@ func wanted(name string) bool {
 // path of each request, and the shape is flat.
 func contextOf(r *http.Request) []byte {
 	b := make([]byte, 0, 768)
-	path := r.URL.EscapedPath()
-	if path == "" || path[0] != '/' {
-		path = "/" + path // OPTIONS * has no path
-	}
+	path := rawPath(r)
 	userPath := path
 	if path == "/" {
 		userPath = ""
@@ -63,6 +60,19 @@ func contextOf(r *http.Request) []byte {
 	b = append(b, `,"headers":`...)
 	b = appendHeaders(b, r.Header, r.Host)
 	return append(b, "}}"...)
+}
+
+// rawPath is the path as it stood in the request line; a parsed path would have lost
+// which characters were escaped.
+func rawPath(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") {
+		path = r.URL.EscapedPath() // the request line named the host too, or was written in a test
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // OPTIONS * has none
+	}
+	return path
 }
 
 func appendHeaders(b []byte, h http.Header, host string) []byte {

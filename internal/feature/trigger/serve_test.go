@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -69,6 +72,54 @@ func TestRootPath(t *testing.T) {
 	}
 	if ctx.Request.Path != "/" || ctx.Request.UserPath != "" || len(ctx.Request.QueryParameters) != 0 {
 		t.Errorf("request = %+v", ctx.Request)
+	}
+}
+
+// TestOnTheWire speaks HTTP to a real listener: what net/http does on the way counts.
+func TestOnTheWire(t *testing.T) {
+	s, p := one(t)
+	url := address(t, s, p, "i-alice", "hook")
+	host := strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/")
+	server := httptest.NewServer(s)
+	defer server.Close()
+	p.answers(`{"statusCode":201,"headers":{"x-two":["a","b"]}}`, "<html>")
+	ask := func(head string) string {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, strings.ReplaceAll(head, "\n", "\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(got)
+	}
+	got := ask("GET //a|b/%7Ec?x=|&y HTTP/1.1\nHost: " + host + "\nConnection: close\n\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 201 Created\r\n") || !strings.HasSuffix(got, "\r\n\r\n<html>") || strings.Contains(got, "Content-Type:") || !strings.Contains(got, "\r\nX-Two: a\r\nX-Two: b\r\n") {
+		t.Errorf("answer\n%s", got)
+	}
+	var ctx struct{ Request call.WebRequest }
+	if err := json.Unmarshal(p.calls[0].Context, &ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ctx.Request.Path != "//a|b/%7Ec" || ctx.Request.RawQuery != "x=|&y" {
+		t.Errorf("request = %+v", ctx.Request)
+	}
+	if got := ask("HEAD / HTTP/1.1\nHost: " + host + "\nConnection: close\n\n"); !strings.Contains(got, "Content-Length: 6\r\n") || !strings.HasSuffix(got, "\r\n\r\n") {
+		t.Errorf("HEAD\n%s", got)
+	}
+	if got := ask("OPTIONS * HTTP/1.1\nHost: " + host + "\nConnection: close\n\n"); !strings.HasPrefix(got, "HTTP/1.1 2") {
+		t.Errorf("OPTIONS *\n%s", got)
+	}
+	if got := ask("POST / HTTP/1.1\nHost: " + host + "\nTransfer-Encoding: chunked\nConnection: close\n\n3\nabc\n0\n\n"); !strings.HasPrefix(got, "HTTP/1.1 201 ") {
+		t.Errorf("chunked\n%s", got)
+	}
+	if last := p.calls[len(p.calls)-1]; string(last.Payload) != "abc" {
+		t.Errorf("a chunked body arrived as %q", last.Payload)
 	}
 }
 

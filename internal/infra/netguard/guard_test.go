@@ -2,6 +2,7 @@ package netguard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -291,5 +292,23 @@ func TestTransportPerTenant(t *testing.T) {
 	g.Forget("a")
 	if a == g.Transport(App, "a") {
 		t.Error("a forgotten tenant's transport lives on")
+	}
+}
+
+// TestTransportSettings holds what no request can show: settings whose default would
+// let another program, or a weaker peer, stand in between.
+func TestTransportSettings(t *testing.T) {
+	tr := newGuard(t, Config{}).newTransport(App)
+	switch {
+	case tr.Proxy != nil:
+		t.Error("a proxy of the environment would dial in our place")
+	case tr.DialTLSContext != nil || tr.DialContext == nil:
+		t.Error("TLS goes around the guard's dialer")
+	case tr.TLSClientConfig.InsecureSkipVerify || tr.TLSClientConfig.RootCAs != nil || tr.TLSClientConfig.ServerName != "":
+		t.Error("certificates are not verified against the system's roots and the URL's host")
+	case tr.TLSClientConfig.MinVersion != tls.VersionTLS12 || tr.TLSClientConfig.Renegotiation != tls.RenegotiateNever:
+		t.Error("TLS is weaker than documented")
+	case !tr.DisableCompression || tr.MaxResponseHeaderBytes != MaxResponseHead || tr.MaxConnsPerHost == 0 || tr.IdleConnTimeout == 0:
+		t.Error("a bound is missing")
 	}
 }

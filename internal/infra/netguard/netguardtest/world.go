@@ -28,8 +28,8 @@ import (
 )
 
 // World is the fake internet of one test. Everything that is looked up or dialled is
-// recorded; what has no listener refuses connections. A test stands a guard on it with
-// netguard.New(cfg, netguard.WithTestNetwork(w.Network())).
+// recorded; what has no listener refuses connections. A test makes the guard itself, with
+// Network as its test network.
 type World struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
