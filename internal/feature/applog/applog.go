@@ -67,9 +67,10 @@ type Service struct {
 	db  *db.DB
 	cfg Config
 
-	mu    sync.Mutex
-	batch *batch
-	talks map[id.Invocation]*talk
+	mu     sync.Mutex
+	batch  *batch
+	talks  map[id.Invocation]*talk
+	forgot time.Time // when talks were last looked through
 
 	flushing sync.Mutex    // one writer; taken before mu
 	some     chan struct{} // the batch has something

@@ -17,16 +17,48 @@ const (
 	maxLine        = 32 << 10  // bytes of one line's arguments
 	cutTo          = 4 << 10   // what is kept of a longer one
 	rowSize        = 200       // what a row takes beside its texts, roughly
+	rowsAtOnce     = 1000      // of one installation in one batch
+	shares         = 4         // an installation may fill this part of the buffer
 )
 
 // batch is what waits to be written.
 type batch struct {
-	lines   []line
-	calls   []callRow
-	counts  map[countKey]*count
-	places  map[id.Install]*call.Policy
-	dropped map[id.Install]int // rows that did not fit
+	lines  []line
+	calls  []callRow
+	counts map[countKey]*count
+	places map[id.Install]*call.Policy
+	used   map[id.Install]*use
+	bytes  int
+}
+
+// use is what an installation has of a batch. It is bounded, so that one that writes
+// without end does not take the others' room.
+type use struct {
+	rows    int
 	bytes   int
+	dropped int // rows that did not fit
+}
+
+func (b *batch) use(install id.Install) *use {
+	u := b.used[install]
+	if u == nil {
+		u = &use{}
+		b.used[install] = u
+	}
+	return u
+}
+
+// fits takes room for one row, or notes that there is none.
+func (b *batch) fits(install id.Install, size, buffer int) bool {
+	u := b.use(install)
+	if b.bytes+size > buffer || u.bytes+size > buffer/shares || u.rows == rowsAtOnce {
+		u.dropped++
+		return false
+	}
+	b.bytes += size
+	u.bytes += size
+	u.rows++
+	return true
 }
 
 type line struct {
@@ -72,6 +104,7 @@ type count struct {
 // talk is how much a running call has written.
 type talk struct {
 	since   time.Time // of its first line
+	last    time.Time // of its last one
 	lines   int
 	bytes   int
 	dropped int
@@ -79,12 +112,12 @@ type talk struct {
 
 func newBatch() *batch {
 	return &batch{
-		counts: map[countKey]*count{}, places: map[id.Install]*call.Policy{}, dropped: map[id.Install]int{},
+		counts: map[countKey]*count{}, places: map[id.Install]*call.Policy{}, used: map[id.Install]*use{},
 	}
 }
 
 func (b *batch) empty() bool {
-	return len(b.lines) == 0 && len(b.calls) == 0 && len(b.counts) == 0 && len(b.dropped) == 0
+	return len(b.lines) == 0 && len(b.calls) == 0 && len(b.counts) == 0 && len(b.used) == 0
 }
 
 // Record keeps how a call went: always as a count, and with a row of its own when it
@@ -109,7 +142,7 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 	n.cpu += stats.CPU
 
 	t := s.talks[c.ID]
-	if t == nil && err == nil {
+	if t == nil && stats.Logs == 0 && err == nil {
 		return
 	}
 	if t != nil {
@@ -123,11 +156,9 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 			})
 		}
 	}
-	if b.bytes+rowSize > s.cfg.Buffer {
-		b.dropped[p.Install]++
+	if !b.fits(p.Install, rowSize, s.cfg.Buffer) {
 		return
 	}
-	b.bytes += rowSize
 	b.calls = append(b.calls, callRow{
 		install: p.Install, invocation: c.ID, attempt: c.Attempt, version: p.Number, function: c.Function,
 		kind: c.Kind, started: started.UnixMilli(), duration: duration, cpu: stats.CPU, failure: f,
@@ -150,6 +181,7 @@ func (s *Service) Log(p *call.Policy, c *call.Call, in call.LogLine) {
 		t = &talk{since: now}
 		s.talks[c.ID] = t
 	}
+	t.last = now
 	minutes := 1 + int(now.Sub(t.since)/time.Minute)
 	if t.lines >= minutes*linesPerMinute || t.bytes+len(l.args) > minutes*bytesPerMinute {
 		t.dropped++
@@ -166,12 +198,30 @@ func (s *Service) add(p *call.Policy, l line) {
 	b.places[p.Install] = p
 	signal(s.some)
 	signal(s.urgent)
-	if b.bytes+l.size() > s.cfg.Buffer {
-		b.dropped[p.Install]++
+	if b.fits(p.Install, l.size(), s.cfg.Buffer) {
+		b.lines = append(b.lines, l)
+	}
+}
+
+// Talks that are not ended by a Record, since their last line came after it, are
+// forgotten when nothing more came for a while. Nobody gains by it: the limits are per
+// minute. One that has something to say at its end waits for it, but not for ever.
+const (
+	talkPause = time.Minute
+	talkEnd   = 20 * time.Minute // no call runs as long
+)
+
+// forgetTalks is called now and then. The caller holds mu.
+func (s *Service) forgetTalks(now time.Time) {
+	if now.Sub(s.forgot) < talkPause/4 {
 		return
 	}
-	b.bytes += l.size()
-	b.lines = append(b.lines, l)
+	s.forgot = now
+	for call, t := range s.talks {
+		if quiet := now.Sub(t.last); quiet > talkEnd || quiet > talkPause && t.dropped == 0 {
+			delete(s.talks, call)
+		}
+	}
 }
 
 // moment is the line's own time, if it can be: it comes from where the app runs.

@@ -52,6 +52,7 @@ func (s *Service) flushForReader(ctx context.Context) {
 func (s *Service) take() *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgetTalks(s.cfg.Now())
 	b := s.batch
 	s.batch = newBatch()
 	return b
@@ -78,10 +79,10 @@ func (s *Service) putBack(part *batch) {
 		}
 	}
 	for _, l := range part.lines {
-		b.dropped[l.install] += max(1, l.stands)
+		b.use(l.install).dropped += max(1, l.stands)
 	}
 	for _, c := range part.calls {
-		b.dropped[c.install]++
+		b.use(c.install).dropped++
 	}
 }
 
@@ -90,11 +91,11 @@ const maxCounts = 50_000
 
 // sayDropped turns the numbers of dropped rows into lines that can be read.
 func (b *batch) sayDropped(now int64) {
-	for install, n := range b.dropped {
-		if p := b.places[install]; p != nil {
+	for install, u := range b.used {
+		if p := b.places[install]; p != nil && u.dropped > 0 {
 			b.lines = append(b.lines, line{
-				install: install, version: p.Number, at: now, level: "warn", stands: n,
-				args: said("%d lines or records of this installation were lost: they came faster than they could be written", n),
+				install: install, version: p.Number, at: now, level: "warn", stands: u.dropped,
+				args: said("%d lines or records of this installation were lost: they came faster than they could be written", u.dropped),
 			})
 		}
 	}

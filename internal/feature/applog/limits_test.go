@@ -97,6 +97,50 @@ func TestBufferIsBounded(t *testing.T) {
 	}
 }
 
+// One installation's flood does not cost another one its lines.
+func TestFloodOfANeighbour(t *testing.T) {
+	s, c := open(t, dbtest.SQLite(t), nil)
+	flood, quiet := policy("flood", call.Development), policy("quiet", call.Development)
+	for i := range 5000 {
+		s.Log(flood, aCall(i), says(c, "noise"))
+		s.Record(flood, aCall(i), c.now(), call.Stats{}, errors.New("x"))
+	}
+	s.Log(quiet, aCall(9999), says(c, "heard"))
+	if got := read(t, s, applog.Query{Install: "quiet"}); !slices.Equal(got, []string{`["heard"]`}) {
+		t.Error(got)
+	}
+	sum, err := s.Summary(t.Context(), alice, applog.Query{Install: "flood"})
+	if err != nil || len(sum.Counts) != 1 || sum.Counts[0].Calls != 5000 {
+		t.Error(sum.Counts, err)
+	}
+	if got := read(t, s, applog.Query{Install: "flood"}); len(got) > 1001 || !strings.Contains(got[len(got)-1], "9000 lines or records") {
+		t.Error(len(got), got[len(got)-1])
+	}
+}
+
+// A line that comes after its call's end leaves nothing behind for ever.
+func TestTalksAreForgotten(t *testing.T) {
+	s, c := open(t, dbtest.SQLite(t), nil)
+	p := policy("dev", call.Development)
+	s.Record(p, aCall(1), c.now(), call.Stats{}, nil)
+	s.Log(p, aCall(1), says(c, "late"))
+	for range 101 {
+		s.Log(p, aCall(2), says(c, "too much"))
+	}
+	for _, step := range []struct {
+		wait time.Duration
+		left int
+	}{{0, 2}, {2 * time.Minute, 1}, {30 * time.Minute, 0}} {
+		c.add(step.wait)
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.Talks(); n != step.left {
+			t.Errorf("after %v: %d", step.wait, n)
+		}
+	}
+}
+
 // A database that fails costs lines, not memory, and not the counts.
 func TestDatabaseAway(t *testing.T) {
 	d := dbtest.SQLite(t)

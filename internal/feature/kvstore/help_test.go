@@ -17,7 +17,7 @@ import (
 
 var _ invoke.Facility = (*kvstore.Store)(nil)
 
-func store(t *testing.T, d *db.DB) *kvstore.Store {
+func store(t testing.TB, d *db.DB) *kvstore.Store {
 	t.Helper()
 	if err := d.Migrate(t.Context(), kvstore.Migrations); err != nil {
 		t.Fatal(err)

@@ -320,8 +320,8 @@ func FuzzHostCalls(f *testing.F) {
 	f.Add("kvs.set", `{"key":"k"}`, []byte(`1`))
 	f.Add("kvs.query", `{"prefix":"a","limit":3,"cursor":"AWE"}`, []byte{})
 	f.Add("kvs.secret.set", `{"key":"k","ttlSeconds":0.5}`, []byte(`{"a":"\ud800"}`))
+	s := store(f, dbtest.SQLite(f))
 	f.Fuzz(func(t *testing.T, method, head string, body []byte) {
-		s := store(t, dbtest.SQLite(t))
 		r, err := s.Bind(call.Binding{})(t.Context(), policy(t, "alice"), call.Request{Method: method, Head: json.RawMessage(head), Body: body})
 		if err != nil {
 			if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {

@@ -1,0 +1,8 @@
+package applog
+
+// Talks is the number of calls whose lines are counted now.
+func (s *Service) Talks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.talks)
+}
