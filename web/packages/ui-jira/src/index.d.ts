@@ -1,0 +1,20 @@
+// Not typed in detail yet: every member is listed, so that a wrong name is an error.
+export const AdminPage: any;
+export const CustomField: any;
+export const CustomFieldEdit: any;
+export const DashboardGadget: any;
+export const DashboardGadgetEdit: any;
+export const GlobalPage: any;
+export const IssueAction: any;
+export const IssueActivity: any;
+export const IssueContext: any;
+export const IssueGlance: any;
+export const IssuePanel: any;
+export const IssuePanelAction: any;
+export const JiraBoardAction: any;
+export const ProjectPage: any;
+export const ProjectSettingsPage: any;
+export const useIssueProperty: any;
+export const useProjectProperty: any;
+declare const all: any;
+export default all;
