@@ -187,7 +187,7 @@ func (f *fake) unsetVariable(r *http.Request) (int, any) {
 func (f *fake) preview(r *http.Request) (int, any) {
 	in := read(r)
 	return 200, object{"app": in["app"], "appName": "Hello", "environment": in["environment"], "site": in["site"], "product": in["product"],
-		"version": "v", "number": "1.0.0", "digest": "d1", "words": []object{{"group": "Storage", "text": "keep data of its own"}},
+		"version": "v", "number": "1.0.0", "digest": "d1", "words": []object{{"group": "Storage", "text": "keep data of its own"}, {"group": "Sends data out", "text": "send requests to", "items": []string{"https://a.example.com", "https://b.example.com"}, "loud": true}},
 		"developmentWarning": "its developer can read logs and change code without asking"}
 }
 

@@ -258,6 +258,9 @@ const followPause = time.Second
 func (c *cli) logs(ctx context.Context, api *client.Client, q client.LogQuery, follow bool) error {
 	for {
 		page, err := api.Logs(ctx, q)
+		if follow && ctx.Err() != nil {
+			return nil // an interrupt is how --follow ends
+		}
 		if err != nil {
 			return err
 		}
@@ -284,7 +287,7 @@ func (c *cli) logs(ctx context.Context, api *client.Client, q client.LogQuery, f
 		}
 		select {
 		case <-ctx.Done():
-			return nil // an interrupt is how --follow ends
+			return nil
 		case <-time.After(followPause):
 		}
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -185,6 +186,12 @@ func (c *cli) printLines(lines []client.Line) {
 			mark = "!"
 		}
 		text := l.Text
+		if len(l.Items) > 0 {
+			text += ": " + strings.Join(l.Items, ", ") // whole: an admin decides by these names
+		}
+		if l.Risk != "" {
+			text += " [" + l.Risk + " risk]"
+		}
 		if l.Detail != "" {
 			text += " (" + l.Detail + ")"
 		}

@@ -31,6 +31,8 @@ type Config struct {
 	Agent string
 	// AllowHTTP permits a token over plain HTTP to other machines.
 	AllowHTTP bool
+	// Transport carries the requests; nil for the network.
+	Transport http.RoundTripper
 }
 
 // Client speaks to one server. It is safe for concurrent use.
@@ -52,23 +54,31 @@ func New(c Config) (*Client, error) {
 		return nil, fault.New(fault.Usage, "SERVER_URL", "a token is not sent to %s over plain HTTP", u.Host).
 			WithFix("use https, or set ANNEX_ALLOW_HTTP=1 where the network itself is trusted")
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	transport := c.Transport
+	if transport == nil {
+		transport = network()
+	}
 	return &Client{base: u, token: c.Token, agent: c.Agent, http: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			// Resolvers do not know *.localhost; RFC 6761 says what it means.
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				if host, port, err := net.SplitHostPort(addr); err == nil && isLocalhost(host) {
-					addr = net.JoinHostPort("127.0.0.1", port)
-				}
-				return dialer.DialContext(ctx, network, addr)
-			},
-			ForceAttemptHTTP2:     true,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 3 * time.Minute,
-		},
+		Transport:     transport,
 	}}, nil
+}
+
+func network() http.RoundTripper {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		// Resolvers do not know *.localhost; RFC 6761 says what it means.
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if host, port, err := net.SplitHostPort(addr); err == nil && isLocalhost(host) {
+				addr = net.JoinHostPort("127.0.0.1", port)
+			}
+			return dialer.DialContext(ctx, network, addr)
+		},
+		ForceAttemptHTTP2:     true,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 3 * time.Minute,
+	}
 }
 
 // URL is the server's address.

@@ -160,10 +160,12 @@ type (
 		Product     string `json:"product"`
 	}
 	Line struct {
-		Group  string `json:"group,omitempty"`
-		Text   string `json:"text"`
-		Detail string `json:"detail,omitempty"`
-		Loud   bool   `json:"loud,omitempty"`
+		Group  string   `json:"group,omitempty"`
+		Text   string   `json:"text"`
+		Items  []string `json:"items,omitempty"`
+		Detail string   `json:"detail,omitempty"`
+		Risk   string   `json:"risk,omitempty"`
+		Loud   bool     `json:"loud,omitempty"`
 	}
 	Preview struct {
 		App                string          `json:"app"`

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/cli/client"
+)
+
+// result is what one run left behind.
+type result struct {
+	code     int
+	out, err string
+}
+
+// run runs a command in dir; env holds NAME=VALUE.
+func run(t *testing.T, dir, input string, shape func(*Env), h Hooks, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	env := Env{Args: args, Dir: dir, In: strings.NewReader(input), Out: &out, Err: &errs, ConfigDir: filepath.Join(dir, "config"),
+		Getenv: func(string) string { return "" }}
+	if shape != nil {
+		shape(&env)
+	}
+	code := Run(context.Background(), env, h)
+	return result{code, out.String(), errs.String()}
+}
+
+func vars(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func TestInstallAsksTwiceForDevelopmentApps(t *testing.T) {
+	installed := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/preview") {
+			io.WriteString(w, `{"digest":"d","number":"1.0.0","words":[],"developmentWarning":"beware"}`)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		if !strings.Contains(string(body), `"digest":"d","confirmDevelopment":true`) {
+			t.Errorf("body %s", body)
+		}
+		installed++
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, `{"id":"i","number":"1.0.0"}`)
+	}))
+	defer s.Close()
+	person := func(e *Env) {
+		e.Interactive = true
+		e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t")
+	}
+	args := []string{"install", "--app", "a", "--site", "s", "--product", "p"}
+	for _, c := range []struct {
+		answers string
+		code    int
+	}{{"y\ny\n", 0}, {"y\nn\n", 4}, {"n\n", 4}, {"\n", 4}, {"", 4}} {
+		before := installed
+		got := run(t, t.TempDir(), c.answers, person, Hooks{}, args...)
+		if got.code != c.code || (installed > before) != (c.code == 0) {
+			t.Errorf("answers %q: code %d, installed %v\n%s%s", c.answers, got.code, installed > before, got.out, got.err)
+		}
+	}
+	if got := run(t, t.TempDir(), "y\ny\n", person, Hooks{}, append(args, "--json")...); got.code != 2 || !json.Valid([]byte(got.out)) || got.err != "" {
+		t.Errorf("with --json nobody is asked: %+v", got)
+	}
+}
+
+func TestStepsOnATerminalAndElsewhere(t *testing.T) {
+	at := time.Unix(0, 0)
+	write := func(env Env) string {
+		var b bytes.Buffer
+		env.Err = &b
+		u := newUI(env)
+		u.now = func() time.Time { at = at.Add(5 * time.Millisecond); return at }
+		s := u.step("Bundle")
+		s.progress("half")
+		s.done("%d KB", 3)
+		s.failed() // a step ends once
+		return b.String()
+	}
+	plain := vars()
+	if got := write(Env{Getenv: plain}); got != "Bundle: 3 KB\n" {
+		t.Errorf("plain: %q", got)
+	}
+	if got := write(Env{Getenv: plain, Live: true}); !strings.Contains(got, "half") || !strings.HasSuffix(got, "\r\x1b[K\x1b[32m✓\x1b[0m Bundle: 3 KB \x1b[2m(5ms)\x1b[0m\n") {
+		t.Errorf("terminal: %q", got)
+	}
+	if got := write(Env{Getenv: vars("NO_COLOR", "1"), Live: true}); strings.Contains(got, "\x1b[3") {
+		t.Errorf("NO_COLOR: %q", got)
+	}
+}
+
+func TestCleanKeepsTheTerminalSafe(t *testing.T) {
+	if got := clean("a\x1b[2J\u202eb\r\nc\td"); strings.ContainsAny(got, "\x1b\r\u202e") || !strings.Contains(got, "\nc\td") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestServeAndDemoPassTheirFlags(t *testing.T) {
+	dir := t.TempDir()
+	var served ServeOptions
+	var shown DemoOptions
+	h := Hooks{
+		Serve: func(_ context.Context, o ServeOptions) error { served = o; return nil },
+		Demo:  func(_ context.Context, o DemoOptions) error { shown = o; return nil },
+	}
+	if got := run(t, dir, "", nil, h, "serve", "--data", "d", "--listen", "127.0.0.1:0", "--check"); got.code != 0 {
+		t.Fatal(got)
+	}
+	if served.Data != filepath.Join(dir, "d") || served.Listen != "127.0.0.1:0" || !served.Check || served.Out == nil {
+		t.Errorf("%+v", served)
+	}
+	ca := filepath.Join(dir, "ca.pem")
+	os.WriteFile(ca, nil, 0o644)
+	if got := run(t, dir, "", nil, h, "demo", "--data", "d", "--upstream", "api.example.com=127.0.0.1:9", "--upstream-ca", "ca.pem"); got.code != 0 {
+		t.Fatal(got)
+	}
+	if shown.Upstreams["api.example.com"] != "127.0.0.1:9" || shown.UpstreamCA != ca {
+		t.Errorf("%+v", shown)
+	}
+	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"}} {
+		if got := run(t, dir, "", nil, h, args...); got.code != 2 {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
+func TestErrorsKeepTheirKind(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+	}{
+		{fault.New(fault.Limit, "X", "too much").WithFix("less"), 7},
+		{fmt.Errorf("wrapped: %w", fault.New(fault.Conflict, "X", "again")), 8},
+		{errors.New("disk full"), 1},
+	} {
+		h := Hooks{Serve: func(context.Context, ServeOptions) error { return c.err }}
+		if got := run(t, t.TempDir(), "", nil, h, "serve"); got.code != c.code || !strings.HasPrefix(got.err, "error: ") {
+			t.Errorf("%v: %+v", c.err, got)
+		}
+	}
+}
+
+func TestFollowEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages := 0
+		api, err := client.New(client.Config{URL: "http://127.0.0.1:1", Transport: answers(func(r *http.Request) string {
+			pages++
+			if pages == 1 {
+				return `{"entries":[{"time":"2026-01-02T03:04:05Z","level":"info","invocation":"i","message":"one"}],"cursor":"c1"}`
+			}
+			if r.URL.Query().Get("cursor") != "c1" {
+				t.Errorf("page %d asks from %q", pages, r.URL.Query().Get("cursor"))
+			}
+			return `{"entries":[],"cursor":"c1"}`
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		env := Env{Out: &out, Err: io.Discard, Getenv: vars()}
+		c := &cli{env: env, ui: newUI(env)}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := c.logs(ctx, api, client.LogQuery{}, true); err != nil {
+			t.Error(err)
+		}
+		if pages < 3 || pages > 13 || strings.Count(out.String(), "one") != 1 {
+			t.Errorf("%d pages, output %q", pages, out.String())
+		}
+	})
+}
+
+// answers is a transport that answers at once, for tests with fake time.
+type answers func(*http.Request) string
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(a(r)))}, nil
+}
+
+func TestVariablesInTheManifestAreFilledWhereDeployRuns(t *testing.T) {
+	t.Setenv("SCRIPT_HOST", "https://filled.example.com")
+	dir := t.TempDir()
+	os.MkdirAll(filepath.Join(dir, "src"), 0o755)
+	os.WriteFile(filepath.Join(dir, "src/index.js"), []byte("export const run = () => 1"), 0o644)
+	os.WriteFile(filepath.Join(dir, "manifest.yml"), []byte("app:\n  id: ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001\n  runtime:\n    name: nodejs22.x\nenvironment:\n  variables:\n    - SCRIPT_HOST\npermissions:\n  external:\n    fetch:\n      backend:\n        - ${SCRIPT_HOST}\nmodules:\n  function:\n    - key: run\n      handler: index.run\n  webtrigger:\n    - key: hook\n      function: run\n"), 0o644)
+	var sent string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == "GET" {
+			io.WriteString(w, `{"products":[]}`)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		sent = string(body)
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, `{"number":"1.0.0","created":true}`)
+	}))
+	defer s.Close()
+	got := run(t, dir, "", func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }, Hooks{}, "deploy")
+	if strings.Contains(got.err, "built without the SDK") {
+		t.Skip(got.err)
+	}
+	if got.code != 0 || !strings.Contains(sent, "https://filled.example.com") {
+		t.Errorf("%+v\n%s", got, sent)
+	}
+}

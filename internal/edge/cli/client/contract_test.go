@@ -1,0 +1,146 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/legacy"
+)
+
+// TestEveryCallIsInTheContract sends each call with every field set and holds it
+// against openapi.yaml: route, parameters, body.
+func TestEveryCallIsInTheContract(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../httpapi/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Servers = nil
+	router, err := legacy.NewRouter(doc, openapi3.DisableSchemaDefaultsValidation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	openapi3filter.RegisterBodyDecoder("application/yaml", func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+		text, err := io.ReadAll(body)
+		return string(text), err
+	})
+	called := map[string]bool{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route, params, err := router.FindRoute(r)
+		if err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.URL, err)
+			return
+		}
+		called[route.Operation.OperationID] = true
+		err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route,
+			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, ExcludeRequestBody: route.Operation.OperationID == "deploy"}})
+		if err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer s.Close()
+	c, err := New(Config{URL: s.URL, Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	target := Target{App: "a", Environment: "development", Site: "s", Product: "p"}
+	calls := []func() error{
+		func() error { _, err := c.Health(ctx); return err },
+		func() error { _, err := c.Whoami(ctx); return err },
+		func() error { _, err := c.Accounts(ctx); return err },
+		func() error { _, err := c.AddAccount(ctx, NewAccount{"bob", true, []string{"s"}}); return err },
+		func() error { _, err := c.Tokens(ctx); return err },
+		func() error {
+			_, err := c.CreateToken(ctx, TokenRequest{"ci", "bob", "s", "a", []string{"staging"}, 3, "n"})
+			return err
+		},
+		func() error { return c.RevokeToken(ctx, "t") },
+		func() error { _, err := c.Products(ctx); return err },
+		func() error { _, err := c.AddProduct(ctx, []byte("key: x"), true); return err },
+		func() error { _, err := c.Sites(ctx); return err },
+		func() error { _, err := c.AddSite(ctx, NewSite{"s", []string{"p"}, true}); return err },
+		func() error { _, err := c.SetDevelopmentApps(ctx, "s", true); return err },
+		func() error { _, err := c.Apps(ctx); return err },
+		func() error { _, err := c.RegisterApp(ctx, "n"); return err },
+		func() error { _, err := c.Environments(ctx, "a"); return err },
+		func() error { _, err := c.CreateEnvironment(ctx, "a", "e"); return err },
+		func() error { return c.DeleteEnvironment(ctx, "a", "e") },
+		func() error { _, err := c.Versions(ctx, "a", "e"); return err },
+		func() error { _, err := c.Variables(ctx, "a", "e"); return err },
+		func() error { return c.SetVariable(ctx, "a", "e", "k", "v", true) },
+		func() error { return c.UnsetVariable(ctx, "a", "e", "k") },
+		func() error { _, err := c.Promote(ctx, "a", "staging", "production"); return err },
+		func() error { _, err := c.Preview(ctx, target); return err },
+		func() error {
+			_, _, err := c.Install(ctx, InstallRequest{Target: target, Digest: "d", ConfirmDevelopment: true})
+			return err
+		},
+		func() error { _, err := c.Installations(ctx, "a", "e", "s"); return err },
+		func() error { return c.Uninstall(ctx, "i") },
+		func() error { _, err := c.InstallationRequests(ctx); return err },
+		func() error { _, err := c.WebTriggers(ctx, target); return err },
+		func() error { _, err := c.CreateWebTrigger(ctx, WebTriggerRequest{target, "m"}); return err },
+		func() error { return c.DeleteWebTrigger(ctx, target, "http://x/") },
+		func() error { _, err := c.Invoke(ctx, InvokeRequest{target, "f", []byte(`{"a":1}`)}); return err },
+		func() error {
+			_, err := c.Logs(ctx, LogQuery{"a", "e", "s", "i", "2026-01-01T00:00:00Z", "c", 5})
+			return err
+		},
+		func() error {
+			_, err := c.Deploy(ctx, Upload{Environment: "e", Manifest: []byte("x"), Bundle: []byte("x")}, nil)
+			return err
+		},
+	}
+	for _, call := range calls {
+		if err := call(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			if !called[op.OperationID] && op.OperationID != "readActivity" {
+				t.Errorf("no call for operation %s", op.OperationID)
+			}
+		}
+	}
+}
+
+// TestTypesHaveTheSchemasFields compares JSON names, so that a field added to the
+// contract is not dropped here unnoticed.
+func TestTypesHaveTheSchemasFields(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../httpapi/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{"Health": Health{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "Product": Product{}, "Site": Site{},
+		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
+		"Preview": Preview{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
+		schema := doc.Components.Schemas[name]
+		if schema == nil {
+			t.Errorf("the contract has no schema %s", name)
+			continue
+		}
+		have := map[string]bool{}
+		typ := reflect.TypeOf(v)
+		for i := range typ.NumField() {
+			field, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			have[field] = true
+			if schema.Value.Properties[field] == nil {
+				t.Errorf("%s.%s is not in the contract", name, field)
+			}
+		}
+		for field := range schema.Value.Properties {
+			if !have[field] {
+				t.Errorf("%s lacks the contract's %s", name, field)
+			}
+		}
+	}
+}
