@@ -47,23 +47,27 @@ export function route(strings, ...values) {
     throw new RouteError('ROUTE_REQUIRED', 'route is a template tag: write route`/path/${value}`, not route("/path")');
   }
   let path = strings[0];
+  let marked = path; // the same, with a NUL where a value was put into the path
   let query = /[?#]/.test(path);
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (isRoute(value)) {
       path += value.value;
+      marked += value.value;
       query ||= /[?#]/.test(value.value);
     } else if (query) {
       path += value instanceof URLSearchParams ? value.toString() : encodeURIComponent(wellFormed(value));
     } else {
-      path += segment(value);
+      const safe = segment(value);
+      path += safe;
+      marked += `\0${safe}`;
     }
     path += strings[i + 1];
+    if (!query) marked += strings[i + 1];
     query ||= /[?#]/.test(strings[i + 1]);
   }
   // A value can complete a dot segment that the template began: route`/a/.${'.'}/b`.
-  const made = path.split(/[?#]/, 1)[0];
-  if (values.length > 0 && made.split(/[/\\]/).some(isDots) && !strings.join('').split(/[?#]/, 1)[0].split('/').some(isDots)) {
+  if (marked.split(/[?#]/, 1)[0].split(/[/\\]/).some((part) => part.includes('\0') && isDots(part))) {
     throw new RouteError('ROUTE_INVALID', `the values put into the route ${JSON.stringify(path)} make a dot segment`);
   }
   return new Route(path, door);
@@ -91,7 +95,7 @@ function invalid(text, what) {
 }
 
 function isDots(segment) {
-  const plain = segment.replace(/%2e/gi, '.').replace(/[\t\n\r]/g, '');
+  const plain = segment.replace(/%2e/gi, '.').replace(/[\0\t\n\r]/g, '');
   return plain === '.' || plain === '..';
 }
 
@@ -103,7 +107,7 @@ function isDots(segment) {
  */
 export function assumeTrustedRoute(path) {
   if (isRoute(path)) return path;
-  if (typeof path !== 'string' || !path.startsWith('/')) throw new RouteError('ROUTE_INVALID', `a trusted route is a path that starts with "/", not ${JSON.stringify(path)}`);
+  if (typeof path !== 'string' || !path.startsWith('/')) throw new RouteError('ROUTE_INVALID', `a trusted route is a path that starts with "/", not ${typeof path === 'string' ? JSON.stringify(path) : typeof path}`);
   return new Route(path, door);
 }
 
@@ -131,5 +135,5 @@ export function routeFromAbsolute(url) {
  */
 export function pathOf(value) {
   if (isRoute(value)) return value.value;
-  throw new RouteError('ROUTE_REQUIRED', `a product path must be a route: write route\`…\` in place of ${JSON.stringify(value === undefined ? 'undefined' : value)}`);
+  throw new RouteError('ROUTE_REQUIRED', `a product path must be a route: write route\`…\` in place of ${typeof value === 'string' ? JSON.stringify(value) : typeof value}`);
 }

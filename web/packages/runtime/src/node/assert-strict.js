@@ -1,5 +1,5 @@
 import '../web/early.js';
-import assert from 'assert';
+import assert from 'assert/build/assert.js';
 
 const strict = assert.strict;
 export const {

@@ -1,6 +1,6 @@
 // node:buffer, from the npm package of that name, with text conversions that matter for
 // speed handed to the host.
-import buffer from 'buffer';
+import buffer from 'buffer/index.js';
 import { Blob, File } from '../web/blob.js';
 import { kernel } from '@annex/runtime/kernel';
 

@@ -1,5 +1,5 @@
 // node:events, from the npm package of that name, with what Node.js added since.
-import EventEmitter from 'events';
+import EventEmitter from 'events/events.js';
 
 export { EventEmitter };
 export const { once, defaultMaxListeners } = EventEmitter;

@@ -1,7 +1,7 @@
 // process, as far as a function has one. `env` holds the app's variables only.
 import { kernel } from '@annex/runtime/kernel';
 import { notOfferedNow } from '../faults.js';
-import EventEmitter from 'events';
+import EventEmitter from 'events/events.js';
 
 let started;
 const sinceStart = () => kernel.now() - (started ??= kernel.now());

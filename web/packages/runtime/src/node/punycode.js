@@ -1,4 +1,4 @@
-import punycode from 'punycode/';
+import punycode from 'punycode/punycode.js';
 
 export const { decode, encode, toASCII, toUnicode, ucs2, version } = punycode;
 export default punycode;

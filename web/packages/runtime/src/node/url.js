@@ -1,6 +1,6 @@
 // node:url: the standard's classes, and the old parser of the npm package of that name.
 import '../web/early.js';
-import url from 'url';
+import url from 'url/url.js';
 import { notOfferedNow } from '../faults.js';
 import { URL, URLSearchParams } from '../web/url.js';
 

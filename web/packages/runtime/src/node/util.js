@@ -1,6 +1,6 @@
 // node:util, from the npm package of that name, with what Node.js added since.
 import '../web/early.js';
-import util from 'util';
+import util from 'util/util.js';
 import { format, formatWithOptions, inspect, stripVTControlCharacters } from './inspect.js';
 import { notOfferedNow } from '../faults.js';
 import { TextDecoder, TextEncoder } from '../web/encoding.js';

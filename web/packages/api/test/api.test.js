@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { host, kernel } from '../../runtime/test/mock-kernel.js';
+import api, * as all from '../src/index.js';
+
+beforeEach(() => host.reset());
+const json = (value) => ({ body: new TextEncoder().encode(JSON.stringify(value)) });
+
+test('web trigger addresses', async () => {
+  host.on('webtrigger.url', ({ moduleKey }) => ({ head: { url: `https://x.example/${moduleKey}` } }));
+  host.on('webtrigger.list', () => ({ head: { urls: ['u'] } }));
+  host.on('webtrigger.delete', () => ({}));
+  assert.equal(await all.webTrigger.getUrl('hook'), 'https://x.example/hook');
+  assert.deepEqual(await all.webTrigger.queryUrls(), ['u']);
+  await all.webTrigger.deleteUrl('u');
+  assert.deepEqual(host.calls.map((c) => c.head), [{ moduleKey: 'hook' }, {}, { url: 'u' }]);
+});
+
+test('the context of the running call', () => {
+  host.call.ctx = { appAri: 'ari:cloud:ecosystem::app/1', environmentAri: 'ari:cloud:ecosystem::environment/1/2', installationAri: 'ari:cloud:ecosystem::installation/3', appVersion: '2.1.0', permissions: { scopes: ['a'], external: { fetch: { backend: ['https://*.x.example', 'https://y.example:8443'] } } } };
+  const context = all.getAppContext();
+  assert.equal(`${context.environmentAri}`, 'ari:cloud:ecosystem::environment/1/2');
+  assert.equal(context.environmentAri.environmentId, '2');
+  assert.equal(context.installationAri.installationId, '3');
+  assert.equal(context.moduleKey, 'module-1');
+  assert.equal(context.invocationRemainingTimeInMillis(), 1000);
+  const may = (url) => all.permissions.canFetchFrom('backend', url);
+  assert.deepEqual(['https://a.x.example/p', 'https://a.b.x.example', 'https://x.example', 'http://a.x.example', 'https://y.example', 'https://y.example:8443/z', 'https://evilx.example', 'nonsense://'].map(may), [true, true, false, false, false, true, false, false]);
+  assert.equal(all.permissions.hasPermission({ scopes: ['a'], external: { fetch: { backend: ['https://a.x.example'] } } }), true);
+  assert.equal(all.permissions.hasPermission({ scopes: ['b'] }), false);
+  assert.throws(() => all.permissions.canFetchFrom('client', 'x'), { code: 'NOT_OFFERED' });
+  host.call = null;
+  assert.throws(() => all.getAppContext(), { code: 'NO_CONTEXT' });
+});
+
+test('the old storage stands on the store', async () => {
+  host.on('kvs.query', () => json({ results: [{ key: 'a1', value: 1 }], nextCursor: 'c' }));
+  const start = all.storage.query().where('key', all.startsWith('a'));
+  assert.deepEqual(await start.limit(3).cursor('b').getMany(), { results: [{ key: 'a1', value: 1 }], nextCursor: 'c' });
+  assert.deepEqual(await start.getOne(), { key: 'a1', value: 1 });
+  assert.deepEqual(host.calls.map((c) => c.head), [{ prefix: 'a', limit: 3, cursor: 'b' }, { prefix: 'a', limit: 1 }]);
+  assert.throws(() => all.storage.query().where('value', all.startsWith('a')), { code: 'QUERY_WHERE_INVALID' });
+  await assert.rejects(all.storage.entity('e').query().index('i').where(1).getMany(), { code: 'NOT_OFFERED' });
+});
+
+test('members that are not built name themselves', async () => {
+  const calls = [
+    () => api.invokeRemote('r', {}), () => all.authorize().onJiraIssue(1).canEdit(), () => all.properties.onJiraIssue('A').get('k'),
+    () => all.asUser().withProvider('p').fetch('/x'), () => all.asUser().withProvider('p').asAccount('a').getAccount(),
+    () => all.privacy.reportPersonalData([]), () => all.permissions.egress.set({}), () => all.i18n.getTranslations('en'), () => all.__requestAtlassianAsApp(all.route`/x`),
+  ];
+  for (const call of calls) await assert.rejects(async () => call(), { name: 'NotOfferedError', code: 'NOT_OFFERED' });
+  assert.equal(await all.i18n, all.i18n);
+  assert.equal(host.calls.length, 0);
+});
+
+test('nothing asks the host while the module is loaded', () => {
+  assert.equal(host.calls.length, 0);
+  assert.equal(kernel.moduleScope, false);
+});
