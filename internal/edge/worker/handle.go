@@ -179,7 +179,8 @@ func (w *worker) build(m hostcall.Message) error {
 	if err != nil {
 		return err
 	}
-	t := &task{w: w, handle: m.Handle, files: files, started: time.Now()}
+	// A task that is gone takes no timers: those that are pending make the version unsnapshotted.
+	t := &task{w: w, handle: m.Handle, files: files, started: time.Now(), gone: true}
 	out := hostcall.BuiltHead{}
 	b, err := w.engine.Build(*src, t, limits(h.Limits))
 	msg := hostcall.Message{Type: hostcall.Built, Handle: m.Handle}

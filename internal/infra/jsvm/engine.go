@@ -43,6 +43,7 @@ type Engine struct {
 	next   *space // what Reallocate shall make it
 	cur    *Instance
 	found  []run
+	faults int64  // the process's page faults at the last reset
 	home   *space // the base image's own; never given to a call
 
 	onFound func(from, to int)

@@ -26,6 +26,8 @@ type hotPages struct {
 	count   int
 	resets  int
 	samples int
+	// shrunk counts how often pages left the set; see space.shrunk.
+	shrunk int
 }
 
 // note records that pages [from, to) were found written.
@@ -75,6 +77,7 @@ func (h *hotPages) sample(mem, img []byte) {
 		return
 	}
 	h.samples = 0
+	h.shrunk++
 	for p, hot := range h.is {
 		if hot && !h.used[p] {
 			h.is[p] = false
@@ -93,12 +96,21 @@ func (e *Engine) reset(s *space) bool {
 		return false
 	}
 	h, pages := &img.hot, img.size/pageSize
-	if h.resets++; h.resets%sampleEvery == 0 {
+	h.resets++
+	thorough := h.resets%sampleEvery == 0
+	if thorough {
 		h.sample(s.buf, img.Pages)
 	}
-	if !e.dropWritten(s, h, pages) {
-		return false
+	// A page that is not ours yet can only become so by a page fault. Without one since
+	// the space was handed out, nothing but hot pages can have been written.
+	faults := pageFaults()
+	if thorough || faults < 0 || faults != s.faults || s.shrunk != h.shrunk {
+		if !e.dropWritten(s, h, pages) {
+			return false
+		}
+		s.shrunk = h.shrunk
 	}
+	e.faults = faults
 	for _, r := range h.runs {
 		a, b := r.from*pageSize, r.to*pageSize
 		copy(s.buf[a:b], img.Pages[a:b])

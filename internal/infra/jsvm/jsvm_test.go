@@ -3,8 +3,6 @@ package jsvm_test
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"runtime"
 	"testing"
 	"time"
 
@@ -132,22 +130,3 @@ func TestSkippedResetShows(t *testing.T) {
 		t.Fatalf("without resets the second call must see the first: n = %d", got.N)
 	}
 }
-
-func benchmark(b *testing.B, skip bool) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	e := newEngine(b, func(c *jsvm.Config) { c.SkipReset = skip })
-	img := snapshot(b, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
-	for range 200 {
-		invoke(b, e, img, "index.count", `{"a":[1,2,3],"b":"text"}`)
-	}
-	b.ResetTimer()
-	for b.Loop() {
-		invoke(b, e, img, "index.count", `{"a":[1,2,3],"b":"text"}`)
-	}
-}
-
-func BenchmarkFresh(b *testing.B)  { benchmark(b, false) }
-func BenchmarkReused(b *testing.B) { benchmark(b, true) }
-
-func TestMain(m *testing.M) { os.Exit(m.Run()) }

@@ -30,7 +30,8 @@ const (
 	fnRunGC
 	fnSetGCThreshold
 	fnSetMemoryLimit
-	fnDupValue
+	fnJSMalloc
+	fnJSFree
 	numFns
 )
 
@@ -41,7 +42,7 @@ var fnNames = [numFns]string{
 	fnGetPropertyStr: "JS_GetPropertyStr", fnSetPropertyStr: "JS_SetPropertyStr", fnGlobal: "JS_GetGlobalObject",
 	fnNewError: "JS_NewError", fnThrow: "JS_Throw", fnGetUint8Array: "JS_GetUint8Array",
 	fnNewUint8Array: "JS_NewUint8ArrayCopy", fnToFloat64: "JS_ToFloat64", fnRunGC: "JS_RunGC",
-	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnDupValue: "JS_DupValue",
+	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnJSMalloc: "js_malloc_rt", fnJSFree: "js_free_rt",
 }
 
 // lane is one native stack: the call engines of one step in progress. There is one, and

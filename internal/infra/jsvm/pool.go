@@ -8,6 +8,8 @@ func (e *Engine) takeSpace(img *Image) (*space, error) {
 	if n := len(img.idle); n > 0 {
 		s := img.idle[n-1] // the last one used is the likeliest to be in the caches
 		img.idle = img.idle[:n-1]
+		// The count of the last reset will do: faults since can only cost a look too many.
+		s.faults = e.faults
 		return s, nil
 	}
 	s, err := newSpace()

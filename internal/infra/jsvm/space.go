@@ -25,6 +25,12 @@ type space struct {
 	// refused is set when the guest asked for more than limit.
 	refused bool
 	image   *Image
+	// faults is how many page faults the process had had when the space was handed out,
+	// negative when that is not known. shrunk is the state of the image's hot set at the
+	// last look at all pages: a page that left the set since is ours, and can be written
+	// without a fault.
+	faults int64
+	shrunk int
 }
 
 func newSpace() (*space, error) {
@@ -66,7 +72,7 @@ func (s *space) restore(img *Image) error {
 	if errno != 0 {
 		return fmt.Errorf("jsvm: map image: %w", errno)
 	}
-	s.size, s.image, s.refused = img.size, img, false
+	s.size, s.image, s.refused, s.faults, s.shrunk = img.size, img, false, -1, -1
 	return nil
 }
 
