@@ -48,15 +48,19 @@ type policies struct {
 	log    *slog.Logger
 	state  atomic.Pointer[snapshot]
 
-	mu     sync.Mutex // one reading at a time
-	last   int64      // highest value of the policy clock seen
-	tried  time.Time  // when the last reading began, successful or not
+	// turn is held by the one who reads. It is a channel, so that waiting for a hanging
+	// reading has an end.
+	turn  chan struct{}
+	last  int64     // highest value of the policy clock seen
+	tried time.Time // when the last reading began, successful or not
+
+	mu     sync.Mutex
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
 func newPolicies(s source, now func() time.Time, log *slog.Logger) *policies {
-	return &policies{source: s, now: now, log: log}
+	return &policies{source: s, now: now, log: log, turn: make(chan struct{}, 1)}
 }
 
 // get gives an installation's policy from memory.
@@ -98,25 +102,43 @@ func (s *snapshot) fresh(now time.Time) bool {
 // recently that another could hardly tell more.
 func (p *policies) readIfOlder(ctx context.Context, asked time.Time) error {
 	const recent = 20 * time.Millisecond
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	// The caller's own end must not end a reading that others profit from.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
+	defer cancel()
+	if err := p.take(ctx); err != nil {
+		return err
+	}
+	defer p.release()
 	if !p.tried.IsZero() && asked.Sub(p.tried) < recent {
 		return nil
 	}
-	// The caller's own end must not end a reading that others profit from.
-	return p.readLocked(context.WithoutCancel(ctx), askPatience)
+	return p.readOn(ctx)
 }
 
 // read reads what changed; what was committed before the call is seen after it.
 func (p *policies) read(ctx context.Context, patience time.Duration) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.readLocked(ctx, patience)
-}
-
-func (p *policies) readLocked(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := p.take(ctx); err != nil {
+		return err
+	}
+	defer p.release()
+	return p.readOn(ctx)
+}
+
+func (p *policies) take(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *policies) release() { <-p.turn }
+
+// readOn reads; the caller has the turn.
+func (p *policies) readOn(ctx context.Context) error {
 	began := p.now()
 	p.tried = began
 	before := p.state.Load()
