@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/infra/db"
 )
 
 // Preview shows what installing (or approving a waiting version) would grant. The
@@ -132,6 +133,10 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 		}
 		i.run(release, grant)
 		if err := s.insert(ctx, &i); err != nil {
+			if db.IsUnique(err) { // another admin was faster
+				return Outcome{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the app was installed there a moment ago").
+					WithFix("look at the permissions again and confirm those")
+			}
 			return Outcome{}, err
 		}
 		return Outcome{Installation: i, Created: true, Changed: true}, s.record(ctx, p, &i, "install.install")
