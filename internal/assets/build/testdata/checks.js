@@ -252,7 +252,23 @@
     return found;
   }
 
-  __annex_register({ list: { unbuilt }, checks: {
+  // urlCases runs the web platform's own cases: [{input, base, href, failure}].
+  function urlCases(cases) {
+    const wrong = [];
+    for (const c of cases) {
+      let got;
+      try {
+        got = new URL(c.input, c.base ?? undefined).href;
+      } catch (err) {
+        got = err instanceof TypeError ? 'failure' : String(err);
+      }
+      const want = c.failure ? 'failure' : c.href;
+      if (got !== want) wrong.push({ input: c.input, base: c.base, got, want });
+    }
+    return wrong;
+  }
+
+  __annex_register({ list: { unbuilt, urlCases }, checks: {
     fetching, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
   } });
 })
