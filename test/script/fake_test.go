@@ -235,7 +235,8 @@ func (f *fake) webtriggers(*http.Request) (int, any) { return 200, object{"webtr
 func (f *fake) invoke(r *http.Request) (int, any) {
 	in := read(r)
 	if in["function"] != "hello" {
-		return 502, fail("app", "FUNCTION_ERROR", "TypeError: nothing here (src/index.ts:3:5)")
+		return 502, object{"error": object{"kind": "app", "code": "FUNCTION_ERR", "message": "TypeError: nothing here",
+			"fields": object{"invocation": "i-2", "stack": "    at boom (src/index.ts:3:5)\n"}}}
 	}
 	return 200, object{"invocation": "i-1", "result": object{"got": in["payload"]}, "durationMs": 1.5}
 }

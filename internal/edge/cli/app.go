@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -157,11 +158,9 @@ func (c *cli) target(ctx context.Context, api *client.Client, f targetFlags) (cl
 	if err != nil {
 		return t, err
 	}
-	var fit []client.Installation
-	for _, i := range all {
-		if f.product == "" || i.Product == f.product {
-			fit = append(fit, i)
-		}
+	fit := all
+	if f.product != "" {
+		fit = onProduct(all, c.productKey(ctx, api, f.product))
 	}
 	switch len(fit) {
 	case 1:
@@ -176,4 +175,29 @@ func (c *cli) target(ctx context.Context, api *client.Client, f targetFlags) (cl
 		places = append(places, "--site "+i.Site+" --product "+i.Product)
 	}
 	return t, usage("the app has %s from %s", plural(len(fit), "installation"), f.environment).WithFix("choose one: %s", strings.Join(places, ", or "))
+}
+
+// productKey is the key of a product that is named by key or alias. A name that the
+// server does not know stays as it is.
+func (c *cli) productKey(ctx context.Context, api *client.Client, name string) string {
+	products, err := api.Products(ctx)
+	if err != nil {
+		return name // the call that follows fails for the same reason, and says so
+	}
+	for _, p := range products {
+		if p.Key == name || slices.Contains(p.Aliases, name) {
+			return p.Key
+		}
+	}
+	return name
+}
+
+func onProduct(all []client.Installation, product string) []client.Installation {
+	var out []client.Installation
+	for _, i := range all {
+		if i.Product == product {
+			out = append(out, i)
+		}
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,11 @@ func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bo
 			return err
 		}
 	}
-	c.ui.diagnosticsUnlessQuiet(fromWire(d.Diagnostics))
+	for _, found := range fromWire(d.Diagnostics) {
+		if !slices.Contains(report.Diagnostics, found) { // what both found is out already
+			c.ui.diagnosticsUnlessQuiet([]bundle.Diagnostic{found})
+		}
+	}
 	if c.json {
 		c.ui.printJSON(d)
 		return nil

@@ -269,14 +269,7 @@ func (c *cli) installation(ctx context.Context, api *client.Client, f targetFlag
 	if err != nil {
 		return "", err
 	}
-	// The server filtered by app, environment and site; an alias of the product is not
-	// among the answers, so a single one is taken for it.
-	var fit []client.Installation
-	for _, i := range all {
-		if i.Product == f.product {
-			fit = append(fit, i)
-		}
-	}
+	fit := onProduct(all, c.productKey(ctx, api, f.product))
 	if len(fit) == 1 {
 		return fit[0].ID, nil
 	}

@@ -63,7 +63,7 @@ func strict(cmd *cobra.Command) {
 				if errors.As(err, &f) {
 					return err
 				}
-				return usage("%v", err).WithFix("usage: %s", cmd.UseLine())
+				return wrongArgs(cmd, a)
 			}
 			return nil
 		}
@@ -79,6 +79,20 @@ func strict(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		strict(sub)
 	}
+}
+
+// wrongArgs words what cobra says of a command's arguments.
+func wrongArgs(cmd *cobra.Command, args []string) error {
+	_, takes, _ := strings.Cut(cmd.Use, " ")
+	switch {
+	case !cmd.HasParent():
+		return usage("annex has no command %q", args[0]).WithFix("`annex --help` lists the commands")
+	case cmd.HasSubCommands() && takes == "":
+		return usage("%s has no command %q", cmd.CommandPath(), args[0]).WithFix("`%s --help` lists the commands", cmd.CommandPath())
+	case takes == "":
+		return usage("%s takes no argument and got %q", cmd.CommandPath(), args[0]).WithFix("usage: %s", cmd.UseLine())
+	}
+	return usage("%s takes %s and got %s", cmd.CommandPath(), takes, plural(len(args), "argument")).WithFix("usage: %s", cmd.UseLine())
 }
 
 // enterDir makes --dir absolute and sure to be a folder.

@@ -103,6 +103,9 @@ func (u *ui) fault(f *fault.Error, err error) {
 	}
 	u.diagnostics(diagnosticsOf(err))
 	fmt.Fprintf(u.err, "%s %s\n", u.paint(red, "error:"), clean(what))
+	if stack, ok := f.Fields["stack"].(string); ok { // of the app's own code
+		fmt.Fprintln(u.err, clean(strings.TrimRight(stack, "\n")))
+	}
 	if f.Fix != "" {
 		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), clean(f.Fix))
 	}
