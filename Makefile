@@ -71,7 +71,6 @@ test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
 
 .PHONY: bench
 bench: build bench/node_modules/.done ## The benchmarks of the README's table (BENCH_JSON=FILE writes the figures)
-	@scripts/require wrk
 	go run ./bench $(if $(BENCH_JSON),-json $(BENCH_JSON))
 
 bench/node_modules/.done: bench/package.json bench/package-lock.json

@@ -119,10 +119,12 @@ type process struct {
 	mu  sync.Mutex
 	out bytes.Buffer
 	got chan struct{} // a line came
+
+	ended chan struct{}
 }
 
 func start(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, got: make(chan struct{}, 1)}
+	p := &process{cmd: cmd, got: make(chan struct{}, 1), ended: make(chan struct{})}
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
@@ -142,7 +144,11 @@ func start(cmd *exec.Cmd) (*process, error) {
 			}
 		}
 	}()
-	go func() { _ = cmd.Wait(); w.Close() }()
+	go func() {
+		_ = cmd.Wait()
+		w.Close()
+		close(p.ended)
+	}()
 	return p, nil
 }
 
