@@ -102,8 +102,8 @@ func Run(ctx context.Context, env Env, h Hooks) int {
 	if err == nil {
 		return 0
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return 1
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		err = fault.New(fault.Internal, "INTERRUPTED", "interrupted")
 	}
 	return c.report(err)
 }

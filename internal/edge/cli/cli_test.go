@@ -163,6 +163,17 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 	}
 }
 
+func TestInterruptIsSaidPlainly(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("signal"))
+	var out, errs bytes.Buffer
+	env := Env{Args: []string{"serve"}, Dir: t.TempDir(), Out: &out, Err: &errs, Getenv: vars()}
+	code := Run(ctx, env, Hooks{Serve: func(ctx context.Context, _ ServeOptions) error { return fmt.Errorf("op: %w", context.Cause(ctx)) }})
+	if code != 1 || errs.String() != "error: interrupted\n" {
+		t.Errorf("%d %q", code, errs.String())
+	}
+}
+
 func TestFollowEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages := 0

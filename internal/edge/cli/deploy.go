@@ -135,6 +135,9 @@ func (c *cli) upload(r *applint.Report, f appFlags, message string) (client.Uplo
 		up.App = s.App
 	}
 	files, err := applint.StaticFiles(c.dir, r.Manifest)
+	if _, ok := fault.As(err); ok {
+		return up, err
+	}
 	if err != nil {
 		return up, fault.New(fault.Invalid, "FILES", "the app's files cannot be read: %v", err).WithFix("check the files and their permissions").Because(err)
 	}

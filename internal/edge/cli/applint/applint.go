@@ -157,12 +157,18 @@ func at(m *manifest.Manifest, paths ...string) bundle.Position {
 func StaticFiles(dir string, m *manifest.Manifest) (map[string][]byte, error) {
 	const op = "applint.StaticFiles"
 	files := map[string][]byte{}
+	size := 0
 	add := func(rel string) error {
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
-		if err == nil {
-			files[rel] = data
+		if err != nil {
+			return err
 		}
-		return err
+		files[rel], size = data, size+len(data)
+		if len(files) > bundle.MaxFiles || size > bundle.MaxFileBytes {
+			return fault.New(fault.Limit, "FILES_TOO_MANY", "the app's resources are more than %d files or %d MB", bundle.MaxFiles, bundle.MaxFileBytes>>20).
+				WithFix("point resources at built output alone, not at a folder with its sources and packages")
+		}
+		return nil
 	}
 	for _, r := range m.Resources {
 		root := path.Clean(r.Path)

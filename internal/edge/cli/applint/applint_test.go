@@ -140,3 +140,18 @@ func TestStaticFiles(t *testing.T) {
 		t.Errorf("%v %v", files, err)
 	}
 }
+
+func TestStaticFilesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	big := filepath.Join(dir, "big")
+	if err := os.WriteFile(big, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(big, bundle.MaxFileBytes+1); err != nil {
+		t.Skip(err)
+	}
+	m := &manifest.Manifest{Resources: []manifest.Resource{{Key: "r", Path: "big"}}}
+	if _, err := StaticFiles(dir, m); fault.KindOf(err) != fault.Limit {
+		t.Errorf("got %v", err)
+	}
+}
