@@ -126,7 +126,10 @@ func (e *Env) startTracker(ctx context.Context, s Setup) error {
 // register makes the product, the site and the accounts known, again at each start:
 // addresses may have changed.
 func (e *Env) register(ctx context.Context) error {
-	declaration := strings.ReplaceAll(string(tracker.ProductYAML), "http://127.0.0.1:8481", e.Access.ProductURL)
+	declaration := string(tracker.ProductYAML)
+	if e.Access.ProductURL != "" {
+		declaration = strings.ReplaceAll(declaration, "http://127.0.0.1:8481", e.Access.ProductURL)
+	}
 	p, err := e.System.Tenancy.AddProduct(ctx, Operator, "product.yaml", []byte(declaration))
 	if err != nil {
 		return fault.Op("testenv.register", err)
