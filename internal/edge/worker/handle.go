@@ -16,11 +16,6 @@ import (
 func (w *worker) handle(m hostcall.Message) {
 	var err error
 	switch m.Type {
-	case hostcall.Hello:
-		var h hostcall.HelloHead
-		if err = json.Unmarshal(m.Head, &h); err == nil {
-			_, err = hostcall.Negotiate(h.Protocol)
-		}
 	case hostcall.Invoke:
 		err = w.invoke(m)
 	case hostcall.Reply:

@@ -3,6 +3,7 @@ package worker
 import (
 	"container/heap"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +70,11 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(400) // the Go heap is small; the memory is the engine's
 
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, SkipReset: o.SkipReset})
+	base, err := greeting(sock)
+	if err != nil {
+		return hungUp(err)
+	}
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, SkipReset: o.SkipReset})
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -88,6 +93,26 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 		return fmt.Errorf("worker: %w", err)
 	}
 	return w.loop()
+}
+
+// greeting takes the server's hello, which carries the base image if another worker has
+// built it already.
+func greeting(sock *hostcall.Socket) (*os.File, error) {
+	m, _, err := sock.Next(-1)
+	if err != nil {
+		return nil, err
+	}
+	var h hostcall.HelloHead
+	if m.Type != hostcall.Hello {
+		return nil, fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
+	}
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return nil, fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
+	}
+	if _, err := hostcall.Negotiate(h.Protocol); err != nil {
+		return nil, err
+	}
+	return m.File, nil
 }
 
 func (w *worker) hello(features []string) error {

@@ -2,10 +2,13 @@ package jsvm
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
@@ -80,12 +83,44 @@ func (e *Engine) buildBase(s *space) error {
 	if err := e.settleHeap(in); err != nil {
 		return err
 	}
+	in.meta.Engine, in.meta.Tags = e.cfg.sum(), e.tags.list()
 	img, err := image.Create("annex-base", s.mem(), in.meta)
 	if err != nil {
 		return err
 	}
 	e.base = newImage(img)
 	return s.restore(e.base)
+}
+
+// takeBase uses a base image that was built elsewhere.
+func (e *Engine) takeBase(s *space, f *os.File) error {
+	img, err := image.Open(f)
+	if err != nil {
+		return err
+	}
+	if img.Engine != e.cfg.sum() || !e.tags.set(img.Tags) {
+		_ = img.Close()
+		return errors.New("it was built from another engine or SDK")
+	}
+	e.base = newImage(img)
+	if err := s.restore(e.base); err != nil {
+		return err
+	}
+	// The machine must learn that its memory has grown to the image's size.
+	e.mapped = nil
+	return e.point(s)
+}
+
+// sum identifies what a base image is built from; the constant changes when this package
+// builds it differently.
+func (c *Config) sum() string {
+	const builder = "1"
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
+		own := sha256.Sum256(part)
+		h.Write(own[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // once calls an export that is not needed again.

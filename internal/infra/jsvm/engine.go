@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -17,6 +18,9 @@ import (
 type Config struct {
 	WASM []byte // quickjs.wasm
 	SDK  []byte // the base image's script
+	// Base is the base image that another engine built from the same WASM and SDK; it is
+	// built when nil. New takes it over.
+	Base *os.File
 	// Now and Random are the clock and the randomness of calls; the system's when nil.
 	Now    func() time.Time
 	Random io.Reader
@@ -51,7 +55,7 @@ type Engine struct {
 	tick func()
 }
 
-// New compiles the engine and builds the base image. It takes about a second.
+// New compiles the engine and builds the base image, unless it is given one.
 func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -94,7 +98,12 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.lane, err = e.newLane(); err != nil {
 		return nil, err
 	}
-	if err := e.buildBase(first); err != nil {
+	if cfg.Base != nil {
+		err = e.takeBase(first, cfg.Base)
+	} else {
+		err = e.buildBase(first)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("jsvm: base image: %w", err)
 	}
 	return e, nil

@@ -14,6 +14,22 @@ type tags struct {
 	floatAddend                                      uint64
 }
 
+// list and set carry the tags in an image's meta.
+func (t *tags) list() []uint64 {
+	return []uint64{
+		uint64(t.int), uint64(t.boolean), uint64(t.null), uint64(t.undefined),
+		uint64(t.str), uint64(t.rope), uint64(t.object), t.floatAddend,
+	}
+}
+
+func (t *tags) set(v []uint64) bool {
+	if len(v) != 8 {
+		return false
+	}
+	*t = tags{uint32(v[0]), uint32(v[1]), uint32(v[2]), uint32(v[3]), uint32(v[4]), uint32(v[5]), uint32(v[6]), v[7]}
+	return true
+}
+
 func tagOf(v uint64) uint32 { return uint32(v >> 32) }
 
 func (t *tags) value(tag uint32, low uint32) uint64 { return uint64(tag)<<32 | uint64(low) }

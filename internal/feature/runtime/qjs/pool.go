@@ -45,7 +45,7 @@ func newPool(cfg Config) (*pool, error) {
 		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*keeper{},
 		changed: make(chan struct{}), stop: make(chan struct{}),
 	}
-	first, err := startWorker(cfg.ChildCommand, cfg.Log)
+	first, err := startWorker(cfg.ChildCommand, cfg.Log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (p *pool) replace(slot int) {
 }
 
 func (p *pool) start() (*worker, error) {
-	w, err := startWorker(p.cfg.ChildCommand, p.cfg.Log)
+	w, err := startWorker(p.cfg.ChildCommand, p.cfg.Log, p.image)
 	if err != nil {
 		return nil, err
 	}

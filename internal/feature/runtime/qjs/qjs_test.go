@@ -2,15 +2,12 @@ package qjs_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
 	"testing"
 
-	"github.com/annexhq/annex/internal/core/call"
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/edge/worker"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
@@ -105,9 +102,4 @@ func (m *memStore) Put(_ context.Context, key string, b []byte) error {
 
 func TestConformance(t *testing.T) { runtimetest.Run(t, newRuntime(t)) }
 
-var (
-	_ runtimetest.Runtime = (*qjs.Runtime)(nil)
-	_                     = call.Call{}
-	_                     = fault.App
-	_                     = json.Valid
-)
+var _ runtimetest.Runtime = (*qjs.Runtime)(nil)

@@ -51,7 +51,8 @@ type built struct {
 }
 
 // startWorker starts a process and waits for its hello.
-func startWorker(command func() *exec.Cmd, log *slog.Logger) (_ *worker, err error) {
+// It is given the base image that another worker has built; the first one builds it.
+func startWorker(command func() *exec.Cmd, log *slog.Logger, base *image.Image) (_ *worker, err error) {
 	ours, theirs, err := hostcall.Pair()
 	if err != nil {
 		return nil, err
@@ -80,6 +81,9 @@ func startWorker(command func() *exec.Cmd, log *slog.Logger) (_ *worker, err err
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
 		return nil, err
 	}
+	if err = w.greet(base); err != nil {
+		return nil, err
+	}
 	// A child that never says hello is ended by this timer: Receive then fails.
 	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
@@ -103,8 +107,7 @@ func (w *worker) hello(m hostcall.Message) error {
 	if err := json.Unmarshal(m.Head, &h); err != nil {
 		return fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
 	}
-	n, err := hostcall.Negotiate(h.Protocol)
-	if err != nil {
+	if _, err := hostcall.Negotiate(h.Protocol); err != nil {
 		return err
 	}
 	for _, f := range h.Features {
@@ -112,17 +115,28 @@ func (w *worker) hello(m hostcall.Message) error {
 			w.log.Warn("a worker does not reset its instances: calls can see each other. For measurements only.")
 		}
 	}
+	var err error
 	if w.base, err = image.Open(m.File); err != nil {
 		return fmt.Errorf("qjs: base image: %w", err)
 	}
 	if w.base.Hash != h.Base {
 		return fmt.Errorf("qjs: base image: %w", image.ErrDamaged)
 	}
-	head, err := json.Marshal(hostcall.HelloHead{Protocol: n})
-	if err != nil {
+	return nil
+}
+
+// greet is our hello.
+func (w *worker) greet(base *image.Image) error {
+	head := hostcall.HelloHead{Protocol: hostcall.Protocol}
+	m := hostcall.Message{Type: hostcall.Hello}
+	if base != nil {
+		head.Base, m.File = base.Hash, base.File
+	}
+	var err error
+	if m.Head, err = json.Marshal(head); err != nil {
 		return fmt.Errorf("qjs: hello: %w", err)
 	}
-	return w.send(hostcall.Message{Type: hostcall.Hello, Head: head})
+	return w.conn.Send(m)
 }
 
 // send sends and starts the clock of the worker's silence.

@@ -32,6 +32,10 @@ var ErrDamaged = errors.New("image: damaged")
 type Meta struct {
 	// Base is the hash of the base image that the image was made from; "" for a base.
 	Base string `json:"base,omitempty"`
+	// Engine is the hash of what the base image was built from, and Tags how that engine
+	// marks values; both of base images only.
+	Engine string   `json:"engine,omitempty"`
+	Tags   []uint64 `json:"tags,omitempty"`
 	// Size is the memory's size in bytes.
 	Size int `json:"size"`
 	// Memory is what a call may use, in bytes; 0 for the default.

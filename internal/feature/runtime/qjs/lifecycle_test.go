@@ -1,0 +1,230 @@
+package qjs_test
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/worker"
+	"github.com/annexhq/annex/internal/feature/runtime/qjs"
+	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
+)
+
+// The suite's proof of isolation must be able to fail.
+func TestIsolationTurnsRedWithoutReset(t *testing.T) {
+	t.Setenv(worker.SkipResetEnv, "measure-what-isolation-costs")
+	rt := newRuntime(t)
+	if err := runtimetest.Isolated(rt, runtimetest.App("counter", runtimetest.Counter), 200, 2); err == nil {
+		t.Fatal("without resets, calls did not see each other: the test of isolation shows nothing")
+	}
+}
+
+// Any other value of the switch leaves the reset on.
+func TestSkipResetNeedsItsWord(t *testing.T) {
+	t.Setenv(worker.SkipResetEnv, "1")
+	if err := runtimetest.Isolated(newRuntime(t), runtimetest.App("counter", runtimetest.Counter), 200, 2); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// children remembers the processes that a runtime started.
+type children struct {
+	mu   sync.Mutex
+	cmds []*exec.Cmd
+}
+
+func (c *children) watch(cfg *qjs.Config) {
+	make := cfg.ChildCommand
+	cfg.ChildCommand = func() *exec.Cmd {
+		cmd := make()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.cmds = append(c.cmds, cmd)
+		return cmd
+	}
+}
+
+func (c *children) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cmd := range c.cmds {
+		if cmd.Process != nil {
+			_ = cmd.Process.Kill()
+		}
+	}
+}
+
+func (c *children) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.cmds)
+}
+
+const waiting = `
+const { kernel } = __annex_require("test:kernel");
+__annex_register({ index: {
+  read: () => kernel.call("kvs.query", {}).then(() => 1),
+  write: async () => { await kernel.call("echo", {}); await kernel.call("kvs.query", {}) },
+  ok: (p) => p,
+  hang: () => { const b = []; b.length = 2 ** 32 - 1; return b.join("") },
+}});`
+
+func TestWorkerKilledAndReplaced(t *testing.T) {
+	var c children
+	rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg) })
+	art := runtimetest.App("waiting", waiting)
+	for _, tc := range []struct {
+		fn   string
+		runs int
+	}{{"index.read", 2}, {"index.write", 1}} {
+		h := &runtimetest.Host{Reached: make(chan struct{}, 4)}
+		ended := make(chan error, 1)
+		cl := runtimetest.Call(tc.fn, "1")
+		cl.Deadline = time.Now().Add(5 * time.Second)
+		go func() {
+			_, err := rt.Run(t.Context(), art, cl, nil, h)
+			ended <- err
+		}()
+		// A call without effects runs again once; each run reaches the host call.
+		for range tc.runs {
+			<-h.Reached
+			c.kill()
+		}
+		err := <-ended
+		f, ok := fault.As(err)
+		if !ok || f.Code != "WORKER_LOST" || f.Kind != fault.Unavailable || f.Fields["retryable"] != true {
+			t.Errorf("%s ended with %v", tc.fn, err)
+		}
+	}
+	res, err := rt.Run(t.Context(), art, runtimetest.Call("index.ok", "5"), nil, &runtimetest.Host{})
+	if err != nil || string(res.Body) != "5" {
+		t.Errorf("the replacement answered %s, %v", res.Body, err)
+	}
+}
+
+// Code that the interrupt does not reach is ended by the server, and its version then runs
+// where it can only stop itself.
+func TestHungWorkerIsKilledAtTheDeadline(t *testing.T) {
+	var c children
+	rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg); cfg.Workers = 1 })
+	art, other := runtimetest.App("waiting", waiting), runtimetest.App("other", waiting)
+	ok := func(art call.Artifact) {
+		t.Helper()
+		if res, err := rt.Run(t.Context(), art, runtimetest.Call("index.ok", "5"), nil, &runtimetest.Host{}); err != nil || string(res.Body) != "5" {
+			t.Fatalf("got %s, %v", res.Body, err)
+		}
+	}
+	for range 5 {
+		ok(art)
+		ok(other)
+	}
+	before := c.count()
+	for range 2 {
+		cl := runtimetest.Call("index.hang", "1")
+		cl.Deadline = time.Now().Add(300 * time.Millisecond)
+		_, err := rt.Run(t.Context(), art, cl, nil, &runtimetest.Host{})
+		if fault.CodeOf(err) != "LIMIT_WALL" {
+			t.Fatalf("got %v", err)
+		}
+		ok(other)
+		ok(art)
+	}
+	if c.count() < before+2 {
+		t.Errorf("%d workers were started", c.count())
+	}
+}
+
+func TestSnapshotsAreCachedAndChecked(t *testing.T) {
+	store := &memStore{}
+	use := func(cfg *qjs.Config) { cfg.Snapshots = store; cfg.Workers = 1 }
+	loads := 0
+	art := runtimetest.App("cached", `let n = 0; __annex_register({ index: { run: () => ++n } });`)
+	load := art.Load
+	art.Load = func(ctx context.Context) (call.Source, error) { loads++; return load(ctx) }
+	run := func() {
+		t.Helper()
+		rt := newRuntime(t, use)
+		p, err := rt.Prepare(t.Context(), art, []string{"index.run"})
+		if err != nil || !p.Snapshotted || len(p.Missing) > 0 {
+			t.Fatalf("%+v %v", p, err)
+		}
+		res, err := rt.Run(t.Context(), art, runtimetest.Call("index.run", "1"), nil, &runtimetest.Host{})
+		if err != nil || string(res.Body) != "1" {
+			t.Fatalf("got %s, %v", res.Body, err)
+		}
+	}
+	run()
+	run()
+	if loads != 1 || store.puts != 1 {
+		t.Fatalf("%d loads, %d puts: the cache was not used", loads, store.puts)
+	}
+	for key, b := range store.data {
+		b[len(b)/2] ^= 1
+		store.data[key] = b
+	}
+	run()
+	if loads != 2 || store.puts != 2 {
+		t.Errorf("%d loads, %d puts: the damaged entry was not made again", loads, store.puts)
+	}
+}
+
+func TestManyAskAtOnceOneBuilds(t *testing.T) {
+	store := &memStore{}
+	rt := newRuntime(t, func(cfg *qjs.Config) { cfg.Snapshots = store })
+	art := runtimetest.App("single", `__annex_register({ index: { run: () => 1 } });`)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := rt.Prepare(t.Context(), art, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if store.puts != 1 {
+		t.Errorf("%d snapshots were made", store.puts)
+	}
+}
+
+func TestStacksNameTheAppsSource(t *testing.T) {
+	const source = "export async function run(): Promise<never> {\n  const why: string = 'here';\n  return inner(why);\n}\n\nfunction inner(why: string): never {\n  throw new RangeError(why);\n}\n"
+	res := api.Transform(source, api.TransformOptions{
+		Loader: api.LoaderTS, Format: api.FormatCommonJS, MinifyWhitespace: true,
+		Sourcefile: "src/index.ts", Sourcemap: api.SourceMapExternal,
+	})
+	if len(res.Errors) > 0 {
+		t.Fatal(res.Errors)
+	}
+	// The code stays on the map's first line: the wrapper's start is put on a line of its own, and the map shifted.
+	art := runtimetest.App("maps", "")
+	art.Load = func(context.Context) (call.Source, error) {
+		bundle := "(function(__annex_require, __annex_register) { const module = { exports: {} };\n" + string(res.Code) + "\n__annex_register({ index: module.exports }) })"
+		var m map[string]any
+		if err := json.Unmarshal(res.Map, &m); err != nil {
+			return call.Source{}, err
+		}
+		m["mappings"] = ";" + m["mappings"].(string)
+		shifted, err := json.Marshal(m)
+		return call.Source{Bundle: []byte(bundle), SourceMap: shifted}, err
+	}
+	_, err := newRuntime(t).Run(t.Context(), art, runtimetest.Call("index.run", "1"), nil, &runtimetest.Host{})
+	f, ok := fault.As(err)
+	if !ok {
+		t.Fatal(err)
+	}
+	stack, _ := f.Fields["stack"].(string)
+	lines := strings.Split(stack, "\n")
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "src/index.ts:7:") })
+	if at < 0 || !strings.Contains(stack, "src/index.ts:3:") || strings.Contains(stack, "sdk.js") {
+		t.Errorf("stack:\n%s", stack)
+	}
+}
