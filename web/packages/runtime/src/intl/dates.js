@@ -5,7 +5,7 @@ import { choice, localeOf, locales } from './data.js';
 const what = 'Intl.DateTimeFormat';
 const dateFields = ['weekday', 'year', 'month', 'day'];
 const timeFields = ['hour', 'minute', 'second', 'fractionalSecondDigits'];
-const unknown = ['era', 'dayPeriod', 'calendar', 'numberingSystem'];
+const unknown = ['dayPeriod', 'calendar', 'numberingSystem'];
 
 /** @throws {RangeError} for an unknown zone */
 function offsetOf(zone, ms) {
@@ -62,6 +62,7 @@ export class DateTimeFormat {
     }
     this.#style = null;
     const fields = {
+      era: choice(o, 'era', ['short'], undefined, what),
       weekday: choice(o, 'weekday', ['long', 'short'], undefined, what),
       year: choice(o, 'year', ['numeric', '2-digit'], undefined, what),
       month: choice(o, 'month', ['numeric', '2-digit', 'long', 'short'], undefined, what),
@@ -98,6 +99,11 @@ export class DateTimeFormat {
     if (!this.#data.text && key.length === 1 && o.hour) throw refuse('a date of one field with a time');
     if (!textual && key.endsWith('Md') && (!o.year || o.weekday) && o.month !== o.day) throw refuse('a day and a month of different widths');
     if (key === 'W' && o.hour && (!o.minute || o.second)) throw refuse('a weekday with such a time');
+    if (o.era) {
+      // The one form that time zone libraries ask for, to take its parts.
+      if (this.#locale !== 'en-US' || key !== 'yMd' || textual) throw refuse('an era in such a date');
+      date += ' {e}';
+    }
     const time = this.#timeTemplate(o, refuse);
     if (!date || !time) return date + time;
     if (key === 'W') return date + (this.#data.weekdayTime ?? ', ') + time;
@@ -155,7 +161,8 @@ export class DateTimeFormat {
       }
       case 'y': {
         const year = at.getUTCFullYear();
-        if (year < 1) throw new RangeError(`${what}: years before 1 are not supported`);
+        if (year < 1 && !o.era) throw new RangeError(`${what}: years before 1 are not supported`);
+        if (year < 1) return { type: 'year', value: String(1 - year) };
         return { type: 'year', value: o.year === '2-digit' ? String(year % 100).padStart(2, '0') : String(year) };
       }
       case 'M': {
@@ -166,6 +173,7 @@ export class DateTimeFormat {
         }
         return { type: 'month', value: two(month + 1, padded || (this.#data.padded && o.year && !o.day) ? '2-digit' : o.month) };
       }
+      case 'e': return { type: 'era', value: at.getUTCFullYear() < 1 ? 'BC' : 'AD' };
       case 'd': return { type: 'day', value: two(at.getUTCDate(), padded ? '2-digit' : o.day) };
       case 'h': {
         const hour = at.getUTCHours();

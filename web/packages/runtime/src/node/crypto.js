@@ -178,6 +178,8 @@ export class KeyObject {
     if (options.format === 'pem' && typeof this.#material === 'string' && this.#material.startsWith('-----')) return this.#material;
     throw new NotOfferedError('KeyObject.export of this format');
   }
+  get asymmetricKeyType() { return this.type === 'secret' ? undefined : kindOf(this.#material); }
+  get asymmetricKeyDetails() { return this.type === 'secret' ? undefined : {}; }
   get symmetricKeySize() { return this.type === 'secret' ? this.#material.length : undefined; }
   equals(other) { return other instanceof KeyObject && other.type === this.type && String(other.#material) === String(this.#material); }
   static material(key) { return key.#material; }
@@ -190,13 +192,27 @@ function secretOf(key) {
   return materialOf(key);
 }
 export const createSecretKey = (key, encoding) => new KeyObject('secret', bytes(key, encoding).slice());
+/** A public key from PEM (SPKI) or a JWK. @throws {Error} if the text is no public key */
 export const createPublicKey = (key) => new KeyObject('public', publicText(key));
+
+// Object identifiers as they stand in a key's DER form.
+const kinds = [['2a864886f70d010101', 'rsa'], ['2a864886f70d01010a', 'rsa-pss'], ['2a8648ce3d0201', 'ec'], ['2b6570', 'ed25519'], ['2b656e', 'x25519']];
+const jwkKinds = { RSA: 'rsa', EC: 'ec', OKP: 'ed25519' };
+
+function kindOf(text) {
+  if (!text.startsWith('-----')) return jwkKinds[JSON.parse(text).kty];
+  const der = Buffer.from(text.replace(/-----[^-]*-----|\s/g, ''), 'base64').toString('hex');
+  return kinds.find(([oid]) => der.includes(oid))?.[1] ?? 'rsa';
+}
 
 // publicText is the form in which the host takes a public key: PEM, or a JWK as JSON.
 function publicText(key) {
   if (key instanceof KeyObject) return materialOf(key);
-  if (typeof key === 'string') return key;
-  if (ArrayBuffer.isView(key)) return Buffer.from(key).toString();
+  if (ArrayBuffer.isView(key)) key = Buffer.from(key).toString();
+  if (typeof key === 'string') {
+    if (/^\s*-----BEGIN (RSA )?PUBLIC KEY-----/.test(key)) return key.trim();
+    throw Object.assign(new Error('error:1E08010C:DECODER routines::unsupported'), { code: 'ERR_OSSL_UNSUPPORTED' });
+  }
   if (key?.format === 'jwk') return JSON.stringify(key.key);
   if (key?.key !== undefined && key.format !== 'der') return publicText(key.key);
   throw new NotOfferedError('crypto: a public key in this format');
