@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	_ "time/tzdata" // a worker has no file system
 	"unicode/utf16"
 	"unicode/utf8"
 )
