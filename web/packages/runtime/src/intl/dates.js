@@ -9,6 +9,7 @@ const unknown = ['dayPeriod', 'calendar', 'numberingSystem'];
 
 /** @throws {RangeError} for an unknown zone */
 function offsetOf(zone, ms) {
+  if (zone === 'UTC') return 0;
   const fixed = /^([+-])(\d\d):?(\d\d)?$/.exec(zone);
   if (fixed) return (fixed[1] === '-' ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3] ?? 0));
   try {
