@@ -69,6 +69,13 @@ func newPlatform(t testing.TB) *platform {
 	return p
 }
 
+// as is the same deployment for a subtest.
+func (p *platform) as(t testing.TB) *platform {
+	q := *p
+	q.t = t
+	return &q
+}
+
 // lockedBuffer is a log that may be read while it is written.
 type lockedBuffer struct {
 	mu sync.Mutex

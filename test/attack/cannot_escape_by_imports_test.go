@@ -1,0 +1,192 @@
+package attack
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/annexhq/annex/internal/assets"
+)
+
+// Imports of what would open a socket, a process or a file fail when the app is
+// deployed, by name and place, not at run time.
+func TestCannotEscapeByImports(t *testing.T) {
+	p := newPlatform(t)
+	for name, statement := range map[string]string{
+		"net": `import net from "net"`, "node:net": `import { connect } from "node:net"`, "tls": `import tls from "tls"`, "dns": `import dns from "dns"`,
+		"dgram": `import dgram from "dgram"`, "child_process": `import { spawn } from "child_process"`, "worker_threads": `import { Worker } from "worker_threads"`,
+		"cluster": `import cluster from "cluster"`, "vm": `import vm from "vm"`, "inspector": `import inspector from "inspector"`, "http2": `import http2 from "http2"`,
+		"v8": `import v8 from "v8"`, "wasi": `import { WASI } from "wasi"`,
+	} {
+		dir := p.folder(map[string]string{
+			"manifest.yml": source{also: []string{"run"}}.manifest(),
+			"src/index.js": "\n" + statement + ";\nexport const run = () => 1;\n",
+			"package.json": `{"name": "attack"}`,
+		})
+		out, err := p.Annex(t.Context(), p.Access.DeveloperToken, dir, "deploy", "--environment", "development", "--json")
+		if err == nil {
+			t.Errorf("%s was deployed: %s", name, out)
+		} else if !strings.Contains(err.Error(), strings.TrimPrefix(name, "node:")) || !strings.Contains(err.Error(), "index.js") {
+			t.Errorf("%s: the error names neither import nor file: %v", name, err)
+		}
+	}
+}
+
+// folder writes an app's files.
+func (p *platform) folder(files map[string]string) string {
+	p.t.Helper()
+	dir, err := os.MkdirTemp(p.dir, "app-")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			p.t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// A bundle made by hand asks the look-up for names that the bundler would have refused.
+func TestCannotRequireOddNames(t *testing.T) {
+	p := newPlatform(t)
+	app := p.deploy("development", source{also: []string{"ask"}, code: `
+function ask(names) {
+  const got = {};
+  for (const name of names) {
+    try { __annex_require(name); got[String(name)] = "given"; } catch (err) { got[String(name)] = err.code ?? err.name; }
+  }
+  return got;
+}`})
+	odd := []any{
+		"net", "node:net", "child_process", "node:child_process", "node:worker_threads", "node:vm", "node:inspector", "test:kernel", "kernel", "annex:kernel",
+		"@annex/runtime", "@annex/kernel", "__proto__", "constructor", "toString", "hasOwnProperty", "", "../kernel", "/etc/passwd", "file:///etc/passwd",
+		"https://evil.example/x.js", "node:net\x00", "NODE:FS", strings.Repeat("a", 1<<20), 0, -1, nil, true, []string{"node:fs"}, map[string]string{"a": "b"},
+	}
+	var got map[string]string
+	app.result("ask", odd, &got)
+	for name, what := range got {
+		if what == "given" && name != "node:fs" { // [ "node:fs" ] is the text "node:fs"
+			t.Errorf("%.40q was given", name)
+		}
+	}
+}
+
+// Nothing that app code can reach, from the global object or from any module that may
+// be imported, is the one function that speaks to the host.
+func TestCannotReachHostFunction(t *testing.T) {
+	table, err := assets.SDKTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(table.Modules))
+	p := newPlatform(t)
+	app := p.deploy("development", source{also: []string{"crawl", "evaluate"}, code: `
+function crawl(names) {
+  const seen = new Set(), queue = [], found = [];
+  const add = (value, path) => {
+    if (value === null || (typeof value !== "object" && typeof value !== "function") || seen.has(value)) return;
+    seen.add(value);
+    queue.push([value, path]);
+  };
+  add(globalThis, "globalThis");
+  add(new Function("return this")(), "this");
+  add((0, eval)("this"), "eval");
+  add((function () { return this; }).call(undefined), "undefined this");
+  for (const name of names) add(__annex_require(name), name);
+  for (let at = 0; at < queue.length; at++) {
+    const [value, path] = queue[at];
+    if (typeof value === "function" && (value.name === "__host" || /\b__host\b/.test(Function.prototype.toString.call(value)) && path.length < 20)) found.push(path);
+    let keys = [];
+    try { keys = Reflect.ownKeys(value); } catch {}
+    for (const key of keys) {
+      if (key === "__host") found.push(path + ".__host");
+      let d;
+      try { d = Object.getOwnPropertyDescriptor(value, key); } catch { continue; }
+      if (!d) continue;
+      const next = path.length > 200 ? path : path + "." + String(key);
+      if ("value" in d) add(d.value, next);
+      add(d.get, next); add(d.set, next);
+      if (d.get) { try { add(value[key], next); } catch {} }
+    }
+    try { add(Object.getPrototypeOf(value), path + ".[[Prototype]]"); } catch {}
+  }
+  return { visited: seen.size, found };
+}
+async function evaluate() {
+  const tries = {
+    host: () => __host, kernel: () => kernel, std: () => std, os: () => os, scriptArgs: () => scriptArgs, loadScript: () => loadScript,
+    deno: () => Deno, bun: () => Bun, wasm: () => WebAssembly, worker: () => Worker, xhr: () => XMLHttpRequest, socket: () => WebSocket,
+    require: () => require, binding: () => process.binding("fs"), dlopen: () => process.dlopen, kill: () => process.kill(1, 9), importScripts: () => importScripts,
+    thisHost: () => new Function("return this")().__host.call, caller: () => (function f() { return f.caller.arguments; })(),
+    async: () => (async () => {}).constructor("return __host")(), generator: () => [...(function* () {}).constructor("yield __host")()],
+  };
+  const out = {};
+  for (const [name, attempt] of Object.entries(tries)) {
+    try { const got = await attempt(); out[name] = got === undefined || got === null ? "nothing" : "got " + typeof got; } catch (err) { out[name] = err.name; }
+  }
+  for (const name of ["node:net", "std", "os", "./x.js", "file:///etc/passwd", "https://evil.example/"]) {
+    try { await (new Function("name", "return import(name)"))(name); out["import " + name] = "got"; } catch (err) { out["import " + name] = err.name; }
+  }
+  return out;
+}`})
+	var crawled struct {
+		Visited int
+		Found   []string
+	}
+	app.result("crawl", names, &crawled)
+	if len(crawled.Found) > 0 || crawled.Visited < 1000 {
+		t.Errorf("after %d objects the host function was found at %v", crawled.Visited, crawled.Found)
+	}
+	var tried map[string]string
+	app.result("evaluate", nil, &tried)
+	for name, got := range tried {
+		if strings.HasPrefix(got, "got") {
+			t.Errorf("%s gave app code something: %s", name, got)
+		}
+	}
+	if len(tried) < 20 {
+		t.Errorf("only %d ways were tried", len(tried))
+	}
+}
+
+// Files that app code opens are those packed with the app: the machine's are not there.
+func TestCannotReadMachineFiles(t *testing.T) {
+	p := newPlatform(t)
+	secret := filepath.Join(p.dir, "canary.txt")
+	if err := os.WriteFile(secret, []byte("machine-canary"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	app := p.deploy("development", source{also: []string{"read"}, code: `
+const m = __annex_require("node:fs"), fs = m.default ?? m;
+const env = __annex_require("node:process"), os = __annex_require("node:os");
+async function read(paths) {
+  const out = [];
+  for (const path of paths) for (const how of ["readFileSync", "readdirSync", "statSync", "openSync", "realpathSync", "createReadStream", "writeFileSync", "mkdirSync", "symlinkSync"]) {
+    try { const got = fs[how](path, how === "writeFileSync" ? "x" : undefined); if (got !== undefined && how !== "createReadStream") out.push([how, path, String(JSON.stringify(got) ?? got).slice(0, 200)]); } catch {}
+  }
+  let all = "";
+  try { all = JSON.stringify([process.env, process.argv, process.cwd?.(), os.hostname?.(), os.homedir?.(), os.networkInterfaces?.()]); } catch (err) { all = String(err); }
+  return { out, all };
+}`})
+	var got struct {
+		Out [][]string
+		All string
+	}
+	app.result("read", []string{"/etc/passwd", secret, "/proc/self/environ", "../../../../etc/passwd", "/app/../etc/passwd", "/dev/fd/3", "/", p.dir, "file:///etc/passwd", "\x00"}, &got)
+	told, _ := json.Marshal(got)
+	host, _ := os.Hostname()
+	for _, inside := range []string{"machine-canary", "root:", p.dir, "ANNEX_CHILD", "PATH=", host} {
+		if inside != "" && len(inside) > 3 && strings.Contains(string(told), inside) {
+			t.Errorf("app code learned %q: %.400s", inside, told)
+		}
+	}
+}
