@@ -114,6 +114,28 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 			return e.tags.undef(), nil
 		}
 		return e.newBytes(cx, b)
+	case opVerify:
+		alg, err := str(1)
+		if err != nil {
+			return 0, err
+		}
+		key, err := e.text(cx, arg(2), maxKeyText)
+		if err != nil {
+			return 0, err
+		}
+		msg, err := data(3)
+		if err != nil {
+			return 0, err
+		}
+		sig, err := data(4)
+		if err != nil {
+			return 0, err
+		}
+		ok, err := verify([]byte(alg), key, msg, sig)
+		if err != nil {
+			return 0, err
+		}
+		return e.tags.bool(ok), nil
 	case opEqual:
 		a, err := data(1)
 		if err != nil {

@@ -33,6 +33,7 @@ const (
 	opEqual
 	opLatin1Dec
 	opUTF16Dec
+	opVerify
 )
 
 // entryNames are the kernel's functions that the host calls.

@@ -121,6 +121,13 @@
     assert.equal(Buffer.from(sig).toString('hex'), crypto.createHmac('sha256', 'k').update('d').digest('hex'));
     assert.equal(await globalThis.crypto.subtle.verify('HMAC', key, sig, new TextEncoder().encode('d')), true);
     assert.equal(Buffer.from(await globalThis.crypto.subtle.digest('SHA-1', new Uint8Array(0))).toString('hex'), 'da39a3ee5e6b4b0d3255bfef95601890afd80709');
+    const rsa = { kty: 'RSA', e: 'AQAB', n: 'sZy7bgKYh-WLYTAPkYbeFD2IJNUl2mZ1Aftf6uBCfixAGToJARfeQ_rQjaYBqUd8jacu739yy2ibrjvWCuX3OhfVofxxw24J-B3-_FqkY1-UAJfLIotE6xVg7Z4UYQqo7UQsTB8UcxRsIAZXOpzXi-mu67H41AkKxU-Rr-2zN_-tX1tmkB3PE7uXI6teC2s0yrAXxpooOJ9SZZeSw0S1Vj-1dOBqziym-Ax6aZCgLYqip74FST-p59EiUd7VF7hvh1jJUDHC9K13Y0d-d5qcNSzd6kaPPRPZu0SI1NmQdBU7eiYyJnLfFf2sDDgjGZRINI9n4aUvxJmaJEUgKRjNVQ' };
+    const signed = 'NAZ5WxtrNzix/ZaBsZXVGejkBILT8phN5ekIUvbvnMUyjsZH784m8c63bsx+B0XzHkO5Fl9+gFdLPTXAjxrQPFmAjmjTo+n20b/iDtF099n7E1UCfjYONZwLMRmaeNZ2qwHxhF/WxAF//S410vCTdwBol3h67MUVK4UWszh0QezcArCSfQtzsQ8WMpjji8/SsEClzKPDxUqUEZJMbeztDxR/dK4NJV3Tgsbeuho5S7f2qBcyTsEJlVE7r8aBkZdAIosAsdPfTHysXMOP9Wu0voe/GRyLTnMglASxdC6UCvX3Z3fGNrhmyVYdcpHoDBTHMA4qO+lqQ6dsQRl5bHtwgA==';
+    assert.equal(crypto.createVerify('RSA-SHA256').update('a').update('bc').verify({ key: rsa, format: 'jwk' }, signed, 'base64'), true);
+    assert.equal(crypto.verify('sha256', Buffer.from('abd'), crypto.createPublicKey({ key: rsa, format: 'jwk' }), Buffer.from(signed, 'base64')), false);
+    const ec = '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKKZXr8rAYz92KQ0zLehtad46WMtU\ni+JrVKHVdH/oOtUrNcT6CjF+zH5jIOup8FMOPiPZ9+g8H1pF4jQ0B5P4DQ==\n-----END PUBLIC KEY-----';
+    assert.equal(crypto.verify('sha256', Buffer.from('abc'), { key: ec, dsaEncoding: 'ieee-p1363' }, Buffer.from('gmMMxcght8n6D5ErJ1hMbJiuR8Tkgo4Y6/OW5CeGsSbJs+gAn3UF/I7gjNfGhuyr/5lRO89jk38501ivT2QOYQ==', 'base64')), true);
+    assert.throws(() => crypto.verify('sha256', Buffer.from('abc'), { key: { ...rsa, n: 'AA' }, format: 'jwk' }, Buffer.from(signed, 'base64')), { name: 'TypeError' });
     assert.throws(() => crypto.createCipheriv('aes-256-gcm'), { code: 'NOT_OFFERED' });
   }
 
