@@ -1,3 +1,4 @@
+export { AuthProfile } from '@annex/api';
 export interface WebTriggerResponse { statusCode: number; headers: Record<string, string | string[]>; body?: string }
 /** An answer with a JSON body. */
 export function json(value: unknown, statusCode?: number, headers?: Record<string, string | string[]>): WebTriggerResponse;

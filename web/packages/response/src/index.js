@@ -1,4 +1,5 @@
-// @annex/response: the answers of web triggers, as values.
+// @annex/response: what functions return, as values.
+export { AuthProfile } from '@annex/api';
 
 /** An answer with a JSON body. @param {number} [statusCode] */
 export function json(value, statusCode = 200, headers = {}) {
