@@ -53,8 +53,8 @@ export function requestConfluence(path: Route, init?: RequestInit): Promise<Resp
 export function requestBitbucket(path: Route, init?: RequestInit): Promise<Response>;
 export function requestAtlassian(path: Route, init?: RequestInit): Promise<Response>;
 export function requestGraph(query: string, variables?: object): Promise<Response>;
-export function __requestAtlassianAsApp(path: Route, init?: RequestInit): Promise<Response>;
-export function __requestAtlassianAsUser(path: Route, init?: RequestInit): Promise<Response>;
+export function __requestAtlassianAsApp(path: Route | string, init?: RequestInit): Promise<Response>;
+export function __requestAtlassianAsUser(path: Route | string, init?: RequestInit): Promise<Response>;
 export function __fetchProduct(...args: unknown[]): never;
 
 /**

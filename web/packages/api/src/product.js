@@ -57,5 +57,6 @@ export const requestConfluence = request('requestConfluence');
 export const requestBitbucket = request('requestBitbucket');
 export const requestAtlassian = request('requestAtlassian');
 export const requestGraph = notOffered('requestGraph');
-export const __requestAtlassianAsApp = request('__requestAtlassianAsApp');
-export const __requestAtlassianAsUser = request('__requestAtlassianAsUser');
+// These two take paths as plain text: they are not documented, yet used.
+export const __requestAtlassianAsApp = notOffered('__requestAtlassianAsApp');
+export const __requestAtlassianAsUser = notOffered('__requestAtlassianAsUser');
