@@ -44,6 +44,9 @@ func (w productWords) all(ctx context.Context) (perm.Words, error) {
 
 func scopeWords(products []tenancy.Product) perm.Words {
 	return func(scope string) (title, detail, risk string, ok bool) {
+		if w, ok := platformScopes[scope]; ok { // a product cannot reword them
+			return w.title, w.detail, w.risk, true
+		}
 		for _, p := range products {
 			for _, s := range p.Scopes {
 				if s.Name == scope {
