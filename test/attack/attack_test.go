@@ -62,7 +62,8 @@ func newPlatform(t testing.TB) *platform {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("the server's log:\n%s", p.log)
+			text := p.log.String()
+			t.Logf("the server's log ends with:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
 	p.operator = p.token(p.account(account.NewAccount{Name: "operator", Operator: true}), account.TokenRequest{Kind: id.Operator})
