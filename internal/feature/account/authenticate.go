@@ -38,7 +38,7 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (id.Principal
 	if !wellFormed(bearer) {
 		return id.Principal{}, unauthenticated("the token is not one of this server's; it starts with anx_ and its kind")
 	}
-	hash, now, generation := hashOf(bearer), s.Now(), s.gate.n.Load()
+	generation, hash, now := s.gate.n.Load(), hashOf(bearer), s.Now()
 	if seen, ok := s.seen.Get(hash); ok && seen.generation == generation && now.Sub(seen.asOf) < trust && now.Before(seen.expires) {
 		return seen.principal, nil
 	}

@@ -20,7 +20,7 @@ func (s *Service) Preview(ctx context.Context, p id.Principal, t Target) (Previe
 	if err != nil {
 		return Preview{}, err
 	}
-	have, err := s.at(ctx, t)
+	have, err := s.at(ctx, p, t)
 	if err != nil {
 		return Preview{}, fault.Op("install.Preview", err)
 	}
@@ -68,7 +68,7 @@ func (s *Service) Install(ctx context.Context, p id.Principal, t Target, c Confi
 		if err != nil {
 			return err
 		}
-		have, err := s.at(ctx, t)
+		have, err := s.at(ctx, p, t)
 		if err != nil {
 			return err
 		}
@@ -289,13 +289,13 @@ func (s *Service) List(ctx context.Context, p id.Principal, f Filter) ([]Install
 func (s *Service) Find(ctx context.Context, p id.Principal, t Target) (Installation, error) {
 	var i *Installation
 	var err error
-	if p.Is(id.SiteAdmin, id.Developer) {
-		i, err = s.at(ctx, t)
+	if !p.Is(id.SiteAdmin) || p.Site == t.Site {
+		i, err = s.at(ctx, p, t)
 	}
 	if err != nil {
 		return Installation{}, fault.Op("install.Find", err)
 	}
-	if i == nil || (p.Is(id.SiteAdmin) && p.Site != i.Site) || (p.Is(id.Developer) && p.Account != i.Owner) {
+	if i == nil {
 		return Installation{}, fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed there, or it is not yours").
 			WithFix("annex install --site SITE --product PRODUCT --environment ENVIRONMENT")
 	}

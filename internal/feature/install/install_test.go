@@ -405,7 +405,10 @@ func TestTwoServers(t *testing.T) {
 		eventually(t, func() bool { p, err := other.Policy(t.Context(), i); return err == nil && p.Epoch == 1 })
 		none := scopes()
 		b.grant(t, alice, production("site-a"), &none)
-		eventually(t, func() bool { p, err := other.Policy(t.Context(), i); return err == nil && p.Epoch == 2 && perm.Empty(p.Set) })
+		eventually(t, func() bool {
+			p, err := other.Policy(t.Context(), i)
+			return err == nil && p.Epoch == 2 && perm.Empty(p.Set)
+		})
 		if err := other.Uninstall(t.Context(), alice, i); err != nil {
 			t.Fatal(err)
 		}

@@ -62,8 +62,9 @@ const (
 	ofEnvironment = columns + ` WHERE env_id = ? AND active = 1 ORDER BY site_id, id`
 	countInEnv    = `SELECT COUNT(*) FROM installations WHERE env_id = ? AND active = 1`
 	// Cross-tenant: a developer sees where its own apps are installed, an operator everything.
-	ofOwner   = columns + ` WHERE owner = ? AND active = 1 ORDER BY installed_at, id`
-	allListed = columns + ` WHERE active = 1 ORDER BY installed_at, id`
+	byTargetOfOwner = columns + ` WHERE owner = ? AND site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
+	ofOwner         = columns + ` WHERE owner = ? AND active = 1 ORDER BY installed_at, id`
+	allListed       = columns + ` WHERE active = 1 ORDER BY installed_at, id`
 
 	ofSite   = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
 	byID     = columns + ` WHERE id = ? AND site_id = ? AND active = 1`

@@ -38,14 +38,21 @@ func (s *Service) release(ctx context.Context, p id.Principal, t Target) (releas
 	return release, development, nil
 }
 
-// at is the active installation of a target, nil if there is none. What the caller may
-// learn of it is the caller's rule.
-func (s *Service) at(ctx context.Context, t Target) (*Installation, error) {
-	scope, err := tenant.ForSite(id.Principal{Kind: id.SiteAdmin, Site: t.Site}, t.Site)
-	if err != nil {
-		return nil, err
+// at is the active installation of a target, nil if there is none that the caller may
+// know of: a site's admin knows those of the site, a developer those of own apps.
+func (s *Service) at(ctx context.Context, p id.Principal, t Target) (*Installation, error) {
+	switch p.Kind {
+	case id.SiteAdmin:
+		scope, err := tenant.ForSite(p, t.Site)
+		if err != nil {
+			return nil, err
+		}
+		return s.byTarget(ctx, scope, t)
+	case id.Developer:
+		return s.one(ctx, byTargetOfOwner, p.Account, t.Site, t.App, t.Environment, t.Product)
+	default:
+		return nil, nil
 	}
-	return s.byTarget(ctx, scope, t)
 }
 
 func adminOf(p id.Principal, site id.Site) error {

@@ -75,6 +75,9 @@ func (s *Service) Deploy(ctx context.Context, p id.Principal, u Upload) (Deploym
 		return Deployment{}, fault.New(fault.Denied, "ISOLATION_PROCESS_OFF", "this server runs apps in the sandbox only, not as processes of their own").
 			WithFix("leave app.runtime.isolation out")
 	}
+	if n := len(m.App.Package.ExtraFiles); n > maxGlobs {
+		return Deployment{}, tooLarge("app.package.extraFiles", n, maxGlobs, "globs")
+	}
 	if err := s.place(ctx, p, c); err != nil {
 		return Deployment{}, fault.Op("registry.Deploy", err)
 	}

@@ -89,24 +89,25 @@ func readAtRunTime(m *manifest.Manifest, file string) bool {
 	return false
 }
 
-// globMatch matches path parts; "**" stands for any number of them.
+// globMatch matches path parts; "**" stands for any number of them. It goes through
+// the parts once for each part of the glob, so that no glob makes it slow.
 func globMatch(glob, parts []string) bool {
-	if len(glob) == 0 {
-		return len(parts) == 0
-	}
-	if glob[0] == "**" {
-		for n := range len(parts) + 1 {
-			if globMatch(glob[1:], parts[n:]) {
-				return true
+	reached := make([]bool, len(parts)+1) // reached[n]: the glob so far matches the first n parts
+	reached[0] = true
+	for _, g := range glob {
+		next := make([]bool, len(parts)+1)
+		for n := range reached {
+			switch {
+			case g == "**":
+				next[n] = reached[n] || (n > 0 && next[n-1])
+			case n > 0 && reached[n-1]:
+				ok, err := path.Match(g, parts[n-1])
+				next[n] = err == nil && ok
 			}
 		}
-		return false
+		reached = next
 	}
-	if len(parts) == 0 {
-		return false
-	}
-	ok, err := path.Match(glob[0], parts[0])
-	return err == nil && ok && globMatch(glob[1:], parts[1:])
+	return reached[len(parts)]
 }
 
 func runtimeFiles(m *manifest.Manifest, files map[string][]byte) map[string][]byte {

@@ -27,6 +27,7 @@ const (
 	maxPath       = 512
 	maxDepth      = 32
 	maxMessage    = 1000
+	maxGlobs      = 100
 )
 
 // Upload is what a developer deploys. All of it is hostile.
