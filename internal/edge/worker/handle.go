@@ -47,7 +47,8 @@ func (w *worker) invoke(m hostcall.Message) error {
 		return err
 	}
 	img, ok := w.images[h.Image]
-	if !ok || w.tasks[m.Handle] != nil {
+	facts, context, payload, whole := h.Split(m.Body)
+	if !ok || !whole || w.tasks[m.Handle] != nil {
 		return fmt.Errorf("%w: invoke of image %d", hostcall.ErrProtocol, h.Image)
 	}
 	t := &task{w: w, handle: m.Handle, files: img.files, started: time.Now()}
@@ -72,7 +73,10 @@ func (w *worker) invoke(m hostcall.Message) error {
 				return
 			}
 		}
-		inst.Start(h.Envelope, m.Body, h.Text, h.Seed, time.Duration(h.WallMS)*time.Millisecond)
+		inst.Start(jsvm.Start{
+			Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
+			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond,
+		})
 	})
 	return nil
 }

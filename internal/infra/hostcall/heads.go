@@ -41,13 +41,26 @@ type Limits struct {
 	Response int   `json:"response,omitempty"`
 }
 
-// InvokeHead starts a call; the message's body is the payload.
+// InvokeHead starts a call. The message's body is three texts without anything between
+// them: the app's facts, the call's context (JSON objects of the given lengths, which
+// only the app's own code may ever want parsed) and the payload.
 type InvokeHead struct {
 	Image uint32 `json:"image"`
 	Limits
 	Seed     uint64          `json:"seed"`
-	Text     bool            `json:"text,omitempty"` // the body is valid UTF-8 and becomes a string
+	Text     bool            `json:"text,omitempty"` // the payload is valid UTF-8 and becomes a string
+	Facts    int             `json:"facts"`
+	Context  int             `json:"context"`
 	Envelope json.RawMessage `json:"envelope"`
+}
+
+// Split cuts a body into its three texts; ok is false when the lengths do not fit it.
+func (h *InvokeHead) Split(body []byte) (facts, context, payload []byte, ok bool) {
+	if h.Facts < 0 || h.Context < 0 || h.Facts > len(body) || h.Context > len(body)-h.Facts {
+		return nil, nil, nil, false
+	}
+	facts, body = body[:h.Facts], body[h.Facts:]
+	return facts, body[:h.Context], body[h.Context:], true
 }
 
 // AppendJSON appends the head's JSON. The envelope is passed on as it is.
@@ -65,6 +78,10 @@ func (h *InvokeHead) AppendJSON(b []byte) []byte {
 	if h.Text {
 		b = append(b, `,"text":true`...)
 	}
+	b = append(b, `,"facts":`...)
+	b = strconv.AppendInt(b, int64(h.Facts), 10)
+	b = append(b, `,"context":`...)
+	b = strconv.AppendInt(b, int64(h.Context), 10)
 	b = append(b, `,"envelope":`...)
 	b = append(b, h.Envelope...)
 	return append(b, '}')

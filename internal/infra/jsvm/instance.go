@@ -74,24 +74,45 @@ func (e *Engine) Acquire(img *Image, host Host, limits Limits) (*Instance, error
 	return &Instance{e: e, sp: s, meta: img.Meta, host: host, limits: limits, clock: &callClock{now: e.cfg.Now}}, nil
 }
 
-// Start begins the call. envelope is a JSON object; body is nil for none.
-func (in *Instance) Start(envelope, body []byte, bodyIsText bool, seed uint64, remaining time.Duration) {
+// Start is what a call begins with.
+type Start struct {
+	// Envelope is a small JSON object: kind, handler, module, id. It is parsed at once.
+	Envelope []byte
+	// Facts and Context are JSON objects, handed over as text: most handlers never look
+	// at them, and parsing is what costs.
+	Facts, Context []byte
+	Body           []byte // nil for none
+	Text           bool   // Body becomes a string
+	Seed           uint64
+	Remaining      time.Duration
+}
+
+// Start begins the call.
+func (in *Instance) Start(s Start) {
 	in.step(func() error {
 		e, cx := in.e, in.meta.Context
-		if seed == 0 {
-			seed = 1
+		if s.Seed == 0 {
+			s.Seed = 1
 		}
-		binary.LittleEndian.PutUint64(e.mem()[in.meta.Random:], seed)
-		env, err := e.parseJSON(cx, envelope)
+		binary.LittleEndian.PutUint64(e.mem()[in.meta.Random:], s.Seed)
+		env, err := e.parseJSON(cx, s.Envelope)
 		if err != nil {
 			return err
 		}
-		arg, err := in.value(body, bodyIsText)
+		facts, err := e.newString(cx, s.Facts)
+		if err != nil {
+			return err
+		}
+		context, err := e.newString(cx, s.Context)
+		if err != nil {
+			return err
+		}
+		body, err := in.value(s.Body, s.Text)
 		if err != nil {
 			return err
 		}
 		now := float64(in.clock.read().UnixMilli())
-		return in.enter("start", env, arg, e.tags.number(now), e.tags.number(float64(remaining.Milliseconds())))
+		return in.enter("start", env, facts, context, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))
 	})
 }
 

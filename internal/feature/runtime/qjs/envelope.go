@@ -7,17 +7,12 @@ import (
 	"strconv"
 
 	"github.com/annexhq/annex/internal/core/call"
-	"github.com/annexhq/annex/internal/core/fault"
 )
 
-// envelope is what the kernel starts a call from.
-func envelope(c *call.Call, app json.RawMessage) ([]byte, error) {
-	inner, ok := members(c.Context)
-	facts, okApp := members(app)
-	if !ok || !okApp {
-		return nil, fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
-	}
-	b := make([]byte, 0, 192+len(inner)+len(facts))
+// envelope is what the kernel starts a call from. Facts and context travel beside it, as
+// text.
+func envelope(c *call.Call) []byte {
+	b := make([]byte, 0, 192)
 	b = append(b, `{"kind":`...)
 	b = appendString(b, string(c.Kind))
 	b = append(b, `,"fn":`...)
@@ -30,26 +25,14 @@ func envelope(c *call.Call, app json.RawMessage) ([]byte, error) {
 		b = append(b, `,"contentType":`...)
 		b = appendString(b, c.ContentType)
 	}
-	b = append(b, `,"ctx":{`...)
-	b = append(b, inner...)
-	if len(inner) > 0 && len(facts) > 0 {
-		b = append(b, ',')
-	}
-	// Of members with the same name the last one counts: the app's facts.
-	b = append(b, facts...)
-	return append(b, `}}`...), nil
+	return append(b, '}')
 }
 
-// members is the inside of a JSON object's braces.
-func members(obj json.RawMessage) ([]byte, bool) {
-	obj = bytes.TrimSpace(obj)
-	if len(obj) == 0 {
-		return nil, true
-	}
-	if obj[0] != '{' || obj[len(obj)-1] != '}' {
-		return nil, false
-	}
-	return bytes.TrimSpace(obj[1 : len(obj)-1]), true
+// isObject reports whether a text begins and ends as a JSON object; the empty text
+// counts as none.
+func isObject(text json.RawMessage) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) == 0 || text[0] == '{' && text[len(text)-1] == '}'
 }
 
 // appendString appends a JSON string; ids and names are plain, anything else is encoded

@@ -16,7 +16,7 @@ type flight struct {
 	call     *call.Call
 	version  *version
 	host     call.Host
-	envelope []byte
+	facts    []byte
 	started  time.Time
 	deadline time.Time
 	cpu      time.Duration
@@ -29,8 +29,8 @@ type flight struct {
 	logged    atomic.Int64
 }
 
-func newFlight(c *call.Call, v *version, h call.Host, env []byte) *flight {
-	return &flight{call: c, version: v, host: h, envelope: env, started: time.Now(), deadline: c.Deadline}
+func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {
+	return &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
 }
 
 // ended is how an attempt ended.

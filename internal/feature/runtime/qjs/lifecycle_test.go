@@ -89,14 +89,18 @@ func TestWorkerKilledAndReplaced(t *testing.T) {
 		h := &runtimetest.Host{Reached: make(chan struct{}, 4)}
 		ended := make(chan error, 1)
 		cl := runtimetest.Call(tc.fn, "1")
-		cl.Deadline = time.Now().Add(5 * time.Second)
+		cl.Deadline = time.Now().Add(5 * time.Minute) // longer than any start of a worker
 		go func() {
 			_, err := rt.Run(t.Context(), art, cl, nil, h)
 			ended <- err
 		}()
 		// A call without effects runs again once; each run reaches the host call.
 		for range tc.runs {
-			<-h.Reached
+			select {
+			case <-h.Reached:
+			case err := <-ended:
+				t.Fatalf("%s ended too early: %v", tc.fn, err)
+			}
 			c.kill()
 		}
 		err := <-ended

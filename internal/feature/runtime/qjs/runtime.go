@@ -120,16 +120,15 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 		return call.Result{}, fault.New(fault.Limit, "LIMIT_REQUEST", "the request has %d bytes; %d are allowed", len(c.Payload), maxRequest).
 			With("limit", "request").With("figure", maxRequest)
 	}
-	env, err := envelope(c, app)
-	if err != nil {
-		return call.Result{}, err
+	if !isObject(c.Context) || !isObject(app) {
+		return call.Result{}, fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
 	}
 	v, err := r.version(ctx, art)
 	if err != nil {
 		return call.Result{}, err
 	}
 	defer r.release(v)
-	f := newFlight(c, v, host, env)
+	f := newFlight(c, v, host, app)
 	if f.deadline.IsZero() {
 		f.deadline = f.started.Add(defaultWall(c.Kind))
 	}

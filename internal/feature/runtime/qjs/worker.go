@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -335,7 +336,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	a := &attempt{flight: f, ctx: ctx, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
-		Image: id, Seed: seed(f.call), Envelope: f.envelope,
+		Image: id, Seed: seed(f.call), Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
 		Text:   utf8.Valid(f.call.Payload),
 		Limits: hostcall.Limits{WallMS: max(remaining.Milliseconds(), 1), CPUMS: f.cpu.Milliseconds(), Response: maxResponse},
 	}
@@ -349,8 +350,8 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	w.inflight.Add(1)
 	defer w.inflight.Add(-1)
 	msg := hostcall.Message{
-		Type: hostcall.Invoke, Handle: a.handle, Body: f.call.Payload,
-		Head: head.AppendJSON(make([]byte, 0, len(f.envelope)+160)),
+		Type: hostcall.Invoke, Handle: a.handle, Body: slices.Concat(f.facts, f.call.Context, f.call.Payload),
+		Head: head.AppendJSON(make([]byte, 0, len(head.Envelope)+200)),
 	}
 	if len(msg.Head) > hostcall.MaxHead {
 		w.end(a, ended{err: fault.New(fault.Limit, "LIMIT_REQUEST", "the call's context is too large").With("limit", "context").With("figure", hostcall.MaxHead)})

@@ -149,7 +149,8 @@ __annex_register({ index: {
 	run := func(fn string, body []byte) (call.Result, error) {
 		c := Call(fn, "")
 		c.Kind, c.Payload = call.WebTrigger, body
-		c.Context = json.RawMessage(`{"request":{"method":"POST","path":"/x","userPath":"","rawQuery":"a=1","queryParameters":{"a":["1"]},"headers":{"h":["1","2"]}},"moduleKey":"m"}`)
+		c.Context = json.RawMessage(`{"request":{"method":"POST","path":"/x","userPath":"","rawQuery":"a=1","queryParameters":{"a":["1"]},"headers":{"h":["1","2"]}}}`)
+		c.Module = "m"
 		return rt.Run(t.Context(), art, c, nil, &Host{})
 	}
 	res, err := run("index.echo", []byte("hé"))

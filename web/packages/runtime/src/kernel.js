@@ -306,10 +306,61 @@ function find(handler) {
   return dot < 0 || ns === undefined ? undefined : ns[handler.slice(dot + 1)];
 }
 
+// What a call may look at comes as text and is parsed when somebody looks: most handlers
+// read a body and never their headers or their installation.
+let factsText = "{}"; // of the app: the platform's words, which win
+let contextText = "{}"; // of the call: its trigger's
+let factsValue;
+let contextValue;
+
+const facts = () => (factsValue ??= parse(factsText));
+const trigger = () => (contextValue ??= parse(contextText));
+const wholeContext = () => {
+  const { request, ...context } = trigger();
+  return { moduleKey: current?.module, ...context, ...facts() };
+};
+
+// lazy makes an object whose properties are read from source() when they are first used.
+// They look and behave like plain ones: they are enumerable, can be set and deleted.
+function lazy(keys, source) {
+  const out = {};
+  for (const key of keys) {
+    const settle = (value) => {
+      Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
+      return value;
+    };
+    Object.defineProperty(out, key, {
+      enumerable: true,
+      configurable: true,
+      get: () => settle(source()[key]),
+      set: settle,
+    });
+  }
+  return out;
+}
+
+// CONTEXT are the members of a web trigger's context: its module, and the app's facts as
+// feature/invoke renders them.
+const CONTEXT = [
+  "moduleKey", "appId", "appAri", "appVersion", "environmentId", "environmentAri", "environmentType", "installationId",
+  "installationAri", "installContext", "cloudId", "siteUrl", "product", "installation", "permissions",
+];
+const REQUEST = ["method", "headers", "body", "path", "userPath", "queryParameters", "rawQuery"];
+
+// These objects are made once, in the base image. Every call starts from the image and so
+// finds them untouched; only where instances are reused, for measurements, or module scope
+// runs at each call, are further ones made.
+const ready = [];
+const makeReady = () => ({ request: lazy(REQUEST, () => trigger().request), context: lazy(CONTEXT, wholeContext) });
+ready.push(makeReady());
+
 // start runs one call. It never throws: what goes wrong becomes the call's result.
-function start(env, body) {
+function start(env, facts, context, body, now, remaining) {
   current = env;
-  deadline = now() + env.remaining;
+  deadline = now + remaining;
+  factsText = facts || "{}";
+  contextText = context || "{}";
+  factsValue = contextValue = undefined;
   try {
     const fn = find(env.fn);
     if (typeof fn !== "function") {
@@ -342,13 +393,8 @@ function defineKind(name, kind) {
   kinds[name] = kind;
 }
 
-const contextOf = (env) => {
-  const { request, ...context } = env.ctx;
-  return context;
-};
-
 defineKind("invoke", {
-  args: (env, body) => [body === undefined || body === "" ? undefined : parse(body), contextOf(env)],
+  args: (env, body) => [body === undefined || body === "" ? undefined : parse(body), wholeContext()],
   result: (value) => ({ head: undefined, body: stringify(value) }),
 });
 
@@ -359,25 +405,18 @@ class InvalidWebTriggerResponse extends Error {
   }
 }
 
-// webRequest is Forge's request object; rawBody is made when somebody reads it.
-function webRequest(env, body) {
-  const r = env.ctx.request;
-  const request = {
-    method: r.method,
-    headers: r.headers,
-    body: typeof body === "string" ? body : body === undefined ? "" : host(12, body, false),
-    path: r.path,
-    userPath: r.userPath,
-    queryParameters: r.queryParameters,
-    rawQuery: r.rawQuery,
-  };
+// webArgs are Forge's request object and context. A web trigger's context holds the app's
+// facts and nothing of its own. rawBody is made when somebody reads it.
+function webArgs(env, body) {
+  const { request, context } = ready.pop() ?? makeReady();
+  request.body = typeof body === "string" ? body : body === undefined ? "" : host(12, body, false);
   let raw;
   Object.defineProperty(request, "rawBody", {
     enumerable: true,
     configurable: true,
     get: () => (raw ??= body === undefined ? new Uint8Array(0) : typeof body === "string" ? host(11, body) : body),
   });
-  return request;
+  return [request, context];
 }
 
 function webResponse(value) {
@@ -424,7 +463,7 @@ function webHeaders(headers) {
 const bytes = (b) => (b instanceof ArrayBuffer ? new Uint8Array(b) : new Uint8Array(b.buffer, b.byteOffset, b.byteLength));
 
 defineKind("webtrigger", {
-  args: (env, body) => [webRequest(env, body), contextOf(env)],
+  args: webArgs,
   result: webResponse,
 });
 
@@ -499,7 +538,9 @@ export const kernel = {
       id: current.id,
       module: current.module,
       fn: current.fn,
-      ctx: current.ctx,
+      get ctx() {
+        return wholeContext();
+      },
       remaining: () => Math.max(0, deadline - now()),
     },
   get moduleScope() {
