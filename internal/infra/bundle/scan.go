@@ -107,7 +107,7 @@ func Scan(dir string, inputs []string) (*Facts, error) {
 		}
 		out := api.Transform(string(text), api.TransformOptions{Loader: loaderFor(rel), Sourcefile: rel, LogLevel: api.LogLevelSilent,
 			Sourcemap: api.SourceMapExternal, LegalComments: api.LegalCommentsNone, Target: api.ESNext})
-		if len(out.Errors) > 0 {
+		if len(out.Errors) > 0 || len(out.Code) == 0 { // a file of types alone leaves no code, and no places
 			continue
 		}
 		places, err := sourcemap.Parse("", out.Map)

@@ -104,6 +104,13 @@ func TestScanPassesOverBrokenSource(t *testing.T) {
 	}
 }
 
+func TestScanPassesOverTypesAlone(t *testing.T) {
+	f := scan(t, "src/index.ts", "export interface Note { text: string }")
+	if len(f.Fetched) > 0 || !f.Mentions("Note") {
+		t.Errorf("%+v", f)
+	}
+}
+
 func FuzzTokens(f *testing.F) {
 	for _, s := range []string{"a/b/c", "`x${`y${z}`}`", "'\\", "`${", "/[/]/", "}{", "//", "/*"} {
 		f.Add(s)
