@@ -167,6 +167,16 @@ func TestDeployForm(t *testing.T) {
 	}
 }
 
+func TestUploadOfPagesAloneHasABundle(t *testing.T) {
+	var b strings.Builder
+	if err := (Upload{Manifest: []byte("app: {}")}).write(multipart.NewWriter(&b)); err != nil {
+		t.Fatal(err)
+	}
+	if body := b.String(); !strings.Contains(body, `name="bundle"`) || strings.Contains(body, "sourceMap") {
+		t.Errorf("the server asks for meta, manifest and bundle:\n%s", body)
+	}
+}
+
 func TestTypesAreTheSchemas(t *testing.T) {
 	var i Installation
 	if err := json.Unmarshal([]byte(`{"id":"i","waitingNumber":"2.0.0","installedAt":"2026-01-02T03:04:05Z"}`), &i); err != nil || i.WaitingNumber != "2.0.0" || i.InstalledAt == nil {

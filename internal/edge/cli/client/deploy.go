@@ -61,7 +61,7 @@ func (u Upload) write(w *multipart.Writer) error {
 		{"sourceMap", "application/json", u.SourceMap},
 	}
 	for _, p := range parts {
-		if p.data == nil {
+		if p.data == nil && p.name != "bundle" { // an app of pages alone has an empty bundle
 			continue
 		}
 		if err := writePart(w, map[string]string{"name": p.name}, p.contentType, p.data); err != nil {
