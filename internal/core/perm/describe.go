@@ -55,11 +55,22 @@ func Describe(s Set, words Words) []Line {
 	return append(lines, describeLater(s)...)
 }
 
+// platformScopes are the scopes that the platform itself gives a meaning; no product can
+// word them otherwise.
+var platformScopes = map[string]struct{ title, detail, risk string }{
+	"storage:app":           {"Keeps data of its own on this platform", "Only this installation reads it; it goes when the app does.", "low"},
+	"read:app-system-token": {"Lets its remotes act as the app", "A remote gets a short-lived token for what the app itself may do.", "medium"},
+	"read:app-user-token":   {"Lets its remotes act as the user who is present", "A remote gets a short-lived token for what that user agreed to.", "medium"},
+	"report:personal-data":  {"Is told which users' personal data it must update or delete", "", "low"},
+}
+
 func describeData(s Set, words Words) []Line {
 	var lines []Line
 	for _, v := range s.Scopes {
 		l := Line{Group: Reads, Title: name(v.Name), Detail: "The product gives no words for this scope."}
-		if words != nil {
+		if own, ok := platformScopes[v.Name]; ok {
+			l = Line{Group: Reads, Title: own.title, Items: []string{name(v.Name)}, Detail: own.detail, Risk: own.risk}
+		} else if words != nil {
 			if title, detail, risk, ok := words(v.Name); ok {
 				l = Line{Group: Reads, Title: title, Items: []string{name(v.Name)}, Detail: detail, Risk: risk}
 			}

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -121,7 +124,7 @@ func (c *cli) bundleStep(ctx context.Context, api *client.Client) (*applint.Repo
 
 // upload gathers what is sent.
 func (c *cli) upload(r *applint.Report, f appFlags, message string) (client.Upload, error) {
-	up := client.Upload{App: plainID(f.app), Environment: f.environment, Message: message,
+	up := client.Upload{App: plainID(f.app), Environment: f.environment, Name: c.packageName(), Message: message,
 		Manifest: r.Source, Bundle: r.Bundle.Code, SourceMap: r.Bundle.SourceMap}
 	if len(r.Manifest.Environment.Variables) > 0 {
 		// ${NAME} takes its value from here, where the command runs; the server sees the outcome.
@@ -146,6 +149,19 @@ func (c *cli) upload(r *applint.Report, f appFlags, message string) (client.Uplo
 	}
 	up.Files = files
 	return up, nil
+}
+
+// packageName is what package.json calls the app, "" when it does not say.
+func (c *cli) packageName() string {
+	text, err := os.ReadFile(filepath.Join(c.dir, "package.json"))
+	if err != nil {
+		return ""
+	}
+	var p struct{ Name string }
+	if json.Unmarshal(text, &p) != nil {
+		return "" // the bundler says what is wrong with it
+	}
+	return p.Name
 }
 
 func (c *cli) printDeployment(d client.Deployment, approve bool) {

@@ -93,7 +93,7 @@ var routes = []route{
 	{"POST", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).createWebTrigger},
 	{"DELETE", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).deleteWebTrigger},
 	{"POST", "/api/v1/invocations", []id.Kind{id.Developer}, (*API).invoke},
-	{"GET", "/api/v1/logs", []id.Kind{id.Developer}, (*API).readLogs},
+	{"GET", "/api/v1/logs", []id.Kind{id.Developer, id.SiteAdmin}, (*API).readLogs},
 	{"GET", "/api/v1/activity", []id.Kind{id.Developer}, (*API).readActivity},
 }
 

@@ -115,12 +115,13 @@ func readPart(up *registry.Upload, name string, part *multipart.Part) error {
 		var meta struct {
 			App         id.App `json:"app"`
 			Environment string `json:"environment"`
+			Name        string `json:"name"`
 			Message     string `json:"message"`
 		}
 		if err := json.Unmarshal(raw, &meta); err != nil {
 			return fault.New(fault.Usage, "BAD_JSON", "the part meta is not the JSON that it should be")
 		}
-		up.App, up.Environment, up.Message = meta.App, meta.Environment, meta.Message
+		up.App, up.Environment, up.Name, up.Message = meta.App, meta.Environment, meta.Name, meta.Message
 	case "manifest":
 		up.Manifest, err = limited(part, name, registry.MaxManifest)
 	case "bundle":

@@ -12,6 +12,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/edge/httpapi"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
@@ -97,7 +98,14 @@ func (s *System) openStorage(ctx context.Context) (err error) {
 	if s.lock, err = db.LockDir(s.Config.DataDir); err != nil {
 		return err
 	}
-	if s.DB, err = db.Open(ctx, db.Config{URL: s.Config.DatabaseURL}); err != nil {
+	database, err := db.Destinations(s.Config.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	if s.Guard, err = s.Config.Guard(netguard.Config{Database: database, Log: s.Config.Log}); err != nil {
+		return err
+	}
+	if s.DB, err = db.Open(ctx, db.Config{URL: s.Config.DatabaseURL, Dial: s.Guard.Dialer(netguard.Database)}); err != nil {
 		return err
 	}
 	if err := s.DB.Migrate(ctx, migrations()); err != nil {
@@ -125,9 +133,6 @@ func (s *System) listen(ctx context.Context) (err error) {
 
 func (s *System) openFeatures(ctx context.Context) (err error) {
 	log := s.Config.Log
-	if s.Guard, err = s.Config.Guard(netguard.Config{Log: log}); err != nil {
-		return err
-	}
 	s.Audit = audit.New(s.DB, nil)
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
@@ -175,6 +180,10 @@ func (s *System) openDoors(context.Context) (err error) {
 		return err
 	}
 	door.Door = s.Door
+	s.Installs.Removed = func(ctx context.Context, scope tenant.Scope) error {
+		s.Guard.Forget(string(scope.Install()))
+		return s.Triggers.DeleteAll(ctx, scope)
+	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
 		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Log: log, Words: productWords{s.Tenancy}.all,

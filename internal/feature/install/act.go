@@ -181,6 +181,11 @@ func (s *Service) Uninstall(ctx context.Context, p id.Principal, install id.Inst
 		if _, err := s.DB.Exec(ctx, remove, s.Now().UnixMilli(), now, have.ID, have.Site); err != nil {
 			return err
 		}
+		if s.Removed != nil {
+			if err := s.Removed(ctx, scope); err != nil {
+				return err
+			}
+		}
 		return s.record(ctx, p, have, "install.uninstall")
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
@@ -49,9 +50,11 @@ type Config struct {
 	Audit    Audit
 	Releases Releases
 	Sites    Sites
-	Words    Words
-	Now      func() time.Time // time.Now when nil
-	Log      *slog.Logger
+	// Removed is told of an installation's end, in its transaction; it may be nil.
+	Removed func(ctx context.Context, scope tenant.Scope) error
+	Words   Words
+	Now     func() time.Time // time.Now when nil
+	Log     *slog.Logger
 }
 
 // Service answers for installations and their policies.

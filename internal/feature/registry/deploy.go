@@ -153,7 +153,7 @@ func (s *Service) place(ctx context.Context, p id.Principal, c *candidate) error
 		return nil
 	}
 	c.appCreated = true
-	c.app = App{ID: app, Name: appName(c.manifest), Owner: p.Account, Created: s.Now().Truncate(time.Millisecond)}
+	c.app = App{ID: app, Name: appName(c.manifest, c.upload.Name), Owner: p.Account, Created: s.Now().Truncate(time.Millisecond)}
 	if e := c.upload.Environment; e != "development" && e != "staging" && e != "production" {
 		return noEnvironment(e)
 	}
@@ -246,7 +246,7 @@ func (s *Service) commit(ctx context.Context, p id.Principal, c *candidate) (Dep
 	}
 	name := c.app.Name
 	if app != nil && c.manifest.App.Name != "" {
-		if name = appName(c.manifest); name != app.Name {
+		if name = appName(c.manifest, ""); name != app.Name {
 			if _, err := s.DB.Exec(ctx, renameApp, name, app.ID); err != nil {
 				return Deployment{}, err
 			}

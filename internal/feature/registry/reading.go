@@ -48,9 +48,13 @@ func appID(said id.App, m *manifest.Manifest) (id.App, error) {
 	return "", nil
 }
 
-// appName is what the manifest calls the app, cut to what an app's name may be.
-func appName(m *manifest.Manifest) string {
+// appName is what the manifest calls the app, or else its deployer, cut to what an
+// app's name may be.
+func appName(m *manifest.Manifest, otherwise string) string {
 	name := strings.Join(strings.Fields(m.App.Name), " ")
+	if name == "" {
+		name = strings.Join(strings.Fields(otherwise), " ")
+	}
 	if utf8.RuneCountInString(name) > maxAppName {
 		name = string([]rune(name)[:maxAppName])
 	}

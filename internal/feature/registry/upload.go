@@ -34,6 +34,7 @@ const (
 type Upload struct {
 	App         id.App // the manifest's app.id when empty
 	Environment string
+	Name        string // for an app whose manifest has none
 	Manifest    []byte
 	Bundle      []byte
 	SourceMap   []byte

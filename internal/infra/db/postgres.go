@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -59,10 +62,36 @@ func openPostgresPool(cfg Config, size int, params map[string]string) (*pool, er
 	c.RuntimeParams["client_encoding"] = "UTF8"
 	if cfg.Dial != nil {
 		c.DialFunc = cfg.Dial
+		// The dialer resolves names itself: it must see what was configured.
+		c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	}
 	var db *sql.DB = stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	// pgx keeps prepared statements itself.
 	return newPool(db, false), nil
+}
+
+// Destinations are what opening the URL dials: "host:port", or the path of a Unix
+// socket. SQLite has none.
+func Destinations(url string) ([]string, error) {
+	if !strings.HasPrefix(url, "postgres") {
+		return nil, nil
+	}
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "DATABASE_URL", "the Postgres URL cannot be read").
+			WithFix("write postgres://user:password@host:5432/database")
+	}
+	var out []string
+	add := func(host string, port uint16) {
+		if _, address := pgconn.NetworkAddress(host, port); !slices.Contains(out, address) {
+			out = append(out, address)
+		}
+	}
+	add(c.Host, c.Port)
+	for _, f := range c.Fallbacks {
+		add(f.Host, f.Port)
+	}
+	return out, nil
 }

@@ -107,6 +107,10 @@ func (g *Guard) Tested() bool { return g.test != nil }
 func destinations(hostports []string) ([]string, error) {
 	out := make([]string, 0, len(hostports))
 	for _, hp := range hostports {
+		if strings.HasPrefix(hp, "/") { // a Unix socket, by its path
+			out = append(out, hp)
+			continue
+		}
 		host, port, err := net.SplitHostPort(hp)
 		if err != nil || host == "" || port == "" {
 			return nil, fault.New(fault.Usage, "INVALID_DESTINATION", "%q is not host:port", hp).
@@ -145,8 +149,11 @@ func (g *Guard) Dialer(class Class) func(ctx context.Context, network, address s
 }
 
 func (g *Guard) dialListed(ctx context.Context, class Class, list []string, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || !slices.Contains(list, canonical(host, port)) {
+	listed := network == "unix" && slices.Contains(list, address)
+	if host, port, err := net.SplitHostPort(address); err == nil && network != "unix" {
+		listed = slices.Contains(list, canonical(host, port))
+	}
+	if !listed {
 		return nil, &Refusal{Class: class, Host: address, Verdict: NotConfigured}
 	}
 	d := net.Dialer{Resolver: &net.Resolver{PreferGo: true}}

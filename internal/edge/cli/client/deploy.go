@@ -17,6 +17,7 @@ import (
 type Upload struct {
 	App         string // id, or "" for the manifest's
 	Environment string
+	Name        string // for an app whose manifest has none
 	Message     string
 	Manifest    []byte
 	Bundle      []byte
@@ -46,8 +47,9 @@ func (u Upload) write(w *multipart.Writer) error {
 	meta, err := json.Marshal(struct {
 		App         string `json:"app,omitempty"`
 		Environment string `json:"environment"`
+		Name        string `json:"name,omitempty"`
 		Message     string `json:"message,omitempty"`
-	}{u.App, u.Environment, u.Message})
+	}{u.App, u.Environment, u.Name, u.Message})
 	if err != nil {
 		return err
 	}

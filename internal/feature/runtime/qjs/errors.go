@@ -98,10 +98,29 @@ func (a *appError) fault(maps *sourcemap.Consumer) *fault.Error {
 	}
 	f := fault.New(fault.App, "FUNCTION_ERR", "%s: %s", a.Name, a.Message).
 		With("name", a.Name).With("message", a.Message).With("stack", stack)
+	if at := place(a.Stack, maps); at != "" {
+		f = f.With("location", at)
+	}
 	if len(a.Code) > 0 && string(a.Code) != "null" {
 		f = f.With("appCode", a.Code)
 	}
 	return f
+}
+
+// place is the first line of the app's source in a stack, "" without a source map. It is
+// a place that the source map has, whatever text the app put into its stack.
+func place(stack string, maps *sourcemap.Consumer) string {
+	if maps == nil {
+		return ""
+	}
+	for _, m := range frame.FindAllStringSubmatch(stack, -1) {
+		row, _ := strconv.Atoi(m[1])
+		col, _ := strconv.Atoi(m[2])
+		if file, _, line, _, ok := maps.Source(row, max(col-1, 0)); ok {
+			return file + ":" + strconv.Itoa(line)
+		}
+	}
+	return ""
 }
 
 // frame is a position in the bundle, as the engine's stacks write it.
