@@ -118,8 +118,8 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	if err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)
 	}
-	ctx, cancel := context.WithDeadline(ctx, c.Deadline)
-	defer cancel()
+	// ctx carries no deadline: the runtime ends the call at c.Deadline itself, and has to
+	// tell a worker that does not heed it, which it kills, from a caller who went away.
 	caps := &Capabilities{door: d, call: c, policy: p}
 	res, err := d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
 	caps.end()
