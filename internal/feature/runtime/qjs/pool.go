@@ -159,7 +159,7 @@ func (p *pool) least() *worker {
 	bestSilent := true
 	now := time.Now()
 	for _, w := range p.slots {
-		if w == nil {
+		if w == nil || w.ending.Load() {
 			continue
 		}
 		silent := w.silent(now) > silentFor
@@ -183,7 +183,7 @@ func (k *keeper) get(p *pool) (*worker, error) {
 	if p.isClosed() {
 		return nil, fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
 	}
-	if k.w != nil && !isGone(k.w) {
+	if k.w != nil && !k.w.ending.Load() {
 		return k.w, nil
 	}
 	w, err := p.start()
@@ -217,15 +217,6 @@ func (p *pool) ownWorker(v *version) (*worker, error) {
 		k = &p.quarantine
 	}
 	return k.get(p)
-}
-
-func isGone(w *worker) bool {
-	select {
-	case <-w.gone:
-		return true
-	default:
-		return false
-	}
 }
 
 // build makes a snapshot in the quarantine; a lost worker is tried once more.
@@ -288,7 +279,7 @@ func (p *pool) watch() {
 			return
 		case now := <-tick.C:
 			for _, w := range p.all() {
-				if w.silent(now) > hungFor && w.inflight.Load() > 1 && !isGone(w) {
+				if w.silent(now) > hungFor && w.othersWait() && !isGone(w) {
 					p.cfg.Log.Warn("worker is silent while calls wait and is killed", "pid", w.cmd.Process.Pid)
 					w.suspect()
 					w.kill()
@@ -296,6 +287,24 @@ func (p *pool) watch() {
 			}
 		}
 	}
+}
+
+// othersWait reports whether a hung worker keeps somebody waiting who is not the one that
+// hangs it: several are in it; or one that was sent after the worker fell silent; or
+// nobody, since the caller of what hangs it went away, and the next one would wait.
+func (w *worker) othersWait() bool {
+	if w.inflight.Load() != 1 {
+		return true
+	}
+	since := w.unseen.Load()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.attempts {
+		if since != 0 && a.started.UnixNano() > since {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pool) close() {
