@@ -279,7 +279,7 @@ func (p *pool) watch() {
 			return
 		case now := <-tick.C:
 			for _, w := range p.all() {
-				if w.silent(now) > hungFor && w.othersWait() && !isGone(w) {
+				if w.silent(now) > hungFor && w.othersWait() && !w.ending.Load() {
 					p.cfg.Log.Warn("worker is silent while calls wait and is killed", "pid", w.cmd.Process.Pid)
 					w.suspect()
 					w.kill()
