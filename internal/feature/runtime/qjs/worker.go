@@ -30,6 +30,7 @@ type worker struct {
 	base *image.Image // of its hello
 	gone chan struct{}
 
+	ending    atomic.Bool  // it was killed, or hung up: it gets no more calls
 	lastHeard atomic.Int64 // Unix nanoseconds
 	seen      atomic.Uint64
 	unseen    atomic.Int64 // since when it has not told of a message, 0 when it has told of all
@@ -285,7 +286,10 @@ func (w *worker) suspect() {
 }
 
 // kill ends the process; its reader cleans up.
-func (w *worker) kill() { _ = w.cmd.Process.Kill() }
+func (w *worker) kill() {
+	w.ending.Store(true)
+	_ = w.cmd.Process.Kill()
+}
 
 // give makes sure that the worker has the version's image, and gives its number.
 func (w *worker) give(v *version) (uint32, error) {
