@@ -37,26 +37,14 @@ func (e *Engine) buildBase(s *space) error {
 	e.cur = in
 	defer func() { e.cur = nil }()
 
-	for _, step := range []struct {
-		name string
-		args []uint64
-	}{
-		{"_initialize", nil}, {"qjs_init", nil}, {"qjs_set_interrupt_handler", []uint64{1}},
-		{"qjs_set_max_stack_size", []uint64{maxStack}},
-	} {
-		if _, err := e.once(step.name, step.args...); err != nil {
-			return err
-		}
-	}
-	rt, err := e.once("qjs_get_runtime_ptr")
+	code, err := e.compileSDK(s)
 	if err != nil {
+		return fmt.Errorf("compile the SDK: %w", err)
+	}
+	if in.meta, err = e.boot(); err != nil {
 		return err
 	}
-	cx, err := e.once("qjs_get_context_ptr")
-	if err != nil {
-		return err
-	}
-	in.meta = image.Meta{Runtime: uint32(rt), Context: uint32(cx), StackPointer: e.sp.Get(), Entry: map[string]uint64{}}
+	cx := in.meta.Context
 	if err := e.learnTags(uint32(cx)); err != nil {
 		return err
 	}
@@ -66,7 +54,7 @@ func (e *Engine) buildBase(s *space) error {
 	if err := e.defineHost(uint32(cx)); err != nil {
 		return err
 	}
-	if _, err := e.eval(uint32(cx), "annex:sdk.js", e.cfg.SDK); err != nil {
+	if err := e.runCompiled(cx, code); err != nil {
 		return err
 	}
 	for _, name := range entryNames {
@@ -92,6 +80,114 @@ func (e *Engine) buildBase(s *space) error {
 	return s.restore(e.base)
 }
 
+// boot starts the engine in the machine's memory.
+func (e *Engine) boot() (image.Meta, error) {
+	for _, step := range []struct {
+		name string
+		args []uint64
+	}{
+		{"_initialize", nil}, {"qjs_init", nil}, {"qjs_set_interrupt_handler", []uint64{1}},
+		{"qjs_set_max_stack_size", []uint64{maxStack}},
+	} {
+		if _, err := e.once(step.name, step.args...); err != nil {
+			return image.Meta{}, err
+		}
+	}
+	rt, err := e.once("qjs_get_runtime_ptr")
+	if err != nil {
+		return image.Meta{}, err
+	}
+	cx, err := e.once("qjs_get_context_ptr")
+	if err != nil {
+		return image.Meta{}, err
+	}
+	return image.Meta{Runtime: uint32(rt), Context: uint32(cx), StackPointer: e.sp.Get(), Entry: map[string]uint64{}}, nil
+}
+
+// The engine's flags (quickjs.h).
+const (
+	evalCompileOnly  = 1 << 5
+	writeBytecode    = 1 << 0
+	writeStripSource = 1 << 4
+	readBytecode     = 1 << 0
+)
+
+// compileSDK compiles the SDK in a copy of the fresh machine s, which is then thrown
+// away. An engine keeps each function's source text, once more for each function around
+// it, and the parser leaves its holes: a base image made that way is several times as
+// large. The code never leaves this process.
+func (e *Engine) compileSDK(s *space) (_ []byte, err error) {
+	scratch, err := newSpace()
+	if err != nil {
+		return nil, err
+	}
+	defer scratch.free()
+	if !scratch.grow(s.size) {
+		return nil, errMemory
+	}
+	copy(scratch.mem(), s.mem())
+	sp := e.sp.Get()
+	if err := e.point(scratch); err != nil {
+		return nil, err
+	}
+	defer func() {
+		e.sp.Set(sp)
+		err = errors.Join(err, e.point(s))
+	}()
+	meta, err := e.boot()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.learnTags(meta.Context); err != nil {
+		return nil, err
+	}
+	cx := uint64(meta.Context)
+	fn, err := e.withBytes([]byte("annex:sdk.js"), func(name uint32) (uint64, error) {
+		return e.withBytes(e.cfg.SDK, func(code uint32) (uint64, error) {
+			return e.call(fnEval, cx, uint64(code), uint64(len(e.cfg.SDK)), uint64(name), evalCompileOnly)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.isException(fn) {
+		return nil, e.exception(meta.Context)
+	}
+	size := uint32(e.sp.Get()) - 16
+	e.sp.Set(uint64(size))
+	at, err := e.once("JS_WriteObject", cx, uint64(size), fn, writeBytecode|writeStripSource)
+	if err != nil {
+		return nil, err
+	}
+	n, err := e.u32(size)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.bytes(uint32(at), n)
+	if err != nil || uint32(at) == 0 {
+		return nil, errors.Join(errMemory, err)
+	}
+	return bytes.Clone(b), nil
+}
+
+// runCompiled runs what compileSDK gave.
+func (e *Engine) runCompiled(cx uint32, code []byte) error {
+	fn, err := e.withBytes(code, func(at uint32) (uint64, error) {
+		return e.once("JS_ReadObject", uint64(cx), uint64(at), uint64(len(code)), readBytecode)
+	})
+	if err != nil {
+		return err
+	}
+	if e.isException(fn) {
+		return e.exception(cx)
+	}
+	v, err := e.once("JS_EvalFunction", uint64(cx), fn)
+	if err == nil && e.isException(v) {
+		err = e.exception(cx)
+	}
+	return err
+}
+
 // takeBase uses a base image that was built elsewhere.
 func (e *Engine) takeBase(s *space, f *os.File) error {
 	img, err := image.Open(f)
@@ -114,7 +210,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 // sum identifies what a base image is built from; the constant changes when this package
 // builds it differently.
 func (c *Config) sum() string {
-	const builder = "1"
+	const builder = "2"
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
 		own := sha256.Sum256(part)
