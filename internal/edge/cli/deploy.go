@@ -282,20 +282,21 @@ func (c *cli) registerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "register NAME",
 		Short: "Get an id for an app",
-		Long: "Registers an app of that name. Where the folder's manifest has a blank app.id, the id is kept in .annex/app.json and\n" +
-			"used from then on. Deploying an app without an id does the same.",
+		Long: "Registers an app of that name: under the app.id of the folder's manifest, or where that is blank under a new id, which\n" +
+			"is kept in .annex/app.json and used from then on. Deploying does the same; registering first lets variables be set that\n" +
+			"the app reads at module scope.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
 			if err != nil {
 				return err
 			}
-			app, err := api.RegisterApp(cmd.Context(), args[0])
+			has, unknown := c.appID("")
+			app, err := api.RegisterApp(cmd.Context(), args[0], has)
 			if err != nil {
 				return err
 			}
-			_, known := c.appID("")
-			keep := fault.CodeOf(known) == "NO_APP_ID"
+			keep := fault.CodeOf(unknown) == "NO_APP_ID"
 			if keep {
 				if err := c.saveState(appState{App: app.ID}); err != nil {
 					return err
@@ -308,7 +309,7 @@ func (c *cli) registerCommand() *cobra.Command {
 			c.ui.printf("Registered %s as %s", app.Name, app.ID)
 			if keep {
 				c.ui.printf("Kept in %s", c.stateFile())
-			} else {
+			} else if has == "" {
 				c.ui.printf("To use it, write into manifest.yml: app: { id: %s%s }", appPrefix, app.ID)
 			}
 			return nil

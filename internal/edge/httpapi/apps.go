@@ -43,11 +43,12 @@ func (a *API) listApps(w http.ResponseWriter, r *request) error {
 func (a *API) registerApp(w http.ResponseWriter, r *request) error {
 	var in struct {
 		Name string `json:"name"`
+		ID   id.App `json:"id"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	x, err := a.Registry.RegisterApp(r.ctx(), r.caller, in.Name)
+	x, err := a.Registry.RegisterApp(r.ctx(), r.caller, in.Name, in.ID)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,10 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
-// RegisterApp registers an app for a developer.
-func (s *Service) RegisterApp(ctx context.Context, p id.Principal, name string) (App, error) {
+// RegisterApp registers an app for a developer: under the id that its manifest has
+// already, or under a new one. So an app whose module scope reads variables has a place
+// for them before its first deploy.
+func (s *Service) RegisterApp(ctx context.Context, p id.Principal, name string, has id.App) (App, error) {
 	if !p.Is(id.Developer) {
 		return App{}, denied("only a developer registers apps")
 	}
@@ -25,6 +27,21 @@ func (s *Service) RegisterApp(ctx context.Context, p id.Principal, name string) 
 		return App{}, err
 	}
 	app := App{ID: id.App(newID()), Name: name, Owner: p.Account, Created: s.Now().Truncate(time.Millisecond)}
+	if has != "" {
+		var err error
+		if app.ID, err = appID(has, nil); err != nil {
+			return App{}, err
+		}
+		have, err := s.find(ctx, app.ID)
+		switch {
+		case err != nil:
+			return App{}, fault.Op("registry.RegisterApp", err)
+		case have != nil && have.Owner == p.Account:
+			return App{}, fault.New(fault.Conflict, "APP_EXISTS", "the app is registered already, as %q", have.Name)
+		case have != nil:
+			return App{}, notYours()
+		}
+	}
 	err := s.DB.Tx(ctx, func(ctx context.Context) error { return s.register(ctx, p, app, Environment{}) })
 	return app, fault.Op("registry.RegisterApp", err)
 }

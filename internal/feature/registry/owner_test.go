@@ -62,13 +62,30 @@ func TestBlankIDsGetOne(t *testing.T) {
 	if got := p.deploy(t, alice, again); got.App != first.App || got.AppCreated || got.Created {
 		t.Errorf("with the id that was kept: %+v", got)
 	}
-	made, err := p.RegisterApp(t.Context(), alice, "By hand")
+	made, err := p.RegisterApp(t.Context(), alice, "By hand", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.App = made.ID
 	if got := p.deploy(t, alice, again); got.App != made.ID || got.AppCreated {
 		t.Errorf("to a registered app: %+v", got)
+	}
+}
+
+func TestAppIsRegisteredUnderItsManifestsID(t *testing.T) {
+	p := setup(t, dbtest.SQLite(t))
+	made, err := p.RegisterApp(t.Context(), alice, "From elsewhere", appID)
+	if err != nil || made.ID != appID {
+		t.Fatal(made, err)
+	}
+	_, err = p.RegisterApp(t.Context(), alice, "Again", appID)
+	want(t, err, "APP_EXISTS")
+	_, err = p.RegisterApp(t.Context(), bob, "Taken", appID)
+	want(t, err, "NOT_YOURS")
+	_, err = p.RegisterApp(t.Context(), alice, "Bad", "no-id")
+	want(t, err, "APP_ID")
+	if got := p.deploy(t, alice, upload("one")); got.App != appID || got.AppCreated {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -121,9 +121,13 @@ func (c *Client) Apps(ctx context.Context) ([]App, error) {
 	return out.Apps, err
 }
 
-// RegisterApp makes an app id.
-func (c *Client) RegisterApp(ctx context.Context, name string) (App, error) {
-	return post[App](ctx, c, seg("apps"), map[string]string{"name": name})
+// RegisterApp makes an app id, or registers the id that the app has.
+func (c *Client) RegisterApp(ctx context.Context, name, has string) (App, error) {
+	in := map[string]string{"name": name}
+	if has != "" {
+		in["id"] = has
+	}
+	return post[App](ctx, c, seg("apps"), in)
 }
 
 // Environments lists an app's environments.

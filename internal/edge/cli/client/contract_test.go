@@ -69,7 +69,11 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.AddSite(ctx, NewSite{"s", []string{"p"}, true}); return err },
 		func() error { _, err := c.SetDevelopmentApps(ctx, "s", true); return err },
 		func() error { _, err := c.Apps(ctx); return err },
-		func() error { _, err := c.RegisterApp(ctx, "n"); return err },
+		func() error { _, err := c.RegisterApp(ctx, "n", ""); return err },
+		func() error {
+			_, err := c.RegisterApp(ctx, "n", "01a1ffb3-e658-7c1c-bfe3-69346484714e")
+			return err
+		},
 		func() error { _, err := c.Environments(ctx, "a"); return err },
 		func() error { _, err := c.CreateEnvironment(ctx, "a", "e"); return err },
 		func() error { return c.DeleteEnvironment(ctx, "a", "e") },
