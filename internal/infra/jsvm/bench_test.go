@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
@@ -22,6 +23,15 @@ async function run(payload) { n++; await null; return { n, hello: payload.hello,
 async function wait() { n++; await new Promise((done) => setTimeout(done, 1000)); return n }
 __annex_register({ index: { run, wait } });`
 
+// withSDK measures over the base image that ships.
+func withSDK(b *testing.B) func(*jsvm.Config) {
+	sdk, err := assets.SDK()
+	if err != nil {
+		b.Skip(err)
+	}
+	return func(c *jsvm.Config) { c.SDK = sdk }
+}
+
 // BenchmarkCall interleaves fresh and reused calls, so that both see the same machine.
 func BenchmarkCall(b *testing.B) {
 	runtime.LockOSThread()
@@ -29,7 +39,7 @@ func BenchmarkCall(b *testing.B) {
 	var engines [2]*jsvm.Engine
 	var images [2]*jsvm.Image
 	for i := range engines {
-		engines[i] = newEngine(b, func(c *jsvm.Config) { c.SkipReset = i == 1 })
+		engines[i] = newEngine(b, withSDK(b), func(c *jsvm.Config) { c.SkipReset = i == 1 })
 		images[i] = snapshot(b, engines[i], jsvm.Source{Bundle: runtimetest.Bundle(benchApp)})
 	}
 	var took [2][]time.Duration
@@ -58,7 +68,7 @@ func BenchmarkCall(b *testing.B) {
 
 // BenchmarkLive reports the private memory of an instance that waits for a timer.
 func BenchmarkLive(b *testing.B) {
-	e := newEngine(b)
+	e := newEngine(b, withSDK(b))
 	img := snapshot(b, e, jsvm.Source{Bundle: runtimetest.Bundle(benchApp)})
 	for range 100 {
 		invoke(b, e, img, "index.run", `{"hello":"world"}`)
