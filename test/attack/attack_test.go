@@ -427,3 +427,7 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 	t.Fatalf("never: %s", what)
 }
+
+func certificateOf(names ...string) netguardtest.Certificate {
+	return netguardtest.Certificate{Names: names}
+}
