@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
 	"slices"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -109,8 +110,15 @@ func New(cfg Config) *API {
 	return a
 }
 
-// ServeHTTP serves the API.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+// ServeHTTP serves the API. A path that is not in its shortest form names no route: the
+// mux would redirect it, with a page of HTML.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != path.Clean(r.URL.Path) {
+		writeError(w, r, a.Log, fault.New(fault.NotFound, "NO_ROUTE", "the API has no route %s %s", r.Method, r.URL.Path))
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
 
 // guarded admits only callers with one of the route's roles. A route without roles is
 // for anyone, and there is exactly one (a test counts).

@@ -83,7 +83,7 @@ type families struct {
 func (o Origins) route(f families) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
+		if h, port, err := net.SplitHostPort(host); err == nil && digits(port) {
 			host = h
 		}
 		switch {
@@ -97,6 +97,16 @@ func (o Origins) route(f families) http.Handler {
 			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
 		}
 	})
+}
+
+// digits reports whether a port is a number: "hook:80.evil.example" is no host of ours.
+func digits(port string) bool {
+	for i := range len(port) {
+		if port[i] < '0' || port[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // isHook reports whether host is LABEL.hooks.APPS.

@@ -19,7 +19,8 @@ func TestHostDecidesBeforeAnythingElse(t *testing.T) {
 		"127.0.0.1:8480": "control", "localhost:8480": "control", "annex.localhost:8480": "ui", "ANNEX.localhost": "ui",
 		"0123456789abcdef0123456789abcdef.hooks.localhost:8480": "hook",
 		"a.b.hooks.localhost": "", "hooks.localhost": "", ".hooks.localhost": "", "evil.test": "", "annex.localhost.evil.test": "", "": "",
-		"xhooks.localhost": "", "127.0.0.1.evil.test": "",
+		"xhooks.localhost": "", "127.0.0.1.evil.test": "", "127.0.0.1:80.evil.test": "", "annex.localhost:80.evil.test": "",
+		"0123456789abcdef0123456789abcdef.hooks.localhost:80.evil.test": "",
 	} {
 		r := httptest.NewRequest("GET", "/healthz", nil)
 		r.Host = host
