@@ -85,6 +85,23 @@ func TestSameSourceSameBytes(t *testing.T) {
 	}
 }
 
+func TestBrowserFormThatNeedsAPageGivesWay(t *testing.T) {
+	dir := app(t,
+		"src/index.js", "import { parse, get } from 'xml'; export const run = () => parse(get)",
+		"node_modules/xml/package.json", `{"name":"xml","main":"./index.js","browser":{"./parse":"./parse.browser","./get":"./get.browser"}}`,
+		"node_modules/xml/index.js", "export { parse } from './parse'; export { get } from './get'",
+		"node_modules/xml/parse.js", "export const parse = () => 'by hand'",
+		"node_modules/xml/parse.browser.js", "const p = new DOMParser(); export const parse = (x) => p.parseFromString(x, 'text/xml')",
+		"node_modules/xml/get.js", "export const get = 'by a socket'",
+		"node_modules/xml/get.browser.js", "export const get = 'by fetch'",
+	)
+	code := build(t, Options{Dir: dir, Handlers: []string{"index.run"}}).Code
+	contains(t, code, "by hand", "by fetch")
+	if strings.Contains(string(code), "DOMParser") {
+		t.Error("there is no DOMParser in the sandbox")
+	}
+}
+
 func TestHandlerOrderDoesNotMatter(t *testing.T) {
 	dir := app(t, "src/a.js", "export const x = () => 1, y = () => 2", "src/b.js", "export const z = () => 3")
 	one := build(t, Options{Dir: dir, Handlers: []string{"a.x", "b.z", "a.y"}})

@@ -159,6 +159,7 @@ var (
 	usesDirname  = []byte("__dirname")
 	usesFilename = []byte("__filename")
 	usesMetaURL  = []byte("import.meta")
+	needsPage    = []byte("new DOMParser(")
 )
 
 // load gives a source file what depends on its place. Most files need nothing and
@@ -170,6 +171,13 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 	}
 	rel := r.b.rel(a.Path)
 	own := !inNodeModules(rel)
+	replaced := false
+	if !own && bytes.Contains(text, needsPage) {
+		// A package's form for browsers may want more of them than a worker has.
+		if other, err := os.ReadFile(strings.Replace(a.Path, ".browser.", ".", 1)); err == nil {
+			replaced, text = !bytes.Equal(other, text), other
+		}
+	}
 	place := path.Join("/app", rel) // where the sandbox's file system has the app's folder
 	var before strings.Builder
 	if bytes.Contains(text, usesDirname) && !ownDirname.Match(text) {
@@ -195,7 +203,7 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			r.mu.Unlock()
 		}
 	}
-	if before.Len() == 0 && after == "" {
+	if before.Len() == 0 && after == "" && !replaced {
 		return api.OnLoadResult{}, nil
 	}
 	head := before.String()
