@@ -8,8 +8,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -104,9 +106,7 @@ func New(cfg Config) *API {
 	for _, r := range routes {
 		a.mux.Handle(r.method+" "+r.path, a.guarded(r))
 	}
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, a.Log, fault.New(fault.NotFound, "NO_ROUTE", "the API has no route %s %s", r.Method, r.URL.Path))
-	})
+	a.mux.HandleFunc("/", a.noRoute)
 	return a
 }
 
@@ -114,10 +114,30 @@ func New(cfg Config) *API {
 // mux would redirect it, with a page of HTML.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != path.Clean(r.URL.Path) {
-		writeError(w, r, a.Log, fault.New(fault.NotFound, "NO_ROUTE", "the API has no route %s %s", r.Method, r.URL.Path))
+		a.noRoute(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// noRoute answers what no route takes: 405 where the path has routes for other methods.
+func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
+	var allow []string
+	if r.URL.Path == path.Clean(r.URL.Path) {
+		for _, m := range []string{"DELETE", "GET", "PATCH", "POST", "PUT"} {
+			at := &http.Request{Method: m, Host: r.Host, URL: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath}}
+			if _, pattern := a.mux.Handler(at); strings.HasPrefix(pattern, m+" ") {
+				allow = append(allow, m)
+			}
+		}
+	}
+	if len(allow) == 0 {
+		writeError(w, r, a.Log, fault.New(fault.NotFound, "NO_ROUTE", "the API has no route %s %s", r.Method, r.URL.Path))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	writeJSON(w, http.StatusMethodNotAllowed, bodyOf(
+		fault.New(fault.Usage, "NO_METHOD", "the API has no route %s %s", r.Method, r.URL.Path).WithFix("use %s", strings.Join(allow, " or "))))
 }
 
 // guarded admits only callers with one of the route's roles. A route without roles is

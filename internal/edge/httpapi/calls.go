@@ -90,6 +90,10 @@ func (a *API) createWebTrigger(w http.ResponseWriter, r *request) error {
 }
 
 func (a *API) deleteWebTrigger(w http.ResponseWriter, r *request) error {
+	address := r.URL.Query().Get("url")
+	if err := required("url", address); err != nil {
+		return err
+	}
 	t, err := a.queried(r)
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func (a *API) deleteWebTrigger(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Triggers.Delete(r.ctx(), s, r.URL.Query().Get("url")); err != nil {
+	if err := a.Triggers.Delete(r.ctx(), s, address); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

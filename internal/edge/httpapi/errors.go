@@ -44,9 +44,7 @@ func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 		e = fault.New(fault.Internal, "INTERNAL", "the server failed; the incident's id is in its log")
 		e.ReasonID = incident
 	}
-	body := errorBody{Error: errorJSON{
-		Kind: e.Kind.String(), Code: e.Code, Message: e.Public, Fix: e.Fix, ReasonID: e.ReasonID, Fields: e.Fields,
-	}}
+	body := bodyOf(e)
 	var d diagnosed
 	if errors.As(err, &d) {
 		body.Error.Diagnostics = d.Diagnostics()
@@ -55,6 +53,10 @@ func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 		w.Header().Set("WWW-Authenticate", `Bearer realm="annex"`)
 	}
 	writeJSON(w, e.Kind.Status(), body)
+}
+
+func bodyOf(e *fault.Error) errorBody {
+	return errorBody{errorJSON{Kind: e.Kind.String(), Code: e.Code, Message: e.Public, Fix: e.Fix, ReasonID: e.ReasonID, Fields: e.Fields}}
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -32,8 +33,8 @@ func (r *request) ctx() context.Context { return r.Context() }
 
 // decode reads a JSON body strictly: unknown members and trailing data are refused.
 func (r *request) decode(into any) error {
-	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(ct) != "application/json" {
-		return fault.New(fault.Usage, "CONTENT_TYPE", "the body must be application/json")
+	if err := r.is("application/json"); err != nil {
+		return err
 	}
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -42,6 +43,14 @@ func (r *request) decode(into any) error {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Usage, "BAD_JSON", "the body has something after its JSON value")
+	}
+	return nil
+}
+
+// is demands the media type of the body.
+func (r *request) is(media string) error {
+	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != media {
+		return fault.New(fault.Usage, "CONTENT_TYPE", "the body must be %s", media)
 	}
 	return nil
 }

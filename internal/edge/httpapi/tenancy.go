@@ -49,12 +49,20 @@ func orEmpty[T any](s []T) []T {
 }
 
 func (a *API) addProduct(w http.ResponseWriter, r *request) error {
+	if err := r.is("application/yaml"); err != nil {
+		return err
+	}
+	check := r.URL.Query().Get("validate")
+	if check != "" && check != "true" && check != "false" {
+		// Guessing would register what was only to be checked.
+		return fault.New(fault.Usage, "BAD_VALIDATE", "validate is true or false")
+	}
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
 	const name = "product.yaml"
-	if r.URL.Query().Get("validate") == "true" {
+	if check == "true" {
 		p, ds := tenancy.ValidateProduct(name, raw)
 		if p == nil {
 			return invalid{fault.New(fault.Invalid, "PRODUCT_INVALID", "%s has problems", name), ds}

@@ -194,12 +194,25 @@ func (s *Service) prepareFor(ctx context.Context, m *manifest.Manifest, a call.A
 	}
 	prepared, err := s.Preparer.Prepare(ctx, a, handlers)
 	if err != nil {
-		return call.Prepared{}, err
+		return call.Prepared{}, unusable(err)
 	}
 	if len(prepared.Missing) > 0 {
 		return call.Prepared{}, missingHandlers(m, prepared.Missing)
 	}
 	return prepared, nil
+}
+
+// unusable words an error of the app's own code for the one who deploys it: what was
+// sent is wrong, and nothing failed on the way.
+func unusable(err error) error {
+	e, ok := fault.As(err)
+	if !ok || e.Kind != fault.App {
+		return err
+	}
+	out := *e
+	out.Kind, out.Code, out.Err = fault.Invalid, "MODULE_SCOPE_ERR", err
+	out.Public = "the app fails when its code is loaded: " + e.Public
+	return out.WithFix("mend the line that the stack names")
 }
 
 // keep stores the bytes, which are named by their hash: storing twice stores once.
