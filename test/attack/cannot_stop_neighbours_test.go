@@ -211,7 +211,7 @@ async function hang() { await fetch("https://here.example/"); for (;;) Array.pro
 	}
 	for range 10 { // one at a time: nobody else waits with it
 		if a := p.ask("POST", good, nil, "hello"); a.body != "1hello" {
-			t.Errorf("%d %s", a.status, a.body)
+			t.Fatalf("%d %s", a.status, a.body)
 		}
 	}
 }

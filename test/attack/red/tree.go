@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// tree is a copy of the working tree, with what was built into internal/assets/dist.
+type tree struct {
+	root, dir string
+	output    string // of the last test run
+}
+
+const dist = "internal/assets/dist"
+
+// copyTree copies the files that git knows or would add; the working tree itself is
+// never touched.
+func copyTree(ctx context.Context, root string) (*tree, error) {
+	dir, err := os.MkdirTemp("", "annex-red-")
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{root: root, dir: dir}
+	list, err := t.command(ctx, root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		t.remove()
+		return nil, err
+	}
+	files := strings.Split(strings.Trim(list, "\x00"), "\x00")
+	built, err := filepath.Glob(filepath.Join(root, dist, "*"))
+	if err != nil {
+		t.remove()
+		return nil, err
+	}
+	for _, file := range built {
+		files = append(files, filepath.Join(dist, filepath.Base(file)))
+	}
+	for _, file := range files {
+		if err := t.copy(file); err != nil {
+			t.remove()
+			return nil, err
+		}
+	}
+	// What patches of JavaScript are bundled with; it is only read.
+	err = os.Symlink(filepath.Join(root, "web/node_modules"), filepath.Join(dir, "web/node_modules"))
+	if err != nil {
+		t.remove()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *tree) copy(file string) error {
+	from, to := filepath.Join(t.root, file), filepath.Join(t.dir, file)
+	info, err := os.Lstat(from)
+	if os.IsNotExist(err) || err == nil && !info.Mode().IsRegular() {
+		return nil // deleted and not yet committed; or a link
+	}
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, info.Mode().Perm())
+}
+
+func (t *tree) remove() { _ = os.RemoveAll(t.dir) }
+
+func (t *tree) command(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// apply removes the guard. Lines that moved are no matter, changed ones are.
+func (t *tree) apply(ctx context.Context, p *patch) error {
+	if _, err := t.command(ctx, t.dir, "git", "apply", "--whitespace=nowarn", p.file); err != nil {
+		return err
+	}
+	return t.build(ctx, p)
+}
+
+// restore puts the guard back.
+func (t *tree) restore(ctx context.Context, p *patch) error {
+	if _, err := t.command(ctx, t.dir, "git", "apply", "--whitespace=nowarn", "--reverse", p.file); err != nil {
+		return err
+	}
+	if !p.assets {
+		return nil
+	}
+	return filepath.WalkDir(filepath.Join(t.root, dist), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return t.copy(filepath.Join(dist, d.Name()))
+	})
+}
+
+func (t *tree) build(ctx context.Context, p *patch) error {
+	if !p.assets {
+		return nil
+	}
+	_, err := t.command(ctx, t.dir, "go", "run", "./internal/assets/build")
+	return err
+}
+
+// test runs the named tests of a package and says how each ended: "pass", "fail", or
+// nothing when there is none. A package that does not compile is an error, not a fail.
+func (t *tree) test(ctx context.Context, pkg string, tests []string, limit time.Duration) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Minute) // compiling is not the test's time
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1", "-json", "-timeout", limit.String(),
+		"-run", "^("+strings.Join(tests, "|")+")$", pkg)
+	cmd.Dir = t.dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	runErr := cmd.Run()
+	got := map[string]string{}
+	var text strings.Builder
+	dec := json.NewDecoder(&out)
+	for {
+		var e struct{ Action, Test, Output string }
+		if err := dec.Decode(&e); err != nil {
+			break
+		}
+		text.WriteString(e.Output)
+		if (e.Action == "pass" || e.Action == "fail" || e.Action == "skip") && e.Test != "" && !strings.Contains(e.Test, "/") {
+			got[e.Test] = e.Action
+		}
+	}
+	t.output = text.String()
+	if runErr != nil && len(got) == 0 {
+		return nil, fmt.Errorf("%s does not run: %w\n%s%s", pkg, runErr, t.output, errs.String())
+	}
+	return got, nil
+}
