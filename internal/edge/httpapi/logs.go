@@ -71,8 +71,50 @@ func (a *API) readActivity(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"activity": orEmpty(s.Counts), "calls": orEmpty(s.Calls)})
+	counts, calls := []countJSON{}, []callJSON{}
+	for _, c := range s.Counts {
+		counts = append(counts, countJSON{
+			placeJSON{c.Install, a.siteName(r.ctx(), c.Site), c.App, c.Environment, c.Function, c.Outcome, float64(c.DurationUS) / 1000, float64(c.CPUUS) / 1000},
+			c.Minute.UTC(), c.Calls,
+		})
+	}
+	for _, c := range s.Calls {
+		calls = append(calls, callJSON{
+			placeJSON{c.Install, a.siteName(r.ctx(), c.Site), c.App, c.Environment, c.Function, c.Outcome, float64(c.DurationUS) / 1000, float64(c.CPUUS) / 1000},
+			c.Invocation, c.Attempt, c.Version, c.Kind, c.Started.UTC(), c.Class, c.Location,
+		})
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"activity": counts, "calls": calls})
 	return nil
+}
+
+// placeJSON is what counts and single calls have in common.
+type placeJSON struct {
+	Installation id.Install `json:"installation"`
+	Site         string     `json:"site"`
+	App          id.App     `json:"app"`
+	Environment  string     `json:"environment"`
+	Function     string     `json:"function"`
+	Outcome      string     `json:"outcome"`
+	DurationMs   float64    `json:"durationMs"`
+	CPUMs        float64    `json:"cpuMs"`
+}
+
+type countJSON struct {
+	placeJSON
+	Minute time.Time `json:"minute"`
+	Calls  int64     `json:"calls"`
+}
+
+type callJSON struct {
+	placeJSON
+	Invocation id.Invocation `json:"invocation"`
+	Attempt    int           `json:"attempt"`
+	Version    string        `json:"version"`
+	Kind       string        `json:"kind"`
+	StartedAt  time.Time     `json:"startedAt"`
+	Class      string        `json:"class,omitempty"`
+	Location   string        `json:"location,omitempty"`
 }
 
 func (a *API) logQuery(r *request) (applog.Query, error) {
