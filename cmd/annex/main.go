@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/annexhq/annex"
 	"github.com/annexhq/annex/internal/edge/cli"
@@ -18,6 +21,7 @@ func main() {
 }
 
 func serve(ctx context.Context, o cli.ServeOptions) error {
+	leaveRoom()
 	cfg := annex.Config{
 		DataDir: o.Data, DatabaseURL: o.Database, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
 		Workers: o.Workers, Log: slog.New(slog.NewTextHandler(o.Err, nil)),
@@ -43,6 +47,20 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	return p.Run(ctx)
 }
 
+// leaveRoom keeps the server to half of the processors, unless the operator says
+// otherwise: the other half is the workers', which run the apps. More would only make
+// the scheduler's threads wake each other. The heap is small, so that collecting it less
+// often costs little memory.
+func leaveRoom() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(1, runtime.NumCPU()/2))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
 func demo(ctx context.Context, o cli.DemoOptions) error {
+	leaveRoom()
 	return testenv.Demo(ctx, testenv.DemoConfig{Options: o, Version: annex.Version(), ChildCommand: annex.ChildCommand})
 }
