@@ -26,6 +26,30 @@
     assert.equal(err.status, 403);
   }
 
+  // As V8's: the first line says what was thrown, frames follow.
+  function stacks() {
+    class Odd extends Error {
+      constructor(message) {
+        super(message);
+        Error.captureStackTrace(this, Odd);
+        this.name = 'OddError';
+      }
+    }
+    assert.match(new TypeError('two\nlines').stack, /^TypeError: two\nlines\n    at stacks \(app\.js:\d+:\d+\)\n/);
+    assert.match(new Odd('m').stack, /^Error: m\n    at stacks /);
+    try {
+      null.x;
+    } catch (err) {
+      assert.match(err.stack, /^TypeError: .*\n    at /);
+    }
+    const own = {};
+    Error.captureStackTrace(own);
+    assert.match(own.stack, /^Error\n    at stacks /);
+    const err = new Error('m');
+    err.stack = 'mine';
+    assert.equal(err.stack, 'mine');
+  }
+
   async function storing() {
     await kvs.set('a', { deep: ['ü', 1, null] });
     assert.deepEqual(await kvs.get('a'), { deep: ['ü', 1, null] });
@@ -276,6 +300,6 @@
   }
 
   __annex_register({ list: { unbuilt, urlCases }, checks: {
-    fetching, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
+    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
   } });
 })

@@ -266,7 +266,7 @@ function serializeError(err, depth = 4) {
   if (!(err instanceof Error)) {
     return { name: "NonErrorThrown", message: `a value that is no Error was thrown: ${describe(err)}`, stack: "" };
   }
-  const out = { name: text(err.name, "Error"), message: text(err.message, ""), stack: text(err.stack, "") };
+  const out = { name: text(err.name, "Error"), message: text(err.message, ""), stack: framesOf(err) };
   for (const key of Object.keys(err)) {
     if (hasOwn(out, key)) continue;
     const v = err[key];
@@ -276,6 +276,43 @@ function serializeError(err, depth = 4) {
   if (err.cause !== undefined && depth > 0) out.cause = plain(err.cause, depth - 1, [err]);
   if (err.errors !== undefined && Array.isArray(err.errors) && depth > 0) out.errors = plain(err.errors, depth - 1, [err]);
   return out;
+}
+
+// The engine's stacks hold frames alone. Who reads `stack` expects V8's first line too,
+// which says what was thrown.
+const headOf = Function.prototype.call.bind(Error.prototype.toString);
+const isFrames = (stack) => typeof stack === "string" && stack.startsWith("    at ");
+
+function headed(err, stack) {
+  if (!isFrames(stack)) return stack;
+  let head = "Error";
+  try {
+    head = headOf(err);
+  } catch {
+    // Its name or message cannot be read.
+  }
+  return `${head}\n${stack.trimEnd()}`;
+}
+
+function installStacks() {
+  const own = Object.getOwnPropertyDescriptor(Error.prototype, "stack");
+  Object.defineProperty(Error.prototype, "stack", {
+    ...own,
+    get() { return headed(this, own.get.call(this)); },
+  });
+  const capture = Error.captureStackTrace;
+  Error.captureStackTrace = function captureStackTrace(target, above = captureStackTrace) {
+    capture(target, above);
+    const made = Object.getOwnPropertyDescriptor(target, "stack");
+    if (isFrames(made?.value)) Object.defineProperty(target, "stack", { ...made, value: headed(target, made.value) });
+  };
+}
+
+// framesOf is a stack without its first line: the host has name and message already.
+function framesOf(err) {
+  const stack = text(err.stack, "");
+  const at = stack.indexOf("\n    at ");
+  return at >= 0 && stack.slice(0, at).endsWith(text(err.message, "")) ? stack.slice(at + 1) : stack;
 }
 
 const text = (value, otherwise) => (typeof value === "string" ? value : value === undefined ? otherwise : describe(value));
@@ -515,6 +552,7 @@ function phase(isLoading) {
   loading = isLoading;
 }
 
+installStacks();
 installTimers(globalThis);
 installConsole(globalThis);
 
