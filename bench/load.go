@@ -165,7 +165,7 @@ func field(line []byte, name string) (string, bool) {
 func counter(answer []byte) (int, error) {
 	rest, ok := bytes.CutPrefix(answer, []byte(`{"calls":`))
 	comma := bytes.IndexByte(rest, ',')
-	if !ok || comma < 0 || !bytes.HasSuffix(answer, []byte("}]}")) || len(answer) < 1000 {
+	if !ok || comma < 0 || !bytes.HasSuffix(answer, []byte("}}")) || len(answer) < 1000 {
 		return 0, fmt.Errorf("not the handler's answer: %.200q", answer)
 	}
 	return strconv.Atoi(string(rest[:comma]))

@@ -20,7 +20,7 @@ import (
 )
 
 // body is what every request posts.
-const body = `{"name":"issue","values":[1,2,3,4,5]}`
+const body = `{"name":"DEMO-1","values":[1,2,3,4,5]}`
 
 func main() {
 	var o options
