@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -56,6 +57,9 @@ func (a *API) listAccounts(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// maxAdminOf bounds the sites of one request, and so the tokens that it makes.
+const maxAdminOf = 100
+
 // addAccount adds an account with a first token per role, so that its owner can sign in.
 func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 	var in struct {
@@ -72,13 +76,18 @@ func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 	if !in.Developer && len(in.AdminOf) == 0 {
 		return fault.New(fault.Usage, "NO_ROLE", "an account needs a role").WithFix("set developer, or name sites in adminOf")
 	}
+	if len(in.AdminOf) > maxAdminOf {
+		return fault.New(fault.Usage, "TOO_MANY_SITES", "adminOf names at most %d sites at once", maxAdminOf)
+	}
 	add := account.NewAccount{Name: in.Name, Developer: in.Developer}
 	for _, name := range in.AdminOf {
 		s, err := a.site(r.ctx(), name)
 		if err != nil {
 			return err
 		}
-		add.AdminOf = append(add.AdminOf, s.ID)
+		if !slices.Contains(add.AdminOf, s.ID) {
+			add.AdminOf = append(add.AdminOf, s.ID)
+		}
 	}
 	acc, err := a.Accounts.AddAccount(r.ctx(), r.caller, add)
 	if err != nil {
@@ -153,13 +162,23 @@ func (a *API) createToken(w http.ResponseWriter, r *request) error {
 		Site          string   `json:"site"`
 		App           id.App   `json:"app"`
 		Environments  []string `json:"environments"`
-		ExpiresInDays int      `json:"expiresInDays"`
+		ExpiresInDays *int     `json:"expiresInDays"`
 		Note          string   `json:"note"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	req := account.TokenRequest{Kind: in.Kind, App: in.App, Environments: in.Environments, Note: in.Note, TTL: time.Duration(in.ExpiresInDays) * 24 * time.Hour}
+	if err := required("kind", string(in.Kind)); err != nil {
+		return err
+	}
+	req := account.TokenRequest{Kind: in.Kind, App: in.App, Environments: in.Environments, Note: in.Note}
+	if days := in.ExpiresInDays; days != nil {
+		const day = 24 * time.Hour
+		if *days < 1 || *days > int(account.MaxTTL/day) { // before it can overflow
+			return fault.New(fault.Usage, "BAD_EXPIRY", "expiresInDays is a whole number from 1 to %d", account.MaxTTL/day)
+		}
+		req.TTL = time.Duration(*days) * day
+	}
 	if in.Account != "" {
 		acc, err := a.Accounts.AccountByName(r.ctx(), in.Account)
 		if err != nil {

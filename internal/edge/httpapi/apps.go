@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/registry"
 )
@@ -145,13 +146,16 @@ func (a *API) listVariables(w http.ResponseWriter, r *request) error {
 
 func (a *API) setVariable(w http.ResponseWriter, r *request) error {
 	var in struct {
-		Value  string `json:"value"`
-		Sealed bool   `json:"sealed"`
+		Value  *string `json:"value"`
+		Sealed bool    `json:"sealed"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	err := a.Registry.SetVariable(r.ctx(), r.caller, r.app(), r.PathValue("environment"), r.PathValue("key"), in.Value, in.Sealed)
+	if in.Value == nil { // "" is a value, nothing is not
+		return fault.New(fault.Usage, "MISSING", "value is missing")
+	}
+	err := a.Registry.SetVariable(r.ctx(), r.caller, r.app(), r.PathValue("environment"), r.PathValue("key"), *in.Value, in.Sealed)
 	if err != nil {
 		return err
 	}
