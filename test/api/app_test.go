@@ -1,0 +1,70 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// app is what is deployed in these tests: it answers, keeps values, logs and fails.
+type app struct {
+	id     string // "" for the manifest's
+	name   string
+	egress string
+	answer string // what the web trigger says first
+}
+
+const code = `(function(__annex_require, __annex_register) {
+  const kvs = __annex_require("@annex/kvs").default;
+  const started = process.env.GREETING;
+  async function hook() {
+    console.log("called", { with: [1, true, null] });
+    const n = ((await kvs.get("n")) ?? 0) + 1;
+    await kvs.set("n", n);
+    return { statusCode: 200, headers: { "content-type": ["text/plain"] }, body: [ANSWER, n, process.env.GREETING, process.env.SEALED, started].join(" ") };
+  }
+  function echo(payload) { return { payload }; }
+  function nothing() {}
+  function fail() { throw new TypeError("it was meant to fail"); }
+  __annex_register({ index: { hook, echo, nothing, fail } });
+})`
+
+func (a app) manifest() string {
+	id := a.id
+	if id != "" {
+		id = "ari:cloud:ecosystem::app/" + id
+	}
+	text := "app:\n  id: '" + id + "'\n  name: " + a.name + "\n  runtime:\n    name: nodejs22.x\npermissions:\n  scopes: [storage:app]\n"
+	if a.egress != "" {
+		text += "  external:\n    fetch:\n      backend: ['" + a.egress + "']\n"
+	}
+	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
+	for _, f := range []string{"hook", "echo", "nothing", "fail"} {
+		text += "    - key: " + f + "\n      handler: index." + f + "\n"
+	}
+	return text
+}
+
+func (a app) parts(environment string) []part {
+	meta, _ := json.Marshal(object{"app": a.id, "environment": environment, "message": "by hand"})
+	return []part{
+		{"meta", "", string(meta)}, {"manifest", "", a.manifest()},
+		{"bundle", "", strings.Replace(code, "ANSWER", `"`+a.answer+`"`, 1)},
+		{"file", "docs/read.me", "read me"},
+	}
+}
+
+const product = `key: desk
+name: Desk
+aliases: [helpdesk]
+apiBaseUrl: http://127.0.0.1:9
+modules:
+  - type: desk:ticketPanel
+    aliases: ["helpdesk:ticketPanel"]
+    slots: [ticket]
+scopes:
+  - name: read:tickets
+    title: Read tickets
+    data: tickets and their history
+    access: read
+    risk: low
+`

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"strings"
+)
+
+func (l *life) upgrade() {
+	at := l.counted()
+	// What asks for no more runs at once.
+	l.app.answer = "two"
+	l.upload(l.bob, l.app.parts("development")...).is(201).want("minor", "kind").want(1.0, "upgraded").want(0.0, "waiting")
+	l.says("two " + at(1) + "  hush ")
+
+	// What asks for more waits for the admin, and the old one goes on.
+	l.app.answer, l.app.egress = "three", "api.example.com"
+	a := l.upload(l.bob, l.app.parts("development")...).is(201).want("major", "kind").want(0.0, "upgraded").want(1.0, "waiting")
+	if !strings.Contains(string(a.body), "api.example.com") || a.get("growth", 0) == nil {
+		l.t.Errorf("the growth is not told: %s", a.body)
+	}
+	number := a.text("number")
+	l.says("two " + at(2) + "  hush ")
+	l.ask("GET", "/api/v1/installations", l.ada, nil).is(200).want(number, "installations", 0, "waitingNumber")
+	shown := l.ask("POST", "/api/v1/installations/preview", l.ada, l.target()).is(200).want(l.installation, "installation").want(number, "number")
+	if shown.get("growth", 0) == nil {
+		l.t.Errorf("the preview shows no growth: %s", shown.body)
+	}
+	confirm := l.target("digest", shown.text("digest"), "confirmDevelopment", true)
+	confirm["grant"] = object{"scopes": []object{{"name": "manage:everything"}}}
+	l.ask("POST", "/api/v1/installations", l.ada, confirm).fails(422, "GRANT_EXCEEDS_REQUEST")
+	delete(confirm, "grant")
+	l.ask("POST", "/api/v1/installations", l.ada, confirm).is(200).want(number, "number").want(l.installation, "id")
+	l.says("three " + at(3) + "  hush ")
+	l.ask("GET", "/api/v1/apps/"+l.appID+"/environments/development/versions", l.bob, nil).is(200).length(3, "versions").want(number, "versions", 0, "number").
+		want(true, "versions", 0, "current").want(false, "versions", 1, "current")
+	l.version = number
+}
+
+func (l *life) promotions() {
+	path := "/api/v1/apps/" + l.appID + "/promotions"
+	from := func(from, to string) object { return object{"from": from, "to": to} }
+	l.ask("POST", path, l.bob, from("development", "production")).is(201).want("production", "environment").want(l.version, "number").want(true, "created")
+	// Promoting what runs there already says so, as a deploy does.
+	l.ask("POST", path, l.bob, from("development", "production")).is(200).want(l.version, "number").want(false, "created").want("same", "kind")
+	l.ask("POST", path, l.bob, from("development", "development")).fails(400, "PROMOTE_SELF")
+	l.ask("POST", path, l.bob, from("staging", "production")).fails(404, "NOT_DEPLOYED")
+	l.ask("POST", path, l.bob, from("gone", "production")).fails(404, "ENVIRONMENT_UNKNOWN")
+	l.ask("POST", path, l.developer, from("development", "production")).fails(404, "NOT_YOURS")
+
+	// Production is installed without the word about development apps, and is closed to its developer.
+	production := l.target("environment", "production")
+	shown := l.ask("POST", "/api/v1/installations/preview", l.ada, production).is(200)
+	if shown.get("developmentWarning") != nil && shown.get("developmentWarning") != "" {
+		l.t.Errorf("a word about development for production: %s", shown.body)
+	}
+	production["digest"] = shown.text("digest")
+	l.ask("POST", "/api/v1/installations", l.ada, production).is(201).want("production", "environment")
+	l.ask("POST", "/api/v1/invocations", l.bob, l.target("environment", "production", "function", "echo")).fails(403, "PRODUCTION_RESULTS")
+	l.ask("GET", "/api/v1/activity?environment=production&app="+l.appID, l.bob, nil).is(200)
+	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.ada, nil).is(200)
+}
+
+func (l *life) uninstall() {
+	environment := "/api/v1/apps/" + l.appID + "/environments"
+	l.ask("POST", environment, l.bob, object{"name": "try"}).is(201)
+	l.upload(l.bob, l.app.parts("try")...).is(201)
+	digest := l.ask("POST", "/api/v1/installations/preview", l.ada, l.target("environment", "try")).is(200).text("digest")
+	try := l.ask("POST", "/api/v1/installations", l.ada, l.target("environment", "try", "digest", digest, "confirmDevelopment", true)).is(201).text("id")
+	l.ask("DELETE", environment+"/try", l.bob, nil).fails(409, "ENVIRONMENT_INSTALLED")
+	l.ask("DELETE", "/api/v1/installations/"+try, l.ada, nil).is(204)
+	l.ask("DELETE", environment+"/try", l.bob, nil).is(204)
+
+	l.ask("DELETE", "/api/v1/installations/"+l.installation, l.admin, nil).fails(404, "NOT_YOURS")
+	l.open(l.url).is(200)
+	l.ask("DELETE", "/api/v1/installations/"+l.installation, l.ada, nil).is(204)
+	l.open(l.url).is(404)
+	l.ask("DELETE", "/api/v1/installations/"+l.installation, l.ada, nil).fails(404, "NOT_YOURS")
+	l.ask("POST", "/api/v1/invocations", l.bob, l.target("function", "echo")).fails(404, "NOT_INSTALLED")
+	l.ask("POST", "/api/v1/webtriggers", l.bob, l.target("module", "hook")).fails(404, "NOT_INSTALLED")
+	// Its lines are still its developer's to read.
+	l.ask("GET", "/api/v1/logs?environment=development&app="+l.appID, l.bob, nil).is(200).want("called", "entries", 0, "args", 0)
+
+	// A new installation starts empty.
+	digest = l.ask("POST", "/api/v1/installations/preview", l.ada, l.target()).is(200).text("digest")
+	fresh := l.ask("POST", "/api/v1/installations", l.ada, l.target("digest", digest, "confirmDevelopment", true)).is(201).text("id")
+	if fresh == l.installation {
+		l.t.Error("an installation came back under its old id")
+	}
+	l.open(l.url).is(404)
+	l.url = l.ask("POST", "/api/v1/webtriggers", l.bob, l.target("module", "hook")).is(200).text("url")
+	l.says("three 1  hush ")
+}
