@@ -23,7 +23,7 @@ func main() {
 func serve(ctx context.Context, o cli.ServeOptions) error {
 	leaveRoom()
 	cfg := annex.Config{
-		DataDir: o.Data, DatabaseURL: o.Database, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
+		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
 		Workers: o.Workers, Log: slog.New(slog.NewTextHandler(o.Err, nil)),
 	}
 	p, err := annex.New(ctx, cfg)

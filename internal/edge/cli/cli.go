@@ -34,6 +34,7 @@ type Hooks struct {
 type ServeOptions struct {
 	Data           string // data directory
 	Database       string // "" for SQLite in Data, or postgres://…
+	KeyRing        string // file of the keys, "" for the one in the user's configuration folder
 	Listen         string
 	PlatformDomain string
 	AppsDomain     string

@@ -31,12 +31,16 @@ func (c *cli) serveCommand() *cobra.Command {
 				return usage("--workers is a number of processes, 0 or more")
 			}
 			o.Data = c.absolute(o.Data)
+			if o.KeyRing != "" {
+				o.KeyRing = c.absolute(o.KeyRing)
+			}
 			o.Out, o.Err = c.env.Out, c.env.Err
 			return c.hooks.Serve(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Data, "data", "annex-data", "data `directory`")
 	cmd.Flags().StringVar(&o.Database, "database", "", "postgres:// `URL` (default: SQLite in the data directory)")
+	cmd.Flags().StringVar(&o.KeyRing, "key-ring", "", "`file` of the keys that seal stored secrets (default: annex/keyring in your configuration folder)")
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8480", "`address` to listen on")
 	cmd.Flags().StringVar(&o.PlatformDomain, "platform-domain", "", "`domain` of api.… and ui.…")
 	cmd.Flags().StringVar(&o.AppsDomain, "apps-domain", "", "another registrable `domain`, for apps and web triggers")
