@@ -1,0 +1,137 @@
+package apps
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/infra/netguard/netguardtest"
+)
+
+const (
+	photoKey     = "photo-key"
+	gitHubToken  = "gh-token"
+	scannerKey   = "scanner-key"
+	organization = "org-1"
+)
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// fakes are the hosts that the apps' manifests name, as far as they are called.
+func fakes(t *testing.T, internet *netguardtest.World) {
+	internet.Host(t, "api.unsplash.com", http.HandlerFunc(photos))
+	internet.Host(t, "oidc.circleci.com", http.HandlerFunc(signingKeys))
+	internet.Host(t, "api.github.com", http.HandlerFunc(gitHub))
+	internet.Host(t, "cloud.appscan.com", http.HandlerFunc(scanner))
+	internet.Host(t, "api.openai.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, object{"created": 1, "data": []any{object{"url": "https://images.example/1"}}})
+	}))
+}
+
+func photos(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("client_id") != photoKey {
+		answer(w, 401, object{"errors": []string{"OAuth error: the access token is invalid"}})
+		return
+	}
+	if r.URL.Path != "/search/photos" || q.Get("query") != "nature" || q.Get("orientation") != "landscape" || q.Get("per_page") != "10" {
+		answer(w, 400, object{"errors": []string{r.URL.String()}})
+		return
+	}
+	answer(w, 200, object{"total": 1, "results": []any{object{
+		"id": "p1", "description": nil, "alt_description": "a hill",
+		"urls": object{"regular": "https://images.example/p1", "thumb": "https://images.example/p1-small"},
+		"user": object{"name": "Alice", "links": object{"html": "https://photos.example/alice"}}, "links": object{"download_location": "https://photos.example/p1"},
+	}}})
+}
+
+// signer signs the tokens of a build system; its public part is what the app fetches.
+var signer = func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+func signingKeys(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/org/"+organization+"/.well-known/jwks-pub.json" {
+		answer(w, 404, object{})
+		return
+	}
+	answer(w, 200, object{"keys": []any{object{"kid": "key-1", "kty": "RSA", "alg": "RS256",
+		"n": base64.RawURLEncoding.EncodeToString(signer.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(signer.E)).Bytes())}}})
+}
+
+// token is signed by the build system; change makes another one of it.
+func token(change func(header, claims object)) string {
+	header := object{"alg": "RS256", "typ": "JWT", "kid": "key-1"}
+	claims := object{"aud": "audience", "iss": "https://oidc.circleci.com/org/" + organization, "exp": time.Now().Add(time.Hour).Unix()}
+	if change != nil {
+		change(header, claims)
+	}
+	part := func(v any) string {
+		text, _ := json.Marshal(v)
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(header) + "." + part(claims)
+	digest := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, signer, crypto.SHA256, digest[:])
+	if err != nil {
+		panic(err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+func gitHub(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "token "+gitHubToken {
+		answer(w, 401, object{"message": "Bad credentials"})
+		return
+	}
+	switch r.Method + " " + r.URL.Path {
+	case "GET /user/repos":
+		answer(w, 200, []any{object{"id": 1, "name": "notes", "private": false, "owner": object{"login": "alice"}, "html_url": "https://github.com/alice/notes"}})
+	case "GET /repos/alice/notes/pulls":
+		answer(w, 200, []any{object{"number": 7, "title": "ABC-1 sort notes", "html_url": "https://github.com/alice/notes/pull/7", "state": "open",
+			"user": object{"login": "bob"}, "head": object{"ref": "sort"}, "merged_at": nil}})
+	case "GET /repos/alice/notes/pulls/7/reviews":
+		answer(w, 200, []any{object{"user": object{"login": "alice"}, "state": "APPROVED", "submitted_at": "2026-01-01T00:00:00Z"}})
+	case "PUT /repos/alice/notes/pulls/7/merge":
+		answer(w, 200, object{"merged": true})
+	case "POST /repos/alice/notes/pulls/7/reviews":
+		answer(w, 200, object{"state": "APPROVED"})
+	default:
+		answer(w, 404, object{"message": "Not Found"})
+	}
+}
+
+func scanner(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/api/v4/Account/ApiKeyLogin":
+		var login struct {
+			KeyID string `json:"KeyId"`
+		}
+		text, _ := io.ReadAll(r.Body)
+		if json.Unmarshal(text, &login) != nil || login.KeyID != scannerKey {
+			answer(w, 401, object{"Message": "no"})
+			return
+		}
+		answer(w, 200, object{"Token": "of-the-session"})
+	case "/api/v4/Apps":
+		answer(w, 200, object{"Items": []any{object{"Id": "1", "Name": "shop"}}, "Asked": r.Header.Get("Authorization")})
+	default:
+		answer(w, 404, object{})
+	}
+}
