@@ -47,6 +47,9 @@ func (c *Config) complete() error {
 	if c.ChildCommand == nil {
 		return fault.New(fault.Usage, "CHILD_COMMAND", "no command for worker processes is given")
 	}
+	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, "localhost:0"); err != nil {
+		return err // before anything is made
+	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
 		return err

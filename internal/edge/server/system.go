@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -201,12 +202,48 @@ func (s *System) Health() httpapi.Health {
 // FirstOperatorToken gives a token to an operator who has none, in a file that only
 // the data directory's owner reads; it returns the file, "" when none was needed.
 func (s *System) FirstOperatorToken(ctx context.Context) (string, error) {
-	secret, err := s.Accounts.Bootstrap(ctx)
+	file := filepath.Join(s.Config.DataDir, "operator.token")
+	written := false
+	secret, err := s.Accounts.Bootstrap(ctx, func(secret string) error {
+		written = true
+		return writeSecret(file, secret)
+	})
 	if err != nil || secret == "" {
+		if written { // it opens nothing
+			_ = os.Remove(file)
+		}
 		return "", fault.Op("server.FirstOperatorToken", err)
 	}
-	file := filepath.Join(s.Config.DataDir, "operator.token")
-	return file, fault.Op("server.FirstOperatorToken", os.WriteFile(file, []byte(secret+"\n"), 0o600))
+	return file, nil
+}
+
+// writeSecret leaves the old file or the new one, on the disk before it returns.
+func writeSecret(file, secret string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".token-") // 0600
+	if err != nil {
+		return unwritable(err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(secret + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return unwritable(err)
+	}
+	if err := os.Rename(f.Name(), file); err != nil {
+		return unwritable(err)
+	}
+	dir, err := os.Open(filepath.Dir(file)) // the name must survive too
+	if err != nil {
+		return unwritable(err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
+func unwritable(err error) error {
+	return fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory cannot be written by the server").
+		WithFix("make room in it, and make it writable for the server's user").Because(err)
 }
 
 // Serve answers requests until ctx ends, and then waits for those in flight.

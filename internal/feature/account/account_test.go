@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func (b *bundle) another() *account.Service {
 
 func (b *bundle) operator(t *testing.T) id.Principal {
 	t.Helper()
-	token, err := b.Bootstrap(t.Context())
+	token, err := b.Bootstrap(t.Context(), kept)
 	if err != nil || token == "" {
 		t.Fatalf("Bootstrap: %q, %v", token, err)
 	}
@@ -66,6 +67,8 @@ func (b *bundle) operator(t *testing.T) id.Principal {
 	}
 	return p
 }
+
+func kept(string) error { return nil }
 
 // member adds an account and signs it in with a token of a kind.
 func (b *bundle) member(t *testing.T, operator id.Principal, add account.NewAccount, req account.TokenRequest) id.Principal {
@@ -97,18 +100,18 @@ func TestBootstrapGivesOneTokenWhileOneIsUsable(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		b := setup(t, d)
 		p := b.operator(t)
-		if again, err := b.Bootstrap(t.Context()); again != "" || err != nil {
+		if again, err := b.Bootstrap(t.Context(), kept); again != "" || err != nil {
 			t.Errorf("a second Bootstrap gave %q, %v", again, err)
 		}
 		if err := b.RevokeToken(t.Context(), p, p.Token); err != nil {
 			t.Fatal(err)
 		}
-		next, err := b.Bootstrap(t.Context())
+		next, err := b.Bootstrap(t.Context(), kept)
 		if err != nil || next == "" {
 			t.Errorf("without a usable operator token Bootstrap gave %q, %v", next, err)
 		}
 		b.clock.advance(account.DefaultTTL + time.Second)
-		if next, err := b.Bootstrap(t.Context()); err != nil || next == "" {
+		if next, err := b.Bootstrap(t.Context(), kept); err != nil || next == "" {
 			t.Errorf("after the last one expired Bootstrap gave %q, %v", next, err)
 		}
 		if all, err := b.Accounts(t.Context(), p); err != nil || len(all) != 1 {
@@ -117,10 +120,34 @@ func TestBootstrapGivesOneTokenWhileOneIsUsable(t *testing.T) {
 	})
 }
 
+// A crash after the secret was kept leaves no token that nobody has.
+func TestBootstrapKeepsTheSecretFirst(t *testing.T) {
+	b := setup(t, dbtest.SQLite(t))
+	var secret string
+	token, err := b.Bootstrap(t.Context(), func(s string) error {
+		if secret = s; secret == "" {
+			t.Error("no secret is to be kept")
+		}
+		if _, err := b.Authenticate(t.Context(), s); err == nil {
+			t.Error("the token is valid before it is kept")
+		}
+		return nil
+	})
+	if err != nil || token == "" || token != secret {
+		t.Fatalf("Bootstrap gave %v, kept is another token: %v", err, token != secret)
+	}
+	b = setup(t, dbtest.SQLite(t))
+	lost := errors.New("the disk is full")
+	if token, err := b.Bootstrap(t.Context(), func(string) error { return lost }); token != "" || !errors.Is(err, lost) {
+		t.Errorf("Bootstrap gave %v", err)
+	}
+	b.operator(t)
+}
+
 func TestSecretsAreNotStored(t *testing.T) {
 	d := dbtest.SQLite(t)
 	b := setup(t, d)
-	token, err := b.Bootstrap(t.Context())
+	token, err := b.Bootstrap(t.Context(), kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +170,7 @@ func TestSecretsAreNotStored(t *testing.T) {
 
 func TestAuthenticateRefuses(t *testing.T) {
 	b := setup(t, dbtest.SQLite(t))
-	token, err := b.Bootstrap(t.Context())
+	token, err := b.Bootstrap(t.Context(), kept)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,10 +36,20 @@ type TokenRequest struct {
 
 // Bootstrap makes an operator token when no usable one exists: in an empty database,
 // and when the last one expired or was revoked, since otherwise nobody could let an
-// operator in again. It returns "" when there is one. Whoever starts the server keeps
-// the result where only the data directory's owner reads it.
-func (s *Service) Bootstrap(ctx context.Context) (string, error) {
+// operator in again. It returns "" when there is one.
+//
+// keep puts the secret where only the operator reads it. It is called before the token
+// is valid: after a crash in between, the next start finds no usable token and makes
+// another one, where the other way round there would be one that nobody has.
+func (s *Service) Bootstrap(ctx context.Context, keep func(secret string) error) (string, error) {
+	live, err := s.liveOperators(ctx)
+	if err != nil || live {
+		return "", fault.Op("account.Bootstrap", err)
+	}
 	secret, err := newSecret(s.Rand, id.Operator)
+	if err == nil {
+		err = keep(secret)
+	}
 	if err != nil {
 		return "", fault.Op("account.Bootstrap", err)
 	}
@@ -47,9 +57,8 @@ func (s *Service) Bootstrap(ctx context.Context) (string, error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		made = false
 		now := s.Now()
-		var live int64
-		if err := s.DB.QueryRow(ctx, liveOperators, now.UnixMilli()).Scan(&live); err != nil || live > 0 {
-			return err
+		if live, err := s.liveOperators(ctx); err != nil || live {
+			return err // another server was faster
 		}
 		if err := s.putAccount(ctx, NewAccount{Name: bootstrapName, Operator: true}); err != nil {
 			return err
@@ -66,6 +75,12 @@ func (s *Service) Bootstrap(ctx context.Context) (string, error) {
 		return "", fault.Op("account.Bootstrap", err)
 	}
 	return secret, nil
+}
+
+func (s *Service) liveOperators(ctx context.Context) (bool, error) {
+	var n int64
+	err := s.DB.QueryRow(ctx, liveOperators, s.Now().UnixMilli()).Scan(&n)
+	return n > 0, err
 }
 
 // CreateToken makes a token and returns its secret, which is never shown again. An

@@ -56,6 +56,10 @@ func OpenRing(path string, create bool) (*Ring, error) {
 		}
 		r, err = createRing(path)
 	}
+	if _, worded := fault.As(err); err != nil && !worded {
+		err = fault.New(fault.Unavailable, "KEY_RING", "the key ring %s cannot be read or made", path).
+			WithFix("name a file in a folder that this user may write to").Because(err)
+	}
 	if err != nil {
 		return nil, fault.Op("seal.OpenRing", err)
 	}
