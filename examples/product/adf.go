@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -44,7 +43,7 @@ func fromRich(raw json.RawMessage) (string, error) {
 	}
 	var doc adfNode
 	if err := json.Unmarshal(raw, &doc); err != nil || doc.Type != "doc" {
-		return "", fmt.Errorf("%w: rich text must be a string or a document of type doc", errInput)
+		return "", badInput("rich text must be a string or a document of type doc")
 	}
 	var b strings.Builder
 	doc.plain(&b)

@@ -58,7 +58,7 @@ func (t *Tracker) routeAPI() {
 }
 
 // errForbidden is a user's missing right.
-var errForbidden = errors.New("You do not have permission to do this.")
+const errForbidden refusal = "You do not have permission to do this."
 
 // api signs the caller in and turns a handler's outcome into Jira's answer shapes.
 func (t *Tracker) api(h func(*Tracker, *http.Request) (int, any, error)) http.Handler {

@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,7 +27,7 @@ func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
 	if f.Summary != nil {
 		s := strings.TrimSpace(*f.Summary)
 		if s == "" || len(s) > 255 {
-			return fmt.Errorf("%w: summary: between 1 and 255 characters", errInput)
+			return badInput("summary: between 1 and 255 characters")
 		}
 		t.store.changed(i, by, "summary", i.Summary, s)
 		i.Summary = s
@@ -49,7 +48,7 @@ func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
 			}
 		}
 		if name == "" {
-			return fmt.Errorf("%w: issuetype: unknown", errInput)
+			return badInput("issuetype: unknown")
 		}
 		t.store.changed(i, by, "issuetype", i.Type, name)
 		i.Type = name
@@ -62,7 +61,7 @@ func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
 			}
 		}
 		if name == "" {
-			return fmt.Errorf("%w: priority: unknown", errInput)
+			return badInput("priority: unknown")
 		}
 		t.store.changed(i, by, "priority", i.Priority, name)
 		i.Priority = name
@@ -70,7 +69,7 @@ func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
 	if f.Labels != nil {
 		for _, l := range *f.Labels {
 			if l == "" || strings.ContainsAny(l, " \t\n") {
-				return fmt.Errorf("%w: labels: a label has no spaces", errInput)
+				return badInput("labels: a label has no spaces")
 			}
 		}
 		t.store.changed(i, by, "labels", strings.Join(i.Labels, " "), strings.Join(*f.Labels, " "))
@@ -84,7 +83,7 @@ func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
 			}
 		}
 		if _, ok := t.sessions.user(id); id != "" && !ok {
-			return fmt.Errorf("%w: assignee: no such user", errInput)
+			return badInput("assignee: no such user")
 		}
 		t.store.changed(i, by, "assignee", i.Assignee, id)
 		i.Assignee = id
@@ -157,7 +156,7 @@ func (t *Tracker) createIssue(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	if body.Fields.Project == nil || body.Fields.Summary == nil {
-		return 0, nil, fmt.Errorf("%w: fields.project and fields.summary are required", errInput)
+		return 0, nil, badInput("fields.project and fields.summary are required")
 	}
 	project := body.Fields.Project.Key
 	if project == "" {
@@ -229,7 +228,7 @@ func (t *Tracker) transition(r *http.Request) (int, any, error) {
 	}
 	to, ok := statusByID(strings.Trim(string(body.Transition.ID), `"`))
 	if !ok {
-		return 0, nil, fmt.Errorf("%w: transition.id: unknown", errInput)
+		return 0, nil, badInput("transition.id: unknown")
 	}
 	_, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
 		t.store.changed(i, userOf(r).ID, "status", i.Status, to.Name)

@@ -3,7 +3,6 @@ package tracker
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -34,7 +33,7 @@ func (t *Tracker) commentText(r *http.Request) (string, error) {
 	}
 	text, err := fromRich(body.Body)
 	if err == nil && text == "" {
-		err = fmt.Errorf("%w: Comment body can not be empty!", errInput)
+		err = badInput("Comment body can not be empty!")
 	}
 	return text, err
 }
@@ -137,7 +136,7 @@ func (t *Tracker) setProperty(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	if raw = bytes.TrimSpace(raw); !json.Valid(raw) || len(raw) > 32768 {
-		return 0, nil, fmt.Errorf("%w: a property is JSON of at most 32768 bytes", errInput)
+		return 0, nil, badInput("a property is JSON of at most 32768 bytes")
 	}
 	code, key := http.StatusCreated, r.PathValue("property")
 	_, err = t.store.update(r.PathValue("issue"), func(i *Issue) error {

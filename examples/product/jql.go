@@ -1,7 +1,6 @@
 package tracker
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"sort"
@@ -38,7 +37,7 @@ func parseJQL(text, me string) (jql, error) {
 		q.desc = m[4] >= 0 && strings.EqualFold(text[m[4]:m[5]], "desc")
 		text = text[:m[0]]
 		if !slices.Contains(sortable, q.order) {
-			return jql{}, fmt.Errorf("%w: Tracker cannot order by '%s'", errInput, q.order)
+			return jql{}, badInput("Tracker cannot order by '%s'", q.order)
 		}
 	}
 	if strings.TrimSpace(text) == "" {
@@ -47,7 +46,7 @@ func parseJQL(text, me string) (jql, error) {
 	for _, part := range and.Split(text, -1) {
 		m := condition.FindStringSubmatch(part)
 		if m == nil {
-			return jql{}, fmt.Errorf("%w: Error in the JQL Query: '%s' is not understood", errInput, strings.TrimSpace(part))
+			return jql{}, badInput("Error in the JQL Query: '%s' is not understood", strings.TrimSpace(part))
 		}
 		op := strings.ToLower(strings.Join(strings.Fields(m[2]), " "))
 		t := term{field: strings.ToLower(m[1]), negate: op == "!=" || op == "not in", like: op == "~"}
@@ -63,7 +62,7 @@ func parseJQL(text, me string) (jql, error) {
 			t.values = append(t.values, v)
 		}
 		if _, ok := t.of(&Issue{}); !ok {
-			return jql{}, fmt.Errorf("%w: Field '%s' does not exist or you do not have permission to view it.", errInput, t.field)
+			return jql{}, badInput("Field '%s' does not exist or you do not have permission to view it.", t.field)
 		}
 		q.terms = append(q.terms, t)
 	}

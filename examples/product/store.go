@@ -14,10 +14,19 @@ import (
 	"time"
 )
 
-var (
-	errNotFound = errors.New("Issue does not exist or you do not have permission to see it.")
-	errInput    = errors.New("invalid input")
-)
+// refusal is a sentence for the API's caller, in the words that Jira's callers know.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const errNotFound refusal = "Issue does not exist or you do not have permission to see it."
+
+// errInput marks errors of the caller's own making; what follows it is for the caller.
+var errInput = errors.New("invalid input")
+
+func badInput(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errInput, fmt.Sprintf(format, args...))
+}
 
 // data is everything that Tracker keeps.
 type data struct {
@@ -183,7 +192,7 @@ func (s *store) create(project, by string, fn func(i *Issue) error) (Issue, erro
 		}
 		return clone(issue), nil
 	}
-	return Issue{}, fmt.Errorf("%w: project %q does not exist", errInput, project)
+	return Issue{}, badInput("project %q does not exist", project)
 }
 
 func (s *store) remove(ref string) error {

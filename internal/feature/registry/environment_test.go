@@ -72,9 +72,7 @@ func functions(m *manifest.Manifest) string {
 }
 
 func (s state) equal(o state) bool {
-	v, w := s.Variables, o.Variables
-	s.Variables, o.Variables = nil, nil
-	return maps.Equal(v, w) && s.Number == o.Number && s.Hash == o.Hash && s.Manifest == o.Manifest && s.Functions == o.Functions &&
+	return maps.Equal(s.Variables, o.Variables) && s.Number == o.Number && s.Hash == o.Hash && s.Manifest == o.Manifest && s.Functions == o.Functions &&
 		s.Bundle == o.Bundle && s.Key == o.Key && s.Installations == o.Installations && s.Policies == o.Policies
 }
 

@@ -354,7 +354,7 @@ func (e *Engine) findRandom(in *Instance) error {
 			return err
 		}
 		if want := fraction(xorshift(seed)); got != want {
-			return fmt.Errorf("Math.random answers %v, %v expected", got, want)
+			return fmt.Errorf("the engine's Math.random answers %v, %v expected", got, want)
 		}
 		binary.LittleEndian.PutUint64(e.mem()[at:], seed)
 		return nil

@@ -289,6 +289,12 @@ func (p *pool) watch() {
 	}
 }
 
+// settled waits for a start that is under way.
+func (k *keeper) settled() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+}
+
 // othersWait reports whether a hung worker keeps somebody waiting who is not the one that
 // hangs it: several are in it; or one that was sent after the worker fell silent; or
 // nobody, since the caller of what hangs it went away, and the next one would wait.
@@ -318,8 +324,7 @@ func (p *pool) close() {
 	}
 	p.mu.Unlock()
 	for _, k := range keepers {
-		k.mu.Lock()   // a start under way ends first
-		k.mu.Unlock() //nolint:staticcheck // the lock itself is the wait
+		k.settled()
 	}
 	for _, w := range p.all() {
 		w.kill()
