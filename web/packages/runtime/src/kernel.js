@@ -388,8 +388,16 @@ const REQUEST = ["method", "headers", "body", "path", "userPath", "queryParamete
 // finds them untouched; only where instances are reused, for measurements, or module scope
 // runs at each call, are further ones made.
 const ready = [];
-const makeReady = () => ({ request: lazy(REQUEST, () => trigger().request), context: lazy(CONTEXT, wholeContext) });
+function makeReady() {
+  const request = lazy(REQUEST, () => trigger().request);
+  let raw;
+  Object.defineProperty(request, "rawBody", { enumerable: true, configurable: true, get: () => (raw ??= rawBody()) });
+  return { request, context: lazy(CONTEXT, wholeContext) };
+}
 ready.push(makeReady());
+
+let payload; // the call's body as it came: a string, bytes, or undefined
+const rawBody = () => (payload === undefined ? new Uint8Array(0) : typeof payload === "string" ? host(11, payload) : payload);
 
 // start runs one call. It never throws: what goes wrong becomes the call's result.
 function start(env, facts, context, body, now, remaining) {
@@ -446,13 +454,8 @@ class InvalidWebTriggerResponse extends Error {
 // facts and nothing of its own. rawBody is made when somebody reads it.
 function webArgs(env, body) {
   const { request, context } = ready.pop() ?? makeReady();
+  payload = body;
   request.body = typeof body === "string" ? body : body === undefined ? "" : host(12, body, false);
-  let raw;
-  Object.defineProperty(request, "rawBody", {
-    enumerable: true,
-    configurable: true,
-    get: () => (raw ??= body === undefined ? new Uint8Array(0) : typeof body === "string" ? host(11, body) : body),
-  });
   return [request, context];
 }
 
@@ -482,19 +485,23 @@ function webResponse(value) {
 
 function webHeaders(headers) {
   if (typeof headers !== "object") throw new InvalidWebTriggerResponse("headers is no object");
-  const entries = typeof headers.entries === "function" ? headers.entries() : Object.entries(headers);
+  if (typeof headers.entries === "function") headers = Object.fromEntries(headers.entries());
   const out = {};
-  for (const [name, value] of entries) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     if (value === undefined || value === null) continue;
-    const list = Array.isArray(value) ? value : [value];
-    for (const v of list) {
-      if (typeof v !== "string" && typeof v !== "number" && typeof v !== "boolean") {
-        throw new InvalidWebTriggerResponse(`header "${name}" is a ${typeof v}`);
-      }
-    }
-    out[name] = list.map(String);
+    const list = [];
+    if (Array.isArray(value)) for (let i = 0; i < value.length; i++) list.push(headerValue(name, value[i]));
+    else list.push(headerValue(name, value));
+    out[name] = list;
   }
   return out;
+}
+
+function headerValue(name, v) {
+  if (typeof v === "string") return v;
+  if (typeof v === "number" || typeof v === "boolean") return String(v);
+  throw new InvalidWebTriggerResponse(`header "${name}" is a ${typeof v}`);
 }
 
 const bytes = (b) => (b instanceof ArrayBuffer ? new Uint8Array(b) : new Uint8Array(b.buffer, b.byteOffset, b.byteLength));
