@@ -102,6 +102,12 @@ func TestBrowserFormThatNeedsAPageGivesWay(t *testing.T) {
 	}
 }
 
+func TestModuleMayAssignToExports(t *testing.T) {
+	dir := app(t, "src/index.js", "import { a } from './a';\nexport { a };\nexports.hook = async () => 'hooked';\nexports.hook = exports.hook;\nexports.other = 1;\n",
+		"src/a.js", "export const a = () => 1")
+	contains(t, build(t, Options{Dir: dir, Handlers: []string{"index.hook", "index.a"}}).Code, "hooked", "hook: () => __annex_export_hook")
+}
+
 func TestHandlerOrderDoesNotMatter(t *testing.T) {
 	dir := app(t, "src/a.js", "export const x = () => 1, y = () => 2", "src/b.js", "export const z = () => 3")
 	one := build(t, Options{Dir: dir, Handlers: []string{"a.x", "b.z", "a.y"}})

@@ -160,6 +160,8 @@ var (
 	usesFilename = []byte("__filename")
 	usesMetaURL  = []byte("import.meta")
 	needsPage    = []byte("new DOMParser(")
+	anyExport    = regexp.MustCompile(`(?m)^export\b`)
+	assigned     = regexp.MustCompile(`(?m)^exports\.([A-Za-z_$][\w$]*)\s*=[^=]`)
 )
 
 // load gives a source file what depends on its place. Most files need nothing and
@@ -190,11 +192,14 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		fmt.Fprintf(&before, "var %s=%s;", metaURL, quote("file://"+place))
 	}
 	after := ""
+	if own && anyExport.Match(text) {
+		after = exportAssigned(text, &before)
+	}
 	if jsxFactory.Match(text) && !jsxRuntime.Match(text) {
-		after = "\n/** @jsxRuntime classic */\n" // a factory of its own means the classic transform
+		after += "\n/** @jsxRuntime classic */\n" // a factory of its own means the classic transform
 	} else if m := forgeUI.FindSubmatch(text); own && m != nil && !jsxPragma.Match(text) {
 		// UI Kit 1 apps write JSX for ForgeUI without saying so.
-		after = fmt.Sprintf("\n/** @jsxRuntime classic @jsx %[1]s.createElement @jsxFrag %[1]s.Fragment */\n", m[1])
+		after += fmt.Sprintf("\n/** @jsxRuntime classic @jsx %[1]s.createElement @jsxFrag %[1]s.Fragment */\n", m[1])
 	}
 	if own {
 		if refs := dirnameRefs(rel, text); len(refs) > 0 {
@@ -221,6 +226,25 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		r.mu.Unlock()
 	}
 	return api.OnLoadResult{Contents: &contents, Loader: loaderFor(a.Path), ResolveDir: filepath.Dir(a.Path)}, nil
+}
+
+// exportAssigned exports what an ES module assigns to `exports`, as webpack lets it: some
+// apps mix both in one file.
+func exportAssigned(text []byte, before *strings.Builder) string {
+	var after strings.Builder
+	seen := map[string]bool{}
+	for _, m := range assigned.FindAllSubmatch(text, -1) {
+		name := string(m[1])
+		if seen[name] {
+			continue
+		}
+		if len(seen) == 0 {
+			before.WriteString("var exports={};")
+		}
+		fmt.Fprintf(&after, "\nvar __annex_export_%[1]s=exports.%[1]s;export{__annex_export_%[1]s as %[1]s};", name)
+		seen[name] = true
+	}
+	return after.String()
 }
 
 func (r *resolver) refs() []fileRef {
