@@ -186,7 +186,7 @@ func green(ctx context.Context, t *tree, all []*patch) error {
 		}
 		for _, test := range tests {
 			if got[test] != "pass" {
-				return fmt.Errorf("%s of %s does not pass with all guards in place (%q)\n%s", test, pkg, got[test], t.output)
+				return fmt.Errorf("%s of %s does not pass with all guards in place (%q)\n%s", test, pkg, got[test], t.failures())
 			}
 		}
 	}

@@ -122,6 +122,17 @@ func (t *tree) build(ctx context.Context, p *patch) error {
 	return err
 }
 
+// failures are the lines of the last output that say what failed.
+func (t *tree) failures() string {
+	var b strings.Builder
+	for line := range strings.Lines(t.output) {
+		if strings.Contains(line, "FAIL") || strings.Contains(line, "_test.go:") || strings.Contains(line, "panic:") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
 // test runs the named tests of a package and says how each ended: "pass", "fail", or
 // nothing when there is none. A package that does not compile is an error, not a fail.
 func (t *tree) test(ctx context.Context, pkg string, tests []string, limit time.Duration) (map[string]string, error) {
