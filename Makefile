@@ -53,9 +53,19 @@ vet: assets ## go vet and staticcheck
 test-web: web/node_modules/.done ## Tests of the JavaScript that apps see
 	npm --prefix web test --silent
 
+# What runs worker processes or the engine is tested without the race detector: the
+# worker would be built with it too, and is one goroutine. `make race` runs all with it.
+PLAIN = $(shell go list ./internal/infra/jsvm/... ./internal/feature/runtime/... ./internal/assets/... ./test/... | grep -v /test/attack)
+RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red,$(shell go list ./...))
+
 .PHONY: test-go
-test-go: assets test-deps ## Go tests with the race detector
-	go test -race $$(go list ./... | grep -v /test/attack)
+test-go: build test-deps ## Go tests, with the race detector where it can say something
+	go test -race $(RACED)
+	go test $(PLAIN)
+
+.PHONY: race
+race: build test-deps ## All Go tests with the race detector (long)
+	go test -race -timeout 60m ./...
 
 .PHONY: attack
 attack: build test-deps ## The attack suite: one file per "cannot"
