@@ -57,6 +57,7 @@ var realApps = []struct {
 	{"forge-user-notifier-demo-app", "", userNotifier},
 	{"cvefeedio-jira-forge-app", "", cvefeed},
 	{"openai-image-gen-rovo-agent", "", imageGenerator},
+	{"forge_aar_checker_jira", "", issueReader},
 }
 
 func TestRealApps(t *testing.T) {

@@ -149,3 +149,10 @@ func cvefeed(a *app) {
 	a.answers("admin-resolver", resolving("getAdminConfig", nil), `"configured":false`)
 	a.answers("scheduled-sync-handler", nil)
 }
+
+// issueReader assigns its web triggers to `exports` in a file that also exports.
+func issueReader(a *app) {
+	hook := a.hook("example-web-trigger-key")
+	a.post(hook, "{}", nil, 409, "issue_list property is missing")
+	a.post(hook, `{"issue_list":["A-1"]}`, nil, 200, "asApp().requestJira is not offered")
+}
