@@ -104,7 +104,10 @@ type Handler func(ctx context.Context, p *Policy, req Request) (Reply, error)
 // Host answers the host calls of one running call; a runtime holds it under the
 // call's handle and forgets it at the call's end.
 type Host interface {
-	Serve(ctx context.Context, req Request) (Reply, error)
+	// Admit takes in one host call when it arrives, and gives what answers it. It does
+	// not block. What it gives may run after the call has ended: a host call that app code
+	// made and did not await still does what it began, and its answer goes nowhere.
+	Admit(req Request) func(ctx context.Context) (Reply, error)
 	// Log takes one line of app output. It must not block.
 	Log(line LogLine)
 }

@@ -23,14 +23,21 @@ type Capabilities struct {
 	served atomic.Int64
 }
 
-// Serve answers one host call under the policy that is in force now. It compares the
-// policy's epoch with the one the call began with, so that an uninstall or a narrowed
-// grant reaches calls already running.
-func (c *Capabilities) Serve(ctx context.Context, req call.Request) (call.Reply, error) {
+// Admit takes in one host call; none once the call has ended.
+func (c *Capabilities) Admit(req call.Request) func(ctx context.Context) (call.Reply, error) {
 	if c == nil || c.door == nil || c.ended.Load() {
-		return call.Reply{}, fault.New(fault.Denied, "NO_CAPABILITY", "this call has no capabilities")
+		return func(context.Context) (call.Reply, error) {
+			return call.Reply{}, fault.New(fault.Denied, "NO_CAPABILITY", "this call has no capabilities")
+		}
 	}
 	c.served.Add(1)
+	return func(ctx context.Context) (call.Reply, error) { return c.serve(ctx, req) }
+}
+
+// serve answers one host call under the policy that is in force now. It compares the
+// policy's epoch with the one the call began with, so that an uninstall or a narrowed
+// grant reaches calls already running.
+func (c *Capabilities) serve(ctx context.Context, req call.Request) (call.Reply, error) {
 	p, err := c.current(ctx)
 	if err != nil {
 		return call.Reply{}, fault.Op("invoke.Serve", err)

@@ -42,11 +42,14 @@ type ended struct {
 // attempt is a flight in one worker, under one handle.
 type attempt struct {
 	*flight
-	ctx    context.Context
-	handle hostcall.Handle
-	done   chan ended // one value
-	once   sync.Once
-	slots  chan struct{} // host calls under way; made at the first one
+	// ctx is of the host calls: it outlives a call that ended well, for those that app
+	// code did not await.
+	ctx     context.Context
+	serving sync.WaitGroup
+	handle  hostcall.Handle
+	done    chan ended // one value
+	once    sync.Once
+	slots   chan struct{} // host calls under way; made at the first one
 }
 
 // finish ends the attempt; the first word counts.

@@ -31,14 +31,17 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		a.slots = make(chan struct{}, maxConcurrent)
 	}
 	slots := a.slots
+	answer := a.host.Admit(call.Request{Method: h.Method, Head: h.Head, Body: m.Body})
+	a.serving.Add(1)
 	go func() {
+		defer a.serving.Done()
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		case <-a.ctx.Done():
 			return
 		}
-		rep, err := a.host.Serve(a.ctx, call.Request{Method: h.Method, Head: h.Head, Body: m.Body})
+		rep, err := answer(a.ctx)
 		if a.ctx.Err() != nil {
 			return // the call has ended; nobody waits for the answer
 		}

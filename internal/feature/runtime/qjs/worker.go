@@ -335,9 +335,8 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	if err != nil {
 		return call.Result{}, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	a := &attempt{flight: f, ctx: ctx, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
+	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
+	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
 		Image: id, Seed: seed(f.call), Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
@@ -347,6 +346,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	w.mu.Lock()
 	if w.dead {
 		w.mu.Unlock()
+		stop()
 		return call.Result{}, lost()
 	}
 	w.attempts[a.handle] = a
@@ -362,7 +362,16 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	} else if err := w.send(msg); err != nil {
 		w.end(a, ended{err: lost()})
 	}
-	return w.await(ctx, a, remaining, grace)
+	res, err := w.await(ctx, a, remaining, grace)
+	if err != nil || res.Stats.HostCalls == 0 {
+		stop()
+		return res, err
+	}
+	go func() {
+		a.serving.Wait()
+		stop()
+	}()
+	return res, nil
 }
 
 // await waits for the end: the worker's word, the caller's going away, the deadline, and

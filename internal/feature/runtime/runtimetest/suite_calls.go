@@ -27,7 +27,17 @@ __annex_register({ index: {
   },
   unknown: () => kernel.call("unknown", {}),
   many: async () => { for (let i = 0; i < 101; i++) await kernel.call("fetch", {}) },
+  forget: () => { kernel.call("late", {}); return "ended" },
 }});`)
+	// What app code began and did not await is done all the same, after the call's end.
+	h := &Host{Release: make(chan struct{}), Late: make(chan error, 1)}
+	if res, err := rt.Run(t.Context(), art, Call("index.forget", "1"), nil, h); err != nil || string(res.Body) != `"ended"` {
+		t.Fatalf("%s %v", res.Body, err)
+	}
+	close(h.Release)
+	if err := <-h.Late; err != nil {
+		t.Errorf("the call's end stopped a host call that had begun: %v", err)
+	}
 	got := must[[][]any](t, rt, art, "index.echo", `"x"`)
 	b, _ := json.Marshal(got)
 	if want := `[[{"n":1,"payload":"x"},300000,true],[{"n":2,"payload":"x"},300000,true],[{"n":3,"payload":"x"},300000,true]]`; string(b) != want {

@@ -51,10 +51,17 @@ type Host struct {
 	calls []string
 	// Reached is signalled at each "never", when not nil.
 	Reached chan struct{}
+	// Release lets a "late" go on, which then tells Late how its context is.
+	Release chan struct{}
+	Late    chan error
 }
 
-// Serve implements call.Host.
-func (h *Host) Serve(ctx context.Context, req call.Request) (call.Reply, error) {
+// Admit implements call.Host.
+func (h *Host) Admit(req call.Request) func(context.Context) (call.Reply, error) {
+	return func(ctx context.Context) (call.Reply, error) { return h.answer(ctx, req) }
+}
+
+func (h *Host) answer(ctx context.Context, req call.Request) (call.Reply, error) {
 	h.mu.Lock()
 	h.calls = append(h.calls, req.Method)
 	h.mu.Unlock()
@@ -67,6 +74,10 @@ func (h *Host) Serve(ctx context.Context, req call.Request) (call.Reply, error) 
 		}
 		<-ctx.Done()
 		return call.Reply{}, ctx.Err()
+	case "late":
+		<-h.Release
+		h.Late <- ctx.Err()
+		return call.Reply{}, nil
 	case "refuse":
 		return call.Reply{}, fault.New(fault.Denied, "REQUEST_EGRESS_ALLOWLIST_ERR", "not on the list").With("origin", "https://example.com")
 	}
