@@ -6,6 +6,7 @@ package attack
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type platform struct {
 	*testenv.Env
 	*netguardtest.World
 	t        testing.TB
+	ctx      context.Context // of requests
 	dir      string
 	log      *lockedBuffer
 	operator string
@@ -47,7 +49,7 @@ type platform struct {
 
 func newPlatform(t testing.TB) *platform {
 	t.Helper()
-	p := &platform{t: t, dir: t.TempDir(), log: &lockedBuffer{}, World: netguardtest.New(t)}
+	p := &platform{t: t, ctx: t.Context(), dir: t.TempDir(), log: &lockedBuffer{}, World: netguardtest.New(t)}
 	network := p.World.Network()
 	e, err := testenv.Start(t.Context(), testenv.Setup{
 		Dir: p.dir, Listen: "127.0.0.1:0", Workers: 2, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
@@ -73,7 +75,14 @@ func newPlatform(t testing.TB) *platform {
 // as is the same deployment for a subtest.
 func (p *platform) as(t testing.TB) *platform {
 	q := *p
-	q.t = t
+	q.t, q.ctx = t, t.Context()
+	return &q
+}
+
+// until is the same deployment for somebody who goes away when ctx ends.
+func (p *platform) until(ctx context.Context) *platform {
+	q := *p
+	q.ctx = ctx
 	return &q
 }
 
@@ -169,7 +178,7 @@ func (a answer) must(t testing.TB) answer {
 // send is a request to the deployment's one port; host picks the origin.
 func (p *platform) send(method, host, path string, header http.Header, body []byte) answer {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(p.t.Context(), method, "http://"+p.System.Listener.Addr().String()+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(p.ctx, method, "http://"+p.System.Listener.Addr().String()+path, bytes.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -179,12 +188,14 @@ func (p *platform) send(method, host, path string, header http.Header, body []by
 	r.Host = host
 	res, err := noRedirects.Do(r)
 	if err != nil {
-		p.t.Error(err)
+		if p.ctx.Err() == nil {
+			p.t.Error(err)
+		}
 		return answer{}
 	}
 	defer res.Body.Close()
 	got, err := io.ReadAll(res.Body)
-	if err != nil {
+	if err != nil && p.ctx.Err() == nil {
 		p.t.Error(err)
 	}
 	return answer{res.StatusCode, res.Header, string(got)}
