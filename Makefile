@@ -77,7 +77,7 @@ attack-red: assets ## Remove each guard in turn and show that its attack test tu
 
 .PHONY: test-crash
 test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
-	go test -count=1 -run Crash ./test/crash/...
+	go test -count=1 -v -run Crash ./test/crash/...
 
 .PHONY: bench
 bench: build bench/node_modules/.done ## The benchmarks of the README's table (BENCH_JSON=FILE writes the figures)

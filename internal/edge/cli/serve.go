@@ -28,7 +28,7 @@ func (c *cli) serveCommand() *cobra.Command {
 				return errors.New("this program holds no server")
 			}
 			if o.Workers < 0 {
-				return usage("--workers is a number of processes, 0 or more")
+				return usage("--workers is a number of processes, 0 or more").WithFix("leave it out: the server then takes one for each processor")
 			}
 			o.Data = c.absolute(o.Data)
 			if o.KeyRing != "" {

@@ -47,7 +47,10 @@ func (c *Config) complete() error {
 	if c.ChildCommand == nil {
 		return fault.New(fault.Usage, "CHILD_COMMAND", "no command for worker processes is given")
 	}
-	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, "localhost:0"); err != nil {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8480"
+	}
+	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, c.Listen); err != nil {
 		return err // before anything is made
 	}
 	dir, err := filepath.Abs(c.DataDir)
@@ -68,9 +71,6 @@ func (c *Config) complete() error {
 			return fault.New(fault.Usage, "KEY_RING", "there is no configuration folder for the key ring").WithFix("give --key-ring FILE").Because(err)
 		}
 		c.KeyRing = filepath.Join(base, "annex", "keyring")
-	}
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:8480"
 	}
 	if c.Scheme == "" {
 		c.Scheme = "https"

@@ -26,7 +26,7 @@ type Origins struct {
 func newOrigins(platform, apps, scheme, listen string) (Origins, error) {
 	_, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return Origins{}, fault.New(fault.Usage, "LISTEN", "%q is not host:port", listen).Because(err)
+		return Origins{}, fault.New(fault.Usage, "LISTEN", "%q is not host:port", listen).WithFix("for instance --listen 127.0.0.1:8480").Because(err)
 	}
 	if platform == "" && apps == "" {
 		return Origins{scheme: "http", port: ":" + port, control: "127.0.0.1", ui: "annex.localhost", apps: "localhost", dev: true}, nil
@@ -46,11 +46,11 @@ func newOrigins(platform, apps, scheme, listen string) (Origins, error) {
 func apart(platform, apps string) error {
 	p, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(platform))
 	if err != nil {
-		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", platform)
+		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", platform).WithFix("give a domain of yours, such as annex.example.com")
 	}
 	a, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(apps))
 	if err != nil {
-		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", apps)
+		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", apps).WithFix("give a domain of yours, such as example-apps.net")
 	}
 	if p == a {
 		return fault.New(fault.Usage, "DOMAINS", "apps would live below %s, the platform's own registrable domain", p).
