@@ -29,8 +29,9 @@ type pool struct {
 	mu sync.Mutex
 	// slots are the shared workers; nil while one is being replaced.
 	slots []*worker
-	// quarantine runs snapshots, and first calls of versions.
+	// quarantine runs first calls of versions.
 	quarantine keeper
+	builders   builders
 	// own are the workers of versions with strikes, by version key.
 	own     map[string]*keeper
 	image   *image.Image // the base; that of the first worker
@@ -44,6 +45,7 @@ func newPool(cfg Config) (*pool, error) {
 	p := &pool{
 		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*keeper{},
 		changed: make(chan struct{}), stop: make(chan struct{}),
+		builders: newBuilders(),
 	}
 	first, err := startWorker(cfg.ChildCommand, cfg.Log, nil)
 	if err != nil {
@@ -138,7 +140,7 @@ func (p *pool) pick(ctx context.Context, v *version) (*worker, error) {
 		p.mu.Unlock()
 		switch {
 		case closed:
-			return nil, fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
+			return nil, shuttingDown()
 		case best != nil && best.inflight.Load() >= maxPerWorker:
 			return nil, fault.New(fault.Unavailable, "OVERLOADED", "too many calls are in flight").With("figure", maxPerWorker*p.cfg.Workers)
 		case best != nil:
@@ -181,7 +183,7 @@ func (k *keeper) get(p *pool) (*worker, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if p.isClosed() {
-		return nil, fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
+		return nil, shuttingDown()
 	}
 	if k.w != nil && !k.w.ending.Load() {
 		return k.w, nil
@@ -219,20 +221,6 @@ func (p *pool) ownWorker(v *version) (*worker, error) {
 	return k.get(p)
 }
 
-// build makes a snapshot in the quarantine; a lost worker is tried once more.
-func (p *pool) build(ctx context.Context, source []byte) (built, error) {
-	for attempt := 0; ; attempt++ {
-		w, err := p.quarantine.get(p)
-		if err != nil {
-			return built{}, err
-		}
-		b, err := w.build(ctx, source)
-		if err == nil || !isLost(err) || attempt > 0 {
-			return b, err
-		}
-	}
-}
-
 // forget takes a version from all workers.
 func (p *pool) forget(v *version) {
 	for _, w := range p.all() {
@@ -266,7 +254,7 @@ func (p *pool) all() []*worker {
 			all = append(all, w)
 		}
 	}
-	return all
+	return append(all, p.builders.all()...)
 }
 
 // watch kills workers that are silent while others wait.
