@@ -1,5 +1,6 @@
 // Package script tells what developers, admins and operators do with the annex
-// command, as scripts that run it (testdata/*.txtar).
+// command, as scripts that run it: testdata/*.txtar against a server of canned answers,
+// for the command's own words, testdata/real/*.txtar against a whole deployment.
 package script
 
 import (
@@ -8,11 +9,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/annexhq/annex"
 	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/edge/cli"
 )
 
 func TestMain(m *testing.M) {
+	annex.Child() // this binary is the workers of the real server too
 	testscript.Main(m, map[string]func(){
 		"annex": func() { cli.Main(cli.Hooks{Version: "test"}) },
 	})
