@@ -3,10 +3,14 @@ package qjs_test
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,12 +57,16 @@ func (c *children) watch(cfg *qjs.Config) {
 	}
 }
 
+// kill kills the processes that run now. It asks the kernel for them: a replacement may
+// be starting, and its command is its starter's.
 func (c *children) kill() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, cmd := range c.cmds {
-		if cmd.Process != nil {
-			_ = cmd.Process.Kill()
+	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, file := range tasks {
+		list, _ := os.ReadFile(file) // a thread that ended has none
+		for _, text := range strings.Fields(string(list)) {
+			if pid, err := strconv.Atoi(text); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
 		}
 	}
 }
