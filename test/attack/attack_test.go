@@ -47,12 +47,15 @@ type platform struct {
 	operator string
 }
 
-func newPlatform(t testing.TB) *platform {
+func newPlatform(t testing.TB) *platform { return newPlatformOf(t, 1) }
+
+// newPlatformOf is a deployment with so many workers, beside those for new versions.
+func newPlatformOf(t testing.TB, workers int) *platform {
 	t.Helper()
 	p := &platform{t: t, ctx: t.Context(), dir: t.TempDir(), log: &lockedBuffer{}, World: netguardtest.New(t)}
 	network := p.World.Network()
 	e, err := testenv.Start(t.Context(), testenv.Setup{
-		Dir: p.dir, Listen: "127.0.0.1:0", Workers: 2, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
+		Dir: p.dir, Listen: "127.0.0.1:0", Workers: workers, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
 		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -96,7 +96,7 @@ const quiet = `let n = 0; async function hook(request) { n++; await null; return
 // RUNTIME, CONTRACTS 8: whatever app code does, it ends in a typed error at its limit,
 // and other apps' calls are served meanwhile.
 func TestCannotStopNeighbours(t *testing.T) {
-	p := newPlatform(t)
+	p := newPlatformOf(t, 2)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	p.Host(t, "slow.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -154,7 +154,7 @@ func TestCannotStopNeighbours(t *testing.T) {
 // Module scope runs in the server's name when a version is deployed; there too an app
 // stops only itself.
 func TestCannotStopNeighboursByDeploying(t *testing.T) {
-	p := newPlatform(t)
+	p := newPlatformOf(t, 2)
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet})
 	url := good.hook("hook")
 	for range 5 {
@@ -185,7 +185,7 @@ func TestCannotStopNeighboursByDeploying(t *testing.T) {
 
 // A caller who goes away leaves no worker behind that hangs: the next one finds all.
 func TestCannotHangWorkersByGoingAway(t *testing.T) {
-	p := newPlatform(t)
+	p := newPlatformOf(t, 2)
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet}).hook("hook")
 	bad := p.deploy("development", source{also: []string{"ok", "hang"}, egress: []string{"here.example"}, code: `
 const { fetch } = __annex_require("@annex/api");
@@ -225,7 +225,7 @@ async function hang() { await fetch("https://here.example/"); const a = []; a.le
 // What hangs while it is deployed does not keep others' new versions from their first
 // calls, nor others from deploying.
 func TestCannotStopOthersDeploys(t *testing.T) {
-	p := newPlatform(t)
+	p := newPlatformOf(t, 2)
 	fresh := make([]string, 2)
 	for i := range fresh {
 		fresh[i] = p.deploy("development", source{hooks: []string{"hook"}, code: quiet + "// " + fmt.Sprint(i)}).hook("hook")
