@@ -75,6 +75,15 @@ attack: build test-deps ## The attack suite: one file per "cannot"
 attack-red: assets ## Remove each guard in turn and show that its attack test turns red
 	go run ./test/attack/red
 
+.PHONY: test-browser
+test-browser: build test/browser/node_modules/.done ## The demo in a real browser (Debian's Chromium)
+	@scripts/require chromium
+	npm --prefix test/browser test --silent
+
+test/browser/node_modules/.done: test/browser/package.json test/browser/package-lock.json
+	npm --prefix test/browser ci --no-audit --no-fund --silent
+	@touch $@
+
 .PHONY: test-crash
 test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
 	go test -count=1 -v -run Crash ./test/crash/...

@@ -52,6 +52,7 @@ require (
 // npm packages contain .go files; sample apps are not Go packages.
 ignore (
 	./bench/node_modules
+	./test/browser/node_modules
 	./examples/apps
 	./web/node_modules
 )
