@@ -126,10 +126,10 @@ func TestServeAndDemoPassTheirFlags(t *testing.T) {
 		Serve: func(_ context.Context, o ServeOptions) error { served = o; return nil },
 		Demo:  func(_ context.Context, o DemoOptions) error { shown = o; return nil },
 	}
-	if got := run(t, dir, "", nil, h, "serve", "--data", "d", "--listen", "127.0.0.1:0", "--check"); got.code != 0 {
+	if got := run(t, dir, "", nil, h, "serve", "--data", "d", "--key-ring", "k/ring", "--listen", "127.0.0.1:0", "--check"); got.code != 0 {
 		t.Fatal(got)
 	}
-	if served.Data != filepath.Join(dir, "d") || served.Listen != "127.0.0.1:0" || !served.Check || served.Out == nil {
+	if served.Data != filepath.Join(dir, "d") || served.KeyRing != filepath.Join(dir, "k/ring") || served.Listen != "127.0.0.1:0" || !served.Check || served.Out == nil {
 		t.Errorf("%+v", served)
 	}
 	ca := filepath.Join(dir, "ca.pem")

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,23 +52,12 @@ func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bo
 	if err != nil {
 		return err
 	}
-	s := c.ui.step("Deploy")
-	size := len(up.Manifest) + len(up.Bundle) + len(up.SourceMap)
-	for _, data := range up.Files {
-		size += len(data)
-	}
-	d, err := api.Deploy(ctx, up, func(done, total int64) {
-		if done < total {
-			s.progress(fmt.Sprintf("%d %%", done*100/max(total, 1)))
-		} else {
-			s.progress("the server prepares the version")
-		}
-	})
+	s := c.ui.sending(up)
+	d, err := api.Deploy(ctx, up, s.progress)
+	s.end(d, err)
 	if err != nil {
-		s.failed()
 		return err
 	}
-	s.done("%s sent, version %s in %s", bytesText(size), d.Number, d.Environment)
 	if plainID(report.Manifest.App.ID) == "" && f.app == "" && d.App != up.App {
 		if err := c.saveState(appState{App: d.App}); err != nil {
 			return err
