@@ -190,7 +190,7 @@ func (e *Engine) runCompiled(cx uint32, code []byte) error {
 
 // takeBase uses a base image that was built elsewhere.
 func (e *Engine) takeBase(s *space, f *os.File) error {
-	img, err := image.Open(f)
+	img, err := image.Open(f, nil)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,11 @@ type Engine struct {
 	base *Image
 	scan *scanner
 
+	idle         map[*Image]struct{} // images that have idle instances
+	gives        int64
+	mappings     int // that all handed out and idle instances may take
+	idleMappings int // and those that are idle
+
 	mapped *space // what the machine's memory is now
 	next   *space // what Reallocate shall make it
 	cur    *Instance
@@ -63,7 +68,7 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
-	e := &Engine{cfg: cfg, scan: openScanner()}
+	e := &Engine{cfg: cfg, scan: openScanner(), idle: map[*Image]struct{}{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
 	// The automatic choice would fall back to the interpreter without a word.

@@ -20,9 +20,15 @@ const (
 // run is pages [from, to).
 type run struct{ from, to int }
 
+// hotRun is a run of hot pages with what the image has there.
+type hotRun struct {
+	run
+	image []byte
+}
+
 // hotPages are the pages that calls of one image usually write.
 type hotPages struct {
-	runs    []run
+	runs    []hotRun
 	is      []bool  // by page
 	seen    []uint8 // by page: how often found written while not hot
 	used    []bool  // by page: found written by a sample of this round
@@ -51,27 +57,32 @@ func (h *hotPages) note(r run, pages int) (changed bool) {
 	return changed
 }
 
-func (h *hotPages) rebuild() {
+func (h *hotPages) rebuild(img *Image) {
 	h.runs = h.runs[:0]
-	for p, hot := range h.is {
-		if !hot {
+	for p := 0; p < len(h.is); {
+		if !h.is[p] {
+			p++
 			continue
 		}
-		if n := len(h.runs); n > 0 && h.runs[n-1].to == p {
-			h.runs[n-1].to = p + 1
-		} else {
-			h.runs = append(h.runs, run{p, p + 1})
+		end := p + 1
+		for end < len(h.is) && h.is[end] {
+			end++
+		}
+		for p < end {
+			b := img.At(p, end)
+			h.runs = append(h.runs, hotRun{run{p, p + len(b)/pageSize}, b})
+			p += len(b) / pageSize
 		}
 	}
 }
 
 // sample looks which hot pages of mem differ from the image, and at a round's end lets
 // those go that never did.
-func (h *hotPages) sample(mem, img []byte) {
+func (h *hotPages) sample(mem []byte, img *Image) {
 	for _, r := range h.runs {
 		for p := r.from; p < r.to; p++ {
-			at := p * pageSize
-			if !h.used[p] && !bytes.Equal(mem[at:at+pageSize], img[at:at+pageSize]) {
+			is, was := mem[p*pageSize:(p+1)*pageSize], r.image[(p-r.from)*pageSize:(p-r.from+1)*pageSize]
+			if !h.used[p] && !bytes.Equal(is, was) {
 				h.used[p] = true
 			}
 		}
@@ -88,7 +99,7 @@ func (h *hotPages) sample(mem, img []byte) {
 		}
 		h.used[p] = false
 	}
-	h.rebuild()
+	h.rebuild(img)
 }
 
 // reset makes the space read as its image again, in every page, whichever were written.
@@ -102,7 +113,7 @@ func (e *Engine) reset(s *space) bool {
 	h.resets++
 	thorough := h.resets%sampleEvery == 0
 	if thorough {
-		h.sample(s.buf, img.Pages)
+		h.sample(s.buf, img)
 	}
 	// A page that is not ours yet can only become so by a page fault. Without one since
 	// the space was handed out, nothing but hot pages can have been written.
@@ -115,8 +126,7 @@ func (e *Engine) reset(s *space) bool {
 	}
 	e.faults = faults
 	for _, r := range h.runs {
-		a, b := r.from*pageSize, r.to*pageSize
-		copy(s.buf[a:b], img.Pages[a:b])
+		copy(s.buf[r.from*pageSize:], r.image)
 	}
 	return true
 }
@@ -150,13 +160,13 @@ func (e *Engine) dropWritten(s *space, h *hotPages, pages int) bool {
 		}
 	}
 	if learned {
-		h.rebuild()
+		h.rebuild(s.image)
 	}
 	return true
 }
 
 // dropGaps drops everything between the hot runs, without knowing what was written.
-func dropGaps(s *space, hot []run, pages int) bool {
+func dropGaps(s *space, hot []hotRun, pages int) bool {
 	at := 0
 	for _, r := range hot {
 		if r.from > at && s.drop(at, r.from) != nil {

@@ -10,24 +10,25 @@ import (
 // its idle instances.
 type Image struct {
 	*image.Image
-	file   *os.File
-	size   int
+	size int
+	// layers are what a space maps; whole is one layer instead of them, made when there
+	// are so many instances that their mappings become scarce.
+	layers []image.Layer
+	whole  []image.Layer
 	hot    hotPages
 	idle   []*space
+	live   int   // instances that are handed out
+	used   int64 // when one was last given back, in the engine's count
 	closed bool
 }
 
-func newImage(m *image.Image) *Image { return &Image{Image: m, file: m.File, size: m.Size} }
+func newImage(m *image.Image) *Image { return &Image{Image: m, size: m.Size, layers: m.Layers()} }
 
 // Open opens an image that was composed for this engine's base image. It takes over f.
 func (e *Engine) Open(f *os.File) (*Image, error) {
-	m, err := image.Open(f)
+	m, err := image.Open(f, e.base.Image)
 	if err != nil {
 		return nil, err
-	}
-	if m.Hash != e.base.Hash && m.Base != e.base.Hash {
-		_ = m.Close()
-		return nil, image.ErrDamaged
 	}
 	return newImage(m), nil
 }
@@ -35,11 +36,19 @@ func (e *Engine) Open(f *os.File) (*Image, error) {
 // CloseImage frees an image; calls of it that are under way go on.
 func (e *Engine) CloseImage(img *Image) {
 	img.closed = true
-	for _, s := range img.idle {
-		e.freeSpace(s)
+	for len(img.idle) > 0 {
+		e.freeIdle(img, 0)
 	}
-	img.idle = nil
+	img.dropWhole()
 	_ = img.Close()
+}
+
+// dropWhole lets the copy go; instances that map it keep it until they are freed.
+func (m *Image) dropWhole() {
+	if m.whole != nil {
+		_ = m.whole[0].File.Close()
+		m.whole = nil
+	}
 }
 
 // memory is what a call of the image may use.

@@ -308,7 +308,7 @@ func (in *Instance) broken(err error) {
 	default:
 		in.finish(&Outcome{Fault: fault.New(fault.Internal, "ENGINE_ERROR", "the engine could not go on with the call").Because(err)})
 	}
-	in.sp.image = nil // never reuse it
+	in.sp.spent = true
 }
 
 func (in *Instance) pending() int { return len(in.calls) }

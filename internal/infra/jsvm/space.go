@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
 
 const (
@@ -16,15 +18,21 @@ const (
 	maxMemory = 512 << 20
 )
 
-// space is the memory of one instance: a fixed range of addresses, the image mapped
-// privately at its start, anonymous memory behind it as far as the guest has grown.
+// space is the memory of one instance: a fixed range of addresses, the image's layers
+// mapped privately at its start, anonymous memory behind it as far as the guest has grown.
 type space struct {
 	buf   []byte // the whole reservation
 	size  int    // what the guest may address now
 	limit int    // what the guest may grow to
 	// refused is set when the guest asked for more than limit.
 	refused bool
-	image   *Image
+	// spent is set when the engine lost its way in the space: it is never used again.
+	spent bool
+	image *Image
+	// mappings is how many mappings it may take, and copied says that they are of the
+	// image's whole copy.
+	mappings int
+	copied   bool
 	// faults is how many page faults the process had had when the space was handed out,
 	// negative when that is not known. shrunk is the state of the image's hot set at the
 	// last look at all pages: a page that left the set since is ours, and can be written
@@ -62,19 +70,30 @@ func (s *space) grow(size int) bool {
 	return true
 }
 
-// restore maps img over the start of the space; whatever was there is gone.
-func (s *space) restore(img *Image) error {
+// restore maps img over the start of the space; whatever was there is gone. After an
+// error the space can only be freed.
+func (s *space) restore(img *Image) error { return s.layer(img, img.layers) }
+
+// layer is restore with other layers of the same contents.
+func (s *space) layer(img *Image, layers []image.Layer) error {
 	if s.size > img.size {
 		return errors.New("jsvm: a grown space cannot be restored")
 	}
 	const prot = unix.PROT_READ | unix.PROT_WRITE
-	_, _, errno := unix.Syscall6(unix.SYS_MMAP, s.addr(), uintptr(img.size), prot, unix.MAP_PRIVATE|unix.MAP_FIXED, img.file.Fd(), 0)
-	if errno != 0 {
-		return fmt.Errorf("jsvm: map image: %w", errno)
+	for _, l := range layers {
+		at, size := uintptr(l.From)*pageSize, uintptr(l.To-l.From)*pageSize
+		_, _, errno := unix.Syscall6(unix.SYS_MMAP, s.addr()+at, size, prot, unix.MAP_PRIVATE|unix.MAP_FIXED, l.File.Fd(), uintptr(l.Offset))
+		if errno != 0 {
+			return fmt.Errorf("jsvm: map image: %w", errno)
+		}
 	}
 	s.size, s.image, s.refused, s.faults, s.shrunk = img.size, img, false, -1, -1
 	return nil
 }
+
+// mappingsOf is how many mappings a space of layers may take: each layer over the first
+// one splits it once more; and what the guest grows into, and the rest.
+func mappingsOf(layers []image.Layer) int { return 2*len(layers) + 1 }
 
 func (s *space) free() {
 	if s.buf != nil {

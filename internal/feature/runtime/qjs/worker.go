@@ -118,7 +118,7 @@ func (w *worker) hello(m hostcall.Message) error {
 		}
 	}
 	var err error
-	if w.base, err = image.Open(m.File); err != nil {
+	if w.base, err = image.Open(m.File, nil); err != nil {
 		return fmt.Errorf("qjs: base image: %w", err)
 	}
 	if w.base.Hash != h.Base {

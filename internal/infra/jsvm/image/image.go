@@ -1,14 +1,10 @@
 package image
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,11 +13,8 @@ import (
 const PageSize = 4096
 
 const (
-	trailerMagic = "ANXIMG01"
-	trailerSize  = 16
-	maxMeta      = 4 << 20
-	maxSize      = 512 << 20
-	seals        = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	maxMeta = 4 << 20
+	maxSize = 512 << 20
 )
 
 // ErrDamaged says that a snapshot or image is not what was written. A snapshot is a
@@ -51,134 +44,93 @@ type Meta struct {
 	Exports []string `json:"exports,omitempty"`
 }
 
-// Image is an opened image. Its pages are mapped read-only and shared.
+// Image is an opened image. Its own pages are mapped read-only and shared.
 type Image struct {
 	Meta
-	File  *os.File
-	Hash  string // of pages and meta
-	Pages []byte
-	whole []byte
+	File *os.File
+	Hash string // of all that the file holds, and so of the base image's hash too
+
+	base *Image // of what is not its own; nil when all is
+	runs []Run
+	own  []byte // the pages of runs, one after another
 }
 
-// Create writes mem and meta into a sealed memfd and opens it.
+// Create writes mem and meta into a sealed memfd as a base image, and opens it.
 func Create(name string, mem []byte, meta Meta) (*Image, error) {
-	meta.Size = len(mem)
-	f, err := create(name, meta, func(put func(page int, b []byte) error) error {
-		for at := 0; at < len(mem); at += PageSize {
-			if err := put(at/PageSize, mem[at:at+PageSize]); err != nil {
+	meta.Base, meta.Size = "", len(mem)
+	f, err := create(name, header{Meta: meta}, func(p int) []byte { return mem[p*PageSize : (p+1)*PageSize] })
+	if err != nil {
+		return nil, err
+	}
+	return Open(f, nil)
+}
+
+// Layer is pages of an image that lie together in a file.
+type Layer struct {
+	Run
+	File   *os.File
+	Offset int64
+}
+
+// Layers are what to map to have the image's memory, in this order: a later one covers
+// what is below it.
+func (m *Image) Layers() []Layer {
+	var all []Layer
+	if m.base != nil {
+		all = m.base.Layers()
+	}
+	at := int64(0)
+	for _, r := range m.runs {
+		all = append(all, Layer{r, m.File, at})
+		at += int64(r.pages()) * PageSize
+	}
+	return all
+}
+
+// At gives the contents of pages from, from+1 and so on up to to: of as many of them,
+// at least one, as lie together. They are read-only, and valid until the image or its
+// base is closed.
+func (m *Image) At(from, to int) []byte {
+	at := 0 // where the run's pages begin in own
+	// The first run that ends behind from is the one that has it, or the next one.
+	i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].To > from })
+	if i < len(m.runs) && m.runs[i].From <= from {
+		for _, r := range m.runs[:i] {
+			at += r.pages()
+		}
+		at += from - m.runs[i].From
+		to = min(to, m.runs[i].To)
+		return m.own[at*PageSize : (at+to-from)*PageSize]
+	}
+	if i < len(m.runs) {
+		to = min(to, m.runs[i].From)
+	}
+	return m.base.At(from, to)
+}
+
+// Whole writes all of the image's pages into one sealed memfd: what to map where the
+// many mappings of layers are too dear.
+func (m *Image) Whole(name string) (Layer, error) {
+	all := Run{0, m.Size / PageSize}
+	f, err := memfd(name, func(w *writer) error {
+		for p := range all.To {
+			if err := w.page(m.At(p, p+1)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return Open(f)
-}
-
-func create(name string, meta Meta, fill func(put func(page int, b []byte) error) error) (_ *os.File, err error) {
-	if meta.Size <= 0 || meta.Size%PageSize != 0 || meta.Size > maxSize {
-		return nil, fmt.Errorf("image: size %d: %w", meta.Size, ErrDamaged)
-	}
-	head, err := json.Marshal(meta)
-	if err != nil {
-		return nil, fmt.Errorf("image: %w", err)
-	}
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		return nil, fmt.Errorf("image: memfd: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	tail := make([]byte, 0, len(head)+trailerSize)
-	tail = append(tail, head...)
-	tail = binary.LittleEndian.AppendUint64(tail, uint64(len(head)))
-	tail = append(tail, trailerMagic...)
-	if _, err := f.WriteAt(tail, int64(meta.Size)); err != nil {
-		return nil, fmt.Errorf("image: %w", err)
-	}
-	var zero [PageSize]byte
-	put := func(page int, b []byte) error {
-		if bytes.Equal(b, zero[:]) {
-			return nil // a hole reads as zeros and takes no memory
-		}
-		_, err := f.WriteAt(b, int64(page)*PageSize)
-		return err
-	}
-	if err := fill(put); err != nil {
-		return nil, fmt.Errorf("image: %w", err)
-	}
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, fmt.Errorf("image: seal: %w", err)
-	}
-	return f, nil
-}
-
-// Open maps an image that was made by this package, here or in another process. It
-// refuses a file that somebody could still change. It takes over f.
-func Open(f *os.File) (_ *Image, err error) {
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	got, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0)
-	if err != nil || got&seals != seals {
-		return nil, fmt.Errorf("image: not sealed: %w", ErrDamaged)
-	}
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("image: %w", err)
-	}
-	total := st.Size()
-	if total < trailerSize || total > maxSize+maxMeta+trailerSize {
-		return nil, fmt.Errorf("image: %d bytes: %w", total, ErrDamaged)
-	}
-	whole, err := unix.Mmap(int(f.Fd()), 0, int(total), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("image: map: %w", err)
-	}
-	img, err := parse(whole)
-	if err != nil {
-		_ = unix.Munmap(whole)
-		return nil, err
-	}
-	img.File = f
-	return img, nil
-}
-
-func parse(whole []byte) (*Image, error) {
-	end := len(whole) - trailerSize
-	if end < 0 || string(whole[end+8:]) != trailerMagic {
-		return nil, fmt.Errorf("image: no trailer: %w", ErrDamaged)
-	}
-	n := binary.LittleEndian.Uint64(whole[end:])
-	if n > maxMeta || int(n) > end {
-		return nil, fmt.Errorf("image: trailer: %w", ErrDamaged)
-	}
-	img := &Image{whole: whole}
-	if err := json.Unmarshal(whole[end-int(n):end], &img.Meta); err != nil {
-		return nil, fmt.Errorf("image: meta: %w: %w", ErrDamaged, err)
-	}
-	if img.Size != end-int(n) || img.Size <= 0 || img.Size%PageSize != 0 {
-		return nil, fmt.Errorf("image: size %d of %d: %w", img.Size, end-int(n), ErrDamaged)
-	}
-	img.Pages = whole[:img.Size:img.Size]
-	sum := sha256.Sum256(whole)
-	img.Hash = hex.EncodeToString(sum[:])
-	return img, nil
+	return Layer{Run: all, File: f}, err
 }
 
 // Close unmaps and closes the image. Instances that were mapped from it keep their pages.
 func (m *Image) Close() error {
-	if m.whole != nil {
-		_ = unix.Munmap(m.whole)
-		m.whole, m.Pages = nil, nil
+	if m.own != nil {
+		_ = unix.Munmap(m.own)
+		m.own = nil
 	}
-	return m.File.Close()
+	if err := m.File.Close(); err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	return nil
 }

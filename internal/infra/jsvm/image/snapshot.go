@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"os"
 )
 
 // A snapshot is: magic, length of the meta (4 bytes), meta as JSON, number of pages
@@ -19,12 +20,11 @@ func Diff(base *Image, mem []byte, meta Meta) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image: %w", err)
 	}
-	var zero [PageSize]byte
 	var changed []int
 	for at := 0; at < len(mem); at += PageSize {
-		was := zero[:]
-		if at < len(base.Pages) {
-			was = base.Pages[at : at+PageSize]
+		was := zeros[:]
+		if at < base.Size {
+			was = base.At(at/PageSize, at/PageSize+1)
 		}
 		if !bytes.Equal(was, mem[at:at+PageSize]) {
 			changed = append(changed, at/PageSize)
@@ -45,12 +45,16 @@ func Diff(base *Image, mem []byte, meta Meta) ([]byte, error) {
 	return append(b, sum[:]...), nil
 }
 
-// Compose makes the image of a snapshot. It answers ErrDamaged for bytes that are not
+// Compose makes the image of a snapshot: the pages that differ from the base image, which
+// must stay open for as long as the image is read. It answers ErrDamaged for bytes that are not
 // those which Diff wrote, or that belong to another base image.
 func Compose(base *Image, name string, snapshot []byte) (*Image, error) {
 	meta, pages, data, err := decode(snapshot)
 	if err != nil {
 		return nil, err
+	}
+	if base.own == nil {
+		return nil, fmt.Errorf("image: the base image is closed: %w", os.ErrClosed)
 	}
 	if meta.Base != base.Hash {
 		return nil, fmt.Errorf("image: a snapshot of another base image: %w", ErrDamaged)
@@ -58,28 +62,23 @@ func Compose(base *Image, name string, snapshot []byte) (*Image, error) {
 	if meta.Size < base.Size {
 		return nil, fmt.Errorf("image: smaller than its base: %w", ErrDamaged)
 	}
-	f, err := create(name, meta, func(put func(int, []byte) error) error {
-		next := 0
-		for at := 0; at < len(base.Pages); at += PageSize {
-			if next < len(pages) && pages[next] == at/PageSize {
-				next++
-				continue
-			}
-			if err := put(at/PageSize, base.Pages[at:at+PageSize]); err != nil {
-				return err
-			}
+	basePages := base.Size / PageSize
+	h := header{Meta: meta, Runs: ownRuns(pages, basePages, meta.Size/PageSize)}
+	next := 0
+	f, err := create(name, h, func(p int) []byte {
+		switch {
+		case next < len(pages) && pages[next] == p:
+			next++
+			return data[(next-1)*PageSize : next*PageSize]
+		case p < basePages:
+			return base.At(p, p+1)
 		}
-		for i, p := range pages {
-			if err := put(p, data[i*PageSize:(i+1)*PageSize]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return zeros[:]
 	})
 	if err != nil {
 		return nil, err
 	}
-	return Open(f)
+	return Open(f, base)
 }
 
 // MetaOf reads a snapshot's meta, after checking the snapshot.
@@ -107,7 +106,7 @@ func decode(b []byte) (meta Meta, pages []int, data []byte, err error) {
 	if err := json.Unmarshal(body[4:4+n], &meta); err != nil {
 		return bad(err.Error())
 	}
-	if meta.Size <= 0 || meta.Size%PageSize != 0 || meta.Size > maxSize {
+	if !sound(meta.Size) {
 		return bad("size")
 	}
 	body = body[4+n:]
