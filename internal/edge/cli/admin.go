@@ -190,6 +190,7 @@ func (c *cli) accountAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an account; its tokens are shown once",
+		Long:  "Adds an account with a token for each role. One that exists gets the roles that it lacks, and tokens only with --token.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
@@ -198,11 +199,18 @@ func (c *cli) accountAddCommand() *cobra.Command {
 			}
 			a.Name = args[0]
 			added, err := api.AddAccount(cmd.Context(), a)
+			if e, ok := fault.As(err); ok && e.Code == "ACCOUNT_EXISTS" {
+				return e.WithFix("name another role with --developer or --admin-of, or add --token for another token")
+			}
 			if err != nil {
 				return err
 			}
 			if c.json {
 				c.ui.printJSON(added)
+				return nil
+			}
+			if len(added.Tokens) == 0 {
+				c.ui.printf("Added the roles to account %s (%s), which exists; --token gives a token for them", added.Account.Name, added.Account.ID)
 				return nil
 			}
 			c.ui.printf("Added account %s (%s)", added.Account.Name, added.Account.ID)
@@ -214,6 +222,7 @@ func (c *cli) accountAddCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&a.Developer, "developer", false, "may own apps")
 	cmd.Flags().StringSliceVar(&a.AdminOf, "admin-of", nil, "`site` that the account administers; repeatable")
+	cmd.Flags().BoolVar(&a.Token, "token", false, "give an account that exists another token for these roles")
 	return jsonFlag(cmd)
 }
 

@@ -73,16 +73,9 @@ func (c *cli) appID(flag string) (string, error) {
 	if flag != "" {
 		return plainID(flag), nil
 	}
-	text, err := applint.ReadManifest(c.dir)
+	m, err := c.manifest()
 	if err != nil {
-		if f, ok := fault.As(err); ok {
-			return "", f.WithFix("name the app with --app, or its folder with --dir")
-		}
 		return "", err
-	}
-	m, _ := manifest.Load(applint.ManifestName, text, manifest.Options{Lookup: os.LookupEnv})
-	if m == nil {
-		return "", fault.New(fault.Invalid, "MANIFEST", "%s has errors", applint.ManifestName).WithFix("see them with `annex lint`, or name the app with --app")
 	}
 	if id := plainID(m.App.ID); id != "" {
 		return id, nil
@@ -95,6 +88,22 @@ func (c *cli) appID(flag string) (string, error) {
 		return "", fault.New(fault.Invalid, "NO_APP_ID", "the app has no id yet").WithFix("deploy it with `annex deploy`, or name an app with --app")
 	}
 	return s.App, nil
+}
+
+// manifest reads the manifest of the app's folder.
+func (c *cli) manifest() (*manifest.Manifest, error) {
+	text, err := applint.ReadManifest(c.dir)
+	if err != nil {
+		if f, ok := fault.As(err); ok {
+			return nil, f.WithFix("name the app with --app, or its folder with --dir")
+		}
+		return nil, err
+	}
+	m, _ := manifest.Load(applint.ManifestName, text, manifest.Options{Lookup: os.LookupEnv})
+	if m == nil {
+		return nil, fault.New(fault.Invalid, "MANIFEST", "%s has errors", applint.ManifestName).WithFix("see them with `annex lint`, or name the app with --app")
+	}
+	return m, nil
 }
 
 // plainID takes Forge's form of an app id to its UUID.

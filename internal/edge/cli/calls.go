@@ -109,12 +109,18 @@ func (c *cli) webtriggerCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Print the address of a web trigger module",
-		Long:  "Gives the address of the module for one installation: the same one until it is deleted. Whoever has it can call it.",
-		Args:  cobra.NoArgs,
+		Long: "Gives the address of the module for one installation: the same one until it is deleted. Whoever has it can call it.\n" +
+			"--function may be left out where the app's folder declares one webtrigger module only.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.connect()
 			if err != nil {
 				return err
+			}
+			if module == "" {
+				if module, err = c.onlyWebTrigger(f.app); err != nil {
+					return err
+				}
 			}
 			t, err := c.target(cmd.Context(), api, f)
 			if err != nil {
@@ -134,7 +140,30 @@ func (c *cli) webtriggerCreateCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().StringVarP(&module, "function", "f", "", "`key` of the webtrigger module")
-	return jsonFlag(required(cmd, "function"))
+	return jsonFlag(cmd)
+}
+
+// onlyWebTrigger is the one web trigger of the app's folder.
+func (c *cli) onlyWebTrigger(app string) (string, error) {
+	missing := usage("annex webtrigger create needs --function")
+	if app != "" {
+		return "", missing.WithFix("name the key of a webtrigger module of the app")
+	}
+	m, err := c.manifest()
+	if err != nil {
+		return "", err
+	}
+	var keys []string
+	for _, w := range m.Modules.WebTrigger {
+		keys = append(keys, w.Key)
+	}
+	switch len(keys) {
+	case 1:
+		return keys[0], nil
+	case 0:
+		return "", missing.WithFix("the manifest declares no webtrigger module: add one and deploy again")
+	}
+	return "", missing.WithFix("choose one of: %s", strings.Join(keys, ", "))
 }
 
 func (c *cli) webtriggerListCommand() *cobra.Command {
@@ -277,6 +306,9 @@ func (c *cli) logs(ctx context.Context, api *client.Client, q client.LogQuery, f
 			}
 		}
 		if !follow {
+			if len(page.Entries) == 0 {
+				c.ui.note("no lines yet")
+			}
 			return nil
 		}
 		if page.Cursor != "" {
@@ -307,5 +339,5 @@ func logText(e client.LogEntry) string {
 		}
 		text = strings.Join(parts, " ")
 	}
-	return fmt.Sprintf("%s %-5s %s %s", e.Time.Local().Format("2006-01-02T15:04:05.000"), strings.ToUpper(e.Level), e.Invocation, text)
+	return fmt.Sprintf("%s %-5s %s %s", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), strings.ToUpper(e.Level), e.Invocation, text)
 }

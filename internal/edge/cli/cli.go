@@ -35,6 +35,7 @@ type ServeOptions struct {
 	Data           string // data directory
 	Database       string // "" for SQLite in Data, or postgres://…
 	KeyRing        string // file of the keys, "" for the one in the user's configuration folder
+	Blobs          string // folder of deployed bytes, "" for the one in Data
 	Listen         string
 	PlatformDomain string
 	AppsDomain     string
@@ -58,6 +59,9 @@ type DemoOptions struct {
 type Env struct {
 	Args   []string // without the program's name
 	Getenv func(string) string
+	// Lookup tells a variable that is set and empty from one that is not; without it
+	// empty means unset.
+	Lookup func(string) (string, bool)
 	Dir    string // working directory
 	In     io.Reader
 	Out    io.Writer
@@ -84,7 +88,7 @@ func OSEnv() Env {
 	config, _ := os.UserConfigDir() // without one, login says so
 	in, out, err := term.IsTerminal(int(os.Stdin.Fd())), term.IsTerminal(int(os.Stdout.Fd())), term.IsTerminal(int(os.Stderr.Fd()))
 	return Env{
-		Args: os.Args[1:], Getenv: os.Getenv, Dir: dir, ConfigDir: config,
+		Args: os.Args[1:], Getenv: os.Getenv, Lookup: os.LookupEnv, Dir: dir, ConfigDir: config,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Interactive: in && out && os.Getenv("CI") == "",
 		Live:        err && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "",

@@ -91,8 +91,19 @@ func writeFile(file string, text []byte, mode, dirMode os.FileMode) error {
 // for one server is never sent to another.
 func (c *cli) server() (credentials, error) {
 	k := credentials{URL: strings.TrimSuffix(c.env.Getenv("ANNEX_URL"), "/"), Token: c.env.Getenv("ANNEX_TOKEN")}
+	if k.Token != "" {
+		if err := plausibleToken(k.Token); err != nil {
+			return k, usage("ANNEX_TOKEN is not a token").WithFix("%s", err.Fix)
+		}
+	}
 	if k.URL != "" && k.Token != "" {
 		return k, nil
+	}
+	for _, name := range []string{"ANNEX_URL", "ANNEX_TOKEN"} {
+		// Falling back to what is kept would act as somebody else than was meant.
+		if v, set := c.lookup(name); set && strings.TrimSpace(v) == "" {
+			return k, usage("%s is set and empty", name).WithFix("give it its value, or `unset %s` to use what `annex login` kept", name)
+		}
 	}
 	kept, err := c.loadCredentials()
 	if err != nil {
@@ -105,6 +116,22 @@ func (c *cli) server() (credentials, error) {
 		k.Token = kept.Token
 	}
 	return k, nil
+}
+
+func (c *cli) lookup(name string) (string, bool) {
+	if c.env.Lookup == nil {
+		v := c.env.Getenv(name)
+		return v, v != ""
+	}
+	return c.env.Lookup(name)
+}
+
+// plausibleToken refuses what cannot be sent in a header.
+func plausibleToken(text string) *fault.Error {
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return usage("this is not a token").WithFix("a token looks like anx_developer_… and has no spaces or line ends")
+	}
+	return nil
 }
 
 // connect makes the client of a command that needs a server.

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/edge/cli/client"
 )
 
@@ -142,49 +140,6 @@ func (c *cli) environmentsDeleteCommand() *cobra.Command {
 func (c *cli) variablesCommand() *cobra.Command {
 	return parent("variables", "What functions read as process.env",
 		c.variablesSetCommand(), c.variablesUnsetCommand(), c.variablesListCommand())
-}
-
-// maxVariable is the server's limit.
-const maxVariable = 64 << 10
-
-func (c *cli) variablesSetCommand() *cobra.Command {
-	var f appFlags
-	var encrypt bool
-	cmd := &cobra.Command{
-		Use:   "set KEY [VALUE]",
-		Short: "Set a variable; the next call sees it",
-		Long:  "Sets a variable of one environment. Without VALUE it is read from stdin, so that a secret stays out of the shell's\nhistory. The value of an encrypted one is never shown again.",
-		Args:  cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			value := ""
-			if len(args) == 2 {
-				value = args[1]
-			} else {
-				text, err := io.ReadAll(io.LimitReader(c.env.In, maxVariable+2))
-				if err != nil {
-					return err
-				}
-				value = strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-			}
-			if len(value) > maxVariable {
-				return fault.New(fault.Limit, "VARIABLE_TOO_BIG", "a variable holds at most %s", bytesText(maxVariable)).With("limit", maxVariable)
-			}
-			return c.ofApp(f.app, func(api *client.Client, app string) error {
-				if err := api.SetVariable(cmd.Context(), app, f.environment, args[0], value, encrypt); err != nil {
-					return err
-				}
-				if c.json {
-					c.ui.printJSON(map[string]any{"key": args[0], "sealed": encrypt})
-					return nil
-				}
-				c.ui.printf("Set %s in %s", args[0], f.environment)
-				return nil
-			})
-		},
-	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&encrypt, "encrypt", false, "seal the value: it is never shown again")
-	return jsonFlag(cmd)
 }
 
 func (c *cli) variablesUnsetCommand() *cobra.Command {

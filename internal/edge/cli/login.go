@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/edge/cli/client"
@@ -80,19 +79,16 @@ func (c *cli) readToken(fromStdin bool) (string, error) {
 		}
 		text = line
 	case text == "" && c.env.Interactive:
-		fmt.Fprint(c.env.Err, "Token: ")
-		typed, err := term.ReadPassword(int(os.Stdin.Fd()))
-		fmt.Fprintln(c.env.Err)
-		if err != nil {
-			return "", fmt.Errorf("terminal: %w", err)
+		var err error
+		if text, err = c.readHidden("Token"); err != nil {
+			return "", err
 		}
-		text = string(typed)
 	case text == "":
 		return "", usage("annex login needs a token").WithFix("pipe it in with --token-stdin, or set ANNEX_TOKEN")
 	}
 	text = strings.TrimSpace(text)
-	if text == "" || strings.ContainsAny(text, " \t\r\n") {
-		return "", usage("this is not a token").WithFix("a token looks like anx_developer_… and has no spaces")
+	if err := plausibleToken(text); err != nil {
+		return "", err
 	}
 	return text, nil
 }

@@ -61,11 +61,14 @@ func (a *API) listAccounts(w http.ResponseWriter, r *request) error {
 const maxAdminOf = 100
 
 // addAccount adds an account with a first token per role, so that its owner can sign in.
+// One that exists gets the roles that it lacks, and tokens only if that is asked for:
+// repeating a command must not leave a trail of tokens.
 func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 	var in struct {
 		Name      string   `json:"name"`
 		Developer bool     `json:"developer"`
 		AdminOf   []string `json:"adminOf"`
+		Token     bool     `json:"token"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
@@ -89,11 +92,24 @@ func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 			add.AdminOf = append(add.AdminOf, s.ID)
 		}
 	}
+	before, err := a.Accounts.AccountByName(r.ctx(), in.Name)
+	exists := err == nil
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	if exists && !in.Token && (before.Developer || !add.Developer) && containsAll(before.AdminOf, add.AdminOf) {
+		return fault.New(fault.Conflict, "ACCOUNT_EXISTS", "there is an account %q, and it has these roles", in.Name).
+			WithFix("give it another role, or set token for another token")
+	}
 	acc, err := a.Accounts.AddAccount(r.ctx(), r.caller, add)
 	if err != nil {
 		return err
 	}
 	tokens := []newTokenJSON{}
+	if exists && !in.Token {
+		writeJSON(w, http.StatusCreated, map[string]any{"account": a.accountView(r.ctx(), acc), "tokens": tokens})
+		return nil
+	}
 	make := func(req account.TokenRequest) error {
 		t, secret, err := a.Accounts.CreateToken(r.ctx(), r.caller, req)
 		tokens = append(tokens, newTokenJSON{a.tokenView(r.ctx(), t), secret})
@@ -111,6 +127,10 @@ func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 	}
 	writeJSON(w, http.StatusCreated, map[string]any{"account": a.accountView(r.ctx(), acc), "tokens": tokens})
 	return nil
+}
+
+func containsAll(have, want []id.Site) bool {
+	return !slices.ContainsFunc(want, func(s id.Site) bool { return !slices.Contains(have, s) })
 }
 
 type tokenJSON struct {

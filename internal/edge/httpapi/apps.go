@@ -148,6 +148,7 @@ func (a *API) setVariable(w http.ResponseWriter, r *request) error {
 	var in struct {
 		Value  *string `json:"value"`
 		Sealed bool    `json:"sealed"`
+		Unseal bool    `json:"unseal"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
@@ -155,8 +156,17 @@ func (a *API) setVariable(w http.ResponseWriter, r *request) error {
 	if in.Value == nil { // "" is a value, nothing is not
 		return fault.New(fault.Usage, "MISSING", "value is missing")
 	}
-	err := a.Registry.SetVariable(r.ctx(), r.caller, r.app(), r.PathValue("environment"), r.PathValue("key"), *in.Value, in.Sealed)
-	if err != nil {
+	if in.Sealed && in.Unseal {
+		return fault.New(fault.Usage, "SEALED_OR_NOT", "sealed and unseal exclude each other").WithFix("keep one of the two")
+	}
+	app, environment, key := r.app(), r.PathValue("environment"), r.PathValue("key")
+	set := func() error {
+		return a.Registry.SetVariable(r.ctx(), r.caller, app, environment, key, *in.Value, in.Sealed)
+	}
+	if in.Unseal {
+		set = func() error { return a.Registry.UnsealVariable(r.ctx(), r.caller, app, environment, key, *in.Value) }
+	}
+	if err := set(); err != nil {
 		return err
 	}
 	a.Changed()

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +12,8 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/registry"
 )
 
 type logJSON struct {
@@ -28,9 +32,17 @@ func (a *API) readLogs(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.logsExist(r.ctx(), r.caller, q); err != nil {
+		return err
+	}
 	entries, err := a.Logs.Read(r.ctx(), r.caller, q)
 	if err != nil {
 		return err
+	}
+	if len(entries) == 0 && q.Invocation != "" && q.Follow == "" {
+		if err := a.callExists(r.ctx(), r.caller, q); err != nil {
+			return err
+		}
 	}
 	out, cursor := []logJSON{}, q.Follow
 	for _, e := range entries {
@@ -42,6 +54,39 @@ func (a *API) readLogs(w http.ResponseWriter, r *request) error {
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"entries": out, "cursor": cursor})
 	return nil
+}
+
+// logsExist refuses what has no logs because it does not exist, or not for the caller:
+// an empty answer would leave a misspelt name unnoticed.
+func (a *API) logsExist(ctx context.Context, p id.Principal, q applog.Query) error {
+	if p.Kind == id.Developer {
+		all, err := a.Registry.Environments(ctx, p, q.App)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(all, func(e registry.Environment) bool { return e.Name == q.Env }) {
+			return nil
+		}
+		return fault.New(fault.NotFound, "ENVIRONMENT_UNKNOWN", "the app has no environment %q", q.Env).
+			WithFix("`annex environments list` shows them")
+	}
+	all, err := a.Installs.List(ctx, p, install.Filter{App: q.App, Environment: q.Env, Site: q.Site})
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed there from %q", q.Env).
+		WithFix("`annex install list` shows the installations")
+}
+
+// callExists refuses an invocation of which nothing is known.
+func (a *API) callExists(ctx context.Context, p id.Principal, q applog.Query) error {
+	q.Since = time.UnixMilli(1)
+	s, err := a.Logs.Summary(ctx, p, q)
+	if err != nil || len(s.Calls) > 0 {
+		return err
+	}
+	return fault.New(fault.NotFound, "INVOCATION_UNKNOWN", "nothing is kept of the invocation %q", q.Invocation).
+		WithFix("check id and environment; of calls that logged nothing and did not fail, nothing is kept")
 }
 
 // message is a line as a terminal shows it: texts as they are, other values as JSON.

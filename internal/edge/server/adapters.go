@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -17,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/manifest"
 )
 
 // Features do not know one another. What one needs of another is passed in here, in
@@ -68,8 +70,7 @@ func (d declared) WebTrigger(ctx context.Context, v id.Version, key string) (tri
 	}
 	w, ok := m.WebTrigger(key)
 	if !ok {
-		return trigger.Module{}, fault.New(fault.NotFound, "NO_WEBTRIGGER", "the version has no web trigger %q", key).
-			WithFix("name the key of a webtrigger module of the manifest")
+		return trigger.Module{}, noWebTrigger(m, key)
 	}
 	f, ok := m.Function(w.Function)
 	if !ok {
@@ -83,6 +84,18 @@ func (d declared) WebTrigger(ctx context.Context, v id.Version, key string) (tri
 		out.Outputs[o.Key] = trigger.Output{StatusCode: o.StatusCode, ContentType: o.ContentType, Body: o.Body}
 	}
 	return out, nil
+}
+
+func noWebTrigger(m *manifest.Manifest, key string) error {
+	keys := []string{}
+	for _, w := range m.Modules.WebTrigger {
+		keys = append(keys, w.Key)
+	}
+	err := fault.New(fault.NotFound, "NO_WEBTRIGGER", "the version has no web trigger %q", key).With("webTriggers", keys)
+	if len(keys) == 0 {
+		return err.WithFix("add a webtrigger module to the manifest and deploy again")
+	}
+	return err.WithFix("its web triggers are: %s", strings.Join(keys, ", "))
 }
 
 // lateDoor is the door for features that the door itself needs.

@@ -196,6 +196,18 @@ func TestVariables(t *testing.T) {
 			t.Errorf("stored: %q, %q, %v", plain, sealed, err)
 		}
 
+		// A plain value over a sealed one has to be meant.
+		want(t, p.SetVariable(t.Context(), alice, appID, "development", "TOKEN", "shown", false), "VARIABLE_SEALED")
+		if got := p.state(t, "development").Variables; got["TOKEN"] != secret {
+			t.Errorf("a refused value was kept: %v", got)
+		}
+		if err := p.UnsealVariable(t.Context(), alice, appID, "development", "TOKEN", "shown"); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := p.Variables(t.Context(), alice, appID, "development"); err != nil || list[1].Sealed || list[1].Value != "shown" {
+			t.Errorf("%+v, %v", list, err)
+		}
+
 		// A sealed value that is put back after a newer one was set does not open.
 		if err := p.SetVariable(t.Context(), alice, appID, "development", "TOKEN", "newer", true); err != nil {
 			t.Fatal(err)

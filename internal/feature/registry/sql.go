@@ -92,6 +92,7 @@ const (
 		ON CONFLICT (env_id, name) DO UPDATE SET sealed = excluded.sealed, value = excluded.value, secret = excluded.secret,
 			generation = excluded.generation, updated_at = excluded.updated_at`
 	dropVariable   = `DELETE FROM variables WHERE env_id = ? AND name = ?`
+	countSealed    = `SELECT COUNT(*) FROM variables WHERE env_id = ? AND name = ? AND sealed <> 0`
 	variablesOf    = `SELECT name, sealed, value, secret, generation, updated_at FROM variables WHERE env_id = ? ORDER BY name`
 	countVariables = `SELECT COUNT(*) FROM variables WHERE env_id = ? AND name <> ?`
 )

@@ -20,8 +20,18 @@ const (
 var variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // SetVariable sets a variable of an environment; calls that start from then on see
-// it. A sealed one is shown to nobody again.
+// it. A sealed one is shown to nobody again, and stays sealed: a plain value over it is
+// refused, because whoever rotates a secret and forgets to seal it would publish it.
 func (s *Service) SetVariable(ctx context.Context, p id.Principal, app id.App, environment, key, value string, sealed bool) error {
+	return s.setVariable(ctx, p, app, environment, key, value, sealed, false)
+}
+
+// UnsealVariable sets a plain value where a sealed one may have been.
+func (s *Service) UnsealVariable(ctx context.Context, p id.Principal, app id.App, environment, key, value string) error {
+	return s.setVariable(ctx, p, app, environment, key, value, false, true)
+}
+
+func (s *Service) setVariable(ctx context.Context, p id.Principal, app id.App, environment, key, value string, sealed, unseal bool) error {
 	if !variableForm.MatchString(key) || len(key) > maxVariableKey {
 		return fault.New(fault.Invalid, "VARIABLE_NAME", "a variable's name has 1 to %d letters, digits and underscores and starts with no digit", maxVariableKey)
 	}
@@ -39,6 +49,14 @@ func (s *Service) SetVariable(ctx context.Context, p id.Principal, app id.App, e
 		}
 		if others >= maxVariables {
 			return fault.New(fault.Limit, "LIMIT_VARIABLES", "an environment has at most %d variables", maxVariables)
+		}
+		var hidden int
+		if err := s.DB.QueryRow(ctx, countSealed, env, key).Scan(&hidden); err != nil {
+			return err
+		}
+		if hidden > 0 && !sealed && !unseal {
+			return fault.New(fault.Conflict, "VARIABLE_SEALED", "the variable is sealed, and a plain value would be shown to whoever lists it").
+				WithFix("set sealed to keep it sealed, or unseal to have its new value shown")
 		}
 		plain, secret := value, []byte{}
 		if sealed {

@@ -158,12 +158,8 @@ func (c *Client) Variables(ctx context.Context, app, env string) ([]Variable, er
 	return out.Variables, err
 }
 
-// SetVariable sets a variable, sealed or plain.
-func (c *Client) SetVariable(ctx context.Context, app, env, key, value string, sealed bool) error {
-	in := struct {
-		Value  string `json:"value"`
-		Sealed bool   `json:"sealed,omitempty"`
-	}{value, sealed}
+// SetVariable sets a variable, sealed or plain; a plain value over a sealed one needs Unseal.
+func (c *Client) SetVariable(ctx context.Context, app, env, key string, in VariableValue) error {
 	_, err := c.do(ctx, http.MethodPut, seg("apps", app, "environments", env, "variables", key), nil, in, nil)
 	return err
 }

@@ -43,7 +43,7 @@ func TestRequestForm(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	if err := c.SetVariable(context.Background(), "a/b", "e f", "K", "v", true); err != nil {
+	if err := c.SetVariable(context.Background(), "a/b", "e f", "K", VariableValue{Value: "v", Sealed: true}); err != nil {
 		t.Error(err)
 	}
 }

@@ -56,7 +56,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Health(ctx); return err },
 		func() error { _, err := c.Whoami(ctx); return err },
 		func() error { _, err := c.Accounts(ctx); return err },
-		func() error { _, err := c.AddAccount(ctx, NewAccount{"bob", true, []string{"s"}}); return err },
+		func() error { _, err := c.AddAccount(ctx, NewAccount{"bob", true, []string{"s"}, true}); return err },
 		func() error { _, err := c.Tokens(ctx); return err },
 		func() error {
 			_, err := c.CreateToken(ctx, TokenRequest{"ci", "bob", "s", "a", []string{"staging"}, 3, "n"})
@@ -79,7 +79,9 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { return c.DeleteEnvironment(ctx, "a", "e") },
 		func() error { _, err := c.Versions(ctx, "a", "e"); return err },
 		func() error { _, err := c.Variables(ctx, "a", "e"); return err },
-		func() error { return c.SetVariable(ctx, "a", "e", "k", "v", true) },
+		func() error {
+			return c.SetVariable(ctx, "a", "e", "k", VariableValue{Value: "v", Sealed: true, Unseal: true})
+		},
 		func() error { return c.UnsetVariable(ctx, "a", "e", "k") },
 		func() error { _, err := c.Promote(ctx, "a", "staging", "production"); return err },
 		func() error { _, err := c.Preview(ctx, target); return err },

@@ -33,6 +33,7 @@ type (
 		Name      string   `json:"name"`
 		Developer bool     `json:"developer,omitempty"`
 		AdminOf   []string `json:"adminOf,omitempty"`
+		Token     bool     `json:"token,omitempty"`
 	}
 	AddedAccount struct {
 		Account Account    `json:"account"`
@@ -115,6 +116,11 @@ type (
 		Message   string     `json:"message,omitempty"`
 		CreatedAt *time.Time `json:"createdAt,omitempty"`
 		Current   bool       `json:"current,omitempty"`
+	}
+	VariableValue struct {
+		Value  string `json:"value"`
+		Sealed bool   `json:"sealed,omitempty"`
+		Unseal bool   `json:"unseal,omitempty"`
 	}
 	Variable struct {
 		Key       string     `json:"key"`
