@@ -81,6 +81,8 @@ func (l *life) operators() {
 	l.bob = a.text("tokens", 0, "secret")
 	a = l.ask("POST", "/api/v1/accounts", l.operator, object{"name": "ada", "adminOf": []string{l.siteID}}).is(201).want("acme", "account", "adminOf", 0)
 	l.ada = a.text("tokens", 0, "secret")
+	l.ask("POST", "/api/v1/accounts", l.operator, object{"name": "ada", "adminOf": []string{"acme"}}).fails(409, "ACCOUNT_EXISTS")
+	l.ask("POST", "/api/v1/accounts", l.operator, object{"name": "ada", "adminOf": []string{"acme"}, "token": true}).is(201).length(1, "tokens")
 	l.ask("POST", "/api/v1/accounts", l.operator, object{"name": "nobody"}).fails(400, "NO_ROLE")
 	l.ask("POST", "/api/v1/accounts", l.operator, object{"name": "eve", "adminOf": []string{"gone"}}).fails(404, "SITE_UNKNOWN")
 	l.ask("GET", "/api/v1/accounts", l.operator, nil).is(200)
@@ -325,8 +327,12 @@ func (l *life) logs() {
 	for _, path := range []string{"/api/v1/logs", "/api/v1/activity"} {
 		l.ask("GET", path+at+"&since=yesterday", l.bob, nil).fails(400, "BAD_TIME")
 		l.ask("GET", path+"?app="+l.appID, l.bob, nil).fails(400, "MISSING")
-		l.ask("GET", path+at, l.developer, nil).is(200)
 	}
+	l.ask("GET", "/api/v1/logs"+at, l.developer, nil).fails(404, "NOT_YOURS")
+	l.ask("GET", "/api/v1/activity"+at, l.developer, nil).is(200).length(0, "activity")
+	l.ask("GET", "/api/v1/logs"+at, l.admin, nil).fails(404, "NOT_INSTALLED")
+	l.ask("GET", "/api/v1/logs?environment=gone&app="+l.appID, l.bob, nil).fails(404, "ENVIRONMENT_UNKNOWN")
+	l.ask("GET", "/api/v1/logs"+at+"&invocation=gone", l.bob, nil).fails(404, "INVOCATION_UNKNOWN")
 	l.ask("GET", "/api/v1/logs"+at+"&site=gone", l.bob, nil).fails(404, "SITE_UNKNOWN")
 	l.ask("GET", "/api/v1/logs"+at+"&cursor=%00", l.bob, nil).fails(400, "INVALID_CURSOR")
 	for _, limit := range []string{"0", "1001", "x", "1e2"} {
@@ -347,6 +353,11 @@ func (l *life) variables() {
 	if strings.Contains(string(list.body), "hush") {
 		l.t.Errorf("a sealed variable is told: %s", list.body)
 	}
+	l.ask("PUT", path+"/SEALED", l.bob, object{"value": "shown"}).fails(409, "VARIABLE_SEALED")
+	l.ask("PUT", path+"/SEALED", l.bob, object{"value": "shown", "sealed": true, "unseal": true}).fails(400, "SEALED_OR_NOT")
+	l.ask("PUT", path+"/SEALED", l.bob, object{"value": "shown", "unseal": true}).is(204)
+	l.ask("GET", path, l.bob, nil).is(200).want("shown", "variables", 1, "value")
+	l.ask("PUT", path+"/SEALED", l.bob, object{"value": "hush", "sealed": true}).is(204)
 	l.ask("PUT", path+"/GREETING", l.bob, object{"value": ""}).is(204)
 	l.says("one " + before(2) + "  hush ")
 	l.ask("DELETE", path+"/GREETING", l.bob, nil).is(204)
