@@ -39,6 +39,9 @@ type Config struct {
 	// KeyRing is the file of the keys that seal data at rest; by default it lies in the
 	// user's configuration folder, so that a copy of DataDir opens nothing.
 	KeyRing string
+	// Blobs is the folder of deployed bytes, DataDir/blobs by default. Platforms that
+	// share a Postgres database share this folder and the key ring too.
+	Blobs string
 	// Listen is the TCP address of all origins, "127.0.0.1:8480" by default.
 	Listen string
 	// PlatformDomain and AppsDomain are two different registrable domains: the control API
@@ -63,14 +66,7 @@ type Platform struct{ sys *server.System }
 // New opens the data directory (making it when needed), starts the workers and takes
 // the listening address. Errors name what is missing and how to mend it.
 func New(ctx context.Context, cfg Config) (*Platform, error) {
-	if cfg.ChildCommand == nil {
-		cfg.ChildCommand = ChildCommand
-	}
-	sys, err := server.Open(ctx, server.Config{
-		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Listen: cfg.Listen,
-		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
-		ChildCommand: cfg.ChildCommand, Version: Version(), Log: cfg.Log,
-	})
+	sys, err := server.Open(ctx, cfg.server())
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +77,33 @@ func New(ctx context.Context, cfg Config) (*Platform, error) {
 	return &Platform{sys}, nil
 }
 
+// Check says what would keep a platform from starting with this configuration. It
+// writes nothing, and may be asked beside a running platform.
+func Check(ctx context.Context, cfg Config) error { return server.Check(ctx, cfg.server()) }
+
+func (cfg Config) server() server.Config {
+	if cfg.ChildCommand == nil {
+		cfg.ChildCommand = ChildCommand
+	}
+	return server.Config{
+		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
+		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
+		ChildCommand: cfg.ChildCommand, Version: Version(), Log: cfg.Log,
+	}
+}
+
 // Handler serves all origins; it tells them apart by the request's Host.
 func (p *Platform) Handler() http.Handler { return p.sys.Handler }
 
 // URL is the origin of the control API.
 func (p *Platform) URL() string { return p.sys.Origins.ControlURL() }
+
+// Address is the local address that the platform listens on.
+func (p *Platform) Address() string { return p.sys.Listener.Addr().String() }
+
+// LocalBlobs is the folder of deployed bytes when it lies in DataDir although other
+// servers could share the database, "" otherwise.
+func (p *Platform) LocalBlobs() string { return p.sys.LocalBlobs() }
 
 // Isolation says how strongly app code is kept apart from the machine.
 func (p *Platform) Isolation() string { return server.Isolation }

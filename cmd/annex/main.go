@@ -23,24 +23,29 @@ func main() {
 func serve(ctx context.Context, o cli.ServeOptions) error {
 	leaveRoom()
 	cfg := annex.Config{
-		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
+		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
 		Workers: o.Workers, Log: slog.New(slog.NewTextHandler(o.Err, nil)),
+	}
+	if o.Check {
+		if err := annex.Check(ctx, cfg); err != nil {
+			return err
+		}
+		fmt.Fprintln(o.Out, "the configuration is usable")
+		return nil
 	}
 	p, err := annex.New(ctx, cfg)
 	if err != nil {
 		return err
-	}
-	if o.Check {
-		p.Close()
-		fmt.Fprintln(o.Out, "the configuration is usable")
-		return nil
 	}
 	token, err := p.OperatorToken(ctx)
 	if err != nil {
 		p.Close()
 		return err
 	}
-	fmt.Fprintf(o.Out, "annex serves on %s   isolation: %s\n", p.URL(), p.Isolation())
+	fmt.Fprintf(o.Out, "annex serves on %s   listens on: %s   isolation: %s\n", p.URL(), p.Address(), p.Isolation())
+	if dir := p.LocalBlobs(); dir != "" {
+		fmt.Fprintf(o.Out, "deployed bytes lie on this machine, in %s; further servers on this database need one shared folder: --blobs DIR\n", dir)
+	}
 	if token != "" {
 		fmt.Fprintf(o.Out, "a first operator token is in %s\n", token)
 	}

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,12 +35,15 @@ func TestServeRefuses(t *testing.T) {
 		{2, "--workers", []string{"--workers", "-1"}},
 		{2, "flag", []string{"--no-such-flag"}},
 		{2, "host:port", []string{"--listen", "nonsense"}},
-		{6, "cannot listen", []string{"--listen", taken.Addr().String()}},
+		{2, "host:port", []string{"--listen", "127.0.0.1:99999"}},
+		{2, "host:port", []string{"--listen", "not a host:80"}},
+		{6, "cannot be reached", []string{"--database", "postgres://annex@127.0.0.1:1/annex"}},
 		{6, "cannot be made", []string{"--data", filepath.Join(file, "below")}},
 	} {
 		p.refuses(t, c.code, c.words, append(c.args, "--check")...)
 		p.refuses(t, c.code, c.words, c.args...)
 	}
+	p.refuses(t, 6, "cannot listen", "--listen", taken.Addr().String())
 	bad := p
 	bad.data, bad.ring = filepath.Join(parent, "other"), file
 	bad.refuses(t, 3, "the key ring "+file)
@@ -51,27 +55,60 @@ func TestServeRefuses(t *testing.T) {
 
 func TestServeCheck(t *testing.T) {
 	p := newPlace(t)
-	if code, said := ends(t, p.serve(t, "--check")); code != 0 || !strings.Contains(said, "usable") {
-		t.Fatalf("%d %s", code, said)
-	}
-	for _, there := range []string{"operator.token", "keyring"} {
-		if _, err := os.Stat(filepath.Join(p.data, there)); err == nil {
-			t.Errorf("%s is in the data directory", there)
+	usable := func() {
+		t.Helper()
+		before := listing(t, filepath.Dir(p.data))
+		if code, said := ends(t, p.serve(t, "--check")); code != 0 || !strings.Contains(said, "usable") {
+			t.Fatalf("%d %s", code, said)
 		}
+		if after := listing(t, filepath.Dir(p.data)); after != before {
+			t.Errorf("--check turned\n%sinto\n%s", before, after)
+		}
+	}
+	usable() // of nothing it makes nothing
+	p.start(t).stop()
+	usable()
+	if _, err := os.Stat(filepath.Join(p.data, "keyring")); err == nil {
+		t.Error("the key ring is in the data directory")
 	}
 	// --key-ring is where the keys are, and only there.
 	if info, err := os.Stat(p.ring); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info, err)
 	}
 	s := p.start(t)
+	usable() // beside the server
 	p.refuses(t, 8, "uses the data directory")
-	s.stop()
+	s.kill()
+	usable() // with what a crash leaves
+	p.start(t).stop()
 	if err := os.Rename(p.ring, p.ring+".away"); err != nil {
 		t.Fatal(err)
 	}
 	p.refuses(t, 6, "is missing")
+	p.refuses(t, 6, "is missing", "--check")
 	if err := os.Rename(p.ring+".away", p.ring); err != nil {
 		t.Fatal(err)
 	}
 	p.start(t).stop()
+}
+
+// listing is every file and folder below dir, with size and time of change.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(&out, path, info.Mode(), info.Size(), info.ModTime())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 // place is where a server keeps its data; its key ring lies elsewhere.
 type place struct {
 	data, ring, database string
+	blobs                string // "" for the folder in data
 	user                 *syscall.Credential // nil: the tests' own
 }
 
@@ -79,6 +80,9 @@ func (p place) serve(t *testing.T, more ...string) *exec.Cmd {
 	args := []string{"serve", "--data", p.data, "--key-ring", p.ring, "--listen", "127.0.0.1:0", "--workers", "1"}
 	if p.database != "" {
 		args = append(args, "--database", p.database)
+	}
+	if p.blobs != "" {
+		args = append(args, "--blobs", p.blobs)
 	}
 	return p.command(t, append(args, more...)...)
 }
@@ -214,6 +218,19 @@ func (p place) refuses(t *testing.T, code int, words string, more ...string) {
 	got, said := ends(t, p.serve(t, more...))
 	if got != code || !strings.Contains(said, words) || !strings.Contains(said, "to mend it: ") || strings.Contains(said, "goroutine") {
 		t.Errorf("annex serve ended with %d, want %d and %q:\n%s", got, code, words, said)
+	}
+}
+
+// eventually asks again until nothing is wrong: another process learns of a change soon,
+// not at once.
+func eventually(t *testing.T, wrong func() string) {
+	t.Helper()
+	said := wrong()
+	for deadline := time.Now().Add(startTime); said != ""; said = wrong() {
+		if time.Now().After(deadline) {
+			t.Fatal(said)
+		}
+		after(t.Context(), 10*time.Millisecond)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,12 +22,16 @@ func (c *cli) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the platform",
-		Long: "Runs the platform until interrupted. An empty data directory gets a one-time operator token in DIR/operator.token.\n" +
-			"--check only checks the configuration.",
+		Long: "Runs the platform until interrupted. An empty data directory gets the first operator token\n" +
+			"in DIR/operator.token, good for 90 days; a start that finds none usable any more makes a new one.\n" +
+			"--check only checks the configuration: it writes nothing and may run beside the server.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.hooks.Serve == nil {
 				return errors.New("this program holds no server")
+			}
+			if err := listenAddress(o.Listen); err != nil {
+				return err
 			}
 			if o.Workers < 0 {
 				return usage("--workers is a number of processes, 0 or more").WithFix("leave it out: the server then takes one for each processor")
@@ -34,6 +40,9 @@ func (c *cli) serveCommand() *cobra.Command {
 			if o.KeyRing != "" {
 				o.KeyRing = c.absolute(o.KeyRing)
 			}
+			if o.Blobs != "" {
+				o.Blobs = c.absolute(o.Blobs)
+			}
 			o.Out, o.Err = c.env.Out, c.env.Err
 			return c.hooks.Serve(cmd.Context(), o)
 		},
@@ -41,6 +50,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Data, "data", "annex-data", "data `directory`")
 	cmd.Flags().StringVar(&o.Database, "database", "", "postgres:// `URL` (default: SQLite in the data directory)")
 	cmd.Flags().StringVar(&o.KeyRing, "key-ring", "", "`file` of the keys that seal stored secrets (default: annex/keyring in your configuration folder)")
+	cmd.Flags().StringVar(&o.Blobs, "blobs", "", "`folder` of deployed bytes, the same for all servers of one database (default: blobs in the data directory)")
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8480", "`address` to listen on")
 	cmd.Flags().StringVar(&o.PlatformDomain, "platform-domain", "", "`domain` of api.… and ui.…")
 	cmd.Flags().StringVar(&o.AppsDomain, "apps-domain", "", "another registrable `domain`, for apps and web triggers")
@@ -60,6 +70,9 @@ func (c *cli) demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.hooks.Demo == nil {
 				return errors.New("this program holds no server")
+			}
+			if err := listenAddress(o.Listen); err != nil {
+				return err
 			}
 			o.Upstreams = map[string]string{}
 			for _, u := range upstreams {
@@ -85,6 +98,18 @@ func (c *cli) demoCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&upstreams, "upstream", nil, "`HOST=ADDR`: requests to HOST reach ADDR instead; repeatable")
 	cmd.Flags().StringVar(&o.UpstreamCA, "upstream-ca", "", "PEM `file` with the authority that upstreams are trusted by")
 	return cmd
+}
+
+// listenAddress refuses what is no HOST:PORT, before anything is opened.
+func listenAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return usage("--listen %q is not HOST:PORT", text).WithFix("for instance --listen 127.0.0.1:8480")
+	}
+	return nil
 }
 
 func (c *cli) absolute(p string) string {

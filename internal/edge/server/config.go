@@ -1,13 +1,15 @@
 package server
 
 import (
-	"errors"
-	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -22,6 +24,9 @@ type Config struct {
 	// KeyRing is the file of the keys that seal data at rest; by default it lies in the
 	// user's configuration folder, outside of DataDir, so that a copy of the data opens nothing.
 	KeyRing string
+	// Blobs is the folder of deployed bytes, DataDir/blobs by default. Servers that share
+	// a database share this folder too: what was deployed through one runs on all.
+	Blobs string
 	// Listen is the address to serve on, "127.0.0.1:8480" by default; port 0 takes any.
 	Listen string
 	// PlatformDomain and AppsDomain are two registrable domains; both empty means
@@ -40,6 +45,8 @@ type Config struct {
 	Log     *slog.Logger
 }
 
+// complete checks what can be checked without the machine and fills in the defaults.
+// It makes nothing.
 func (c *Config) complete() error {
 	if c.DataDir == "" {
 		return fault.New(fault.Usage, "DATA_DIR", "no data directory is named").WithFix("give --data DIR")
@@ -50,17 +57,22 @@ func (c *Config) complete() error {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8480"
 	}
+	if err := checkAddress(c.Listen); err != nil {
+		return err
+	}
 	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, c.Listen); err != nil {
-		return err // before anything is made
+		return err
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
 		return err
 	}
 	c.DataDir = dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault.New(fault.Unavailable, "DATA_DIR", "the data directory %s cannot be made", dir).Because(err).
-			WithFix("name a directory that this user may write to")
+	if c.Blobs == "" {
+		c.Blobs = c.localBlobs()
+	}
+	if c.Blobs, err = filepath.Abs(c.Blobs); err != nil {
+		return err
 	}
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = "sqlite:" + filepath.Join(dir, "annex.db")
@@ -90,9 +102,30 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// newData reports whether the data directory has never held a server's data: then a
-// key ring may be made, and a first operator token is given out.
-func (c *Config) newData() bool {
-	_, err := os.Stat(filepath.Join(c.DataDir, "blobs"))
-	return errors.Is(err, fs.ErrNotExist)
+func (c *Config) localBlobs() string { return filepath.Join(c.DataDir, "blobs") }
+
+// blobsApart reports whether other servers could share the database but not the
+// deployed bytes: then what was deployed through one would not run on another.
+func (c *Config) blobsApart() bool {
+	return !strings.HasPrefix(c.DatabaseURL, "sqlite:") && c.Blobs == c.localBlobs()
 }
+
+// checkAddress refuses what can be no address on any machine, before anything is made.
+func checkAddress(listen string) error {
+	bad := func(err error) error {
+		return fault.New(fault.Usage, "LISTEN", "%q is not host:port", listen).WithFix("for instance --listen 127.0.0.1:8480").Because(err)
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return bad(err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return bad(err)
+	}
+	if ip, _, _ := strings.Cut(host, "%"); host != "" && net.ParseIP(ip) == nil && !hostName.MatchString(host) {
+		return bad(nil)
+	}
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)

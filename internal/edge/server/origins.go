@@ -93,10 +93,19 @@ func (o Origins) route(f families) http.Handler {
 			f.control.ServeHTTP(w, r)
 		case strings.EqualFold(host, o.ui):
 			f.ui.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz" && isAddress(host):
+			f.control.ServeHTTP(w, r) // probes of a load balancer know no name
 		default:
 			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
 		}
 	})
+}
+
+// isAddress reports whether a request's host is an IP address, as of those that know no
+// name of ours. An app cannot be meant by it, and a cookie cannot come by it.
+func isAddress(host string) bool {
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return net.ParseIP(host) != nil
 }
 
 // digits reports whether a port is a number: "hook:80.evil.example" is no host of ours.

@@ -35,6 +35,33 @@ func TestHostDecidesBeforeAnythingElse(t *testing.T) {
 	}
 }
 
+// A load balancer asks an address, not a name: there /healthz answers, and nothing else.
+func TestHealthAnswersOnAddresses(t *testing.T) {
+	o, err := newOrigins("annex.example.com", "annex-apps.net", "https", "0.0.0.0:8480")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Family", name) })
+	}
+	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook")})
+	for _, c := range []struct{ host, path, want string }{
+		{"10.0.0.7:8480", "/healthz", "control"}, {"10.0.0.7", "/healthz", "control"}, {"[2001:db8::7]:8480", "/healthz", "control"},
+		{"127.0.0.1:8480", "/healthz", "control"},
+		{"10.0.0.7:8480", "/", ""}, {"10.0.0.7:8480", "/api/v1/apps", ""}, {"10.0.0.7:8480", "/healthz/", ""},
+		{"evil.test", "/healthz", ""}, {"10.0.0.7.evil.test", "/healthz", ""}, {"", "/healthz", ""},
+		{"api.annex.example.com", "/api/v1/apps", "control"},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Header().Get("Family"); got != c.want || c.want == "" && w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("Host %q %s: %q, %d; want %q", c.host, c.path, got, w.Code, c.want)
+		}
+	}
+}
+
 func TestAppsLiveOnAnotherRegistrableDomain(t *testing.T) {
 	for _, c := range []struct {
 		platform, apps string

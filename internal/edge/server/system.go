@@ -67,7 +67,7 @@ func migrations() []db.Migration {
 	var all []db.Migration
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
-		kvstore.Migrations, applog.Migrations, trigger.Migrations,
+		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
 	} {
 		all = append(all, m...)
 	}
@@ -95,7 +95,10 @@ func Open(ctx context.Context, cfg Config) (_ *System, err error) {
 }
 
 func (s *System) openStorage(ctx context.Context) (err error) {
-	fresh := s.Config.newData()
+	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
+		return fault.New(fault.Unavailable, "DATA_DIR", "the data directory %s cannot be made", s.Config.DataDir).Because(err).
+			WithFix("name a directory that this user may write to")
+	}
 	if s.lock, err = db.LockDir(s.Config.DataDir); err != nil {
 		return err
 	}
@@ -112,13 +115,14 @@ func (s *System) openStorage(ctx context.Context) (err error) {
 	if err := s.DB.Migrate(ctx, migrations()); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.Config.KeyRing), 0o700); err != nil {
-		return fault.New(fault.Unavailable, "KEY_RING", "the folder of the key ring %s cannot be made", s.Config.KeyRing).Because(err)
-	}
-	if s.Ring, err = seal.OpenRing(s.Config.KeyRing, fresh); err != nil {
+	if s.Ring, err = openRing(ctx, s.DB, s.Config.KeyRing); err != nil {
 		return err
 	}
-	s.Blobs, err = blob.OpenDir(filepath.Join(s.Config.DataDir, "blobs"))
+	if s.Config.blobsApart() {
+		s.Config.Log.WarnContext(ctx, "deployed bytes lie on this machine only; servers that share the database need one folder for them (--blobs)",
+			"blobs", s.Config.Blobs)
+	}
+	s.Blobs, err = blob.OpenDir(s.Config.Blobs)
 	return err
 }
 
@@ -192,6 +196,15 @@ func (s *System) openDoors(context.Context) (err error) {
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
 	s.sweepHourly()
 	return nil
+}
+
+// LocalBlobs is the folder of deployed bytes when other servers could share the database
+// but not this folder, "" otherwise.
+func (s *System) LocalBlobs() string {
+	if s.Config.blobsApart() {
+		return s.Config.Blobs
+	}
+	return ""
 }
 
 // Health says what the server is and how strongly it isolates.

@@ -48,7 +48,7 @@ type Store interface {
 
 func notFound(h Hash) error {
 	return fault.New(fault.NotFound, "BLOB_NOT_FOUND", "a stored file is missing").
-		WithFix("deploy the version again, or restore the data directory from a backup").
+		WithFix("deploy the version again, restore the folder of stored files from a backup, or, if several servers share the database, give all of them one folder with --blobs").
 		Because(fmt.Errorf("blob %s", h))
 }
 

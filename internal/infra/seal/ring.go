@@ -1,7 +1,9 @@
 package seal
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -179,6 +181,25 @@ func (r *Ring) Keys() []string {
 		ids[i] = hex.EncodeToString(k.id[:])
 	}
 	return ids
+}
+
+// Fingerprints tell the ring's keys apart without revealing anything of them; the last
+// one is the current key's. A copy of the ring has the same ones.
+func (r *Ring) Fingerprints() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	prints := make([]string, len(r.keys))
+	for i, k := range r.keys {
+		prints[i] = k.fingerprint()
+	}
+	return prints
+}
+
+// fingerprint is an HMAC under the key, which is random: nobody finds the key from it.
+func (k key) fingerprint() string {
+	mac := hmac.New(sha256.New, k.master)
+	mac.Write(fields("annex key ring fingerprint v1", string(k.id[:])))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // Rotate adds a key, which new values are sealed with from now on. Values sealed with
