@@ -140,7 +140,8 @@ func TestServeAndDemoPassTheirFlags(t *testing.T) {
 	if shown.Upstreams["api.example.com"] != "127.0.0.1:9" || shown.UpstreamCA != ca {
 		t.Errorf("%+v", shown)
 	}
-	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"}} {
+	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"},
+		{"serve", "--listen", "nonsense"}, {"demo", "--listen", "127.0.0.1:http"}} {
 		if got := run(t, dir, "", nil, h, args...); got.code != 2 {
 			t.Errorf("%v: %+v", args, got)
 		}

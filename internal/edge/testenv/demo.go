@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/annexhq/annex/examples"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -58,11 +59,9 @@ func (e *Env) demo(ctx context.Context, out io.Writer) error {
 	}
 	hooks := map[string]string{}
 	for _, name := range examples.Names {
-		url, err := e.sample(ctx, filepath.Join(apps, name))
-		if err != nil {
+		if err := e.sample(ctx, filepath.Join(apps, name), hooks); err != nil {
 			return fault.Op("testenv.demo: "+name, err)
 		}
-		hooks[name] = url
 	}
 	if err := e.Write(); err != nil {
 		return err
@@ -94,25 +93,32 @@ func (e *Env) unpackSamples() (string, error) {
 	}))
 }
 
-// sample brings one sample app from its source to an address that answers.
-func (e *Env) sample(ctx context.Context, dir string) (url string, err error) {
+// sample brings one sample app from its source to addresses that answer, which it adds
+// to urls by their web trigger's key.
+func (e *Env) sample(ctx context.Context, dir string, urls map[string]string) error {
 	if _, err := e.Annex(ctx, e.Access.DeveloperToken, dir, "deploy", "--environment", "development", "--json"); err != nil {
-		return "", err
+		return err
 	}
 	where := []string{"--site", e.Access.Site, "--product", e.Access.Product, "--environment", "development", "--json"}
 	if _, err := e.Annex(ctx, e.Access.AdminToken, dir, append([]string{"install", "--confirm"}, where...)...); err != nil {
-		return "", err
+		return err
 	}
-	raw, err := e.Annex(ctx, e.Access.DeveloperToken, dir, append([]string{"webtrigger", "create", "--function", samples[filepath.Base(dir)]}, where...)...)
-	if err != nil {
-		return "", err
+	for _, key := range samples[filepath.Base(dir)] {
+		raw, err := e.Annex(ctx, e.Access.DeveloperToken, dir, append([]string{"webtrigger", "create", "--function", key}, where...)...)
+		if err != nil {
+			return err
+		}
+		var made struct{ URL string }
+		if err := json.Unmarshal(raw, &made); err != nil {
+			return fault.Op("testenv.sample", err)
+		}
+		urls[key] = made.URL
 	}
-	var made struct{ URL string }
-	return made.URL, fault.Op("testenv.sample", json.Unmarshal(raw, &made))
+	return nil
 }
 
-// samples names the web trigger module of each sample app.
-var samples = map[string]string{"counter": "count", "notes": "http"}
+// samples names the web trigger modules of each sample app.
+var samples = map[string][]string{"counter": {"count", "ask"}, "notes": {"http"}}
 
 // Annex runs the annex command against this deployment and gives what it printed.
 func (e *Env) Annex(ctx context.Context, token, dir string, args ...string) ([]byte, error) {
@@ -129,8 +135,37 @@ func (e *Env) Annex(ctx context.Context, token, dir string, args ...string) ([]b
 	return out.Bytes(), nil
 }
 
+// program is how the annex command that runs can be called again from here.
+func program() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "annex"
+	}
+	if found, err := exec.LookPath("annex"); err == nil && found == exe {
+		return "annex"
+	}
+	return nearer(exe)
+}
+
+// nearer is a path as it is written from the working directory, if that is shorter.
+func nearer(file string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	rel, err := filepath.Rel(dir, file)
+	if err != nil || len(rel) >= len(file) {
+		return file
+	}
+	if !strings.ContainsRune(rel, filepath.Separator) {
+		return "." + string(filepath.Separator) + rel // a bare name would be looked for in PATH
+	}
+	return rel
+}
+
 func (e *Env) explain(out io.Writer, apps string, hooks map[string]string) {
 	a := e.Access
+	annex, counter := program(), nearer(filepath.Join(apps, "counter"))
 	fmt.Fprintf(out, `
 Annex is running.   isolation: %s
 
@@ -149,14 +184,18 @@ Try:
        curl %s
 
   2. A host that the manifest does not name is refused, and the refusal says what would allow it.
-       export ANNEX_URL=%s ANNEX_TOKEN=%s
-       annex -C %s invoke ask --payload '{"queryParameters":{"url":["https://evil.example.net/"]}}'
+       curl '%s?url=https://evil.example.net/'
 
   3. What happened, with the same reason id as the app saw.
-       annex -C %s logs
+       export ANNEX_URL=%s ANNEX_TOKEN=%s
+       %s -C %s logs
+
+To install apps of your own, as the site's admin:
+
+       export ADMIN_TOKEN=%s
 
 All of this is in %s too. Ctrl-C stops; the next start finds its data.
 `, e.System.Health().Isolation, a.ProductPageURL, a.Users["alice"].Password, a.Users["bob"].Password, a.UIURL, a.URL,
-		a.Site, apps, hooks["counter"], hooks["notes"], hooks["counter"], a.URL, a.DeveloperToken,
-		filepath.Join(apps, "counter"), filepath.Join(apps, "counter"), a.file)
+		a.Site, apps, hooks["count"], hooks["http"], hooks["count"], hooks["ask"], a.URL, a.DeveloperToken,
+		annex, counter, a.AdminToken, a.file)
 }

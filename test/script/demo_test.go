@@ -1,0 +1,119 @@
+package script
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/annexhq/annex"
+	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/edge/cli"
+	"github.com/annexhq/annex/internal/edge/testenv"
+)
+
+// said gives what was written once its last line is there.
+type said struct {
+	text bytes.Buffer
+	done chan string
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	n, err := s.text.Write(p)
+	if strings.Contains(s.text.String(), "Ctrl-C stops") && s.done != nil {
+		s.done <- s.text.String()
+		s.done = nil
+	}
+	return n, err
+}
+
+// What the demo says can be tried works as it is printed.
+func TestDemoHints(t *testing.T) {
+	if _, err := assets.SDKTable(); err != nil {
+		t.Skip(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out, over := &said{done: make(chan string, 1)}, make(chan error, 1)
+	ready := out.done
+	go func() {
+		over <- testenv.Demo(ctx, testenv.DemoConfig{Version: "test", ChildCommand: annex.ChildCommand,
+			Options: cli.DemoOptions{Data: t.TempDir(), Listen: "127.0.0.1:0", Out: out, Err: io.Discard}})
+	}()
+	defer func() {
+		stop()
+		if ready != nil {
+			<-over
+		}
+	}()
+	var text string
+	select {
+	case text = <-ready:
+	case err := <-over:
+		ready = nil
+		t.Fatalf("the demo ended: %v", err)
+	}
+
+	for pattern, want := range map[string]string{
+		`curl (http\S+/)\n`:  `"stored": 1`,
+		`curl '(http\S+)'\n`: `"code": "REQUEST_EGRESS_ALLOWLIST_ERR"`,
+	} {
+		found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if found == nil {
+			t.Fatalf("nothing like %s in: %s", pattern, text)
+		}
+		if got := get(t, found[1]); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", found[1], got, want)
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^ +(\S+) -C (\S+) logs$`).FindStringSubmatch(text)
+	if command == nil {
+		t.Fatalf("no command in: %s", text)
+	}
+	a, errA := os.Stat(exe)
+	b, errB := os.Stat(command[1])
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		t.Errorf("%s is not the program that runs, %s", command[1], exe)
+	}
+	if _, err := os.Stat(command[2] + "/manifest.yml"); err != nil {
+		t.Error(err)
+	}
+	if !regexp.MustCompile(`export ADMIN_TOKEN=anx_admin_\S+`).MatchString(text) {
+		t.Errorf("no admin's token in: %s", text)
+	}
+}
+
+// get asks an address below localhost, whatever this machine's resolver knows.
+func get(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := u.Host
+	u.Host = net.JoinHostPort("127.0.0.1", u.Port())
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
