@@ -46,6 +46,15 @@ func (c *cli) loginCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if who.First {
+				// The first token lies in a file of the server: it is exchanged for one that
+				// only this machine keeps, and ends by that.
+				made, err := api.CreateToken(cmd.Context(), client.TokenRequest{Kind: who.Kind, Note: "annex login"})
+				if err != nil {
+					return err
+				}
+				k.Token = made.Secret
+			}
 			file, err := c.saveCredentials(k)
 			if err != nil {
 				return err

@@ -17,6 +17,13 @@ func (a *API) whoami(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	out := map[string]any{"kind": r.caller.Kind, "account": acc.ID, "name": acc.Name}
+	first, err := a.Accounts.IsFirst(r.ctx(), r.caller.Token)
+	if err != nil {
+		return err
+	}
+	if first {
+		out["first"] = true
+	}
 	if r.caller.Site != "" {
 		out["site"] = a.siteName(r.ctx(), r.caller.Site)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -145,7 +146,8 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: productWords{s.Tenancy}, Log: log,
 	})
 	s.Registry.Installations = s.Installs
-	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy})
+	s.Tenancy.Installations = s.Installs
+	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
 	s.KV = kvstore.New(s.DB, s.Ring)
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log})
 	s.Broker = egress.New(egress.Config{
@@ -212,10 +214,19 @@ func (s *System) Health() httpapi.Health {
 	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
 }
 
+func (s *System) firstToken() string { return filepath.Join(s.Config.DataDir, "operator.token") }
+
+func (s *System) removeFirstToken() {
+	if err := os.Remove(s.firstToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.Config.Log.Warn("the file of the first operator token is still there; it opens nothing any more", "err", err)
+	}
+}
+
 // FirstOperatorToken gives a token to an operator who has none, in a file that only
-// the data directory's owner reads; it returns the file, "" when none was needed.
+// the data directory's owner reads; it returns the file, "" when none was needed. The
+// token lives for a day, and ends when an operator makes another one.
 func (s *System) FirstOperatorToken(ctx context.Context) (string, error) {
-	file := filepath.Join(s.Config.DataDir, "operator.token")
+	file := s.firstToken()
 	written := false
 	secret, err := s.Accounts.Bootstrap(ctx, func(secret string) error {
 		written = true

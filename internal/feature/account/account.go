@@ -63,8 +63,10 @@ type Config struct {
 	Audit Audit
 	Apps  Apps
 	Sites Sites
-	Now   func() time.Time // time.Now when nil
-	Rand  io.Reader        // crypto/rand when nil
+	// FirstEnded is told when the token that Bootstrap made has been replaced; it may be nil.
+	FirstEnded func()
+	Now        func() time.Time // time.Now when nil
+	Rand       io.Reader        // crypto/rand when nil
 }
 
 // Service answers for accounts and tokens.

@@ -188,14 +188,14 @@ func TestAuthenticateRefuses(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
 	}
-	b.clock.advance(account.DefaultTTL - time.Second)
+	b.clock.advance(account.FirstTTL - time.Second)
 	if _, err := b.Authenticate(t.Context(), token); err != nil {
 		t.Errorf("a second before its end: %v", err)
 	}
 	b.clock.advance(time.Second)
 	_, err = b.Authenticate(t.Context(), token)
 	want(t, err, fault.Unauthenticated, "UNAUTHENTICATED")
-	if e, _ := fault.As(err); e == nil || !strings.Contains(e.Public, "expired on 1 April 2030") {
+	if e, _ := fault.As(err); e == nil || !strings.Contains(e.Public, "expired on 2 January 2030") {
 		t.Errorf("the refusal does not say when it expired: %v", err)
 	}
 }
@@ -363,4 +363,35 @@ func TestAddAccountAddsRoles(t *testing.T) {
 		_, err = b.AddAccount(t.Context(), id.Principal{Kind: id.Developer, Account: first.ID}, account.NewAccount{Name: "Bob"})
 		want(t, err, fault.Denied, "ROLE_REQUIRED")
 	})
+}
+
+// The first token lies in a file; it must not stay a second key to the house.
+func TestFirstTokenEndsWhenReplaced(t *testing.T) {
+	b := setup(t, dbtest.SQLite(t))
+	token, err := b.Bootstrap(t.Context(), kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Authenticate(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := b.IsFirst(t.Context(), p.Token); err != nil || !first {
+		t.Fatalf("IsFirst: %v, %v", first, err)
+	}
+	ended := 0
+	b.FirstEnded = func() { ended++ }
+	own, secret, err := b.CreateToken(t.Context(), p, account.TokenRequest{Kind: id.Operator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Authenticate(t.Context(), token); fault.KindOf(err) != fault.Unauthenticated {
+		t.Errorf("the first token still works: %v", err)
+	}
+	if p, err = b.Authenticate(t.Context(), secret); err != nil || p.Token != own.ID || ended != 1 {
+		t.Errorf("%v, %v, told %d times", p, err, ended)
+	}
+	if first, _ := b.IsFirst(t.Context(), own.ID); first {
+		t.Error("another token counts as the first")
+	}
 }

@@ -19,6 +19,11 @@ const (
 	DefaultTTL = 90 * 24 * time.Hour
 	// MaxTTL is the longest life of a token.
 	MaxTTL = 3650 * 24 * time.Hour
+	// FirstTTL is how long the token lives that Bootstrap makes. It lies in a file, so it
+	// also ends as soon as an operator makes a token of one's own.
+	FirstTTL = 24 * time.Hour
+	// firstNote marks it.
+	firstNote = "made at first start"
 	// bootstrapName is the account that an empty database starts with.
 	bootstrapName = "operator"
 )
@@ -67,7 +72,7 @@ func (s *Service) Bootstrap(ctx context.Context, keep func(secret string) error)
 		if err != nil {
 			return err
 		}
-		t := Token{ID: id.Token(newID()), Kind: id.Operator, Account: a.ID, Note: "made at first start", Created: now, Expires: now.Add(DefaultTTL)}
+		t := Token{ID: id.Token(newID()), Kind: id.Operator, Account: a.ID, Note: firstNote, Created: now, Expires: now.Add(FirstTTL)}
 		made = true
 		return s.putToken(ctx, id.Principal{}, t, secret)
 	})
@@ -113,11 +118,35 @@ func (s *Service) CreateToken(ctx context.Context, p id.Principal, req TokenRequ
 		Environments: req.Environments, Note: req.Note, Created: now.Truncate(time.Millisecond),
 		Expires: now.Add(req.TTL).Truncate(time.Millisecond),
 	}
-	err = s.DB.Tx(ctx, func(ctx context.Context) error { return s.putToken(ctx, p, t, secret) })
+	var ended int64
+	err = s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		ended = 0
+		if err := s.putToken(ctx, p, t, secret); err != nil || t.Kind != id.Operator {
+			return err
+		}
+		// From now on the first token, which lies in a file, is not needed.
+		ended, err = s.DB.Exec(ctx, endFirst, now.UnixMilli(), firstNote)
+		return err
+	})
 	if err != nil {
 		return Token{}, "", fault.Op("account.CreateToken", err)
 	}
+	if ended > 0 {
+		s.forget()
+		if s.FirstEnded != nil {
+			s.FirstEnded()
+		}
+	}
 	return t, secret, nil
+}
+
+// IsFirst reports whether a token is the one that Bootstrap made.
+func (s *Service) IsFirst(ctx context.Context, token id.Token) (bool, error) {
+	t, err := scanToken(s.DB.QueryRow(ctx, tokenByID, string(token)))
+	if isNoRows(err) {
+		return false, nil
+	}
+	return err == nil && t.Kind == id.Operator && t.Note == firstNote, fault.Op("account.IsFirst", err)
 }
 
 // mayCreate holds what the caller's own role allows.

@@ -17,6 +17,7 @@ type (
 		Kind         string   `json:"kind"`
 		Account      string   `json:"account,omitempty"`
 		Name         string   `json:"name,omitempty"`
+		First        bool     `json:"first,omitempty"`
 		Site         string   `json:"site,omitempty"`
 		App          string   `json:"app,omitempty"`
 		Environments []string `json:"environments,omitempty"`
