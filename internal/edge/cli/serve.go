@@ -23,7 +23,7 @@ func (c *cli) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the platform",
 		Long: "Runs the platform until interrupted. An empty data directory gets the first operator token\n" +
-			"in DIR/operator.token, good for 90 days; a start that finds none usable any more makes a new one.\n" +
+			"in DIR/operator.token, good for a day and exchanged by `annex login`; a start that finds none usable makes a new one.\n" +
 			"--check only checks the configuration: it writes nothing and may run beside the server.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
