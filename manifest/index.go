@@ -61,6 +61,7 @@ var definitions = map[string]string{
 
 // reference reports a name that points to nothing.
 func (l *loader) reference(path, kind, name string, known []string) {
+	known = slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == "" })
 	if name == "" || slices.Contains(known, name) || l.broken[definitions[kind]] {
 		return
 	}

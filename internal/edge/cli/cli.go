@@ -8,6 +8,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -120,6 +121,7 @@ type cli struct {
 	ui    *ui
 	dir   string // --dir
 	json  bool   // --json of the command at hand
+	path  string // the command at hand, "annex deploy"
 }
 
 // silent is an error whose words are out already; only its exit code is left.
@@ -139,12 +141,45 @@ func (c *cli) report(err error) int {
 		// What is no fault comes from the machine: a file, a full disk.
 		f = fault.New(fault.Internal, "FAILED", "%s", strings.TrimPrefix(err.Error(), "cli: "))
 	}
+	f = c.roleWords(f)
 	if asJSON {
 		c.ui.printJSON(errorObject(f, err))
 	} else {
 		c.ui.fault(f, err)
 	}
 	return f.Kind.ExitCode()
+}
+
+// roleWords says of a token without the right role what a person can do with it: name
+// the command and the kinds of token that it takes.
+func (c *cli) roleWords(f *fault.Error) *fault.Error {
+	roles, _ := f.Fields["roles"].([]any)
+	if f.Code != "ROLE_REQUIRED" || len(roles) == 0 || c.path == "" {
+		return f
+	}
+	var kinds []string
+	for _, r := range roles {
+		kinds = append(kinds, tokenOf(fmt.Sprint(r)))
+	}
+	has := ""
+	if role, ok := f.Fields["role"].(string); ok {
+		has = ", not " + tokenOf(role)
+	}
+	said := *f
+	said.Public = fmt.Sprintf("`%s` takes %s%s", c.path, strings.Join(kinds, " or "), has)
+	return said.WithFix("set ANNEX_TOKEN to such a token, or log in with one: `annex login`")
+}
+
+func tokenOf(role string) string {
+	switch role {
+	case "admin":
+		return "a site admin's token"
+	case "operator":
+		return "an operator's token"
+	case "ci":
+		return "a CI token"
+	}
+	return "a " + role + "'s token"
 }
 
 // usage is an error about the command line.

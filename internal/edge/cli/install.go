@@ -82,11 +82,19 @@ func (c *cli) install(ctx context.Context, f installFlags) error {
 		}{i, p.Digest, created})
 		return nil
 	}
+	grew := p.Installation != "" && len(p.Growth) > 0
 	what := "installed"
-	if !created {
+	switch {
+	case grew:
+		what = "upgraded"
+	case !created:
 		what = "up to date"
 	}
 	s.done("%s is %s on %s of %s, version %s", name(i.AppName, i.App), what, i.Product, i.Site, i.Number)
+	if grew {
+		c.ui.printf("It now runs version %s and newly may:", i.Number)
+		c.printLines(p.Growth)
+	}
 	c.ui.printf("Installation %s", i.ID)
 	return nil
 }
@@ -113,7 +121,8 @@ func (c *cli) printPreview(p client.Preview) {
 func (c *cli) confirmInstall(p client.Preview) error {
 	if !c.env.Interactive || c.json {
 		return usage("nobody can be asked here").
-			WithFix("look at what the app may do, then add --confirm --expect %s", p.Digest).With("digest", p.Digest)
+			WithFix("look at what the app may do, then add --confirm --expect %s", p.Digest).
+			With("digest", p.Digest).With("words", list(p.Words)).With("growth", list(p.Growth)).With("developmentWarning", p.DevelopmentWarning)
 	}
 	answers := bufio.NewReader(c.env.In)
 	if p.DevelopmentWarning != "" {

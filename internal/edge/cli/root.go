@@ -23,6 +23,7 @@ func (c *cli) root() *cobra.Command {
 			return cmd.Help()
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.path = cmd.CommandPath()
 			if f := cmd.Flags().Lookup("json"); f != nil && f.Value.String() == "true" {
 				c.json, c.ui.quiet = true, true
 			}

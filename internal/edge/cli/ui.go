@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,20 +98,30 @@ func (u *ui) table(head string, rows [][]string) {
 
 // fault writes an error: what, how to mend it, under which id the log has it.
 func (u *ui) fault(f *fault.Error, err error) {
-	what := f.Public
+	what := strings.TrimSpace(f.Public)
 	if what == "" {
 		what = f.Kind.String()
 	}
 	u.diagnostics(diagnosticsOf(err))
 	fmt.Fprintf(u.err, "%s %s\n", u.paint(red, "error:"), clean(what))
-	if stack, ok := f.Fields["stack"].(string); ok { // of the app's own code
-		fmt.Fprintln(u.err, clean(strings.TrimRight(stack, "\n")))
+	field := func(name string) string {
+		text, _ := f.Fields[name].(string)
+		return clean(strings.Trim(text, "\n"))
+	}
+	if stack := field("stack"); stack != "" { // of the app's own code
+		fmt.Fprintln(u.err, stack)
+	}
+	if by := field("allowedBy"); by != "" && f.Fix == "" {
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "allowed by:"), by)
 	}
 	if f.Fix != "" {
 		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), clean(f.Fix))
 	}
-	if f.ReasonID != "" {
-		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "reason "+clean(f.ReasonID)))
+	if reason := cmp.Or(clean(f.ReasonID), field("reasonId")); reason != "" {
+		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "reason "+reason))
+	}
+	if call := field("invocation"); call != "" {
+		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "invocation "+call))
 	}
 }
 
@@ -244,5 +255,5 @@ func stamp(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return ""
 	}
-	return t.Local().Format("2006-01-02 15:04:05")
+	return t.UTC().Format("2006-01-02 15:04:05Z")
 }

@@ -148,8 +148,8 @@ func (a *API) guarded(rt route) http.Handler {
 		if len(rt.roles) > 0 {
 			p, err := a.Accounts.Authenticate(r.Context(), bearer(r))
 			if err == nil && !slices.Contains(rt.roles, p.Kind) {
-				err = fault.New(fault.Denied, "ROLE_REQUIRED", "%s %s is for %s, not for %s", rt.method, rt.path, words(rt.roles), article(p.Kind)).
-					With("roles", rt.roles)
+				err = fault.New(fault.Denied, "ROLE_REQUIRED", "this is for %s, not for %s", words(rt.roles), article(p.Kind)).
+					With("roles", rt.roles).With("role", p.Kind).With("route", rt.method+" "+rt.path)
 			}
 			if err != nil {
 				writeError(w, r, a.Log, err)

@@ -135,7 +135,7 @@ func (s *Service) Release(ctx context.Context, app id.App, environment string) (
 
 // notDeployed is the same for an unknown app: ids cannot be tried out.
 func notDeployed(environment string) error {
-	return fault.New(fault.NotFound, "NOT_DEPLOYED", "nothing is deployed in the environment %q of such an app", environment).
+	return fault.New(fault.NotFound, "NOT_DEPLOYED", "there is no such app, or nothing is deployed in its environment %q", environment).
 		WithFix("annex deploy --environment %s", environment)
 }
 

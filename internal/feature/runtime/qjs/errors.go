@@ -15,7 +15,7 @@ import (
 
 // The codes of a call's errors. Each LIMIT_ error names the limit and the figure.
 //
-//	LIMIT_CPU LIMIT_WALL LIMIT_MEMORY LIMIT_REQUEST LIMIT_RESPONSE LIMIT_HOSTCALLS LIMIT_LOG
+//	LIMIT_CPU LIMIT_WALL LIMIT_MEMORY LIMIT_REQUEST LIMIT_RESPONSE LIMIT_HOSTCALLS
 //	FUNCTION_ERR        the app's code threw: fields name, message, stack (in app source lines)
 //	HANDLER_NOT_FOUND   the bundle exports no such function
 //	NEVER_SETTLED       the function's promise can never settle
@@ -40,6 +40,9 @@ type appError struct {
 	Message string          `json:"message"`
 	Stack   string          `json:"stack"`
 	Code    json.RawMessage `json:"code"`
+	// What a refusal of the platform says, when the app does not catch it.
+	ReasonID  string `json:"reasonId"`
+	AllowedBy string `json:"allowedBy"`
 }
 
 // Error implements error; only explain's result leaves the package.
@@ -104,8 +107,16 @@ func (a *appError) fault(maps *sourcemap.Consumer) *fault.Error {
 	if len(a.Code) > 0 && string(a.Code) != "null" {
 		f = f.With("appCode", a.Code)
 	}
+	for name, text := range map[string]string{"reasonId": a.ReasonID, "allowedBy": a.AllowedBy} {
+		if text != "" && len(text) <= maxRefusalText {
+			f = f.With(name, text)
+		}
+	}
 	return f
 }
+
+// maxRefusalText bounds what is kept of a refusal: the app can write anything there.
+const maxRefusalText = 1 << 10
 
 // place is the first line of the app's source in a stack, "" without a source map. It is
 // a place that the source map has, whatever text the app put into its stack.
