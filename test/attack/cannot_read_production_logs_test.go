@@ -85,6 +85,8 @@ func TestCannotReadProductionLogs(t *testing.T) {
 		t.Fatalf("the activity has %d calls and %d counts", len(ids)-1, len(activity.Activity))
 	}
 
+	// What makes the function answer, if it were called.
+	request := map[string]any{"queryParameters": map[string]any{"how": []string{"answer"}}}
 	seen, refused := 0, 0
 	look := func(method, path string, body any) {
 		t.Helper()
@@ -108,7 +110,7 @@ func TestCannotReadProductionLogs(t *testing.T) {
 		}
 		path := strings.NewReplacer("{app}", at.app, "{environment}", "production", "{site}", at.site, "{installation}", at.installation, "{key}", "OTHER").Replace(o.path)
 		body := at.target()
-		body["function"], body["payload"], body["module"] = "hook", map[string]string{"CANARY": "x"}, "hook"
+		body["function"], body["payload"], body["module"] = "hook", request, "hook"
 		if o.body {
 			look(o.method, path, body)
 			look(o.method, path, at.target())
@@ -118,7 +120,7 @@ func TestCannotReadProductionLogs(t *testing.T) {
 		}
 	}
 	invoke := at.target()
-	invoke["function"] = "hook"
+	invoke["function"], invoke["payload"] = "hook", request
 	for _, environment := range []string{"production", "Production", "PRODUCTION", " production", "production ", "production\x00", "development", "staging", "%", "*"} {
 		invoke["environment"] = environment
 		look("POST", "/api/v1/invocations", invoke)

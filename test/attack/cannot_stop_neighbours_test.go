@@ -1,10 +1,13 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,14 +41,14 @@ var vandals = []struct {
 	{"bigint", `let n = 3n; for (;;) n = n * n;`, []string{"LIMIT_WALL", "WORKER_LOST", "FUNCTION_ERR", "LIMIT_MEMORY"}},
 	{"power", `3n ** 50000000n;`, []string{"LIMIT_WALL", "WORKER_LOST", "FUNCTION_ERR", "LIMIT_MEMORY"}},
 	{"native", `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);`, []string{"LIMIT_WALL", "WORKER_LOST"}},
-	{"join", `const a = []; a.length = 2 ** 32 - 1; a.join("");`, []string{"LIMIT_WALL", "WORKER_LOST"}},
+	{"join", `const a = []; a.length = 2 ** 32 - 1; Array(100).fill(a).join("");`, []string{"LIMIT_WALL", "WORKER_LOST"}},
 	{"sort", `const a = Array.from({ length: 3e6 }, (_, i) => (i * 7919) % 1000003); for (;;) a.sort();`, []string{"LIMIT_WALL", "WORKER_LOST", "LIMIT_MEMORY"}},
 	{"hostCalls", `for (;;) await kvs.get("key");`, []string{"LIMIT_HOSTCALLS"}},
 	{"hostCallsAtOnce", `const all = []; for (let i = 0; i < 5000; i++) all.push(kvs.set("key" + i, i).catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"requests", `const all = []; for (let i = 0; i < 200; i++) all.push(fetch("https://slow.example/").catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"waits", `await fetch("https://slow.example/");`, []string{"LIMIT_WALL"}},
-	{"logs", `for (;;) console.log("x".repeat(1000));`, []string{"LIMIT_LOG"}},
-	{"longLog", `console.log("x".repeat(1 << 20)); console.log("x".repeat(1 << 18)); console.log("x".repeat(1 << 18));`, []string{"LIMIT_LOG"}},
+	{"logs", `for (;;) console.log("x".repeat(1000));`, []string{"LIMIT_WALL", "WORKER_LOST"}},
+	{"longLog", `for (;;) { console.log("x".repeat(1 << 20)); console.log("x".repeat(1 << 18)); }`, []string{"LIMIT_WALL", "WORKER_LOST"}},
 	{"never", `await new Promise(() => {});`, []string{"NEVER_SETTLED"}},
 	{"large", `return "x".repeat(6 << 20);`, []string{"LIMIT_RESPONSE", "WORKER_LOST"}},
 	{"largeError", `throw new Error("x".repeat(6 << 20));`, []string{"FUNCTION_ERR", "WORKER_LOST"}},
@@ -190,7 +193,7 @@ func TestCannotHangWorkersByGoingAway(t *testing.T) {
 	bad := p.deploy("development", source{also: []string{"ok", "hang"}, egress: []string{"here.example"}, code: `
 const { fetch } = __annex_require("@annex/api");
 function ok() { return 1; }
-async function hang() { await fetch("https://here.example/"); const a = []; a.length = 2 ** 32 - 1; a.join(""); }`})
+async function hang() { await fetch("https://here.example/"); const a = []; a.length = 2 ** 32 - 1; Array(100).fill(a).join(""); }`})
 	for range 5 {
 		p.ask("POST", good, nil, "hello")
 		var one int
@@ -208,6 +211,8 @@ async function hang() { await fetch("https://here.example/"); const a = []; a.le
 		}()
 		select {
 		case <-here:
+			before := ticks(t)
+			eventually(t, "the call hangs", func() bool { return ticks(t) > before+30 })
 		case err := <-ended:
 			t.Errorf("it ended before it hung: %v", err)
 			ended <- err
@@ -222,6 +227,24 @@ async function hang() { await fetch("https://here.example/"); const a = []; a.le
 	}
 }
 
+// ticks is the time that the workers have used, in hundredths of a second.
+func ticks(t *testing.T) (sum int) {
+	t.Helper()
+	for _, pid := range children(t) {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			continue // it ended
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		n, err := strconv.Atoi(fields[11])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
 // What hangs while it is deployed does not keep others' new versions from their first
 // calls, nor others from deploying.
 func TestCannotStopOthersDeploys(t *testing.T) {
@@ -230,7 +253,7 @@ func TestCannotStopOthersDeploys(t *testing.T) {
 	for i := range fresh {
 		fresh[i] = p.deploy("development", source{hooks: []string{"hook"}, code: quiet + "// " + fmt.Sprint(i)}).hook("hook")
 	}
-	hostile := source{also: []string{"run"}, code: `const a = []; a.length = 2 ** 32 - 1; a.join(""); function run() {}`}
+	hostile := source{also: []string{"run"}, code: `const a = []; a.length = 2 ** 32 - 1; Array(100).fill(a).join(""); function run() {}`}
 	ctx, leave := context.WithCancel(t.Context())
 	eve := p.developer("eve")
 	var wg sync.WaitGroup
