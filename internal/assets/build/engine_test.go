@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
@@ -205,9 +204,8 @@ func (h *host) Call(id uint32, method string, head, body []byte) {
 }
 func (h *host) Timer(id uint32, _ time.Duration) { h.timers[id] = true }
 func (h *host) Untimer(id uint32)                { delete(h.timers, id) }
-func (h *host) Log(level string, args []byte) *fault.Error {
+func (h *host) Log(level string, args []byte) {
 	h.logs = append(h.logs, level+" "+string(args))
-	return nil
 }
 func (h *host) File(path string) ([]byte, bool) {
 	return []byte("the file at " + path), path == "src/note.txt"

@@ -81,7 +81,9 @@ type Stats struct {
 	CPU       time.Duration // spent inside the engine
 	HostCalls int
 	Logs      int
-	Effects   bool // a host call with an effect was made: the call must not be run again elsewhere
+	// LogsDropped are log lines over the limit, which nobody has.
+	LogsDropped int
+	Effects     bool // a host call with an effect was made: the call must not be run again elsewhere
 }
 
 // Request is one host call of app code, as it arrived at the server.

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
 
 const (
 	logLinesPerMinute = 100
-	logBytes          = 200 << 10
+	logBytesPerMinute = 200 << 10
 )
 
 // task is one call in flight.
@@ -28,7 +27,8 @@ type task struct {
 	reported bool
 	gone     bool
 
-	logs, logged int
+	logs, logged int // lines and bytes that were sent
+	dropped      int // lines over the limit
 }
 
 // step runs fn, which runs one step of the task, and what came for it meanwhile.
@@ -66,7 +66,7 @@ func (w *worker) report(t *task) {
 	}
 	t.reported = true
 	o := t.inst.Outcome()
-	head := hostcall.ResultHead{OK: o.OK, CPUUS: t.inst.CPU().Microseconds(), Logs: t.logs}
+	head := hostcall.ResultHead{OK: o.OK, CPUUS: t.inst.CPU().Microseconds(), Logs: t.logs, LogsDropped: t.dropped}
 	m := hostcall.Message{Type: hostcall.Result, Handle: t.handle}
 	switch {
 	case o.Fault != nil:
@@ -108,25 +108,21 @@ func (t *task) File(path string) ([]byte, bool) {
 	return b, ok
 }
 
-// Log implements jsvm.Host.
-func (t *task) Log(level string, args []byte) *fault.Error {
+// Log implements jsvm.Host. What is over the limit is counted and goes nowhere: the
+// result says how much it was.
+func (t *task) Log(level string, args []byte) {
 	now := time.Now()
+	minutes := 1 + int(now.Sub(t.started)/time.Minute)
+	if t.logs >= minutes*logLinesPerMinute || t.logged+len(args) > minutes*logBytesPerMinute {
+		t.dropped++
+		return
+	}
 	t.logs++
 	t.logged += len(args)
-	lines := logLinesPerMinute * (1 + int(now.Sub(t.started)/time.Minute))
-	if t.logs > lines {
-		return fault.New(fault.Limit, "LIMIT_LOG", "the function logged more than %d lines; %d are allowed in each started minute", lines, logLinesPerMinute).
-			With("limit", "log lines").With("figure", logLinesPerMinute)
-	}
-	if t.logged > logBytes {
-		return fault.New(fault.Limit, "LIMIT_LOG", "the function logged more than %d KB", logBytes>>10).
-			With("limit", "log bytes").With("figure", logBytes)
-	}
 	t.w.send(hostcall.Message{
 		Type: hostcall.Log, Handle: t.handle, Body: args,
 		Head: mustJSON(hostcall.LogHead{Level: level, TimeM: now.UnixMilli()}),
 	})
-	return nil
 }
 
 func mustJSON(v any) []byte {

@@ -81,6 +81,6 @@ func (q Query) selects(l place) bool {
 func isProduction(env string) bool { return strings.EqualFold(env, string(call.Production)) }
 
 func notShared() error {
-	return fault.New(fault.Denied, "LOGS_NOT_SHARED", "the logs of production belong to the site, and its admin has not shared them").
-		WithFix("ask the site's admin to share the logs of this installation; counts, error classes and ids are in the summary")
+	return fault.New(fault.Denied, "LOGS_NOT_SHARED", "the logs of production belong to the site, and only its admin reads them").
+		WithFix("GET /api/v1/activity gives counts, error classes, places in the source and invocation ids; the site's admin reads the lines by one of those ids")
 }

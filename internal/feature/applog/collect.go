@@ -142,19 +142,20 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 	n.cpu += stats.CPU
 
 	t := s.talks[c.ID]
-	if t == nil && stats.Logs == 0 && err == nil {
+	if t == nil && stats.Logs+stats.LogsDropped == 0 && err == nil {
 		return
 	}
+	dropped := stats.LogsDropped
 	if t != nil {
 		delete(s.talks, c.ID)
-		if t.dropped > 0 {
-			s.add(p, line{
-				install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
-				at: s.cfg.Now().UnixMilli(), level: "warn",
-				args: said("%d more lines of this call were not kept: the limit is %d lines and %d KB for each minute",
-					t.dropped, linesPerMinute, bytesPerMinute>>10),
-			})
-		}
+		dropped += t.dropped
+	}
+	if dropped > 0 {
+		s.add(p, line{
+			install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
+			at: s.cfg.Now().UnixMilli(), level: "warn",
+			args: overLimit(dropped),
+		})
 	}
 	if !b.fits(p.Install, rowSize, s.cfg.Buffer) {
 		return
@@ -255,6 +256,19 @@ func arguments(args json.RawMessage) string {
 		return said("%s", strings.ToValidUTF8(string(args), "\ufffd"))
 	}
 	return string(args)
+}
+
+// overLimit says what is missing, by the typed name of the limit.
+func overLimit(dropped int) string {
+	text, err := json.Marshal([]any{
+		fmt.Sprintf("%d more lines of this call were not kept: the limit is %d lines and %d KB for each started minute",
+			dropped, linesPerMinute, bytesPerMinute>>10),
+		map[string]any{"code": "LIMIT_LOG", "limit": "log lines and bytes per minute", "figure": linesPerMinute, "figureBytes": bytesPerMinute, "dropped": dropped},
+	})
+	if err != nil { // texts and numbers only
+		return `[""]`
+	}
+	return string(text)
 }
 
 // said is a line's arguments for one text.

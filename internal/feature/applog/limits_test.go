@@ -45,6 +45,16 @@ func TestLinesOfOneCallAreLimited(t *testing.T) {
 	if len(got) != 111 || !strings.Contains(got[110], "30 more lines of this call were not kept") {
 		t.Error(len(got), got[len(got)-1])
 	}
+	// What never came here counts too, and the note names the limit as other errors do.
+	s.Log(p, aCall(4), says(c, "first"))
+	s.Record(p, aCall(4), c.now(), call.Stats{Logs: 1, LogsDropped: 7}, nil)
+	s.Record(p, aCall(5), c.now(), call.Stats{LogsDropped: 1}, nil)
+	for id, want := range map[id.Invocation]string{"call-004": "7 more lines", "call-005": "1 more lines"} {
+		got := read(t, s, applog.Query{Invocation: id})
+		if last := got[len(got)-1]; !strings.Contains(last, want) || !strings.Contains(last, `"code":"LIMIT_LOG"`) || !strings.Contains(last, `"figure":100`) {
+			t.Error(id, got)
+		}
+	}
 	if got := read(t, s, applog.Query{Invocation: "call-002"}); len(got) != 1 {
 		t.Error(got)
 	}

@@ -86,7 +86,7 @@ func public(err error, called bool) (int, problem) {
 	case fault.NotFound, fault.Denied, fault.Unauthenticated, fault.Waiting:
 		// Unknown, foreign, revoked, not granted: the same answer for all. Once the call
 		// was made, these kinds are about what the app did and no longer about the address.
-		if !called || f.Code == "NOT_INSTALLED" {
+		if !called || f.Code == "NOT_INSTALLED" || f.Code == "DEVELOPMENT_APPS_OFF" {
 			return http.StatusNotFound, problem{}
 		}
 		return http.StatusInternalServerError, problem{Code: "APP_ERROR", Message: "The app failed."}
@@ -111,7 +111,7 @@ func limitStatus(code string) int {
 		return http.StatusRequestEntityTooLarge
 	case "LIMIT_WALL", "LIMIT_CPU":
 		return http.StatusGatewayTimeout
-	case "LIMIT_MEMORY", "LIMIT_RESPONSE", "LIMIT_RESPONSE_BODY", "LIMIT_RESPONSE_HEADERS", "LIMIT_HOSTCALLS", "LIMIT_LOG":
+	case "LIMIT_MEMORY", "LIMIT_RESPONSE", "LIMIT_RESPONSE_BODY", "LIMIT_RESPONSE_HEADERS", "LIMIT_HOSTCALLS":
 		return http.StatusBadGateway
 	default:
 		return http.StatusTooManyRequests

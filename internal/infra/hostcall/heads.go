@@ -117,6 +117,8 @@ type ResultHead struct {
 	Fault *Fault          `json:"fault,omitempty"`
 	CPUUS int64           `json:"cpu"`
 	Logs  int             `json:"logs,omitempty"`
+	// LogsDropped are the console lines over the limit.
+	LogsDropped int `json:"logsDropped,omitempty"`
 }
 
 // AppendJSON appends the head's JSON. An empty head is left out.
@@ -138,6 +140,10 @@ func (h *ResultHead) AppendJSON(b []byte) []byte {
 	b = strconv.AppendInt(b, h.CPUUS, 10)
 	b = append(b, `,"logs":`...)
 	b = strconv.AppendInt(b, int64(h.Logs), 10)
+	if h.LogsDropped > 0 {
+		b = append(b, `,"logsDropped":`...)
+		b = strconv.AppendInt(b, int64(h.LogsDropped), 10)
+	}
 	return append(b, '}')
 }
 

@@ -18,8 +18,8 @@ type Host interface {
 	// Timer asks for Instance.Timer(id) after d; Untimer takes it back.
 	Timer(id uint32, d time.Duration)
 	Untimer(id uint32)
-	// Log takes one line; args is a JSON array. An error ends the call.
-	Log(level string, args []byte) *fault.Error
+	// Log takes one line; args is a JSON array.
+	Log(level string, args []byte)
 	// File gives a file that is bundled with the app.
 	File(path string) ([]byte, bool)
 }
@@ -169,7 +169,7 @@ func (in *Instance) Fail(err error) {
 // and reports whether it has ended.
 func (in *Instance) Expire() bool {
 	if w := in.limits.Wall; in.outcome == nil && !w.IsZero() && time.Now().After(w) {
-		in.finish(&Outcome{Fault: limitWall(in.limits)})
+		in.finish(&Outcome{Fault: in.limitWall()})
 	}
 	return in.outcome != nil
 }

@@ -29,11 +29,11 @@ func (e *Engine) interrupted() bool {
 func (in *Instance) overdue() bool {
 	now := time.Now()
 	if limit := in.limits.CPU; limit > 0 && in.cpu+now.Sub(in.stepStart) > limit {
-		in.finish(&Outcome{Fault: limitCPU(limit)})
+		in.finish(&Outcome{Fault: in.limitCPU(limit)})
 		return true
 	}
 	if w := in.limits.Wall; !w.IsZero() && now.After(w) {
-		in.finish(&Outcome{Fault: limitWall(in.limits)})
+		in.finish(&Outcome{Fault: in.limitWall()})
 		return true
 	}
 	return false

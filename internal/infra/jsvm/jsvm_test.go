@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
@@ -70,9 +69,8 @@ func (r *recorder) Timer(id uint32, d time.Duration) {
 	r.timers[id] = d
 }
 func (r *recorder) Untimer(id uint32) { delete(r.timers, id) }
-func (r *recorder) Log(level string, args []byte) *fault.Error {
+func (r *recorder) Log(level string, args []byte) {
 	r.logs = append(r.logs, level+" "+string(args))
-	return nil
 }
 func (r *recorder) File(string) ([]byte, bool) { return nil, false }
 

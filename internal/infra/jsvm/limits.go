@@ -28,20 +28,35 @@ const (
 	maxErrorHead = 256 << 10
 )
 
-func limitCPU(d time.Duration) *fault.Error {
-	return fault.New(fault.Limit, "LIMIT_CPU", "the function used more than %s of CPU time", d).
-		With("limit", "cpu").With("figure", d.String()).
-		WithFix("do less in one call, or move the work into a queue consumer")
+// parts is how to live with the limits of time.
+const (
+	parts     = "do less in one call: handle data in parts, and let the next call go on where this one ended"
+	scopeLess = "compute it inside a function, when it is first needed: module scope runs once, when the app is deployed"
+)
+
+// who names what a limit of time ended, and how to mend it.
+func (in *Instance) who() (name, fix string) {
+	if in.building {
+		return "module scope", scopeLess
+	}
+	return "the function", parts
 }
 
-func limitWall(l Limits) *fault.Error {
+func (in *Instance) limitCPU(d time.Duration) *fault.Error {
+	name, fix := in.who()
+	return fault.New(fault.Limit, "LIMIT_CPU", "%s used more than %s of CPU time", name, d).
+		With("limit", "cpu").With("figure", d.String()).WithFix("%s", fix)
+}
+
+func (in *Instance) limitWall() *fault.Error {
+	name, fix := in.who()
+	l := in.limits
 	if l.Started.IsZero() {
-		return fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish before its deadline").With("limit", "wall")
+		return fault.New(fault.Limit, "LIMIT_WALL", "%s did not finish before its deadline", name).With("limit", "wall")
 	}
 	d := l.Wall.Sub(l.Started).Round(time.Millisecond)
-	return fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish within %s", d).
-		With("limit", "wall").With("figure", d.String()).
-		WithFix("do less in one call, or move the work into a queue consumer")
+	return fault.New(fault.Limit, "LIMIT_WALL", "%s did not finish within %s", name, d).
+		With("limit", "wall").With("figure", d.String()).WithFix("%s", fix)
 }
 
 func limitMemory(bytes int) *fault.Error {

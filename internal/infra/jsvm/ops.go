@@ -281,9 +281,7 @@ func (in *Instance) opLog(level, args uint64) error {
 	} else if err != nil {
 		return err
 	}
-	if f := in.host.Log(string(l), a); f != nil {
-		in.finish(&Outcome{Fault: f})
-	}
+	in.host.Log(string(l), a)
 	return nil
 }
 

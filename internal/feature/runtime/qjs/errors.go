@@ -10,7 +10,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
-	"github.com/go-sourcemap/sourcemap"
+	"github.com/annexhq/annex/internal/core/sourcemap"
 )
 
 // The codes of a call's errors. Each LIMIT_ error names the limit and the figure.
@@ -57,18 +57,16 @@ func parseAppError(b []byte) error {
 }
 
 // explain makes the error of a call what its readers need: an app's stack in the lines of
-// its source. The source map is loaded for the first error only.
-func (r *Runtime) explain(ctx context.Context, art call.Artifact, v *version, err error) error {
+// its source. The source map is loaded for an error only.
+func (r *Runtime) explain(ctx context.Context, art call.Artifact, err error) error {
 	var a *appError
 	if !errors.As(err, &a) {
 		return err
 	}
-	v.mapOnce.Do(func() {
-		if src, err := art.Load(ctx); err == nil {
-			v.maps = parseMap(src.SourceMap)
-		}
-	})
-	return a.fault(v.maps)
+	return a.fault(r.maps.get(ctx, art.Key, func(ctx context.Context) ([]byte, error) {
+		src, err := art.Load(ctx)
+		return src.SourceMap, err
+	}))
 }
 
 func (r *Runtime) explainWith(sourceMap []byte, err error) error {
@@ -79,18 +77,10 @@ func (r *Runtime) explainWith(sourceMap []byte, err error) error {
 	return a.fault(parseMap(sourceMap))
 }
 
-func parseMap(b []byte) *sourcemap.Consumer {
-	if len(b) == 0 {
-		return nil
+func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
+	if len(a.Stack) > maxStack {
+		a.Stack = strings.ToValidUTF8(a.Stack[:maxStack], "")
 	}
-	c, err := sourcemap.Parse("", b)
-	if err != nil {
-		return nil // stacks then name the bundle's lines
-	}
-	return c
-}
-
-func (a *appError) fault(maps *sourcemap.Consumer) *fault.Error {
 	stack := translate(a.Stack, maps)
 	switch string(a.Code) {
 	case `"HANDLER_NOT_FOUND"`:
@@ -120,43 +110,55 @@ const maxRefusalText = 1 << 10
 
 // place is the first line of the app's source in a stack, "" without a source map. It is
 // a place that the source map has, whatever text the app put into its stack.
-func place(stack string, maps *sourcemap.Consumer) string {
+func place(stack string, maps *sourcemap.Map) string {
 	if maps == nil {
 		return ""
 	}
-	for _, m := range frame.FindAllStringSubmatch(stack, -1) {
-		row, _ := strconv.Atoi(m[1])
-		col, _ := strconv.Atoi(m[2])
-		if file, _, line, _, ok := maps.Source(row, max(col-1, 0)); ok {
-			return file + ":" + strconv.Itoa(line)
+	for _, at := range frame.FindAllString(stack, -1) {
+		if p, ok := lookup(at, maps); ok {
+			return p.Source + ":" + strconv.Itoa(p.Line)
 		}
 	}
 	return ""
 }
 
+// maxStack bounds the stack that is read, and maxFrames how many of its lines become
+// places of the source: an app can write any text there.
+const (
+	maxStack  = 32 << 10
+	maxFrames = 200
+)
+
 // frame is a position in the bundle, as the engine's stacks write it.
 var frame = regexp.MustCompile(`app\.js:(\d+):(\d+)`)
 
 // translate gives a stack in the lines of the app's source, without the platform's frames.
-func translate(stack string, maps *sourcemap.Consumer) string {
+func translate(stack string, maps *sourcemap.Map) string {
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimRight(stack, "\n"), "\n") {
 		if strings.Contains(line, "annex:sdk.js") || strings.HasSuffix(line, "(native)") {
 			continue
 		}
-		if maps != nil {
-			line = frame.ReplaceAllStringFunc(line, func(at string) string {
-				m := frame.FindStringSubmatch(at)
-				row, _ := strconv.Atoi(m[1])
-				col, _ := strconv.Atoi(m[2])
-				file, _, l, c, ok := maps.Source(row, max(col-1, 0))
-				if !ok {
-					return at
-				}
-				return file + ":" + strconv.Itoa(l) + ":" + strconv.Itoa(c+1)
-			})
+		if len(out) == maxFrames {
+			break
+		}
+		if at := frame.FindStringIndex(line); at != nil {
+			if p, ok := lookup(line[at[0]:at[1]], maps); ok {
+				line = line[:at[0]] + p.Source + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column+1) + line[at[1]:]
+			}
 		}
 		out = append(out, line)
 	}
 	return strings.Join(out, "\n")
+}
+
+// lookup is the source's place of one frame's position.
+func lookup(at string, maps *sourcemap.Map) (sourcemap.Place, bool) {
+	m := frame.FindStringSubmatch(at)
+	row, err := strconv.Atoi(m[1])
+	col, cerr := strconv.Atoi(m[2])
+	if err != nil || cerr != nil {
+		return sourcemap.Place{}, false
+	}
+	return maps.Lookup(row, max(col-1, 0))
 }

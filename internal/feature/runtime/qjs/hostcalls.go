@@ -101,7 +101,7 @@ func (w *worker) logLine(a *attempt, m hostcall.Message) error {
 		return fmt.Errorf("%w: log: %w", hostcall.ErrProtocol, err)
 	}
 	minutes := 1 + int64(time.Since(a.started)/time.Minute)
-	if a.logs.Add(1) > maxLogLines*minutes || a.logged.Add(int64(len(m.Body))) > maxLogBytes {
+	if a.logs.Add(1) > maxLogLines*minutes || a.logged.Add(int64(len(m.Body))) > maxLogBytes*minutes {
 		return nil
 	}
 	args := json.RawMessage(m.Body)

@@ -233,7 +233,7 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 	}
 	e := ended{result: call.Result{Head: h.Head, Body: m.Body}}
 	e.result.Stats.CPU = time.Duration(h.CPUUS) * time.Microsecond
-	e.result.Stats.Logs = h.Logs
+	e.result.Stats.Logs, e.result.Stats.LogsDropped = h.Logs, max(h.LogsDropped, 0)
 	switch {
 	case h.Fault != nil:
 		e.err = h.Fault.Err()

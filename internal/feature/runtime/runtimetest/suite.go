@@ -239,7 +239,8 @@ func logs(t *testing.T, rt Runtime) {
 	art := App("logs", `
 __annex_register({ index: {
   talk: () => { console.log("a", { b: [1, null, undefined] }, new Map([[1, 2]])); console.error(new TypeError("no")); const c = {}; c.c = c; console.warn(c) },
-  flood: () => { for (let i = 0; i < 101; i++) console.log(i) },
+  flood: () => { for (let i = 0; i < 101; i++) console.log(i); return "done" },
+  wide: () => { for (let i = 0; i < 8; i++) console.log(i % 2 ? "x".repeat(60 << 10) : i); return "done" },
 }});`)
 	h := &Host{}
 	if _, err := rt.Run(t.Context(), art, Call("index.talk", "1"), nil, h); err != nil {
@@ -258,8 +259,13 @@ __annex_register({ index: {
 	if got := lines[2].Level + string(lines[2].Args); got != `warn[{"c":"[Circular]"}]` {
 		t.Errorf("line 3: %s", got)
 	}
-	if f := mustFail(t, rt, art, Call("index.flood", "1"), "LIMIT_LOG"); f.Fields["figure"] == nil {
-		t.Error("the limit names no figure")
+	// A line too many costs the line and not the call.
+	for fn, want := range map[string]call.Stats{"index.flood": {Logs: 100, LogsDropped: 1}, "index.wide": {Logs: 7, LogsDropped: 1}} {
+		h := &Host{}
+		res, err := rt.Run(t.Context(), art, Call(fn, "1"), nil, h)
+		if err != nil || string(res.Body) != `"done"` || res.Stats.Logs != want.Logs || res.Stats.LogsDropped != want.LogsDropped || len(h.Lines()) != want.Logs {
+			t.Errorf("%s: %s, %+v, %d lines, %v", fn, res.Body, res.Stats, len(h.Lines()), err)
+		}
 	}
 }
 
