@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 // place is where a server keeps its data; its key ring lies elsewhere.
 type place struct {
 	data, ring, database string
-	blobs                string // "" for the folder in data
+	blobs                string              // "" for the folder in data
 	user                 *syscall.Credential // nil: the tests' own
 }
 

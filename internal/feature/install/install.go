@@ -107,6 +107,8 @@ type Installation struct {
 	Installed       time.Time
 	InstalledBy     string
 	Active          bool
+	// Suspended says that it stands still: the site takes no development apps at present.
+	Suspended bool
 }
 
 // Effective is what the app may do: granted ∩ declared(running version).

@@ -25,11 +25,12 @@ const (
 	askPatience   = 500 * time.Millisecond
 )
 
-// change is an installation's policy after a change, nil when it ended.
+// change is an installation's policy after a change, nil when it ended or is suspended.
 type change struct {
-	install id.Install
-	policy  *call.Policy
-	at      int64 // of the policy clock
+	install   id.Install
+	policy    *call.Policy
+	suspended bool
+	at        int64 // of the policy clock
 }
 
 // source reads what changed after a value of the policy clock; 0 asks for everything.
@@ -38,6 +39,7 @@ type source func(ctx context.Context, after int64) ([]change, error)
 // snapshot is all policies as of a moment. It is never changed, only replaced.
 type snapshot struct {
 	policies  map[id.Install]*call.Policy
+	suspended map[id.Install]struct{}
 	confirmed time.Time // when the reading that confirmed it began
 }
 
@@ -71,6 +73,9 @@ func (p *policies) get(ctx context.Context, install id.Install) (*call.Policy, e
 		if policy, ok := s.policies[install]; ok {
 			return policy, nil
 		}
+		if _, ok := s.suspended[install]; ok {
+			return nil, developmentOff()
+		}
 	}
 	return p.look(ctx, install, asked)
 }
@@ -88,6 +93,9 @@ func (p *policies) look(ctx context.Context, install id.Install, asked time.Time
 			WithFix("try again; the server cannot reach its database")
 	}
 	policy, ok := s.policies[install]
+	if _, suspended := s.suspended[install]; suspended {
+		return nil, developmentOff()
+	}
 	if !ok {
 		return nil, fault.New(fault.Denied, "NOT_INSTALLED", "there is no such installation, or it has ended")
 	}
@@ -152,14 +160,22 @@ func (p *policies) readOn(ctx context.Context) error {
 	}
 	next := &snapshot{confirmed: began}
 	if before != nil {
-		next.policies = before.policies
+		next.policies, next.suspended = before.policies, before.suspended
 	}
 	if len(changes) > 0 || next.policies == nil {
 		next.policies = maps.Clone(next.policies)
 		if next.policies == nil {
 			next.policies = make(map[id.Install]*call.Policy, len(changes))
 		}
+		next.suspended = maps.Clone(next.suspended)
+		if next.suspended == nil {
+			next.suspended = map[id.Install]struct{}{}
+		}
 		for _, c := range changes {
+			delete(next.suspended, c.install)
+			if c.suspended {
+				next.suspended[c.install] = struct{}{}
+			}
 			if c.policy == nil {
 				delete(next.policies, c.install)
 			} else {

@@ -10,7 +10,7 @@ import (
 
 // OnDeploy gives a release to the installations of its environment, in the deploy's
 // transaction: those that were granted what it declares run it now, the others keep
-// their version and wait for their admin. The deployer calls Refresh after its commit.
+// their version and wait for their admin; suspended ones are left alone. The deployer calls Refresh after its commit.
 func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.Policy) (moved, waiting int, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		moved, waiting = 0, 0
@@ -37,6 +37,38 @@ func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.P
 		return nil
 	})
 	return moved, waiting, fault.Op("install.OnDeploy", err)
+}
+
+// SwitchDevelopment suspends the development and staging installations of a site, or
+// lets them go on, in the transaction that turns the site's switch. Those that go on take
+// what was deployed meanwhile, as at a deploy. Call Refresh after the commit.
+func (s *Service) SwitchDevelopment(ctx context.Context, by id.Principal, site id.Site, on bool) error {
+	return fault.Op("install.SwitchDevelopment", s.DB.Tx(ctx, func(ctx context.Context) error {
+		rows, err := s.query(ctx, switchedOnSite, site, call.Production, on)
+		if err != nil {
+			return err
+		}
+		for n := range rows {
+			i := &rows[n].Installation
+			act := "install.suspend"
+			i.Suspended = !on
+			if on {
+				act = "install.resume"
+				release, err := s.Releases.Release(ctx, i.App, i.EnvName)
+				if err != nil {
+					return err
+				}
+				i.take(release)
+			}
+			if err := s.save(ctx, i); err != nil {
+				return err
+			}
+			if err := s.record(ctx, by, i, act); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // InEnvironment counts the installations of an environment.

@@ -48,33 +48,37 @@ CREATE TABLE install_requests (
 	created_at BIGINT NOT NULL,
 	UNIQUE (app_id, env_name, site_id, product)
 );
+`}, {ID: "install/2", SQL: `
+ALTER TABLE installations ADD COLUMN suspended BIGINT NOT NULL DEFAULT 0;
 `}}
 
 const (
 	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
 
 	columns = `SELECT id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number, declared, granted,
-		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, epoch, changed FROM installations`
+		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, suspended, epoch, changed FROM installations`
 	// Cross-tenant: every process holds the policies of all installations in memory.
 	allActive    = columns + ` WHERE active = 1`
 	changedSince = columns + ` WHERE changed > ? ORDER BY changed`
 	// Cross-tenant: a deploy reaches every installation of its environment.
-	ofEnvironment = columns + ` WHERE env_id = ? AND active = 1 ORDER BY site_id, id`
+	ofEnvironment = columns + ` WHERE env_id = ? AND active = 1 AND suspended = 0 ORDER BY site_id, id`
 	countInEnv    = `SELECT COUNT(*) FROM installations WHERE env_id = ? AND active = 1`
 	// Cross-tenant: a developer sees where its own apps are installed, an operator everything.
 	byTargetOfOwner = columns + ` WHERE owner = ? AND site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
 	ofOwner         = columns + ` WHERE owner = ? AND active = 1 ORDER BY installed_at, id`
 	allListed       = columns + ` WHERE active = 1 ORDER BY installed_at, id`
 
-	ofSite   = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
-	byID     = columns + ` WHERE id = ? AND site_id = ? AND active = 1`
-	byTarget = columns + ` WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
+	ofSite = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
+	// Those that the site's switch for development apps is about.
+	switchedOnSite = columns + ` WHERE site_id = ? AND env_type <> ? AND active = 1 AND suspended = ? ORDER BY id`
+	byID           = columns + ` WHERE id = ? AND site_id = ? AND active = 1`
+	byTarget       = columns + ` WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
 
 	insert = `INSERT INTO installations (id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number,
 		declared, granted, waiting_version, waiting_number, waiting_declared, installed_at, installed_by, removed_at, active, epoch, changed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?)`
 	update = `UPDATE installations SET version_id = ?, number = ?, declared = ?, granted = ?,
-		waiting_version = ?, waiting_number = ?, waiting_declared = ?, epoch = ?, changed = ?
+		waiting_version = ?, waiting_number = ?, waiting_declared = ?, suspended = ?, epoch = ?, changed = ?
 		WHERE id = ? AND site_id = ?`
 	remove = `UPDATE installations SET active = 0, removed_at = ?, epoch = epoch + 1, changed = ?
 		WHERE id = ? AND site_id = ? AND active = 1`

@@ -29,15 +29,17 @@ func (s *Service) query(ctx context.Context, q string, args ...any) ([]row, erro
 		var (
 			r                          row
 			declared, granted, waiting string
-			installed, active, epoch   int64
+			installed, active          int64
+			suspended, epoch           int64
 		)
 		err := rows.Scan((*string)(&r.ID), (*string)(&r.App), (*string)(&r.Owner), (*string)(&r.Environment), &r.EnvName,
 			(*string)(&r.EnvType), (*string)(&r.Site), (*string)(&r.Product), (*string)(&r.Version), &r.Number, &declared, &granted,
-			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &epoch, &r.changed)
+			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &suspended, &epoch, &r.changed)
 		if err != nil {
 			return nil, err
 		}
 		r.Installed, r.Active, r.Epoch = time.UnixMilli(installed), active != 0, uint64(epoch)
+		r.Suspended = suspended != 0
 		for set, text := range map[*perm.Set]string{&r.Declared: declared, &r.Granted: granted, &r.WaitingDeclared: waiting} {
 			if err := json.Unmarshal([]byte(text), set); err != nil {
 				return nil, err
@@ -103,7 +105,7 @@ func (s *Service) save(ctx context.Context, i *Installation) error {
 		return err
 	}
 	i.Epoch++
-	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Epoch, now, i.ID, i.Site)
+	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Suspended, i.Epoch, now, i.ID, i.Site)
 	return err
 }
 
@@ -134,6 +136,10 @@ func (s *Service) changed(ctx context.Context, after int64) ([]change, error) {
 		r := &rows[n]
 		out[n] = change{install: r.ID, at: r.changed}
 		if !r.Active {
+			continue
+		}
+		if r.Suspended {
+			out[n].suspended = true
 			continue
 		}
 		if out[n].policy, err = r.policy(); err != nil {

@@ -17,7 +17,7 @@ type Site struct {
 	ID       id.Site
 	Name     string
 	Products []id.Product
-	// AllowDevelopment lets development and staging apps be installed.
+	// AllowDevelopment lets development and staging apps be installed and run.
 	AllowDevelopment bool
 	Created          time.Time
 }
@@ -75,6 +75,7 @@ func (s *Service) UpdateSite(ctx context.Context, p id.Principal, site id.Site, 
 		return Site{}, denied("only the site's admin or an operator changes a site")
 	}
 	var after Site
+	var switched bool
 	err := s.DB.Tx(ctx, func(ctx context.Context) error {
 		before, err := s.SiteByID(ctx, site)
 		if err != nil {
@@ -100,9 +101,18 @@ func (s *Service) UpdateSite(ctx context.Context, p id.Principal, site id.Site, 
 		if err := s.setProducts(ctx, before, after); err != nil {
 			return err
 		}
+		switched = after.AllowDevelopment != before.AllowDevelopment && s.Installations != nil
+		if switched {
+			if err := s.Installations.SwitchDevelopment(ctx, p, site, after.AllowDevelopment); err != nil {
+				return err
+			}
+		}
 		return s.Audit.Append(ctx, site, "", p, "site.update", map[string]any{
 			"products": after.Products, "developmentApps": after.AllowDevelopment})
 	})
+	if err == nil && switched {
+		s.Installations.Refresh(ctx)
+	}
 	return after, fault.Op("tenancy.UpdateSite", err)
 }
 

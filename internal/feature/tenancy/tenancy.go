@@ -27,15 +27,27 @@ type Config struct {
 	Now   func() time.Time // time.Now when nil
 }
 
+// Installations follow a site's switch for development apps.
+type Installations interface {
+	// SwitchDevelopment belongs into the transaction that turns the switch, Refresh comes
+	// after its commit.
+	SwitchDevelopment(ctx context.Context, by id.Principal, site id.Site, on bool) error
+	Refresh(ctx context.Context)
+}
+
 // Service answers for products and sites.
-type Service struct{ Config }
+type Service struct {
+	Config
+	// Installations is set once, before the service is used; nil where there are none.
+	Installations Installations
+}
 
 // New makes the service; Migrations must have been applied to cfg.DB.
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg}
+	return &Service{Config: cfg}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,6 +1,7 @@
 package tenancy_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -256,6 +257,8 @@ func TestWhoChangesASite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		follow := &follower{}
+		s.Installations = follow
 		on := func(x *tenancy.Site) error { x.AllowDevelopment = true; return nil }
 		more := func(x *tenancy.Site) error { x.Products = append(x.Products, "wiki"); return nil }
 		for _, p := range []id.Principal{admin("another"), developer, {}} {
@@ -274,6 +277,13 @@ func TestWhoChangesASite(t *testing.T) {
 		if err != nil || !got.AllowDevelopment || !slices.Equal(got.Products, []id.Product{"tracker", "wiki"}) {
 			t.Errorf("%+v, %v", got, err)
 		}
+		if _, err := s.UpdateSite(t.Context(), admin(site.ID), site.ID, func(x *tenancy.Site) error { x.AllowDevelopment = false; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		// Installations are told of each turn of the switch, and of nothing else.
+		if want := []string{"on " + string(site.ID), "refresh", "off " + string(site.ID), "refresh"}; !slices.Equal(follow.told, want) {
+			t.Errorf("installations were told %v, want %v", follow.told, want)
+		}
 		list, err := s.Sites(t.Context(), admin(site.ID))
 		if err != nil || len(list) != 1 {
 			t.Errorf("an admin sees %v, %v", list, err)
@@ -282,3 +292,14 @@ func TestWhoChangesASite(t *testing.T) {
 		want(t, err, "ROLE_REQUIRED")
 	})
 }
+
+// follower notes what installations are told.
+type follower struct{ told []string }
+
+func (f *follower) SwitchDevelopment(_ context.Context, _ id.Principal, site id.Site, on bool) error {
+	word := map[bool]string{true: "on ", false: "off "}[on]
+	f.told = append(f.told, word+string(site))
+	return nil
+}
+
+func (f *follower) Refresh(context.Context) { f.told = append(f.told, "refresh") }

@@ -317,6 +317,7 @@ func TestFailures(t *testing.T) {
 		{"app", fault.New(fault.App, "FUNCTION_ERR", "TypeError: secret of Alice"), 500, "APP_ERROR"},
 		{"no handler", fault.New(fault.NotFound, "HANDLER_NOT_FOUND", "index.run"), 500, "APP_ERROR"},
 		{"denial that the app did not catch", fault.New(fault.Denied, "REQUEST_EGRESS_ALLOWLIST_ERR", "x"), 500, "APP_ERROR"},
+		{"suspended meanwhile", fault.New(fault.Denied, "DEVELOPMENT_APPS_OFF", "x"), 404, "NOT_FOUND"},
 		{"uninstalled meanwhile", fault.New(fault.NotFound, "NOT_INSTALLED", "x"), 404, "NOT_FOUND"},
 		{"time", fault.New(fault.Limit, "LIMIT_WALL", "55 s").With("limit", "wall"), 504, "LIMIT_WALL"},
 		{"rate", fault.New(fault.Limit, "LIMIT_RATE", "slow down").With("retryAfter", 7), 429, "LIMIT_RATE"},
