@@ -66,6 +66,12 @@ func (l *life) operators() {
 			l.t.Errorf("no place is named: %s", a.body)
 		}
 	}
+	for _, path := range []string{"/api/v1/products?name=desk.yaml", "/api/v1/products?name=desk.yaml&validate=true"} {
+		a := l.ask("POST", path, l.operator, "key: [\n").fails(422, "PRODUCT_INVALID")
+		if file := a.text("error", "diagnostics", 0, "file"); file != "desk.yaml" {
+			l.t.Errorf("%s speaks of %q: %s", path, file, a.body)
+		}
+	}
 	l.ask("POST", "/api/v1/products?validate=perhaps", l.operator, product).fails(400, "BAD_VALIDATE")
 
 	a := l.ask("POST", "/api/v1/sites", l.operator, object{"name": "acme", "products": []string{"helpdesk"}}).is(201)
@@ -261,6 +267,12 @@ func (l *life) webtriggers() {
 	l.ask("GET", path+l.query(), l.ada, nil).is(200).length(1, "webtriggers").want(l.url, "webtriggers", 0, "url")
 	l.says("one 1   ")
 	l.says("one 2   ")
+	// Switched off, the app stands still at once; switched on, it goes on.
+	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"developmentApps": false}).is(200)
+	l.open(l.url).is(404)
+	l.ask("POST", "/api/v1/invocations", l.bob, l.target("function", "echo")).fails(403, "DEVELOPMENT_APPS_OFF")
+	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"developmentApps": true}).is(200)
+	l.says("one 3   ")
 
 	l.ask("POST", path, l.bob, l.target("module", "gone")).fails(404, "NO_WEBTRIGGER")
 	l.ask("POST", path, l.bob, l.target("module", "hook", "environment", "staging")).fails(404, "NOT_INSTALLED")

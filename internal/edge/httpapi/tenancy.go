@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -61,7 +63,13 @@ func (a *API) addProduct(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	const name = "product.yaml"
+	name := "product.yaml"
+	if sent := r.URL.Query().Get("name"); sent != "" {
+		if len(sent) > 200 || strings.ContainsFunc(sent, unicode.IsControl) {
+			return fault.New(fault.Usage, "BAD_NAME", "name is the file's name in at most 200 characters")
+		}
+		name = sent
+	}
 	if check == "true" {
 		p, ds := tenancy.ValidateProduct(name, raw)
 		if p == nil {

@@ -11,7 +11,7 @@ type Product struct {
 	Name       string       `json:"name"`
 	Aliases    []string     `json:"aliases,omitempty"`
 	APIBaseURL string       `json:"apiBaseUrl,omitempty"`
-	OpenAPI    string       `json:"openapi,omitempty"` // path or URL of the OpenAPI document
+	OpenAPI    string       `json:"openapi,omitempty"` // path of the OpenAPI document, beside product.yaml
 	Modules    []ModuleType `json:"modules,omitempty"`
 	Events     []Event      `json:"events,omitempty"`
 	Scopes     []Scope      `json:"scopes,omitempty"`

@@ -155,7 +155,7 @@ func (s *Service) ManifestProducts(ctx context.Context) ([]manifest.Product, err
 
 // stored reads a registered product again.
 func stored(source string) (*Product, error) {
-	p, problems := ValidateProduct("product.yaml", []byte(source))
+	p, problems := read(&reader{file: "product.yaml", stored: true}, []byte(source))
 	if p == nil {
 		return nil, invalid("a registered product", problems)
 	}

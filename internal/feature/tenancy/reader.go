@@ -12,6 +12,7 @@ import (
 
 // reader walks a YAML tree by tables of fields and collects every problem on its way.
 type reader struct {
+	stored   bool // it is registered already
 	file     string
 	problems manifest.Diagnostics
 }

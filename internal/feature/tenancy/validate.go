@@ -28,7 +28,10 @@ var (
 // ValidateProduct reads a product.yaml; name is its name in problems. All problems are
 // found in one run. The product is nil when there is one.
 func ValidateProduct(name string, data []byte) (*Product, manifest.Diagnostics) {
-	r := &reader{file: name}
+	return read(&reader{file: name}, data)
+}
+
+func read(r *reader, data []byte) (*Product, manifest.Diagnostics) {
 	root := r.document(data)
 	if root == nil {
 		return nil, r.problems
@@ -78,6 +81,9 @@ func (r *reader) document(data []byte) *yaml.Node {
 
 var positionForm = regexp.MustCompile(`line (\d+)(?:, column (\d+))?`)
 
+// placeForm is the place in a message of the YAML reader.
+var placeForm = regexp.MustCompile(`(?: at | on |^)?\bline \d+(?:, column \d+)?:? ?`)
+
 // syntax places the YAML reader's own message.
 func (r *reader) syntax(err error) {
 	at := &yaml.Node{Line: 1, Column: 1}
@@ -89,6 +95,7 @@ func (r *reader) syntax(err error) {
 		}
 	}
 	text, _, _ = strings.Cut(text, "\n")
+	text = placeForm.ReplaceAllString(text, "") // the diagnostic has its own line and column
 	r.problem(at, "yaml-syntax", "mend the YAML; colons, dashes and indentation decide", "%s", text)
 }
 
@@ -115,7 +122,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 			r.texts(n, "aliases", &p.Aliases, 63, keyForm.MatchString, keyFix)
 		},
 		"apiBaseUrl": text("apiBaseUrl", &p.APIBaseURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
-		"openapi":    text("openapi", &p.OpenAPI, 2000, nil, ""),
+		"openapi":    text("openapi", &p.OpenAPI, 2000, r.now(localPath), "write a path below the folder of product.yaml, without .., such as openapi.yaml"),
 		"modules": func(n *yaml.Node) {
 			modules = n
 			r.list(n, "modules", func(e *yaml.Node) { p.Modules = append(p.Modules, r.module(e)) })
@@ -248,12 +255,29 @@ func (r *reader) scope(n *yaml.Node, s *Scope, known map[string]func(*yaml.Node)
 	known["access"] = func(n *yaml.Node) {
 		r.text(n, "access", &s.Access, 10, oneOf("read", "change"), "write read or change")
 	}
-	known["risk"] = func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, nil, "") }
+	known["risk"] = func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, r.now(oneOf("low", "medium", "high")), "write low, medium or high") }
 	r.fields(n, "a scope", known, append(required, "title", "access")...)
 }
 
 func oneOf(values ...string) func(string) bool {
 	return func(s string) bool { return slices.Contains(values, s) }
+}
+
+// now is a rule for what is registered now. What was registered before it was made is
+// read as it is.
+func (r *reader) now(rule func(string) bool) func(string) bool {
+	if r.stored {
+		return nil
+	}
+	return rule
+}
+
+// localPath reports whether a path stays in its folder, on every system.
+func localPath(s string) bool {
+	if s == "" || strings.ContainsAny(s, "\\:") || strings.HasPrefix(s, "/") {
+		return false
+	}
+	return !slices.Contains(strings.Split(s, "/"), "..")
 }
 
 func baseURL(s string) bool {
