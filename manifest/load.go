@@ -43,6 +43,16 @@ const MaxSize = 200 << 10
 // reported in one run, in the order of the file. The manifest is nil when a problem
 // is an error; warnings leave it usable.
 func Load(name string, data []byte, opts Options) (*Manifest, Diagnostics) {
+	m, ds := LoadPart(name, data, opts)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return m, ds
+}
+
+// LoadPart is Load for tools that go on in spite of errors: it gives what could be
+// read, and nil only where the text is no YAML. Nothing may be granted or run by it.
+func LoadPart(name string, data []byte, opts Options) (*Manifest, Diagnostics) {
 	l := newLoader(name, opts)
 	root, whole := l.parse(data)
 	if root == nil {
@@ -50,12 +60,8 @@ func Load(name string, data []byte, opts Options) (*Manifest, Diagnostics) {
 	}
 	l.partial = !whole
 	m := l.read(root)
-	ds := l.sorted()
-	if ds.HasErrors() {
-		return nil, ds
-	}
 	m.positions = l.positions
-	return m, ds
+	return m, l.sorted()
 }
 
 // read turns nodes into a manifest and checks it.

@@ -1,5 +1,7 @@
 package manifest
 
+import "slices"
+
 // find gives the element with a key.
 func find[T any](list []T, is func(T) bool) (T, bool) {
 	for _, e := range list {
@@ -9,6 +11,17 @@ func find[T any](list []T, is func(T) bool) (T, bool) {
 	}
 	var none T
 	return none, false
+}
+
+// ModuleTypes are the types of the modules that the manifest declares, each once.
+func (m *Manifest) ModuleTypes() []string {
+	var out []string
+	for _, p := range m.Modules.all() {
+		if !slices.Contains(out, p.typ) {
+			out = append(out, p.typ)
+		}
+	}
+	return out
 }
 
 // Functions are the app's functions.

@@ -64,7 +64,7 @@ func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bo
 		}
 	}
 	for _, found := range fromWire(d.Diagnostics) {
-		if !slices.Contains(report.Diagnostics, found) { // what both found is out already
+		if found.Rule != applint.BlankID && !slices.Contains(report.Diagnostics, found) { // what both found is out already
 			c.ui.diagnosticsUnlessQuiet([]bundle.Diagnostic{found})
 		}
 	}

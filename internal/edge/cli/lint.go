@@ -20,6 +20,8 @@ type lintResult struct {
 	Warnings    int                 `json:"warnings"`
 	Diagnostics []bundle.Diagnostic `json:"diagnostics"`
 	Fixed       []bundle.Diagnostic `json:"fixed,omitempty"`
+	// CodeUnread says that errors of the manifest kept the code from being checked.
+	CodeUnread bool `json:"codeUnread,omitempty"`
 }
 
 func (c *cli) lintCommand() *cobra.Command {
@@ -71,7 +73,7 @@ func (c *cli) knownProducts(ctx context.Context) []client.Product {
 }
 
 func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
-	res := lintResult{OK: r.OK(), Diagnostics: r.Diagnostics, Fixed: fixed}
+	res := lintResult{OK: r.OK(), Diagnostics: r.Diagnostics, Fixed: fixed, CodeUnread: r.CodeUnread}
 	if res.Diagnostics == nil {
 		res.Diagnostics = []bundle.Diagnostic{}
 	}
@@ -89,6 +91,9 @@ func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
 			c.ui.printf("fixed: %s", d)
 		}
 		c.ui.diagnostics(r.Diagnostics)
+		if r.CodeUnread {
+			c.ui.note("note: the code was not checked; correct the manifest first")
+		}
 		switch {
 		case res.Errors > 0:
 			c.ui.printf("%s, %s", plural(res.Errors, "error"), plural(res.Warnings, "warning"))

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
-	"github.com/go-sourcemap/sourcemap"
+
+	"github.com/annexhq/annex/internal/core/sourcemap"
 )
 
 // Facts are what an app's own sources visibly do, as far as reading can tell. They
@@ -23,6 +24,9 @@ type Facts struct {
 	Storage []Position
 	// ModuleScope are effects that happen once at deploy and not at each call.
 	ModuleScope []Effect
+	// Uses are calls of the SDK that are known by their form: "asApp().requestJira",
+	// "Queue.push".
+	Uses []Use
 	// Imports are the names that import statements take from modules outside the app.
 	Imports []Import
 
@@ -46,6 +50,12 @@ type Effect struct {
 type Import struct {
 	Position
 	Module, Name string
+}
+
+// Use is one call of a member of the SDK.
+type Use struct {
+	Position
+	What string
 }
 
 // EffectKind says why an effect at module scope surprises.
@@ -110,7 +120,7 @@ func Scan(dir string, inputs []string) (*Facts, error) {
 		if len(out.Errors) > 0 || len(out.Code) == 0 { // a file of types alone leaves no code, and no places
 			continue
 		}
-		places, err := sourcemap.Parse("", out.Map)
+		places, err := sourcemap.Parse(out.Map)
 		if err != nil {
 			return nil, fmt.Errorf("bundle.Scan: %s: %w", rel, err)
 		}
@@ -126,7 +136,7 @@ type scanner struct {
 	facts     *Facts
 	file      string
 	src       string
-	places    *sourcemap.Consumer
+	places    *sourcemap.Map
 	toks      []token
 	constants map[string]string // names of string constants
 }
@@ -163,9 +173,27 @@ func (s *scanner) scan() {
 		if s.is(i+1, "(") && requestNames[t.value] && !s.is(i-1, "function") {
 			s.request(i)
 		}
+		s.use(i)
 		if scope.module() {
 			s.effect(i)
 		}
+	}
+}
+
+// use notes calls in the name of an app or user, and those of queues.
+func (s *scanner) use(i int) {
+	add := func(what string) { s.facts.Uses = append(s.facts.Uses, Use{s.position(s.tok(i).at), what}) }
+	switch {
+	case (s.is(i, "asApp") || s.is(i, "asUser")) && s.is(i+1, "("):
+		const few = 20 // tokens of an argument
+		for j := i + 2; j < i+few && j < len(s.toks); j++ {
+			if s.is(j, ")") && s.is(j+1, ".") && s.tok(j+2).kind == tokIdent && s.is(j+3, "(") {
+				add(s.tok(i).value + "()." + s.tok(j+2).value)
+				return
+			}
+		}
+	case s.is(i, "new") && s.is(i+1, "Queue") && s.is(i+2, "("):
+		add("Queue.push")
 	}
 }
 
@@ -292,8 +320,8 @@ func (s *scanner) effect(i int) {
 func (s *scanner) position(at int) Position {
 	line := 1 + strings.Count(s.src[:at], "\n")
 	column := at - strings.LastIndexByte(s.src[:at], '\n') - 1
-	if _, _, l, c, ok := s.places.Source(line, column); ok {
-		return Position{s.file, l, c + 1}
+	if p, ok := s.places.Lookup(line, column); ok {
+		return Position{s.file, p.Line, p.Column + 1}
 	}
 	return Position{s.file, line, column + 1}
 }

@@ -38,7 +38,14 @@ type Report struct {
 	Manifest    *manifest.Manifest
 	Bundle      *bundle.Result
 	Diagnostics []bundle.Diagnostic
+	// CodeUnread says that the manifest names no handler that can be read, so that the
+	// code was not looked at.
+	CodeUnread bool
 }
+
+// BlankID is the rule by which the manifest's own check notes a blank app.id. A linter's
+// reader has nothing to do about it, so Check leaves it out.
+const BlankID = "app-id-blank"
 
 // OK reports whether the app can be deployed.
 func (r *Report) OK() bool { return !bundle.HasErrors(r.Diagnostics) }
@@ -64,13 +71,15 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Source: text}
-	m, ds := manifest.Load(ManifestName, text, manifest.Options{Products: o.Products, Lookup: o.Lookup, Files: os.DirFS(dir)})
+	m, ds := manifest.LoadPart(ManifestName, text, manifest.Options{Products: o.Products, Lookup: o.Lookup, Files: os.DirFS(dir)})
 	for _, d := range ds {
-		r.Diagnostics = append(r.Diagnostics, fromManifest(d))
+		if d.Rule != BlankID {
+			r.Diagnostics = append(r.Diagnostics, fromManifest(d))
+		}
 	}
-	r.Manifest = m
-	if m == nil {
-		// The sources can be read without a manifest, but which handlers count is unknown.
+	broken := ds.HasErrors()
+	if broken && (m == nil || len(handlers(m)) == 0) {
+		r.CodeUnread = true // which of the sources count is unknown
 		return r, nil
 	}
 	b, found, err := bundle.Build(ctx, bundle.Options{Dir: dir, Handlers: handlers(m), At: places(m),
@@ -78,8 +87,13 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 	if err != nil {
 		return nil, fault.Op("applint.Check", err)
 	}
-	r.Bundle = b
 	r.add(found)
+	if broken {
+		// What the manifest declares is not known well enough to hold the code against it.
+		r.sort()
+		return r, nil
+	}
+	r.Manifest, r.Bundle = m, b
 	inputs := b.Inputs
 	if inputs == nil {
 		if inputs, err = bundle.Sources(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,10 +106,14 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 	}
 	// Without a bundle the list of sources is a guess: what none of them uses is unknown.
 	r.add(compare(m, facts, o.Table, b.Inputs != nil))
+	r.sort()
+	return r, nil
+}
+
+func (r *Report) sort() {
 	slices.SortStableFunc(r.Diagnostics, func(a, b bundle.Diagnostic) int {
 		return cmp.Or(cmp.Compare(rank(a.File), rank(b.File)), strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
 	})
-	return r, nil
 }
 
 // add takes diagnostics, leaving out what the manifest's own check said at the same place.
@@ -126,7 +144,10 @@ func fromManifest(d manifest.Diagnostic) bundle.Diagnostic {
 func handlers(m *manifest.Manifest) []string {
 	var out []string
 	for _, f := range m.Functions() {
-		out = append(out, f.Handler)
+		// In a manifest with errors a handler may be anything; what is wrong is said there.
+		if file, export, ok := strings.Cut(f.Handler, "."); ok && file != "" && export != "" && !strings.ContainsAny(f.Handler, " \\") {
+			out = append(out, f.Handler)
+		}
 	}
 	return out
 }

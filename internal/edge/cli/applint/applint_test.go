@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -22,6 +23,11 @@ var table = &bundle.Table{
 }
 
 func check(t *testing.T, archive string) *Report {
+	t.Helper()
+	return checkWith(t, table, archive)
+}
+
+func checkWith(t *testing.T, table *bundle.Table, archive string) *Report {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range txtar.Parse([]byte(archive)).Files {
@@ -102,6 +108,52 @@ func TestManifestAndCodeInOneRun(t *testing.T) {
 	got := rules(r)
 	if r.OK() || !slices.Contains(got, "src/index.js:1 member-not-offered") || !slices.Contains(got, "src/index.js:2 egress-undeclared") {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestCodeIsCheckedBesideABrokenManifest(t *testing.T) {
+	text := strings.Replace(manifestText, "    - key: hook\n", "    - key: hook\n      nonsense: 1\n    - key: other\n", 1)
+	r := check(t, text+"-- src/index.js --\nimport { nope } from '@forge/api';\nexport const run = () => nope;\n")
+	got := rules(r)
+	if r.OK() || r.Manifest != nil || r.CodeUnread || !slices.Contains(got, "src/index.js:1 member-not-offered") || len(got) < 2 {
+		t.Errorf("got %v, %+v", got, r)
+	}
+	r = check(t, "-- manifest.yml --\napp: 5\n-- src/index.js --\nconst = 1;\n")
+	if r.OK() || !r.CodeUnread {
+		t.Errorf("got %v", rules(r))
+	}
+}
+
+func TestBlankIDIsNothingToWorryAbout(t *testing.T) {
+	r := check(t, strings.Replace(manifestText, "ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001", "''", 1)+
+		"-- src/index.js --\nexport const run = (url) => fetch(url);\n")
+	if len(r.Diagnostics) != 0 {
+		t.Errorf("got %v", rules(r))
+	}
+}
+
+func TestWhatIsNotOfferedYetIsSaidOnce(t *testing.T) {
+	later := *table
+	later.NotOffered = map[string][]string{"@annex/api": {"asApp().requestJira", "asUser().requestJira"}}
+	r := checkWith(t, &later, manifestText+`  scheduledTrigger:
+    - key: daily
+      function: run
+      interval: day
+    - key: hourly
+      function: run
+      interval: hour
+-- src/index.js --
+import api, { fetch } from '@forge/api';
+export const run = async (url) => {
+  await fetch(url);
+  await api.asUser('alice').requestJira('/a');
+  await api.asUser().requestJira('/b');
+  await api.asUser().requestOther('/b');
+};
+`)
+	want := []string{"manifest.yml:19 not-offered-yet", "src/index.js:4 not-offered-yet"}
+	if got := rules(r); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

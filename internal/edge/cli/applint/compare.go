@@ -38,12 +38,42 @@ func compare(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, whole b
 			warn(e.Position, "module-scope", e.What+" at module scope makes each call slower: the version cannot be started from a snapshot", "move it into a handler")
 		}
 	}
+	compareOffered(m, f, table, warn)
 	for _, i := range f.Imports {
 		if module, ok := table.Module(i.Module); ok && slices.Contains(table.NotOffered[module], i.Name) {
 			warn(i.Position, "member-not-built", fmt.Sprintf("%s of %q exists here and always rejects with NOT_OFFERED", i.Name, i.Module), "do not rely on it")
 		}
 	}
 	return out
+}
+
+// compareOffered names what is valid and does nothing yet: module types that nothing
+// calls or shows, and members of the SDK that reject. Each is said once.
+func compareOffered(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, warn func(bundle.Position, string, string, string)) {
+	const rule = "not-offered-yet"
+	for _, typ := range m.ModuleTypes() {
+		if typ == "function" || typ == "webtrigger" {
+			continue
+		}
+		base := "modules." + typ + "[0]"
+		warn(at(m, base+".key", base), rule, "modules of type "+typ+" are accepted, and this version does not call or show them", "keep it for a later version, or remove it")
+	}
+	offered := func(name string) bool {
+		for _, module := range []string{"@annex/api", "@annex/events"} {
+			if slices.Contains(table.NotOffered[module], name) {
+				return false
+			}
+		}
+		return true
+	}
+	told := map[string]bool{}
+	for _, u := range f.Uses {
+		if told[u.What] || offered(u.What) {
+			continue
+		}
+		told[u.What] = true
+		warn(u.Position, rule, u.What+" exists in this version and always rejects with NOT_OFFERED", "do not rely on it yet")
+	}
 }
 
 // compareEgress names hosts that are fetched and not declared, and hosts that are
