@@ -202,7 +202,7 @@ func TestHashKnowsContentOnly(t *testing.T) {
 	first := p.deploy(t, alice, base())
 	same := base()
 	same.Manifest = append([]byte("# a comment\n"), same.Manifest...)
-	same.Message, same.SourceMap = "another message", []byte(`{"version":3}`)
+	same.Message, same.SourceMap = "another message", []byte(`{"version":3,"sources":[],"mappings":""}`)
 	if got := p.deploy(t, alice, same); got.Hash != first.Hash || got.Version != first.Version {
 		t.Errorf("a comment, a message or a source map made another version")
 	}

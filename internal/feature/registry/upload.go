@@ -12,6 +12,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/sourcemap"
 	"github.com/annexhq/annex/internal/infra/blob"
 	"github.com/annexhq/annex/manifest"
 )
@@ -21,7 +22,7 @@ import (
 const (
 	MaxManifest   = manifest.MaxSize
 	MaxBundle     = 25 << 20
-	MaxSourceMap  = 50 << 20
+	MaxSourceMap  = sourcemap.MaxText
 	MaxFiles      = 5000
 	MaxFilesBytes = 100 << 20
 	maxPath       = 512
@@ -86,8 +87,11 @@ func (u *Upload) check() error {
 	if !utf8.Valid(u.Bundle) {
 		return fault.New(fault.Invalid, "BUNDLE_TEXT", "the bundle is not UTF-8 text")
 	}
-	if len(u.SourceMap) > 0 && !json.Valid(u.SourceMap) {
-		return fault.New(fault.Invalid, "SOURCE_MAP", "the source map is not JSON")
+	if len(u.SourceMap) > 0 {
+		if _, err := sourcemap.Parse(u.SourceMap); err != nil {
+			return fault.New(fault.Invalid, "SOURCE_MAP", "the source map cannot be read: %v", err).
+				WithFix("upload the map of version 3 that the bundler made, or none")
+		}
 	}
 	if !utf8.ValidString(u.Message) || strings.ContainsRune(u.Message, 0) || utf8.RuneCountInString(u.Message) > maxMessage {
 		return fault.New(fault.Invalid, "DEPLOY_MESSAGE", "a deploy's message has at most %d characters", maxMessage)

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/sourcemap"
 )
 
 // FuzzPaths: what is accepted lies below the app's folder, under one spelling, and no
@@ -48,6 +51,23 @@ func TestGlobs(t *testing.T) {
 	} {
 		if got := globMatch(strings.Split(c.glob, "/"), strings.Split(c.path, "/")); got != c.want {
 			t.Errorf("%s matches %s: %v", c.glob, c.path, got)
+		}
+	}
+}
+
+// A map is read when it is uploaded: what would break its reader is never stored.
+func TestSourceMapsAreRead(t *testing.T) {
+	for text, fine := range map[string]bool{
+		"": true, `{"version":3,"sources":["src/index.ts"],"names":[],"mappings":"AAAA;AACA"}`: true,
+		"{": false, "{}": false, `{"version":3,"sections":[{"offset":{"line":0,"column":0}}]}`: false,
+		`{"version":3,"sources":[],"mappings":"AAAA;AAAA;AAAA"}`:                                                false,
+		`{"version":3,"sources":["a"],"mappings":"` + strings.Repeat("AAAA,", sourcemap.MaxMappings) + `AAAA"}`: false,
+		`{"version":3,"sources":["a"],"mappings":"","x":"` + strings.Repeat("x", sourcemap.MaxText) + `"}`:      false,
+	} {
+		err := (&Upload{SourceMap: []byte(text)}).check()
+		f, _ := fault.As(err)
+		if (err == nil) != fine || err != nil && (f.Code != "SOURCE_MAP" && f.Code != "LIMIT_UPLOAD" || len(f.Public) > 200) {
+			t.Errorf("%.60s: %v", text, err)
 		}
 	}
 }

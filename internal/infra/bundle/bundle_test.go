@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/evanw/esbuild/pkg/api"
-	"github.com/go-sourcemap/sourcemap"
+
+	"github.com/annexhq/annex/internal/core/sourcemap"
 )
 
 // app writes files ("name", "text", …) and gives their folder.
@@ -120,15 +121,15 @@ func TestHandlerOrderDoesNotMatter(t *testing.T) {
 func TestSourceMapPointsToTheSource(t *testing.T) {
 	dir := app(t, "src/index.ts", "type A = string;\n\nexport const run = (a: A) => {\n  throw new Error('here');\n};\n")
 	res := build(t, Options{Dir: dir, Handlers: []string{"index.run"}})
-	m, err := sourcemap.Parse("", res.SourceMap)
+	m, err := sourcemap.Parse(res.SourceMap)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(res.Code), "\n")
 	at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "throw") })
-	file, _, line, _, ok := m.Source(at+1, strings.Index(lines[at], "throw"))
-	if !ok || file != "src/index.ts" || line != 4 {
-		t.Errorf("throw is at %s:%d (%v), want src/index.ts:4", file, line, ok)
+	p, ok := m.Lookup(at+1, strings.Index(lines[at], "throw"))
+	if !ok || p.Source != "src/index.ts" || p.Line != 4 {
+		t.Errorf("throw is at %+v (%v), want src/index.ts:4", p, ok)
 	}
 	var raw struct {
 		SourcesContent []any `json:"sourcesContent"`

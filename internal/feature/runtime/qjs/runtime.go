@@ -45,6 +45,7 @@ type Runtime struct {
 	log    *slog.Logger
 	pool   *pool
 	flight singleflight.Group
+	maps   *mapCache
 
 	mu       sync.Mutex
 	versions map[string]*version
@@ -66,7 +67,7 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 250 * time.Millisecond
 	}
-	r := &Runtime{cfg: cfg, log: cfg.Log, versions: map[string]*version{}, closed: make(chan struct{})}
+	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(), versions: map[string]*version{}, closed: make(chan struct{})}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 			return res, nil
 		}
 		if !isLost(err) {
-			return res, r.explain(ctx, art, v, err)
+			return res, r.explain(ctx, art, err)
 		}
 		if f.effects.Load() || attempt > 0 || ctx.Err() != nil || !time.Now().Before(f.deadline) {
 			return res, err

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
-	"github.com/go-sourcemap/sourcemap"
 )
 
 // version is a runnable artifact, ready to be given to workers.
@@ -36,9 +34,6 @@ type version struct {
 
 	served  atomic.Int64 // calls that ended well
 	strikes atomic.Int64 // workers that it cost
-
-	mapOnce sync.Once
-	maps    *sourcemap.Consumer
 }
 
 func (v *version) close() {
@@ -71,12 +66,14 @@ func (r *Runtime) version(ctx context.Context, art call.Artifact) (*version, err
 			r.release(v)
 			return nil, nil
 		}
-		v, err := r.makeVersion(ctx, art)
-		if err != nil {
-			return nil, err
-		}
-		r.keep(v)
-		return nil, nil
+		err := safely(func() error {
+			v, err := r.makeVersion(ctx, art)
+			if err == nil {
+				r.keep(v)
+			}
+			return err
+		})
+		return nil, logPanic(r.log, err)
 	})
 	select {
 	case res := <-made:
