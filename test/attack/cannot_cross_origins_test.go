@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,9 @@ function hook(request) { return { statusCode: 200, headers: { "content-type": ["
 		"annex.localhost.evil.example", "xannex.localhost:" + port, "api.annex.localhost:" + port, "tracker.localhost:" + port, "127.0.0.1.hooks.localhost.evil.example", "localhost.evil.example",
 	} {
 		for _, path := range []string{"/healthz", "/api/v1/apps", "/"} {
+			if probed, err := netip.ParseAddrPort(host); err == nil && probed.IsValid() && path == "/healthz" {
+				continue // a load balancer asks an address, and learns that the server serves
+			}
 			if a := p.send("GET", host, path, bearer.Clone(), nil); a.status != http.StatusMisdirectedRequest && a.status != http.StatusBadRequest && a.status != http.StatusNotFound || control(a) && a.status < 300 || app(a) {
 				t.Errorf("Host %s, %s: %d %.200s", host, path, a.status, a.body)
 			}
