@@ -4,15 +4,18 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/web/packages"
 )
 
 //go:embed all:templates
@@ -88,5 +91,20 @@ func (c *cli) create(template, name, dir string) ([]string, error) {
 		files = append(files, rel)
 		return writeFile(filepath.Join(dir, filepath.FromSlash(rel)), []byte(strings.ReplaceAll(string(text), "APP_NAME", name)), 0o644, 0o755)
 	})
-	return files, err
+	if err != nil {
+		return files, err
+	}
+	// The SDK's types, for editors and tsc; the bundler does not read them.
+	types, err := packages.Types()
+	if err != nil {
+		return files, err
+	}
+	for _, module := range slices.Sorted(maps.Keys(types)) {
+		rel := path.Join("types", module, "index.d.ts")
+		if err := writeFile(filepath.Join(dir, filepath.FromSlash(rel)), types[module], 0o644, 0o755); err != nil {
+			return files, err
+		}
+		files = append(files, rel)
+	}
+	return files, nil
 }
