@@ -268,3 +268,13 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// What a dangling name is answered with are names, also where a module lacks its own.
+func TestDanglingNamesNoEmptyKeys(t *testing.T) {
+	text := "app: {id: '', runtime: {name: nodejs22.x}}\nmodules:\n  function:\n    - {handler: index.a}\n    - {key: b, handler: index.b}\n  webtrigger:\n    - {key: w, function: other}\n"
+	_, ds := manifest.Load("manifest.yml", []byte(text), manifest.Options{})
+	i := slices.IndexFunc(ds, func(d manifest.Diagnostic) bool { return d.Rule == "dangling-function" })
+	if i < 0 || ds[i].Fix != "define it, or name one of: b" {
+		t.Errorf("%v", ds)
+	}
+}

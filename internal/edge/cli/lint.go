@@ -54,6 +54,9 @@ func (c *cli) lintCommand() *cobra.Command {
 // knownProducts asks the server, if one is known. Lint works without.
 func (c *cli) knownProducts(ctx context.Context) []client.Product {
 	k, err := c.server()
+	if f, ok := fault.As(err); ok {
+		c.ui.note("note: names of products are not checked: %s", f.Public)
+	}
 	if err != nil || k.URL == "" || k.Token == "" {
 		return nil
 	}
