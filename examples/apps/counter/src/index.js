@@ -20,7 +20,7 @@ export async function count() {
 
 // GET ?url=https://… tries to fetch it. Only api.example.com is in the manifest.
 export async function ask(request) {
-  const url = request.queryParameters.url?.[0] ?? 'https://evil.example.net/';
+  const url = request?.queryParameters?.url?.[0] ?? 'https://evil.example.net/';
   try {
     const answer = await fetch(url);
     return json(200, { url, status: answer.status });
