@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"errors"
 	"io"
 
 	"github.com/andybalholm/brotli"
@@ -14,7 +15,7 @@ import (
 const maxInflated = 64 << 20
 
 // inflate undoes gzip, deflate (zlib), deflate-raw and br.
-func inflate(kind string, b []byte) ([]byte, error) {
+func (in *Instance) inflate(kind string, b []byte) ([]byte, error) {
 	var r io.Reader
 	var err error
 	src := bytes.NewReader(b)
@@ -33,17 +34,21 @@ func inflate(kind string, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, typeError("the compressed data was not valid")
 	}
-	out, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
-	if err != nil {
-		return nil, typeError("the compressed data was not valid")
+	var out bytes.Buffer
+	for out.Len() <= maxInflated {
+		if _, err := io.CopyN(&out, r, piece); errors.Is(err, io.EOF) {
+			return out.Bytes(), nil
+		} else if err != nil {
+			return nil, typeError("the compressed data was not valid")
+		}
+		if err := in.pause(); err != nil {
+			return nil, err
+		}
 	}
-	if len(out) > maxInflated {
-		return nil, &jsError{"RangeError", "the data inflates to more than 64 MB"}
-	}
-	return out, nil
+	return nil, &jsError{name: "RangeError", message: "the data inflates to more than 64 MB"}
 }
 
-func deflate(kind string, b []byte) ([]byte, error) {
+func (in *Instance) deflate(kind string, b []byte) ([]byte, error) {
 	var out bytes.Buffer
 	var w io.WriteCloser
 	switch kind {
@@ -62,7 +67,7 @@ func deflate(kind string, b []byte) ([]byte, error) {
 	default:
 		return nil, typeError("no compression %q here: gzip, deflate, deflate-raw, br", kind)
 	}
-	if _, err := w.Write(b); err != nil {
+	if err := in.inPieces(w, b); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {

@@ -50,6 +50,7 @@ type Instance struct {
 	timers  map[uint32]struct{}
 	clock   clock
 
+	hosting    bool   // a host operation runs
 	building   bool   // module scope runs
 	called     string // the first host call that module scope made
 	registered bool   // the bundle has registered its modules

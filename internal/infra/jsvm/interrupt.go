@@ -1,9 +1,16 @@
 package jsvm
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
-// tickEvery is how long a step runs before it looks around.
-const tickEvery = 5 * time.Millisecond
+const (
+	// tickEvery is how long a step runs before it looks around.
+	tickEvery = 5 * time.Millisecond
+	// piece is what a native handles between two pauses: a few milliseconds' work.
+	piece = 256 << 10
+)
 
 // interrupted is the engine's question, about every 10,000 operations, whether to stop.
 func (e *Engine) interrupted() bool {
@@ -17,12 +24,36 @@ func (e *Engine) interrupted() bool {
 	if in.overdue() {
 		return true
 	}
-	if now := time.Now(); e.tick != nil && now.After(in.nextTick) {
-		e.tick()
+	if time.Now().After(in.nextTick) {
+		if e.tick != nil {
+			e.tick()
+		}
 		in.nextTick = time.Now().Add(tickEvery)
-		return in.outcome != nil
 	}
-	return false
+	return in.outcome != nil
+}
+
+// pause is the same question from inside a host operation, asked when it is due.
+func (in *Instance) pause() error {
+	if in.outcome == nil && !time.Now().After(in.nextTick) || !in.e.interrupted() {
+		return nil
+	}
+	return errEnded
+}
+
+// inPieces gives b to w piece by piece, with a pause after each.
+func (in *Instance) inPieces(w io.Writer, b []byte) error {
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		if _, err := w.Write(b[:n]); err != nil {
+			return err
+		}
+		if err := in.pause(); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
 }
 
 // overdue ends the call when it has used up its time.

@@ -16,8 +16,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxRandom is what crypto.getRandomValues allows at once.
-const maxRandom = 65536
+const (
+	// maxRandom is what crypto.getRandomValues allows at once.
+	maxRandom = 65536
+	// maxNative bounds what one native handles: copying it in and out is one piece of work.
+	maxNative = 64 << 20
+)
 
 // native answers an operation that has no effect outside the engine.
 func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
@@ -27,7 +31,7 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		return string(b), err
 	}
 	data := func(i int) ([]byte, error) {
-		b, _, err := e.content(cx, arg(i), maxMemory)
+		b, _, err := e.content(cx, arg(i), maxNative)
 		return b, err
 	}
 	bytesOut := func(b []byte, err error) (uint64, error) {
@@ -39,8 +43,8 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 	switch code {
 	case opRandom:
 		n, err := e.num(arg(1))
-		if err != nil || n < 0 || n > maxRandom {
-			return 0, &jsError{"RangeError", "between 0 and 65536 random bytes at once"}
+		if err != nil || !(n >= 0 && n <= maxRandom) {
+			return 0, &jsError{name: "RangeError", message: "between 0 and 65536 random bytes at once"}
 		}
 		b := make([]byte, int(n))
 		if _, err := io.ReadFull(e.cfg.Random, b); err != nil {
@@ -58,12 +62,22 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		}
 		first, err := data(2)
 		if err != nil || code == opHash {
-			return bytesOut(sum(h(), first), err)
+			if err != nil {
+				return 0, err
+			}
+			return bytesOut(in.sum(h(), first))
 		}
 		msg, err := data(3)
-		return bytesOut(sum(hmac.New(h, first), msg), err)
+		if err != nil {
+			return 0, err
+		}
+		mac, err := in.hmac(h, first)
+		if err != nil {
+			return 0, err
+		}
+		return bytesOut(in.sum(mac, msg))
 	case opUTF8Enc:
-		b, err := e.text(cx, arg(1), maxMemory)
+		b, err := e.text(cx, arg(1), maxNative)
 		// Lone surrogates have no UTF-8 form.
 		return bytesOut([]byte(strings.ToValidUTF8(string(b), "\ufffd")), err)
 	case opUTF8Dec, opLatin1Dec, opUTF16Dec:
@@ -71,7 +85,10 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		s, ok := decodeText(code, b)
+		s, ok, err := in.decodeText(code, b)
+		if err != nil {
+			return 0, err
+		}
 		if !ok && arg(2) == e.tags.bool(true) {
 			return 0, typeError("the encoded data was not valid")
 		}
@@ -86,9 +103,9 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 			return 0, err
 		}
 		if code == opDeflate {
-			return bytesOut(deflate(kind, b))
+			return bytesOut(in.deflate(kind, b))
 		}
-		return bytesOut(inflate(kind, b))
+		return bytesOut(in.inflate(kind, b))
 	case opTZ:
 		zone, err := str(1)
 		if err != nil {
@@ -100,7 +117,7 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		}
 		loc, err := time.LoadLocation(zone)
 		if err != nil || zone == "" || zone == "Local" {
-			return 0, &jsError{"RangeError", "invalid time zone: " + zone}
+			return 0, &jsError{name: "RangeError", message: "invalid time zone: " + zone}
 		}
 		_, offset := time.UnixMilli(int64(ms)).In(loc).Zone()
 		return e.tags.number(float64(offset) / 60), nil
@@ -123,7 +140,7 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		msg, err := data(3)
+		msg, _, err := e.content(cx, arg(3), MaxBody) // it is hashed at one go
 		if err != nil {
 			return 0, err
 		}
@@ -155,13 +172,67 @@ var hashes = map[string]func() hash.Hash{
 	"sha384": sha512.New384, "sha512": sha512.New, "sha512256": sha512.New512_256,
 }
 
+func (in *Instance) sum(h hash.Hash, b []byte) ([]byte, error) {
+	if err := in.inPieces(h, b); err != nil {
+		return nil, err
+	}
+	return h.Sum(nil), nil
+}
+
 func sum(h hash.Hash, b []byte) []byte {
 	_, _ = h.Write(b)
 	return h.Sum(nil)
 }
 
+// hmac makes a MAC. A long key counts as its hash, which is taken in pieces.
+func (in *Instance) hmac(h func() hash.Hash, key []byte) (hash.Hash, error) {
+	var err error
+	if first := h(); len(key) > first.BlockSize() {
+		if key, err = in.sum(first, key); err != nil {
+			return nil, err
+		}
+	}
+	return hmac.New(h, key), nil
+}
+
 // decodeText gives UTF-8, and whether the input was valid.
-func decodeText(code int, b []byte) ([]byte, bool) {
+func (in *Instance) decodeText(code int, b []byte) ([]byte, bool, error) {
+	if code == opUTF8Dec && utf8.Valid(b) {
+		return b, true, nil
+	}
+	out, ok := make([]byte, 0, len(b)+len(b)/8), true
+	for len(b) > 0 {
+		n := cutText(code, b, piece)
+		s, valid := decodePiece(code, b[:n])
+		out, ok, b = append(out, s...), ok && valid, b[n:]
+		if err := in.pause(); err != nil {
+			return nil, false, err
+		}
+	}
+	return out, ok, nil
+}
+
+// cutText is where, at n bytes or a little before, no character of b is cut in two.
+func cutText(code int, b []byte, n int) int {
+	if len(b) <= n {
+		return len(b)
+	}
+	switch code {
+	case opUTF8Dec:
+		for i := n; i > n-utf8.UTFMax; i-- {
+			if utf8.RuneStart(b[i]) {
+				return i
+			}
+		}
+	case opUTF16Dec:
+		if b[n-1]&0xfc == 0xd8 { // the first half of a pair
+			return n - 2
+		}
+	}
+	return n
+}
+
+func decodePiece(code int, b []byte) ([]byte, bool) {
 	switch code {
 	case opLatin1Dec:
 		out := make([]byte, 0, len(b)+len(b)/8)

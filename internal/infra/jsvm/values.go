@@ -204,10 +204,17 @@ func (e *Engine) text(cx uint32, v uint64, max int) ([]byte, error) {
 	return b, err
 }
 
+// typedUint8 is the engine's number of Uint8Array among typed arrays (quickjs.h).
+const typedUint8 = 2
+
 // view gives the bytes of a Uint8Array in place; they are valid until the next call.
 func (e *Engine) view(cx uint32, v uint64) ([]byte, error) {
 	if tagOf(v) != e.tags.object {
 		return nil, errType
+	}
+	// Asked for the bytes of anything else, the engine throws, which may run app code.
+	if kind, err := e.call(fnTypedArrayType, v); err != nil || int32(kind) != typedUint8 {
+		return nil, errors.Join(err, errType)
 	}
 	old := e.sp.Get()
 	out := uint32(old) - 16

@@ -47,7 +47,12 @@ const random = (n) => host(7, n);
 function call(method, head, body) {
   const id = nextID++;
   if (typeof body === "string") body = host(11, body);
-  const refused = host(2, id, method, head === undefined ? "{}" : stringify(head), body);
+  let refused;
+  try {
+    refused = host(2, id, method, head === undefined ? "{}" : stringify(head), body);
+  } catch (err) {
+    return P.reject(err); // it is too large
+  }
   if (refused !== undefined) {
     const err = new Error(refused);
     err.name = err.code = "MODULE_SCOPE_CALL";
@@ -292,6 +297,23 @@ function headed(err, stack) {
     // Its name or message cannot be read.
   }
   return `${head}\n${stack.trimEnd()}`;
+}
+
+// hideFunctions takes from the frames that an app's Error.prepareStackTrace is given what
+// they are frames of: the functions of this kernel, and the host's own one.
+function hideFunctions() {
+  const was = Error.prepareStackTrace;
+  let site;
+  Error.prepareStackTrace = (_, sites) => {
+    site = sites[0];
+    return "";
+  };
+  void new Error("").stack;
+  Error.prepareStackTrace = was;
+  const proto = Object.getPrototypeOf(site);
+  for (const name of ["getFunction", "getThis"]) {
+    Object.defineProperty(proto, name, { value: { [name]() {} }[name], writable: true, configurable: true });
+  }
 }
 
 function installStacks() {
@@ -559,6 +581,7 @@ function phase(isLoading) {
   loading = isLoading;
 }
 
+hideFunctions();
 installStacks();
 installTimers(globalThis);
 installConsole(globalThis);
