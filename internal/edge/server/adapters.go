@@ -129,7 +129,7 @@ func (r recorder) failure(p *call.Policy, c *call.Call, what, incident string, e
 		if e.ReasonID != "" {
 			facts["reasonId"] = e.ReasonID
 		}
-		for _, k := range []string{"name", "stack", "limit", "figure"} {
+		for _, k := range []string{"name", "stack", "cause", "limit", "figure"} {
 			if v, ok := e.Fields[k]; ok {
 				facts[k] = v
 			}

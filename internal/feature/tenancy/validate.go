@@ -255,7 +255,9 @@ func (r *reader) scope(n *yaml.Node, s *Scope, known map[string]func(*yaml.Node)
 	known["access"] = func(n *yaml.Node) {
 		r.text(n, "access", &s.Access, 10, oneOf("read", "change"), "write read or change")
 	}
-	known["risk"] = func(n *yaml.Node) { r.text(n, "risk", &s.Risk, 500, r.now(oneOf("low", "medium", "high")), "write low, medium or high") }
+	known["risk"] = func(n *yaml.Node) {
+		r.text(n, "risk", &s.Risk, 500, r.now(oneOf("low", "medium", "high")), "write low, medium or high")
+	}
 	r.fields(n, "a scope", known, append(required, "title", "access")...)
 }
 

@@ -87,7 +87,7 @@ func (e *Engine) boot() (image.Meta, error) {
 		args []uint64
 	}{
 		{"_initialize", nil}, {"qjs_init", nil}, {"qjs_set_interrupt_handler", []uint64{1}},
-		{"qjs_set_max_stack_size", []uint64{maxStack}},
+		{"qjs_set_max_stack_size", []uint64{maxStack}}, {"qjs_set_promise_rejection_handler", []uint64{1}},
 	} {
 		if _, err := e.once(step.name, step.args...); err != nil {
 			return image.Meta{}, err

@@ -55,7 +55,7 @@ func (e *Engine) hostModules() error {
 		}, nil, true},
 		// Local time is UTC in the sandbox, as in Forge; zones are the SDK's, through "tz".
 		{"host_get_timezone_offset", answer(0), []api.ValueType{i32, i32}, true},
-		{"host_promise_rejection", func([]uint64) {}, []api.ValueType{i32, i32, i32}, false},
+		{"host_promise_rejection", e.promiseRejection, []api.ValueType{i32, i32, i32}, false},
 		{"host_module_normalize", answer(0), []api.ValueType{i32, i32}, true},
 		{"host_module_load", answer(0), []api.ValueType{i32, i32}, true},
 	})

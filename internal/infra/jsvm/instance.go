@@ -50,7 +50,9 @@ type Instance struct {
 	timers  map[uint32]struct{}
 	clock   clock
 
-	hosting    bool   // a host operation runs
+	rejected map[uint64]rejection // promises without a handler, in this step
+	order    []uint64
+
 	building   bool   // module scope runs
 	called     string // the first host call that module scope made
 	registered bool   // the bundle has registered its modules
@@ -254,6 +256,10 @@ func (in *Instance) step(fn func() error) {
 	if err == nil && in.outcome == nil {
 		err = in.drain()
 	}
+	if err == nil && len(in.rejected) > 0 {
+		in.unhandled()
+	}
+	in.order = nil
 	in.cpu += time.Since(in.stepStart)
 	e.cur = outer
 	switch {

@@ -40,6 +40,7 @@ type appError struct {
 	Message string          `json:"message"`
 	Stack   string          `json:"stack"`
 	Code    json.RawMessage `json:"code"`
+	Cause   json.RawMessage `json:"cause"`
 	// What a refusal of the platform says, when the app does not catch it.
 	ReasonID  string `json:"reasonId"`
 	AllowedBy string `json:"allowedBy"`
@@ -63,10 +64,15 @@ func (r *Runtime) explain(ctx context.Context, art call.Artifact, err error) err
 	if !errors.As(err, &a) {
 		return err
 	}
-	return a.fault(r.maps.get(ctx, art.Key, func(ctx context.Context) ([]byte, error) {
+	return a.fault(r.mapOf(ctx, art))
+}
+
+// mapOf is the version's source map, nil when there is none.
+func (r *Runtime) mapOf(ctx context.Context, art call.Artifact) *sourcemap.Map {
+	return r.maps.get(ctx, art.Key, func(ctx context.Context) ([]byte, error) {
 		src, err := art.Load(ctx)
 		return src.SourceMap, err
-	}))
+	})
 }
 
 func (r *Runtime) explainWith(sourceMap []byte, err error) error {
@@ -93,6 +99,9 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 		With("name", a.Name).With("message", a.Message).With("stack", stack)
 	if at := place(a.Stack, maps); at != "" {
 		f = f.With("location", at)
+	}
+	if len(a.Cause) > 0 && len(a.Cause) <= maxStack && string(a.Cause) != "null" {
+		f = f.With("cause", json.RawMessage(inSource(a.Cause, maps)))
 	}
 	if len(a.Code) > 0 && string(a.Code) != "null" {
 		f = f.With("appCode", a.Code)
