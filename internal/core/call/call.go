@@ -156,7 +156,8 @@ type Binding struct {
 
 // Artifact is a runnable version in an environment with its variables.
 type Artifact struct {
-	Version id.Version
+	Version     id.Version
+	Environment id.Env
 	// Key identifies what a snapshot is made from: version hash, environment and
 	// the revision of its variables.
 	Key string

@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -31,7 +32,23 @@ func (c *Capabilities) Admit(req call.Request) func(ctx context.Context) (call.R
 		}
 	}
 	c.served.Add(1)
+	if len(req.Body) > 0 && !takesBody[req.Method] {
+		refusal := fault.New(fault.Usage, "NO_BODY", "%s takes no body", clip(req.Method))
+		return func(context.Context) (call.Reply, error) { return call.Reply{}, refusal }
+	}
 	return func(ctx context.Context) (call.Reply, error) { return c.serve(ctx, req) }
+}
+
+// takesBody are the host calls that bring a body. Any other one's would only take room in
+// the server until it is answered.
+var takesBody = map[string]bool{"fetch": true, "kvs.set": true, "kvs.secret.set": true}
+
+// clip shortens what an app calls something.
+func clip(name string) string {
+	if len(name) > 64 {
+		name = strings.ToValidUTF8(name[:64], "") + "…"
+	}
+	return name
 }
 
 // serve answers one host call under the policy that is in force now. It compares the
@@ -44,7 +61,7 @@ func (c *Capabilities) serve(ctx context.Context, req call.Request) (call.Reply,
 	}
 	i, ok := c.door.facilities[req.Method]
 	if !ok {
-		return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", req.Method)
+		return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", clip(req.Method))
 	}
 	return c.handler(i)(ctx, p, req)
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -126,8 +127,25 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	if res.Stats.HostCalls == 0 {
 		res.Stats.HostCalls = int(caps.served.Load())
 	}
+	if p.EnvType == call.Production {
+		err = withoutPlace(err)
+	}
 	d.cfg.Recorder.Record(p, c, started, res.Stats, err)
 	return res, err
+}
+
+// withoutPlace takes an error's place in the app's source away. It is read from a stack,
+// which is the app's own text: in production an app could write what users gave it there,
+// as the number of a line.
+func withoutPlace(err error) error {
+	f, ok := fault.As(err)
+	if !ok || f.Fields["location"] == nil {
+		return err
+	}
+	c := *f
+	c.Fields = maps.Clone(f.Fields)
+	delete(c.Fields, "location")
+	return &c
 }
 
 // Forget drops what is cached of an environment's versions, after its variables changed.

@@ -167,7 +167,7 @@ func (s *Service) Artifact(ctx context.Context, version id.Version) (call.Artifa
 
 func (s *Service) artifact(m *manifest.Manifest, version id.Version, env id.Env, revision int64, at stores) call.Artifact {
 	return call.Artifact{
-		Version: version, Key: artifactKey(at.hash, env, revision), Snapshots: m.Snapshots(), MemoryMB: m.MemoryMB(),
+		Version: version, Environment: env, Key: artifactKey(at.hash, env, revision), Snapshots: m.Snapshots(), MemoryMB: m.MemoryMB(),
 		Load: func(ctx context.Context) (call.Source, error) {
 			src, err := s.load(ctx, m, env, at)
 			return src, fault.Op("registry.Load", err)

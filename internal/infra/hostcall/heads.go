@@ -1,8 +1,11 @@
 package hostcall
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -121,10 +124,17 @@ type ResultHead struct {
 	LogsDropped int `json:"logsDropped,omitempty"`
 }
 
-// AppendJSON appends the head's JSON. An empty head is left out.
+// AppendJSON appends the head's JSON. An empty head is left out. Head is of the app's
+// making: only one whole JSON value is put between the members.
 func (h *ResultHead) AppendJSON(b []byte) []byte {
+	if h.Fault == nil && len(h.Head) > 0 && !json.Valid(h.Head) {
+		unreadable := &ResultHead{CPUUS: h.CPUUS, Logs: h.Logs, LogsDropped: h.LogsDropped, Fault: &Fault{
+			Kind: fault.App.String(), Code: "FUNCTION_ERR", Public: "the function's result is not JSON",
+		}}
+		return unreadable.AppendJSON(b)
+	}
 	if h.Fault != nil {
-		j, err := json.Marshal(h)
+		j, err := JSON(h)
 		if err != nil {
 			return append(b, `{"ok":false,"fault":{"kind":"internal","code":"INTERNAL"},"cpu":0}`...)
 		}
@@ -145,6 +155,71 @@ func (h *ResultHead) AppendJSON(b []byte) []byte {
 		b = strconv.AppendInt(b, int64(h.LogsDropped), 10)
 	}
 	return append(b, '}')
+}
+
+// ParseResult reads a ResultHead by the book: each member once and none that is unknown,
+// whatever the app's part of it holds.
+func ParseResult(text []byte) (h ResultHead, err error) {
+	in := json.NewDecoder(bytes.NewReader(text))
+	if t, err := in.Token(); err != nil || t != json.Delim('{') {
+		return h, fmt.Errorf("%w: a result that is no object", ErrProtocol)
+	}
+	seen := make([]string, 0, 6)
+	for in.More() {
+		t, err := in.Token()
+		if err != nil {
+			return h, err
+		}
+		name, _ := t.(string) // of an object, the decoder gives nothing else
+		into := h.member(name)
+		if into == nil || slices.Contains(seen, name) {
+			return h, fmt.Errorf("%w: the member %.20q of a result", ErrProtocol, name)
+		}
+		seen = append(seen, name)
+		if err := in.Decode(into); err != nil {
+			return h, err
+		}
+	}
+	if _, err := in.Token(); err != nil {
+		return h, err
+	}
+	if _, err := in.Token(); err != io.EOF {
+		return h, fmt.Errorf("%w: text behind a result", ErrProtocol)
+	}
+	if h.CPUUS < 0 || h.Logs < 0 || h.LogsDropped < 0 || h.OK && h.Fault != nil {
+		return h, fmt.Errorf("%w: a result that cannot be", ErrProtocol)
+	}
+	return h, nil
+}
+
+func (h *ResultHead) member(name string) any {
+	switch name {
+	case "ok":
+		return &h.OK
+	case "head":
+		return &h.Head
+	case "fault":
+		return &h.Fault
+	case "cpu":
+		return &h.CPUUS
+	case "logs":
+		return &h.Logs
+	case "logsDropped":
+		return &h.LogsDropped
+	}
+	return nil
+}
+
+// JSON is v's JSON as it is: a head has room for what was measured, not for each of its
+// characters escaped as a page of HTML would need it.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // CallHead is a host call of app code.

@@ -17,10 +17,11 @@ type flight struct {
 	version  *version
 	host     call.Host
 	facts    []byte
-	lines    lines
 	started  time.Time
 	deadline time.Time
 	cpu      time.Duration
+	bodies   *budget
+	held     int // bytes of its requests under way; under bodies.mu
 
 	// effects says that a host call with an effect was made: the call must not run again.
 	effects   atomic.Bool
@@ -31,9 +32,7 @@ type flight struct {
 }
 
 func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {
-	f := &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
-	f.lines.out = h.Log
-	return f
+	return &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
 }
 
 // ended is how an attempt ended.
@@ -50,6 +49,7 @@ type attempt struct {
 	ctx     context.Context
 	serving sync.WaitGroup
 	handle  hostcall.Handle
+	began   time.Time
 	done    chan ended // one value
 	once    sync.Once
 	slots   chan struct{} // host calls under way; made at the first one

@@ -18,13 +18,18 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	}
 	if limit := a.admit(h.Method); limit != nil {
 		w.end(a, ended{err: limit})
-		w.cancel(a, limit)
+		go w.cancel(a, limit) // the reader never waits for a Send
 		return nil
 	}
 	if len(m.Body) > maxHostBody {
 		go w.reply(a, h.ID, call.Reply{}, fault.New(fault.Limit, "LIMIT_HOSTCALLS",
 			"%s was given %d bytes; %d are allowed", h.Method, len(m.Body), maxHostBody).
 			With("limit", "host call body").With("figure", maxHostBody))
+		return nil
+	}
+	held, full := a.bodies.request(a.flight, len(m.Head)+len(m.Body))
+	if full != nil {
+		go w.reply(a, h.ID, call.Reply{}, full)
 		return nil
 	}
 	if a.slots == nil {
@@ -35,15 +40,25 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	a.serving.Add(1)
 	go func() {
 		defer a.serving.Done()
+		defer held.release()
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		case <-a.ctx.Done():
 			return
 		}
-		rep, err := answer(a.ctx)
+		var rep call.Reply
+		err := logPanic(w.log, safely(func() (err error) {
+			rep, err = answer(a.ctx)
+			return err
+		}))
 		if a.ctx.Err() != nil {
 			return // the call has ended; nobody waits for the answer
+		}
+		if err == nil {
+			if full := held.reply(len(rep.Head) + len(rep.Body)); full != nil {
+				err = full
+			}
 		}
 		w.reply(a, h.ID, rep, err)
 	}()
@@ -51,11 +66,16 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 }
 
 func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
-	head := hostcall.ReplyHead{ID: id, OK: err == nil, Head: rep.Head}
 	if err != nil {
-		head.Head, rep.Body = w.refusal(a, err), nil
+		rep = call.Reply{Head: w.refusal(a, err)}
 	}
-	b, jerr := json.Marshal(head)
+	b, jerr := hostcall.JSON(hostcall.ReplyHead{ID: id, OK: err == nil, Head: rep.Head})
+	if jerr == nil && len(b) > hostcall.MaxHead && err == nil {
+		rep = call.Reply{Head: w.refusal(a, fault.New(fault.Limit, "LIMIT_HEADERS",
+			"the answer's headers have %d bytes; %d are delivered", len(b), hostcall.MaxHead).
+			With("limit", "headers of an answer").With("figure", hostcall.MaxHead))}
+		b, jerr = hostcall.JSON(hostcall.ReplyHead{ID: id, Head: rep.Head})
+	}
 	if jerr != nil || len(b) > hostcall.MaxHead {
 		w.log.Error("host call's answer cannot be sent", "call", a.call.ID, "bytes", len(b), "err", jerr)
 		b = fmt.Appendf(nil, `{"id":%d,"ok":false,"head":{"name":"INTERNAL","code":"INTERNAL","status":500,"message":"the platform's answer could not be delivered"}}`, id)
@@ -87,7 +107,7 @@ func (w *worker) refusal(a *attempt, err error) json.RawMessage {
 	for k, v := range f.Fields {
 		out[k] = v
 	}
-	b, jerr := json.Marshal(out)
+	b, jerr := hostcall.JSON(out)
 	if jerr != nil {
 		return json.RawMessage(`{"name":"INTERNAL","code":"INTERNAL","status":500,"message":"the platform could not answer"}`)
 	}
@@ -108,6 +128,6 @@ func (w *worker) logLine(a *attempt, m hostcall.Message) error {
 	if !json.Valid(args) {
 		return fmt.Errorf("%w: a log line that is no JSON", hostcall.ErrProtocol)
 	}
-	a.lines.add(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
+	a.host.Log(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
 	return nil
 }

@@ -32,8 +32,8 @@ type pool struct {
 	// quarantine runs first calls of versions.
 	quarantine keeper
 	builders   builders
-	// own are the workers of versions with strikes, by version key.
-	own     map[string]*keeper
+	// own are the workers of environments with strikes, by the tally's owner.
+	own     map[string]*ownKeeper
 	image   *image.Image // the base; that of the first worker
 	changed chan struct{}
 	closed  bool
@@ -43,7 +43,7 @@ type pool struct {
 
 func newPool(cfg Config) (*pool, error) {
 	p := &pool{
-		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*keeper{},
+		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*ownKeeper{},
 		changed: make(chan struct{}), stop: make(chan struct{}),
 		builders: newBuilders(),
 	}
@@ -127,7 +127,7 @@ func (p *pool) isClosed() bool {
 
 // pick gives the worker for the next call of a version.
 func (p *pool) pick(ctx context.Context, v *version) (*worker, error) {
-	if v.strikes.Load() > 0 {
+	if v.tally.struck(time.Now()) {
 		return p.ownWorker(v)
 	}
 	if v.served.Load() < probation {
@@ -205,35 +205,48 @@ func (k *keeper) present() *worker {
 	return k.w
 }
 
-// ownWorker gives the worker of a version that has cost one before: it can only stop
-// itself. Further versions of that kind share the quarantine.
+// ownKeeper keeps the worker of an environment with strikes.
+type ownKeeper struct {
+	keeper
+	tally *tally
+}
+
+// ownWorker gives the worker of an environment that has cost one before: it can only stop
+// itself. Further ones of that kind share the quarantine.
 func (p *pool) ownWorker(v *version) (*worker, error) {
 	p.mu.Lock()
-	k, ok := p.own[v.key]
+	own, ok := p.own[v.tally.owner]
 	if !ok && len(p.own) < maxOwn {
-		k = &keeper{}
-		p.own[v.key] = k
+		own = &ownKeeper{tally: v.tally}
+		p.own[v.tally.owner] = own
 	}
 	p.mu.Unlock()
-	if k == nil {
-		k = &p.quarantine
+	if own == nil {
+		return p.quarantine.get(p)
 	}
-	return k.get(p)
+	return own.get(p)
+}
+
+// pardon ends the own workers of environments whose strikes have expired.
+func (p *pool) pardon(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for owner, own := range p.own {
+		w := own.present()
+		if own.tally.struck(now) || w != nil && w.inflight.Load() > 0 {
+			continue
+		}
+		delete(p.own, owner)
+		if w != nil {
+			w.kill()
+		}
+	}
 }
 
 // forget takes a version from all workers.
 func (p *pool) forget(v *version) {
 	for _, w := range p.all() {
 		w.forget(v)
-	}
-	p.mu.Lock()
-	k := p.own[v.key]
-	delete(p.own, v.key)
-	p.mu.Unlock()
-	if k != nil {
-		if w := k.present(); w != nil {
-			w.kill()
-		}
 	}
 }
 
@@ -266,10 +279,11 @@ func (p *pool) watch() {
 		case <-p.stop:
 			return
 		case now := <-tick.C:
+			p.pardon(now)
 			for _, w := range p.all() {
 				if w.silent(now) > hungFor && w.othersWait() && !w.ending.Load() {
 					p.cfg.Log.Warn("worker is silent while calls wait and is killed", "pid", w.cmd.Process.Pid)
-					w.suspect()
+					w.suspect(now)
 					w.kill()
 				}
 			}
@@ -308,7 +322,7 @@ func (p *pool) close() {
 	p.announce()
 	keepers := []*keeper{&p.quarantine}
 	for _, k := range p.own {
-		keepers = append(keepers, k)
+		keepers = append(keepers, &k.keeper)
 	}
 	p.mu.Unlock()
 	for _, k := range keepers {

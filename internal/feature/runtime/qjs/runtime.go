@@ -11,7 +11,6 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
-	"github.com/annexhq/annex/internal/core/sourcemap"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -47,6 +46,9 @@ type Runtime struct {
 	pool   *pool
 	flight singleflight.Group
 	maps   *mapCache
+	bodies *budget
+	// tallies outlive the versions that they hold something against.
+	tallies *tallies
 
 	mu       sync.Mutex
 	versions map[string]*version
@@ -68,7 +70,7 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 250 * time.Millisecond
 	}
-	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(), versions: map[string]*version{}, closed: make(chan struct{})}
+	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{})}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
@@ -131,8 +133,7 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 	}
 	defer r.release(v)
 	f := newFlight(c, v, host, app)
-	f.lines.places = func() (*sourcemap.Map, bool) { return r.maps.have(art.Key) }
-	defer f.lines.flush(ctx, func(ctx context.Context) *sourcemap.Map { return r.mapOf(ctx, art) })
+	f.bodies = r.bodies
 	if f.deadline.IsZero() {
 		f.deadline = f.started.Add(defaultWall(c.Kind))
 	}

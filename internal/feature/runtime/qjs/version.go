@@ -32,8 +32,8 @@ type version struct {
 	refs     int // under Runtime.mu
 	lastUsed time.Time
 
-	served  atomic.Int64 // calls that ended well
-	strikes atomic.Int64 // workers that it cost
+	served atomic.Int64 // calls that ended well
+	tally  *tally       // of its environment
 }
 
 func (v *version) close() {
@@ -151,7 +151,7 @@ func (r *Runtime) makeVersion(ctx context.Context, art call.Artifact) (*version,
 	if err != nil {
 		return nil, r.explainWith(src.SourceMap, err)
 	}
-	v := &version{key: art.Key, exports: b.exports, reason: b.reason, took: b.took}
+	v := &version{key: art.Key, tally: r.tallyOf(art), exports: b.exports, reason: b.reason, took: b.took}
 	if len(src.Files) > 0 {
 		if v.files, err = json.Marshal(src.Files); err != nil {
 			return nil, fault.Op("qjs.makeVersion", err)
@@ -188,11 +188,19 @@ func (r *Runtime) cached(ctx context.Context, art call.Artifact, key string, bas
 	if err == nil {
 		var img *image.Image
 		if img, err = image.Compose(base, "annex-app", snapshot); err == nil {
-			return &version{key: art.Key, image: img, files: files, exports: img.Exports, bytes: len(snapshot)}
+			return &version{key: art.Key, tally: r.tallyOf(art), image: img, files: files, exports: img.Exports, bytes: len(snapshot)}
 		}
 	}
 	r.log.Warn("cached snapshot is damaged; making it again", "version", art.Version, "err", err)
 	return nil
+}
+
+// tallyOf is the tally of the artifact's environment; one that names none stands alone.
+func (r *Runtime) tallyOf(art call.Artifact) *tally {
+	if art.Environment == "" {
+		return r.tallies.get("version " + art.Key)
+	}
+	return r.tallies.get("environment " + string(art.Environment))
 }
 
 func storeKey(key, base string) string {

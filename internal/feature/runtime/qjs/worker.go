@@ -38,10 +38,12 @@ type worker struct {
 
 	mu       sync.Mutex
 	attempts map[hostcall.Handle]*attempt
-	builds   map[hostcall.Handle]chan built
-	images   map[*version]uint32
-	nextID   uint32
-	dead     bool
+	// left are attempts that ended here before the worker said so: it may still be at them.
+	left   map[hostcall.Handle]*attempt
+	builds map[hostcall.Handle]chan built
+	images map[*version]uint32
+	nextID uint32
+	dead   bool
 }
 
 type built struct {
@@ -72,7 +74,7 @@ func startWorker(command func() *exec.Cmd, log *slog.Logger, base *image.Image) 
 	}
 	w := &worker{
 		log: log, cmd: cmd, gone: make(chan struct{}),
-		attempts: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
 	}
 	defer func() {
 		if err != nil {
@@ -160,7 +162,7 @@ func (w *worker) silent(now time.Time) time.Duration {
 
 // read takes the worker's messages until it is gone.
 func (w *worker) read() {
-	err := w.readAll()
+	err := logPanic(w.log, safely(w.readAll))
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.log.Warn("worker is hung up on", "pid", w.cmd.Process.Pid, "err", err)
 	}
@@ -211,24 +213,41 @@ func (w *worker) handle(m hostcall.Message) error {
 	}
 	w.mu.Lock()
 	a := w.attempts[m.Handle]
+	if m.Type == hostcall.Result {
+		delete(w.left, m.Handle)
+	}
 	w.mu.Unlock()
 	if a == nil {
 		return nil // the call has ended here; its handle is dead
 	}
+	var err error
 	switch m.Type {
 	case hostcall.Result:
-		return w.result(a, m)
+		err = w.result(a, m)
 	case hostcall.Call:
-		return w.serve(a, m)
+		err = w.serve(a, m)
 	case hostcall.Log:
-		return w.logLine(a, m)
+		err = w.logLine(a, m)
+	}
+	if err != nil {
+		w.malformed(a, err)
 	}
 	return nil
 }
 
+// malformed ends the one call under whose handle came what cannot be read. The stream is
+// whole, so the worker's other calls go on; the version runs by itself from now on.
+func (w *worker) malformed(a *attempt, err error) {
+	w.log.Warn("a call's message cannot be read", "call", a.call.ID, "version", a.call.Version, "err", err)
+	a.version.tally.strike(time.Now())
+	why := fault.New(fault.App, "FUNCTION_ERR", "the function's instance sent a message that cannot be read")
+	w.end(a, ended{err: why})
+	go w.cancel(a, why)
+}
+
 func (w *worker) result(a *attempt, m hostcall.Message) error {
-	var h hostcall.ResultHead
-	if err := json.Unmarshal(m.Head, &h); err != nil {
+	h, err := hostcall.ParseResult(m.Head)
+	if err != nil {
 		return fmt.Errorf("%w: result: %w", hostcall.ErrProtocol, err)
 	}
 	e := ended{result: call.Result{Head: h.Head, Body: m.Body}}
@@ -245,15 +264,21 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 	if e.err != nil {
 		e.result.Head, e.result.Body = nil, nil
 	}
-	w.end(a, e)
+	w.endBy(a, e, true)
 	return nil
 }
 
-// end takes the attempt's handle away and finishes it.
-func (w *worker) end(a *attempt, e ended) {
+// end takes the attempt's handle away and finishes it, before the worker said so.
+func (w *worker) end(a *attempt, e ended) { w.endBy(a, e, false) }
+
+// endBy does the same; told says that it is the worker's own word.
+func (w *worker) endBy(a *attempt, e ended, told bool) {
 	w.mu.Lock()
 	_, here := w.attempts[a.handle]
 	delete(w.attempts, a.handle)
+	if here && !told {
+		w.left[a.handle] = a
+	}
 	w.mu.Unlock()
 	if here {
 		a.finish(e)
@@ -268,20 +293,28 @@ func (w *worker) cancel(a *attempt, why *fault.Error) {
 	_ = w.send(hostcall.Message{Type: hostcall.Cancel, Handle: a.handle, Head: head})
 }
 
-// suspect marks the versions in flight in a worker that hung: the only one gets a strike,
-// of several each has to prove itself again in quarantine.
-func (w *worker) suspect() {
+// suspect holds it against those in a worker that hung. What was sent after it fell silent
+// cannot be what hangs it. A single environment gets a strike; of several each becomes
+// suspect and its versions have to prove themselves again in quarantine.
+func (w *worker) suspect(now time.Time) {
+	since := time.Unix(0, max(w.unseen.Load(), w.lastHeard.Load())).Add(silentFor)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	versions := map[*version]bool{}
-	for _, a := range w.attempts {
-		versions[a.version] = true
-	}
-	for v := range versions {
-		if len(versions) == 1 {
-			v.strikes.Add(1)
+	suspects := map[*tally]bool{}
+	for _, attempts := range []map[hostcall.Handle]*attempt{w.attempts, w.left} {
+		for _, a := range attempts {
+			if !a.began.After(since) {
+				suspects[a.version.tally] = true
+				a.version.served.Store(0)
+			}
 		}
-		v.served.Store(0)
+	}
+	for t := range suspects {
+		if len(suspects) == 1 {
+			t.strike(now)
+		} else {
+			t.suspect(now)
+		}
 	}
 }
 
@@ -336,7 +369,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		return call.Result{}, err
 	}
 	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
-	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
+	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
 		Image: id, Seed: seed(f.call), Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
@@ -402,7 +435,7 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 				timer.Reset(grace)
 				continue
 			}
-			a.version.strikes.Add(1)
+			w.suspect(time.Now())
 			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "call", a.call.ID, "version", a.call.Version)
 			w.kill()
 			w.end(a, ended{err: late})
@@ -445,8 +478,9 @@ func (w *worker) build(ctx context.Context, source []byte) (built, error) {
 
 func (w *worker) built(m hostcall.Message) error {
 	var h hostcall.BuiltHead
+	unreadable := fault.New(fault.App, "FUNCTION_ERR", "module scope ended in a message that cannot be read")
 	if err := json.Unmarshal(m.Head, &h); err != nil {
-		return fmt.Errorf("%w: built: %w", hostcall.ErrProtocol, err)
+		h = hostcall.BuiltHead{Fault: hostcall.FromFault(unreadable)}
 	}
 	b := built{reason: h.Reason, took: time.Duration(h.TookUS) * time.Microsecond}
 	switch {
@@ -457,7 +491,8 @@ func (w *worker) built(m hostcall.Message) error {
 	default:
 		list, snapshot, ok := bytes.Cut(m.Body, []byte("\n"))
 		if !ok || json.Unmarshal(list, &b.exports) != nil {
-			return fmt.Errorf("%w: built", hostcall.ErrProtocol)
+			b.err = unreadable
+			break
 		}
 		b.snapshot = snapshot
 	}
