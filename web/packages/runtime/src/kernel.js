@@ -42,6 +42,10 @@ function native(op, ...args) {
 const now = () => host(8);
 const random = (n) => host(7, n);
 
+// quick are the calls that an Error for each would slow down: it takes up to ten
+// microseconds, and everything else a database's write or a network.
+const quick = { __proto__: null, "kvs.get": true, "kvs.secret.get": true };
+
 // call starts an asynchronous host call. It is refused at module scope, which runs once,
 // at deploy, for all installations, and so has no authority.
 function call(method, head, body) {
@@ -58,9 +62,8 @@ function call(method, head, body) {
     err.name = err.code = "MODULE_SCOPE_CALL";
     return P.reject(err);
   }
-  // Where the call was made is known only now; the answer comes from outside of any app
-  // code. An Error costs three microseconds, a host call more than a hundred.
-  const made = new Error();
+  // Where the call was made is known only now; the answer comes from outside of any app code.
+  const made = quick[method] === true ? undefined : new Error();
   return new P((resolve, reject) => {
     pending.set(id, { resolve, reject, made });
   });
@@ -75,7 +78,7 @@ function reply(id, ok, head, body) {
 }
 
 // revive makes the Error of a call the one of its refusal: its fields are the host's.
-function revive(head, err) {
+function revive(head, err = new Error()) {
   const message = head.message ?? head.code ?? "the host refused the call";
   Object.defineProperty(err, "message", { value: message, writable: true, configurable: true });
   for (const key of Object.keys(head)) {
