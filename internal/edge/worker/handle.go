@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -28,8 +29,29 @@ func (w *worker) handle(m hostcall.Message) {
 		err = w.build(m)
 	}
 	// Other types are of a newer protocol, or credit, which a socket does not need.
-	if err != nil && w.err == nil {
-		w.err = fmt.Errorf("message of type %d: %w", m.Type, err)
+	if err != nil {
+		w.refuse(m, err)
+	}
+}
+
+// refuse ends what a message is about that cannot be handled. The worker serves others'
+// calls too, and goes on: only the socket ends it.
+func (w *worker) refuse(m hostcall.Message, err error) {
+	fmt.Fprintf(os.Stderr, "annex worker: message of type %d: %v\n", m.Type, err)
+	why := fault.New(fault.Internal, "ENGINE_ERROR", "the worker could not take a message of the call").Because(err)
+	t := w.tasks[m.Handle]
+	switch {
+	case t != nil:
+		t.inst.End(why)
+		if t.running {
+			w.report(t)
+			return
+		}
+		w.step(t, func() {})
+	case m.Type == hostcall.Invoke:
+		w.send(hostcall.Message{Type: hostcall.Result, Handle: m.Handle, Head: (&hostcall.ResultHead{Fault: hostcall.FromFault(why)}).AppendJSON(nil)})
+	case m.Type == hostcall.Build:
+		w.send(hostcall.Message{Type: hostcall.Built, Handle: m.Handle, Head: mustJSON(hostcall.BuiltHead{Fault: hostcall.FromFault(why)})})
 	}
 }
 
@@ -51,8 +73,8 @@ func (w *worker) invoke(m hostcall.Message) error {
 	if !ok || !whole || w.tasks[m.Handle] != nil {
 		return fmt.Errorf("%w: invoke of image %d", hostcall.ErrProtocol, h.Image)
 	}
-	t := &task{w: w, handle: m.Handle, files: img.files, started: time.Now()}
 	lim := limits(h.Limits)
+	t := &task{w: w, handle: m.Handle, files: img.files, started: time.Now(), wall: lim.Wall}
 	image := img.image
 	if img.source != nil {
 		image = w.engine.Base()
@@ -195,7 +217,16 @@ func (w *worker) build(m hostcall.Message) error {
 		msg.Body = append(list, '\n')
 		msg.Body = append(msg.Body, b.Snapshot...)
 	}
+	if len(msg.Body) > hostcall.MaxBody {
+		out.Fault = hostcall.FromFault(fault.New(fault.Limit, "LIMIT_SNAPSHOT", "what module scope leaves in memory takes %d MB; %d MB are allowed", (len(msg.Body)+1<<20-1)>>20, hostcall.MaxBody>>20).
+			With("limit", "snapshot").With("figure", hostcall.MaxBody>>20).
+			WithFix("make large data inside a function, when it is first needed"))
+		msg.Body = nil
+	}
 	msg.Head = mustJSON(out)
+	if len(msg.Head) > hostcall.MaxHead {
+		msg.Head = mustJSON(hostcall.BuiltHead{Fault: hostcall.FromFault(fault.New(fault.Internal, "ENGINE_ERROR", "module scope could not be run"))})
+	}
 	w.send(msg)
 	w.flush()
 	return nil

@@ -3,8 +3,10 @@ package worker
 import (
 	"container/heap"
 	"encoding/json"
+	"strconv"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
@@ -21,6 +23,8 @@ type task struct {
 	inst    *jsvm.Instance
 	files   map[string][]byte
 	started time.Time
+	wall    time.Time         // its deadline; none when zero
+	timers  map[uint32]*timer // that are pending
 
 	running  bool     // a step is on the stack
 	backlog  []func() // what came for it meanwhile
@@ -56,6 +60,9 @@ func (w *worker) step(t *task, fn func()) {
 	w.report(t)
 	t.gone, t.backlog = true, nil
 	delete(w.tasks, t.handle)
+	for id := range t.timers {
+		t.Untimer(id)
+	}
 	t.inst.Release()
 }
 
@@ -83,24 +90,69 @@ func (w *worker) report(t *task) {
 		m.Body = o.Head // an app's error with its stack may exceed a head
 	}
 	m.Head = head.AppendJSON(make([]byte, 0, 64+len(o.Head)))
+	if !fits(m) {
+		head.OK, head.Head, m.Body = false, nil, nil
+		head.Fault = hostcall.FromFault(fault.New(fault.Limit, "LIMIT_RESPONSE", "the function's result is larger than a message may be").
+			With("limit", "response").With("figure", hostcall.MaxBody))
+		m.Head = head.AppendJSON(nil)
+	}
 	w.send(m)
 }
 
 // Call implements jsvm.Host.
 func (t *task) Call(id uint32, method string, head, body []byte) {
-	t.w.send(hostcall.Message{
-		Type: hostcall.Call, Handle: t.handle, Body: body,
-		Head: mustJSON(hostcall.CallHead{ID: id, Method: method, Head: head}),
-	})
+	m := hostcall.Message{Type: hostcall.Call, Handle: t.handle, Body: body, Head: callHead(id, method, head)}
+	if !fits(m) {
+		t.inst.End(fault.New(fault.Limit, "LIMIT_REQUEST", "a call of %.64s is larger than a message may be", method).
+			With("limit", "request").With("figure", hostcall.MaxHead))
+		return
+	}
+	t.w.send(m)
 }
 
-// Timer implements jsvm.Host.
+// callHead is a hostcall.CallHead as JSON. The app's part is valid JSON and goes in as it
+// is: escaped as for HTML it could be six times as large.
+func callHead(id uint32, method string, head []byte) []byte {
+	b := append(make([]byte, 0, 64+len(method)+len(head)), `{"id":`...)
+	b = strconv.AppendUint(b, uint64(id), 10)
+	b = append(b, `,"method":`...)
+	b = append(b, mustJSON(method)...)
+	if len(head) > 0 {
+		b = append(b, `,"head":`...)
+		b = append(b, head...)
+	}
+	return append(b, '}')
+}
+
+// Timer implements jsvm.Host. A timer of the same id is moved. None lies beyond the
+// call's deadline, however long the app wants to wait.
 func (t *task) Timer(id uint32, d time.Duration) {
-	heap.Push(&t.w.timers, timer{at: time.Now().Add(d), task: t, id: id})
+	if t.gone {
+		return
+	}
+	at := time.Now().Add(d)
+	if last := t.wall.Add(time.Millisecond); !t.wall.IsZero() && at.After(last) {
+		at = last
+	}
+	if old := t.timers[id]; old != nil {
+		old.at = at
+		heap.Fix(&t.w.timers, old.index)
+		return
+	}
+	if t.timers == nil {
+		t.timers = map[uint32]*timer{}
+	}
+	t.timers[id] = &timer{at: at, task: t, id: id}
+	heap.Push(&t.w.timers, t.timers[id])
 }
 
-// Untimer implements jsvm.Host. The entry stays; the instance knows it no more.
-func (t *task) Untimer(uint32) {}
+// Untimer implements jsvm.Host.
+func (t *task) Untimer(id uint32) {
+	if old := t.timers[id]; old != nil {
+		delete(t.timers, id)
+		heap.Remove(&t.w.timers, old.index)
+	}
+}
 
 // File implements jsvm.Host.
 func (t *task) File(path string) ([]byte, bool) {
@@ -119,7 +171,7 @@ func (t *task) Log(level string, args []byte) {
 	}
 	t.logs++
 	t.logged += len(args)
-	t.w.send(hostcall.Message{
+	t.w.send(hostcall.Message{ // 1 MiB of arguments at most
 		Type: hostcall.Log, Handle: t.handle, Body: args,
 		Head: mustJSON(hostcall.LogHead{Level: level, TimeM: now.UnixMilli()}),
 	})

@@ -162,6 +162,13 @@ func (w *worker) beat(alive bool) {
 	}
 }
 
+// fits says whether a message can go on the wire. What does not is the matter of the call
+// that it is of, and never ends the worker.
+func fits(m hostcall.Message) bool {
+	return len(m.Head) <= hostcall.MaxHead && len(m.Body) <= hostcall.MaxBody
+}
+
+// send queues a message that fits. An error is the socket's, and final.
 func (w *worker) send(m hostcall.Message) {
 	if !w.sock.Queued() {
 		w.queuedAt = time.Now()
@@ -235,21 +242,28 @@ func (w *worker) beatStale() {
 
 // timer is one pending timer of a task.
 type timer struct {
-	at   time.Time
-	task *task
-	id   uint32
+	at    time.Time
+	task  *task
+	id    uint32
+	index int // in the heap
 }
 
-type timers []timer
+type timers []*timer
 
 func (t timers) Len() int           { return len(t) }
 func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) }
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].index, t[j].index = i, j
+}
+func (t *timers) Push(x any) {
+	x.(*timer).index = len(*t)
+	*t = append(*t, x.(*timer))
+}
 func (t *timers) Pop() any {
 	old := *t
 	x := old[len(old)-1]
-	old[len(old)-1] = timer{}
+	old[len(old)-1] = nil
 	*t = old[:len(old)-1]
 	return x
 }
@@ -263,13 +277,19 @@ func (w *worker) untilTimer() time.Duration {
 	return max(time.Until(w.timers[0].at), time.Millisecond)
 }
 
-// fireTimers fires what is due and reports whether something was.
+// fireTimers fires what is due and reports whether something was. A timer that lies beyond
+// its call's deadline fires there, and finds the call overdue.
 func (w *worker) fireTimers() bool {
 	fired := false
 	for w.timerDue() && w.err == nil {
-		t := heap.Pop(&w.timers).(timer)
+		t := heap.Pop(&w.timers).(*timer)
+		delete(t.task.timers, t.id)
 		fired = true
-		w.step(t.task, func() { t.task.inst.Timer(t.id) })
+		w.step(t.task, func() {
+			if !t.task.inst.Expire() {
+				t.task.inst.Timer(t.id)
+			}
+		})
 	}
 	return fired
 }
