@@ -53,6 +53,7 @@ type Instance struct {
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
 
+	hosting    bool   // a host operation runs
 	building   bool   // module scope runs
 	called     string // the first host call that module scope made
 	registered bool   // the bundle has registered its modules

@@ -1,6 +1,7 @@
 package jsvm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
@@ -23,8 +24,10 @@ const (
 	fnGetPropertyStr
 	fnSetPropertyStr
 	fnGlobal
-	fnNewError
+	fnNewObjectClass
+	fnDefine
 	fnThrow
+	fnTypedArrayType
 	fnGetUint8Array
 	fnNewUint8Array
 	fnToFloat64
@@ -41,7 +44,8 @@ var fnNames = [numFns]string{
 	fnFreeCString: "JS_FreeCString", fnParseJSON: "JS_ParseJSON", fnCall: "JS_Call", fnJob: "JS_ExecutePendingJob",
 	fnEval: "JS_Eval", fnFreeValue: "JS_FreeValue", fnFreeBox: "qjs_free_value", fnGetException: "JS_GetException",
 	fnGetPropertyStr: "JS_GetPropertyStr", fnSetPropertyStr: "JS_SetPropertyStr", fnGlobal: "JS_GetGlobalObject",
-	fnNewError: "JS_NewError", fnThrow: "JS_Throw", fnGetUint8Array: "JS_GetUint8Array",
+	fnNewObjectClass: "JS_NewObjectClass", fnDefine: "JS_DefinePropertyValueStr",
+	fnThrow: "JS_Throw", fnTypedArrayType: "JS_GetTypedArrayType", fnGetUint8Array: "JS_GetUint8Array",
 	fnNewUint8Array: "JS_NewUint8ArrayCopy", fnToFloat64: "JS_ToFloat64", fnRunGC: "JS_RunGC",
 	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnJSMalloc: "js_malloc_rt", fnJSFree: "js_free_rt",
 }
@@ -51,6 +55,7 @@ var fnNames = [numFns]string{
 type lane struct {
 	fns    [numFns]api.Function
 	stacks [numFns][6]uint64
+	busy   [numFns]bool
 }
 
 func (e *Engine) newLane() (*lane, error) {
@@ -63,14 +68,22 @@ func (e *Engine) newLane() (*lane, error) {
 	return l, nil
 }
 
+var errReentered = errors.New("entered again while it runs")
+
 // call runs one of the engine's functions on the machine's present memory. A function
-// is never called while it runs in the same lane: those that host functions use do not
-// call back.
+// has one native stack in a lane: entered while it runs there, it would overwrite its own
+// frames, so that ends the call instead.
 func (e *Engine) call(fn int, args ...uint64) (uint64, error) {
 	l := e.lane
+	if l.busy[fn] {
+		return 0, &trapError{fnNames[fn], errReentered}
+	}
+	l.busy[fn] = true
 	st := &l.stacks[fn]
 	copy(st[:], args)
-	if err := l.fns[fn].CallWithStack(e.ctx, st[:]); err != nil {
+	err := l.fns[fn].CallWithStack(e.ctx, st[:])
+	l.busy[fn] = false
+	if err != nil {
 		return 0, &trapError{fnNames[fn], err}
 	}
 	return st[0], nil

@@ -39,17 +39,21 @@ const (
 // entryNames are the kernel's functions that the host calls.
 var entryNames = []string{"load", "start", "reply", "timer", "phase", "unhandled"}
 
-// jsError becomes an exception in the sandbox.
-type jsError struct{ name, message string }
+// jsError becomes an exception in the sandbox; code may be empty.
+type jsError struct{ name, message, code string }
 
 func (j *jsError) Error() string { return j.name + ": " + j.message }
 
 func typeError(format string, args ...any) error {
-	return &jsError{"TypeError", fmt.Sprintf(format, args...)}
+	return &jsError{name: "TypeError", message: fmt.Sprintf(format, args...)}
 }
 
 // hostCall is the one native function: (op, ...args) → value or exception.
 // Stack: name, its length, this, argc, argv; the answer is a boxed value, 0 for a throw.
+//
+// An operation never runs inside another of the same call: whatever of the engine it uses
+// could then be entered over its own frames. The panics here unwind the engine, which
+// makes them the error of the step's call.
 func (e *Engine) hostCall(st []uint64) {
 	argc, argv := uint32(st[3]), uint32(st[4])
 	st[0] = 0
@@ -57,6 +61,30 @@ func (e *Engine) hostCall(st []uint64) {
 	if in == nil {
 		return
 	}
+	if in.hosting {
+		in.stop(&trapError{"host_call", errReentered})
+	}
+	// Operations may be long, and the engine asks only every 10,000 operations of its own.
+	if err := in.pause(); err != nil {
+		in.stop(err)
+	}
+	in.hosting = true
+	st[0] = in.answer(argc, argv)
+	in.hosting = false
+}
+
+// errEnded says that an operation found its call ended.
+var errEnded = errors.New("jsvm: the call has ended")
+
+// stop ends the call in the middle of an operation. It does not return.
+func (in *Instance) stop(err error) {
+	in.broken(err)
+	panic(err)
+}
+
+// answer runs an operation and gives what the engine's trampoline wants.
+func (in *Instance) answer(argc, argv uint32) uint64 {
+	e := in.e
 	var buf [6]uint64
 	args := buf[:0]
 	for i := range min(argc, uint32(len(buf))) {
@@ -68,30 +96,29 @@ func (e *Engine) hostCall(st []uint64) {
 				continue
 			}
 		}
-		in.broken(err)
-		return
+		in.stop(err)
 	}
 	v, err := in.op(args)
 	if err == nil {
-		st[0], err = e.box(v)
+		if v, err = e.box(v); err == nil {
+			return v
+		}
 	}
-	if err == nil {
-		return
-	}
-	st[0] = 0
 	var js *jsError
 	var long *tooLongError
 	switch {
 	case errors.As(err, &js):
 	case errors.As(err, &long):
-		js = &jsError{"RangeError", fmt.Sprintf("%d bytes are too many here; %d are allowed", long.n, long.max)}
+		js = &jsError{name: "RangeError", message: fmt.Sprintf("%d bytes are too many here; %d are allowed", long.n, long.max)}
 	case errors.Is(err, errType):
-		js = &jsError{"TypeError", "the host was given an argument of the wrong type"}
+		js = &jsError{name: "TypeError", message: "the host was given an argument of the wrong type"}
 	default:
-		in.broken(err)
-		js = &jsError{"Error", "the host could not answer"}
+		in.stop(err)
 	}
-	e.throw(in.meta.Context, js)
+	if err := e.throw(in.meta.Context, js); err != nil {
+		in.stop(err)
+	}
+	return 0
 }
 
 // box puts a value where the engine's trampoline takes it from.
@@ -104,23 +131,46 @@ func (e *Engine) box(v uint64) (uint64, error) {
 	return uint64(p), nil
 }
 
-func (e *Engine) throw(cx uint32, js *jsError) {
-	v, err := e.call(fnNewError, uint64(cx))
-	if err != nil {
-		return
+// The engine's flags of a property (quickjs.h).
+const (
+	propConfigurable = 1 << 0
+	propWritable     = 1 << 1
+	propEnumerable   = 1 << 2
+)
+
+// classError is the engine's number of the class Error (quickjs.c).
+const classError = 3
+
+// throw makes js the pending exception. Its properties are defined, not set: a setter on
+// a prototype is app code.
+func (e *Engine) throw(cx uint32, js *jsError) error {
+	// JS_NewError would ask the app's Error.prepareStackTrace for a stack. The error gets
+	// it when it arrives in the code that called the host.
+	v, err := e.call(fnNewObjectClass, uint64(cx), classError)
+	if err != nil || e.isException(v) {
+		return err
 	}
-	set := func(name, value string) {
-		sv, err := e.newString(cx, []byte(value))
-		if err != nil {
-			return
+	for _, p := range [...][2]string{{"name", js.name}, {"message", js.message}, {"code", js.code}} {
+		if p[1] == "" {
+			continue
 		}
-		_, _ = e.withBytes([]byte(name), func(at uint32) (uint64, error) {
-			return e.call(fnSetPropertyStr, uint64(cx), v, uint64(at), sv)
+		flags := uint64(propConfigurable | propWritable)
+		if p[0] == "code" {
+			flags |= propEnumerable
+		}
+		text, err := e.newString(cx, []byte(p[1]))
+		if err != nil || e.isException(text) {
+			return err // or what is pending already: no memory
+		}
+		done, err := e.withBytes([]byte(p[0]), func(at uint32) (uint64, error) {
+			return e.call(fnDefine, uint64(cx), v, uint64(at), text, flags)
 		})
+		if err != nil || int32(done) < 0 {
+			return err
+		}
 	}
-	set("name", js.name)
-	set("message", js.message)
-	_, _ = e.call(fnThrow, uint64(cx), v)
+	_, err = e.call(fnThrow, uint64(cx), v)
+	return err
 }
 
 // op answers one operation. args[0] is its number.
@@ -173,7 +223,7 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 
 func (in *Instance) id(v uint64) (uint32, error) {
 	f, err := in.e.num(v)
-	if err != nil || f < 0 || f > math.MaxUint32 {
+	if err != nil || f < 0 || f > math.MaxUint32 || f != math.Trunc(f) {
 		return 0, errType
 	}
 	return uint32(f), nil
@@ -193,7 +243,10 @@ func (in *Instance) opEntry(table, exports uint64) error {
 		}
 		in.registered = true
 		in.meta.Exports = nil
-		return json.Unmarshal(b, &in.meta.Exports)
+		if json.Unmarshal(b, &in.meta.Exports) != nil {
+			return typeError("the exports are no list of names")
+		}
+		return nil
 	}
 	if e.base != nil || tagOf(table) != e.tags.object {
 		return typeError("the kernel is complete")
@@ -225,10 +278,17 @@ func (in *Instance) opCall(id, method, head, body uint64) (uint64, error) {
 		return e.newString(cx, fmt.Appendf(nil, "%s cannot be called at module scope: module scope runs once, when the app is deployed; call it inside a function", name))
 	}
 	h, err := e.text(cx, head, MaxHead)
-	if err != nil {
-		return 0, err
+	if err == nil && !object(h) {
+		return 0, in.invalid("the head of a call of %.64s is no JSON object", name)
 	}
-	b, _, err := e.content(cx, body, MaxBody)
+	var b []byte
+	if err == nil {
+		b, _, err = e.content(cx, body, MaxBody)
+	}
+	var long *tooLongError
+	if errors.As(err, &long) {
+		return 0, &jsError{"RangeError", fmt.Sprintf("%s was given %d bytes; %d are allowed", name, long.n, long.max), "LIMIT_REQUEST"}
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -255,12 +315,15 @@ func (in *Instance) opTimer(id, ms uint64) error {
 	if in.timers == nil {
 		in.timers = map[uint32]struct{}{}
 	}
-	if len(in.timers) >= maxTimers {
-		return &jsError{"RangeError", fmt.Sprintf("more than %d timers at once", maxTimers)}
+	if _, again := in.timers[n]; !again && len(in.timers) >= maxTimers {
+		return &jsError{name: "RangeError", message: fmt.Sprintf("more than %d timers at once", maxTimers)}
 	}
 	in.timers[n] = struct{}{}
+	if !(d > 0) {
+		d = 0
+	}
 	if in.host != nil {
-		in.host.Timer(n, time.Duration(d)*time.Millisecond)
+		in.host.Timer(n, time.Duration(min(d, math.MaxInt32))*time.Millisecond)
 	}
 	return nil
 }
@@ -281,6 +344,12 @@ func (in *Instance) opLog(level, args uint64) error {
 	} else if err != nil {
 		return err
 	}
+	switch {
+	case !json.Valid(a):
+		return in.invalid("a log line is no JSON")
+	case !startsWith(a, '['): // an app may teach lists another JSON
+		a = append(append([]byte{'['}, a...), ']')
+	}
 	in.host.Log(string(l), a)
 	return nil
 }
@@ -300,6 +369,9 @@ func (in *Instance) opResult(ok, head, body uint64) error {
 		if o.Head, err = e.text(cx, head, max); err != nil {
 			return in.resultTooLong(err, max)
 		}
+	}
+	if (o.Head != nil || !o.OK) && !object(o.Head) {
+		return in.invalid("the head of the result is no JSON object")
 	}
 	if !o.OK && outOfMemory(o.Head) {
 		in.finish(&Outcome{Fault: limitMemory(in.sp.limit)})
@@ -324,6 +396,19 @@ func (in *Instance) resultTooLong(err error, max int) error {
 	}
 	in.finish(&Outcome{Fault: limitResponse(long.n, max)})
 	return nil
+}
+
+// object says whether b is a JSON object. Heads go onto the wire as they are.
+func object(b []byte) bool { return startsWith(b, '{') && json.Valid(b) }
+
+func startsWith(b []byte, c byte) bool { return len(b) > 0 && b[0] == c }
+
+// invalid ends a call whose kernel does not keep to the interface with the host: app code
+// has tampered with it.
+func (in *Instance) invalid(format string, args ...any) error {
+	in.finish(&Outcome{Fault: fault.New(fault.App, "INVALID_HOST_OP", format, args...).
+		WithFix("leave the built-in objects of the language as they are")})
+	return errEnded
 }
 
 // moduleScopeCall is the error of a deploy whose module scope asked for authority.
