@@ -17,6 +17,7 @@ type flight struct {
 	version  *version
 	host     call.Host
 	facts    []byte
+	lines    lines
 	started  time.Time
 	deadline time.Time
 	cpu      time.Duration
@@ -32,7 +33,9 @@ type flight struct {
 }
 
 func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {
-	return &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
+	f := &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
+	f.lines.out = h.Log
+	return f
 }
 
 // ended is how an attempt ended.

@@ -128,6 +128,6 @@ func (w *worker) logLine(a *attempt, m hostcall.Message) error {
 	if !json.Valid(args) {
 		return fmt.Errorf("%w: a log line that is no JSON", hostcall.ErrProtocol)
 	}
-	a.host.Log(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
+	a.lines.add(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
 	return nil
 }

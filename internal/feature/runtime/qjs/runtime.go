@@ -11,6 +11,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/sourcemap"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -134,6 +135,8 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 	defer r.release(v)
 	f := newFlight(c, v, host, app)
 	f.bodies = r.bodies
+	f.lines.places = func() (*sourcemap.Map, bool) { return r.maps.have(art.Key) }
+	defer f.lines.flush(ctx, func(ctx context.Context) *sourcemap.Map { return r.mapOf(ctx, art) })
 	if f.deadline.IsZero() {
 		f.deadline = f.started.Add(defaultWall(c.Kind))
 	}
