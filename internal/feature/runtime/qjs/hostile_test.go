@@ -1,0 +1,264 @@
+package qjs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// answerer is a host whose answers are one function's.
+type answerer func(ctx context.Context, req call.Request) (call.Reply, error)
+
+func (f answerer) Admit(req call.Request) func(context.Context) (call.Reply, error) {
+	return func(ctx context.Context) (call.Reply, error) { return f(ctx, req) }
+}
+
+func (f answerer) Log(call.LogLine) {}
+
+// halfWorker is the server's side of a worker; the test is the other side.
+func halfWorker(t *testing.T) (*worker, *hostcall.Conn) {
+	t.Helper()
+	ours, theirs, err := hostcall.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &worker{
+		log: slog.New(slog.DiscardHandler), gone: make(chan struct{}),
+		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
+		builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+	}
+	if w.conn, err = hostcall.NewConn(ours); err != nil {
+		t.Fatal(err)
+	}
+	other, err := hostcall.NewConn(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = w.conn.Close(), other.Close() })
+	return w, other
+}
+
+func (w *worker) begin(t *testing.T, owner string, host call.Host) *attempt {
+	t.Helper()
+	v := &version{tally: &tally{owner: owner}}
+	v.served.Store(probation)
+	f := newFlight(&call.Call{ID: id.Invocation(owner), Installation: id.Install(owner)}, v, host, nil)
+	f.bodies = newBudget()
+	a := &attempt{flight: f, ctx: t.Context(), handle: hostcall.NewHandle(), began: time.Now(), done: make(chan ended, 1)}
+	w.attempts[a.handle] = a
+	return a
+}
+
+// What cannot be read under one call's handle ends this call; the worker's others go on.
+func TestMalformedMessagesEndTheirCallOnly(t *testing.T) {
+	for name, m := range map[string]hostcall.Message{
+		"result":            {Type: hostcall.Result, Head: []byte(`{"ok":true,"head":}not json}`)},
+		"result twice over": {Type: hostcall.Result, Head: []byte(`{"ok":true,"head":{},"fault":{"kind":"limit","code":"CANARY"},"cpu":1}`)},
+		"call":              {Type: hostcall.Call, Head: []byte(`{`)},
+		"log":               {Type: hostcall.Log, Head: []byte(`]`), Body: []byte("[]")},
+		"log line":          {Type: hostcall.Log, Head: []byte(`{}`), Body: []byte("[")},
+	} {
+		w, _ := halfWorker(t)
+		bad, good := w.begin(t, "bad", answerer(nil)), w.begin(t, "good", answerer(nil))
+		m.Handle = bad.handle
+		if err := w.handle(m); err != nil {
+			t.Errorf("%s: the worker is hung up on: %v", name, err)
+		}
+		if e := <-bad.done; fault.CodeOf(e.err) != "FUNCTION_ERR" {
+			t.Errorf("%s: ended with %v", name, e.err)
+		}
+		if now := time.Now(); !bad.version.tally.struck(now) || good.version.tally.struck(now) {
+			t.Errorf("%s: the strike is not held against it alone", name)
+		}
+		if err := w.handle(hostcall.Message{Type: hostcall.Result, Handle: good.handle, Head: []byte(`{"ok":true,"cpu":1}`)}); err != nil {
+			t.Error(err)
+		}
+		if e := <-good.done; e.err != nil {
+			t.Errorf("%s: the neighbour ended with %v", name, e.err)
+		}
+	}
+	w, _ := halfWorker(t)
+	if err := w.handle(hostcall.Message{Type: hostcall.Beat, Head: []byte("{")}); !errors.Is(err, hostcall.ErrProtocol) {
+		t.Errorf("a beat that cannot be read: %v", err)
+	}
+}
+
+// served makes one host call and gives the head of what the app is told.
+func served(t *testing.T, a *attempt, w *worker, other *hostcall.Conn, body []byte) (ok bool, head struct {
+	Code   string
+	Limit  string
+	Figure int
+}) {
+	t.Helper()
+	if err := w.serve(a, hostcall.Message{Type: hostcall.Call, Handle: a.handle, Head: []byte(`{"id":1,"method":"fetch"}`), Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := other.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r hostcall.ReplyHead
+	if err := json.Unmarshal(m.Head, &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(r.Head, &head); err != nil {
+		t.Fatal(err)
+	}
+	return r.OK, head
+}
+
+func TestPanicsOfFacilitiesAreAnswered(t *testing.T) {
+	w, other := halfWorker(t)
+	a := w.begin(t, "a", answerer(func(context.Context, call.Request) (call.Reply, error) { panic("no") }))
+	if ok, head := served(t, a, w, other, nil); ok || head.Code != "INTERNAL" {
+		t.Errorf("%v %+v", ok, head)
+	}
+	if a.bodies.all != 0 {
+		t.Errorf("%d bytes are still held", a.bodies.all)
+	}
+}
+
+// Headers that one message cannot carry are a limit that the app is told.
+func TestLargeHeadsAreALimit(t *testing.T) {
+	w, other := halfWorker(t)
+	size := 20 << 10
+	a := w.begin(t, "a", answerer(func(context.Context, call.Request) (call.Reply, error) {
+		return call.Reply{Head: []byte(`{"code":"` + strings.Repeat("<", size) + `"}`)}, nil
+	}))
+	if ok, head := served(t, a, w, other, nil); !ok || len(head.Code) != size {
+		t.Errorf("%v %.60v", ok, head)
+	}
+	size = hostcall.MaxHead
+	if ok, head := served(t, a, w, other, nil); ok || head.Code != "LIMIT_HEADERS" || head.Figure != hostcall.MaxHead {
+		t.Errorf("%v %.60v", ok, head)
+	}
+}
+
+func TestHostCallsUnderWayHaveABudget(t *testing.T) {
+	w, other := halfWorker(t)
+	release := make(chan struct{})
+	a := w.begin(t, "a", answerer(func(context.Context, call.Request) (call.Reply, error) {
+		<-release
+		return call.Reply{Head: []byte("{}")}, nil
+	}))
+	const held = 3
+	for range held { // of 10 MB each
+		if err := w.serve(a, hostcall.Message{Type: hostcall.Call, Handle: a.handle, Head: []byte(`{"id":1,"method":"fetch"}`), Body: make([]byte, maxHostBody)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok, head := served(t, a, w, other, make([]byte, maxHostBody)); ok || head.Code != "LIMIT_HOSTCALLS" || head.Figure != maxCallBytes {
+		t.Errorf("%v %+v", ok, head)
+	}
+	close(release)
+	for range held {
+		if _, err := other.Receive(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.serving.Wait()
+	if a.bodies.all != 0 || a.held != 0 || len(a.bodies.installs) != 0 {
+		t.Errorf("%d bytes are still held", a.bodies.all)
+	}
+	if ok, head := served(t, a, w, other, make([]byte, maxHostBody)); !ok {
+		t.Errorf("%+v", head)
+	}
+}
+
+func TestBudgetsOfAllCalls(t *testing.T) {
+	b := newBudget()
+	flightOf := func(install string) *flight {
+		return &flight{call: &call.Call{Installation: id.Install(install)}, bodies: b}
+	}
+	var holds []*hold
+	figure := func(install string, n int) any {
+		h, err := b.request(flightOf(install), n)
+		if err != nil {
+			return err.Fields["figure"]
+		}
+		holds = append(holds, h)
+		return nil
+	}
+	for range 2 {
+		if got := figure("a", maxCallBytes); got != nil {
+			t.Fatal(got)
+		}
+	}
+	if got := figure("a", 1); got != maxInstallBytes {
+		t.Errorf("an installation holds too much: %v", got)
+	}
+	if err := holds[0].reply(1); err == nil {
+		t.Error("an installation's answers hold too much")
+	}
+	for _, install := range []string{"b", "b", "c", "c", "d", "d"} {
+		if got := figure(install, maxCallBytes); got != nil {
+			t.Fatal(got)
+		}
+	}
+	if got := figure("e", 1); got != maxServerBytes {
+		t.Errorf("the server holds too much: %v", got)
+	}
+	for _, h := range holds {
+		h.release()
+		h.release() // twice counts once
+	}
+	if b.all != 0 || len(b.installs) != 0 {
+		t.Errorf("%d bytes are left", b.all)
+	}
+}
+
+func TestStrikesExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTallies()
+		all.get("e").strike(time.Now())
+		if !all.get("e").struck(time.Now()) {
+			t.Error("a new version begins anew")
+		}
+		all.get("f").suspect(time.Now())
+		if all.get("f").struck(time.Now()) {
+			t.Error("one suspicion is a strike")
+		}
+		all.get("f").suspect(time.Now())
+		if !all.get("f").struck(time.Now()) {
+			t.Error("suspicions do not add up")
+		}
+		time.Sleep(strikesFor + time.Second)
+		if all.get("e").struck(time.Now()) || all.get("f").struck(time.Now()) {
+			t.Error("strikes are held for ever")
+		}
+	})
+}
+
+// Who was in a hung worker before it fell silent is suspect, whether or not the caller
+// stayed; who was sent later is not.
+func TestSuspects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &worker{attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}}
+		hangs := w.begin(t, "hangs", answerer(nil))
+		w.unseen.Store(time.Now().UnixNano())
+		time.Sleep(time.Second)
+		late := w.begin(t, "late", answerer(nil))
+		w.end(hangs, ended{err: lost()}) // its caller left
+		w.suspect(time.Now())
+		if now := time.Now(); !hangs.version.tally.struck(now) || late.version.tally.struck(now) || late.version.served.Load() != probation {
+			t.Error("the strike is not held against what hangs")
+		}
+		other := w.begin(t, "other", answerer(nil))
+		time.Sleep(time.Second)
+		w.lastHeard.Store(time.Now().UnixNano())
+		w.suspect(time.Now())
+		if other.version.tally.struck(time.Now()) || other.version.served.Load() != 0 {
+			t.Error("one of several gets a strike at once, or none has to prove itself")
+		}
+	})
+}

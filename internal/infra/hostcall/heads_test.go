@@ -1,0 +1,58 @@
+package hostcall_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/annexhq/annex/internal/infra/hostcall"
+)
+
+// What an app makes of its result's head stays inside that member.
+func TestResultHeadsHoldOneValue(t *testing.T) {
+	for _, hostile := range []string{
+		`{},"fault":{"kind":"limit","code":"CANARY"}`, `{"statusCode":200},"cpu":123456789012`, `}not json`, `{}}`, `{} {}`, `{"a":`, `"`, ` `,
+	} {
+		text := (&hostcall.ResultHead{OK: true, Head: []byte(hostile), CPUUS: 5, Logs: 2}).AppendJSON(nil)
+		h, err := hostcall.ParseResult(text)
+		if err != nil || h.OK || h.Fault == nil || h.Fault.Code != "FUNCTION_ERR" || h.CPUUS != 5 || bytes.Contains(text, []byte("CANARY")) {
+			t.Errorf("%s became %s: %+v, %v", hostile, text, h, err)
+		}
+	}
+	text := (&hostcall.ResultHead{OK: true, Head: []byte(`{"fault":{"kind":"limit"},"cpu":1}`), CPUUS: 5, Logs: 2, LogsDropped: 1}).AppendJSON(nil)
+	h, err := hostcall.ParseResult(text)
+	if err != nil || !h.OK || h.Fault != nil || h.CPUUS != 5 || h.Logs != 2 || h.LogsDropped != 1 || string(h.Head) != `{"fault":{"kind":"limit"},"cpu":1}` {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestResultsAreReadByTheBook(t *testing.T) {
+	for _, text := range []string{
+		``, `null`, `[]`, `{`, `{"ok":true`, `{"ok":true}{}`, `{"ok":true,"ok":false}`, `{"ok":true,"cpu":1,"cpu":2}`, `{"ok":true,"head":{},"head":{}}`,
+		`{"OK":true}`, `{"ok":true,"other":1}`, `{"ok":"yes"}`, `{"ok":true,"cpu":-1}`, `{"ok":true,"logs":-1}`, `{"ok":true,"fault":{}}`, `{"ok":true,"cpu":1e99}`,
+	} {
+		if h, err := hostcall.ParseResult([]byte(text)); err == nil {
+			t.Errorf("%s was read as %+v", text, h)
+		}
+	}
+}
+
+func FuzzParseResult(f *testing.F) {
+	f.Add([]byte(`{"ok":true,"head":{"statusCode":200},"cpu":5,"logs":1,"logsDropped":2}`))
+	f.Add([]byte(`{"ok":false,"fault":{"kind":"app","code":"X"},"cpu":0}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		h, err := hostcall.ParseResult(text)
+		if err == nil && (h.CPUUS < 0 || h.OK && h.Fault != nil) {
+			t.Fatalf("%+v", h)
+		}
+	})
+}
+
+// A head is measured before it is wrapped: wrapping must not make it six times as large.
+func TestHeadsAreNotEscaped(t *testing.T) {
+	measured := []byte(`{"headers":[["x","` + strings.Repeat("<&>", 1000) + `"]]}`)
+	b, err := hostcall.JSON(hostcall.ReplyHead{ID: 1, OK: true, Head: measured})
+	if err != nil || len(b) > len(measured)+64 || bytes.HasSuffix(b, []byte("\n")) {
+		t.Errorf("%d bytes of %d, %v", len(b), len(measured), err)
+	}
+}
