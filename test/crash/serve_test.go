@@ -34,9 +34,9 @@ func TestServeRefuses(t *testing.T) {
 		{2, "database URL", []string{"--database", "mysql://localhost/annex"}},
 		{2, "--workers", []string{"--workers", "-1"}},
 		{2, "flag", []string{"--no-such-flag"}},
-		{2, "host:port", []string{"--listen", "nonsense"}},
-		{2, "host:port", []string{"--listen", "127.0.0.1:99999"}},
-		{2, "host:port", []string{"--listen", "not a host:80"}},
+		{2, "--listen", []string{"--listen", "nonsense"}},
+		{2, "--listen", []string{"--listen", "127.0.0.1:99999"}},
+		{2, "--listen", []string{"--listen", "not a host:80"}},
 		{6, "cannot be reached", []string{"--database", "postgres://annex@127.0.0.1:1/annex"}},
 		{6, "cannot be made", []string{"--data", filepath.Join(file, "below")}},
 	} {
