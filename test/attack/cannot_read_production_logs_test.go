@@ -167,3 +167,31 @@ func TestCannotReadProductionLogs(t *testing.T) {
 		}
 	}
 }
+
+// The place of an error is read from a stack, which is text of the app's own: with a map
+// of many lines, a line's number says whatever the app wants to say.
+func TestCannotTellByPlacesInProduction(t *testing.T) {
+	p := newPlatform(t)
+	for environment, told := range map[string]bool{"development": true, "production": false} {
+		s := source{hooks: []string{"hook"}, code: `
+function hook(request) {
+  const e = new TypeError("no");
+  e.stack = "    at x (app.js:" + (1 + Number(request.body)) + ":1)";
+  throw e;
+}`}
+		many := part{"sourceMap", "", `{"version":3,"sources":["src/index.js"],"mappings":"AAAA` + strings.Repeat(";AACA", 60000) + `"}`}
+		at := place{p: p, environment: environment, site: p.Access.Site, developer: p.Access.DeveloperToken, admin: p.Access.AdminToken}
+		var made struct{ App string }
+		p.upload(at.developer, append(s.parts(environment), many)).must(t).into(t, &made)
+		at.app = made.App
+		at = at.install()
+		p.ask("POST", at.hook("hook"), nil, "48878")
+		a := p.api("GET", "/api/v1/activity?"+at.query(), at.developer, nil).must(t)
+		if !strings.Contains(a.body, "FUNCTION_ERR") {
+			t.Errorf("%s: the activity has no call that failed: %s", environment, a.body)
+		}
+		if strings.Contains(a.body, "src/index.js:48879") != told {
+			t.Errorf("%s: the activity has the place: %v, want %v: %s", environment, !told, told, a.body)
+		}
+	}
+}

@@ -47,6 +47,9 @@ var vandals = []struct {
 	{"hostCallsAtOnce", `const all = []; for (let i = 0; i < 5000; i++) all.push(kvs.set("key" + i, i).catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"requests", `const all = []; for (let i = 0; i < 200; i++) all.push(fetch("https://slow.example/").catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"waits", `await fetch("https://slow.example/");`, []string{"LIMIT_WALL"}},
+	{"hash", `const b = new Uint8Array(60 << 20), { createHash } = __annex_require("node:crypto"); for (;;) createHash("sha512").update(b).digest();`, []string{"LIMIT_WALL"}},
+	{"compress", `const b = crypto.getRandomValues(new Uint8Array(65536)), all = new Uint8Array(30 << 20); for (let i = 0; i < all.length; i += 65536) all.set(b, i);
+const z = __annex_require("node:zlib"); for (;;) (z.default ?? z).brotliCompressSync(all);`, []string{"LIMIT_WALL"}},
 	{"logs", `for (;;) console.log("x".repeat(1000));`, []string{"LIMIT_WALL", "WORKER_LOST"}},
 	{"longLog", `for (;;) { console.log("x".repeat(1 << 20)); console.log("x".repeat(1 << 18)); }`, []string{"LIMIT_WALL", "WORKER_LOST"}},
 	{"never", `await new Promise(() => {});`, []string{"NEVER_SETTLED"}},
@@ -277,4 +280,36 @@ func TestCannotStopOthersDeploys(t *testing.T) {
 	}
 	leave()
 	wg.Wait()
+}
+
+// The bodies of host calls wait in the server: one call has room for a few of them.
+func TestCannotFillTheServerByHostCalls(t *testing.T) {
+	p := newPlatform(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	p.Host(t, "slow.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	app := p.deploy("development", source{also: []string{"fill"}, egress: []string{"slow.example"}, code: `
+const { fetch } = __annex_require("@annex/api");
+async function fill({ requests, fit }) {
+  const body = new Uint8Array(8 << 20);
+  const refused = [];
+  await new Promise((done) => {
+    for (let i = 0; i < requests; i++) {
+      fetch("https://slow.example/", { method: "POST", body }).catch((err) => { if (refused.push(err.code) === requests - fit) done(); });
+    }
+  });
+  return refused;
+}`})
+	var refused []string
+	app.result("fill", map[string]int{"requests": 6, "fit": 3}, &refused)
+	for _, code := range refused {
+		if code != "LIMIT_HOSTCALLS" {
+			t.Errorf("refused with %s", code)
+		}
+	}
 }

@@ -262,3 +262,12 @@ func TestSuspects(t *testing.T) {
 		}
 	})
 }
+
+// What is deployed anew is of the same environment.
+func TestStrikesOutliveARedeploy(t *testing.T) {
+	r := &Runtime{tallies: newTallies()}
+	first := r.tallyOf(call.Artifact{Key: "one:e:1", Environment: "e"})
+	if r.tallyOf(call.Artifact{Key: "two:e:1", Environment: "e"}) != first || r.tallyOf(call.Artifact{Key: "one:f:1", Environment: "f"}) == first {
+		t.Error("strikes are not those of the environment")
+	}
+}
