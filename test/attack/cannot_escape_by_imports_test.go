@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
 )
 
 // Imports of what would open a socket, a process or a file fail when the app is
@@ -155,6 +158,93 @@ async function evaluate() {
 	}
 	if len(tried) < 20 {
 		t.Errorf("only %d ways were tried", len(tried))
+	}
+}
+
+// A stack trace that the app reads itself names the kernel's frames, and gives none of
+// its functions.
+func TestCannotReachHostFunctionByFrames(t *testing.T) {
+	p := newPlatform(t)
+	app := p.deploy("development", source{also: []string{"frames"}, code: `
+const { kvs } = __annex_require("@annex/kvs");
+async function frames() {
+  const found = [], seen = [];
+  Error.prepareStackTrace = (_, sites) => {
+    for (const site of sites) {
+      seen.push(String(site.getFunctionName()));
+      for (let o = site; o && o !== Object.prototype; o = Object.getPrototypeOf(o)) for (const key of ["getFunction", "getThis", ...Reflect.ownKeys(o)]) {
+        let got;
+        try { got = typeof site[key] === "function" ? site[key]() : site[key]; } catch {}
+        if (typeof got === "function") found.push(String(key) + " of " + site.getFunctionName());
+      }
+    }
+    return "";
+  };
+  const tries = [
+    () => Buffer.prototype.toString.call({}), () => new Intl.DateTimeFormat("en", { timeZone: "Nope/Zone" }), () => new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array([255])),
+    () => setTimeout(1), () => JSON.parse("{", () => {}), () => null.x, () => kvs.get(), () => structuredClone(() => {}),
+  ];
+  for (const fails of tries) {
+    try { await fails(); } catch (err) { void err.stack; }
+    const own = {};
+    Error.captureStackTrace(own);
+    void own.stack;
+  }
+  Error.prepareStackTrace = undefined;
+  return { found, seen: seen.length };
+}`})
+	var got struct {
+		Found []string
+		Seen  int
+	}
+	app.result("frames", nil, &got)
+	if len(got.Found) > 0 || got.Seen < 10 {
+		t.Errorf("of %d frames, these gave functions: %v", got.Seen, got.Found)
+	}
+}
+
+// App code that is run while the host answers cannot have the host run inside itself, where
+// it would overwrite the engine's own stack: its call ends at most, and its neighbour in
+// the same worker sees nothing.
+func TestCannotTurnTheEngineOnItself(t *testing.T) {
+	p := newPlatform(t)
+	app := p.deploy("development", source{also: []string{"ok", "setter", "trace", "detached"}, code: `
+function ok() { return 1; }
+const zone = (n) => { try { new Intl.DateTimeFormat("en", { timeZone: "Nope/" + n }); } catch {} };
+function setter() {
+  let depth = 0;
+  for (const name of ["name", "message", "code"]) {
+    Object.defineProperty(Error.prototype, name, { configurable: true, get: () => "E", set() { if (depth++ < 3) zone(depth); } });
+  }
+  for (let i = 0; i < 100; i++) { depth = 0; zone(i); }
+  return 1;
+}
+function trace() {
+  let depth = 0;
+  Error.prepareStackTrace = () => { if (depth++ < 3) { try { Buffer.prototype.toString.call({}); } catch {} zone(depth); } return ""; };
+  for (let i = 0; i < 100; i++) { depth = 0; zone(i); try { Buffer.prototype.toString.call({}); } catch {} }
+  return 1;
+}
+function detached() {
+  const { createHash } = __annex_require("node:crypto"), gone = new Uint8Array(64);
+  gone.buffer.transfer();
+  Error.prepareStackTrace = () => { createHash("md5").update(new Uint8Array(64)).digest(); return ""; };
+  for (let i = 0; i < 100; i++) { try { createHash("md5").update(gone).digest(); } catch {} try { new TextDecoder().decode(gone); } catch {} }
+  return 1;
+}`})
+	var one int
+	app.result("ok", nil, &one)
+	for _, fn := range []string{"setter", "trace", "detached"} {
+		for range 3 {
+			_, err := p.System.Door.Invoke(t.Context(), &call.Call{Kind: call.Invoke, Installation: id.Install(app.installation), Module: fn, Function: "index." + fn,
+				Context: []byte("{}"), Payload: []byte("null"), ContentType: "application/json"})
+			if f, ok := fault.As(err); err != nil && (!ok || f.Code != "ENGINE_TRAP" && f.Code != "FUNCTION_ERR") {
+				t.Errorf("%s ended with %v", fn, err)
+			}
+		}
+	}
+	if app.result("ok", nil, &one); one != 1 {
+		t.Error("the app is not served any more")
 	}
 }
 

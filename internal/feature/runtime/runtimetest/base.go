@@ -18,6 +18,14 @@ const quickjsSum = "d4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4
 // Root is the repository's root.
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
+	if !filepath.IsAbs(file) { // built with -trimpath
+		dir, _ := os.Getwd()
+		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				return dir
+			}
+		}
+	}
 	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
 }
 
