@@ -2,6 +2,8 @@ package applog
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sort"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -14,10 +16,16 @@ const most = 500
 
 // Flush writes what was collected before it was called. It goes on when ctx ends: what
 // it has taken out of the buffer belongs to others than the one who asked for it.
-func (s *Service) Flush(ctx context.Context) error {
+func (s *Service) Flush(ctx context.Context) (err error) {
 	ctx = context.WithoutCancel(ctx)
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
+	// Lines are apps' text: a panic over one costs its batch, not the server.
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault.New(fault.Internal, "INTERNAL", "the log could not be written").Because(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
 	b := s.take()
 	if b.empty() {
 		return nil

@@ -73,6 +73,7 @@ func TestMalformedMessagesEndTheirCallOnly(t *testing.T) {
 		m.Handle = bad.handle
 		if err := w.handle(m); err != nil {
 			t.Errorf("%s: the worker is hung up on: %v", name, err)
+			continue
 		}
 		if e := <-bad.done; fault.CodeOf(e.err) != "FUNCTION_ERR" {
 			t.Errorf("%s: ended with %v", name, e.err)

@@ -2,6 +2,7 @@ package qjs
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 type mapCache struct {
 	flight singleflight.Group
 	reads  chan struct{}
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	entries map[string]*mapEntry
@@ -37,8 +39,8 @@ type mapEntry struct {
 	drop   *time.Timer
 }
 
-func newMapCache() *mapCache {
-	return &mapCache{reads: make(chan struct{}, maxMapReads), entries: map[string]*mapEntry{}}
+func newMapCache(log *slog.Logger) *mapCache {
+	return &mapCache{log: log, reads: make(chan struct{}, maxMapReads), entries: map[string]*mapEntry{}}
 }
 
 // get gives the version's map, nil when it has none that can be read or ctx ends first.
@@ -65,7 +67,7 @@ func (c *mapCache) get(ctx context.Context, key string, load func(context.Contex
 			places = parseMap(text)
 			return nil
 		})
-		if err == nil {
+		if logPanic(c.log, err) == nil {
 			c.keep(key, places)
 		}
 		return places, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ const goodMap = `{"version":3,"sources":["src/a.ts"],"mappings":"AAAA"}`
 
 func TestMapsAreFewAndDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newMapCache()
+		c := newMapCache(slog.New(slog.DiscardHandler))
 		loads := 0
 		get := func(key, text string) *sourcemap.Map {
 			return c.get(t.Context(), key, func(context.Context) ([]byte, error) { loads++; return []byte(text), nil })
@@ -45,7 +46,7 @@ func TestMapsAreFewAndDropped(t *testing.T) {
 }
 
 func TestMapsAreBoundedInBytes(t *testing.T) {
-	c := newMapCache()
+	c := newMapCache(slog.New(slog.DiscardHandler))
 	large := `{"version":3,"sources":["a"],"mappings":"` + strings.Repeat("A,", sourcemap.MaxMappings/2) + `"}`
 	for i := range 8 {
 		c.get(t.Context(), fmt.Sprint(i), func(context.Context) ([]byte, error) { return []byte(large), nil })
@@ -62,7 +63,7 @@ func TestMapsAreBoundedInBytes(t *testing.T) {
 }
 
 func TestMapsThatPanicEndNobody(t *testing.T) {
-	c := newMapCache()
+	c := newMapCache(slog.New(slog.DiscardHandler))
 	if c.get(t.Context(), "a", func(context.Context) ([]byte, error) { panic("no") }) != nil {
 		t.Error("a map of a panic")
 	}

@@ -71,7 +71,7 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 250 * time.Millisecond
 	}
-	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{})}
+	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{})}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
