@@ -161,7 +161,7 @@ func TestLongNativesPause(t *testing.T) {
 		"hmac":        `const b = new Uint8Array(30 << 20); for (;;) kernel.native("hmac", "sha512", b, b);`,
 		"one deflate": `kernel.native("deflate", "br", new Uint8Array(60 << 20)); return 1`,
 		"one inflate": `kernel.native("inflate", "gzip", kernel.native("deflate", "gzip", new Uint8Array(60 << 20))); return 1`,
-		"utf16":       `kernel.native("utf16dec", new Uint8Array(20 << 20)); return 1`,
+		"utf16":       `kernel.native("utf16dec", new Uint8Array(60 << 20)); return 1`,
 		"many":        `const b = new Uint8Array(200_000); for (;;) kernel.native("hash", "sha512", b);`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +175,7 @@ __annex_register({ index: { run: () => { ` + body + ` } } });`)})
 			defer in.Release()
 			ticks := 0
 			e.OnTick(func() {
-				if ticks++; ticks == 2 {
+				if ticks++; ticks == 5 { // more than the host is called
 					in.End(fault.New(fault.Unavailable, "CANCELLED", "enough"))
 				}
 			})
