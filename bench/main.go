@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -31,6 +33,9 @@ func main() {
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
 	flag.StringVar(&o.only, "only", "", "run one system only, by `name`")
 	flag.Parse()
+	// The load takes one processor's time at most; the rest is for what is measured.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(800)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
