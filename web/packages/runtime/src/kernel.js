@@ -396,6 +396,10 @@ const wholeContext = () => {
 function lazy(keys, source) {
   const out = {};
   for (const key of keys) {
+    if (key === "body") {
+      out.body = undefined; // it is there from the start, and set plainly
+      continue;
+    }
     const settle = (value) => {
       Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
       return value;
