@@ -96,7 +96,7 @@ func (m *Manifest) Snapshots() bool {
 }
 
 // DefaultMemoryMB is the memory of one call unless the manifest says otherwise.
-const DefaultMemoryMB = 512
+const DefaultMemoryMB = 128
 
 // MemoryMB is the memory of one call, the largest that the manifest asks for.
 func (m *Manifest) MemoryMB() int {
