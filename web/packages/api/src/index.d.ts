@@ -15,7 +15,7 @@ export function assumeTrustedRoute(path: string | Route): Route;
 /** Makes a Route of an absolute URL's path and query. @throws RouteError ROUTE_INVALID */
 export function routeFromAbsolute(url: string | URL): Route;
 
-/** Makes product calls. Each rejects with ROUTE_REQUIRED for a bare string, and else, for now, with NOT_OFFERED. */
+/** Makes product calls. Each rejects with ROUTE_REQUIRED for a bare string, and otherwise, in this version, with NOT_OFFERED. */
 export interface ProductCaller {
   requestProduct(product: string, path: Route, init?: RequestInit): Promise<Response>;
   requestJira(path: Route, init?: RequestInit): Promise<Response>;
