@@ -47,7 +47,7 @@ var vandals = []struct {
 	{"hostCallsAtOnce", `const all = []; for (let i = 0; i < 5000; i++) all.push(kvs.set("key" + i, i).catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"requests", `const all = []; for (let i = 0; i < 200; i++) all.push(fetch("https://slow.example/").catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
 	{"waits", `await fetch("https://slow.example/");`, []string{"LIMIT_WALL"}},
-	{"hash", `const b = new Uint8Array(60 << 20), { createHash } = __annex_require("node:crypto"); for (;;) createHash("sha512").update(b).digest();`, []string{"LIMIT_WALL"}},
+	{"hash", `const b = new Uint8Array(24 << 20), { createHash } = __annex_require("node:crypto"); for (;;) createHash("sha512").update(b).digest();`, []string{"LIMIT_WALL"}},
 	{"compress", `const b = crypto.getRandomValues(new Uint8Array(65536)), all = new Uint8Array(30 << 20); for (let i = 0; i < all.length; i += 65536) all.set(b, i);
 const z = __annex_require("node:zlib"); for (;;) (z.default ?? z).brotliCompressSync(all);`, []string{"LIMIT_WALL"}},
 	{"logs", `for (;;) console.log("x".repeat(1000));`, []string{"LIMIT_WALL", "WORKER_LOST"}},
