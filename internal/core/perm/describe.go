@@ -60,8 +60,9 @@ func Describe(s Set, words Words) []Line {
 var platformScopes = map[string]struct{ title, detail, risk string }{
 	"storage:app":           {"Keeps data of its own on this platform", "Only this installation reads it; it goes when the app does.", "low"},
 	"read:app-system-token": {"Lets its remotes act as the app", "A remote gets a short-lived token for what the app itself may do.", "medium"},
-	"read:app-user-token":   {"Lets its remotes act as the user who is present", "A remote gets a short-lived token for what that user agreed to.", "medium"},
-	"report:personal-data":  {"Is told which users' personal data it must update or delete", "", "low"},
+	"read:app-user-token":   {"Lets its remotes act as the user who is present", "A remote gets a short-lived token for what that user agreed to.", "high"},
+	"report:personal-data":  {"Is told which users' personal data it must update or delete", "So that their data can be corrected or erased.", "low"},
+	"read:chat:rovo":        {"Reads what is said to its agents", "Messages of the conversation that calls it.", "medium"},
 }
 
 func describeData(s Set, words Words) []Line {

@@ -10,55 +10,17 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
-	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/registry"
-	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/manifest"
 )
 
 // Features do not know one another. What one needs of another is passed in here, in
 // the shape that the needing one declared.
-
-// productWords gives the words that a product's declaration has for its scopes.
-type productWords struct{ tenancy *tenancy.Service }
-
-func (w productWords) Words(ctx context.Context, product id.Product) (perm.Words, error) {
-	p, err := w.tenancy.ProductByKeyOrAlias(ctx, string(product))
-	if err != nil {
-		return nil, err
-	}
-	return scopeWords([]tenancy.Product{*p}), nil
-}
-
-// all gives the words of every registered product's scopes.
-func (w productWords) all(ctx context.Context) (perm.Words, error) {
-	products, err := w.tenancy.Products(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return scopeWords(products), nil
-}
-
-func scopeWords(products []tenancy.Product) perm.Words {
-	return func(scope string) (title, detail, risk string, ok bool) {
-		if w, ok := platformScopes[scope]; ok { // a product cannot reword them
-			return w.title, w.detail, w.risk, true
-		}
-		for _, p := range products {
-			for _, s := range p.Scopes {
-				if s.Name == scope {
-					return s.Title, s.Data, s.Risk, true
-				}
-			}
-		}
-		return "", "", "", false
-	}
-}
 
 // declared tells triggers what a version's manifest says of a web trigger.
 type declared struct{ registry *registry.Service }

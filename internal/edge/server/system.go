@@ -143,7 +143,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
 	s.Installs = install.New(install.Config{
-		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: productWords{s.Tenancy}, Log: log,
+		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: s.Tenancy, Log: log,
 	})
 	s.Registry.Installations = s.Installs
 	s.Tenancy.Installations = s.Installs
@@ -193,7 +193,7 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
-		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Log: log, Words: productWords{s.Tenancy}.all,
+		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
 	s.sweepHourly()

@@ -168,12 +168,30 @@ func (s *Service) Words(ctx context.Context, product id.Product) (perm.Words, er
 	if err != nil {
 		return nil, err
 	}
-	scopes := make(map[string]Scope, len(p.Scopes))
-	for _, x := range p.Scopes {
-		scopes[x.Name] = x
+	return wordsOf(*p), nil
+}
+
+// AllWords gives the words of every registered product's scopes; where two products
+// word one scope, the first in the order of Products counts.
+func (s *Service) AllWords(ctx context.Context) (perm.Words, error) {
+	products, err := s.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wordsOf(products...), nil
+}
+
+func wordsOf(products ...Product) perm.Words {
+	scopes := map[string]Scope{}
+	for _, p := range products {
+		for _, x := range p.Scopes {
+			if _, taken := scopes[x.Name]; !taken {
+				scopes[x.Name] = x
+			}
+		}
 	}
 	return func(scope string) (title, detail, risk string, ok bool) {
 		x, ok := scopes[scope]
 		return x.Title, x.Data, x.Risk, ok
-	}, nil
+	}
 }
