@@ -48,8 +48,8 @@ function hook(request) { return { statusCode: 200, headers: { "content-type": ["
 		"hooks.localhost:" + port, "x." + hook, hook + ".evil.example", id + ".localhost:" + port, id + ".apps.localhost:" + port, id + ".hooks.localhost.evil.example:" + port,
 		"annex.localhost.evil.example", "xannex.localhost:" + port, "api.annex.localhost:" + port, "tracker.localhost:" + port, "127.0.0.1.hooks.localhost.evil.example", "localhost.evil.example",
 	} {
-		for _, path := range []string{"/healthz", "/api/v1/apps", "/"} {
-			if probed, err := netip.ParseAddrPort(host); err == nil && probed.IsValid() && path == "/healthz" {
+		for _, path := range []string{"/healthz", "/readyz", "/api/v1/apps", "/"} {
+			if probed, err := netip.ParseAddrPort(host); err == nil && probed.IsValid() && (path == "/healthz" || path == "/readyz") {
 				continue // a load balancer asks an address, and learns that the server serves
 			}
 			if a := p.send("GET", host, path, bearer.Clone(), nil); a.status != http.StatusMisdirectedRequest && a.status != http.StatusBadRequest && a.status != http.StatusNotFound || control(a) && a.status < 300 || app(a) {

@@ -43,6 +43,8 @@ type Config struct {
 	// runs with it.
 	Changed func()
 	Health  func() Health
+	// Ready says what keeps calls from being served at present, nothing when they are.
+	Ready func() []string
 	// Words gives the words of all products' scopes.
 	Words func(context.Context) (perm.Words, error)
 	Log   *slog.Logger
@@ -56,6 +58,12 @@ type Health struct {
 	Workers   int    `json:"workers"`
 }
 
+// Readiness is what /readyz answers: whether calls would be served now, and if not, why.
+type Readiness struct {
+	Status   string   `json:"status"`   // "ready" or "not ready"
+	Problems []string `json:"problems"` // what is missing, empty when ready
+}
+
 // API serves the routes.
 type API struct {
 	Config
@@ -65,6 +73,7 @@ type API struct {
 // routes is the whole API; openapi.yaml says the same, with words.
 var routes = []route{
 	{"GET", "/healthz", nil, (*API).health},
+	{"GET", "/readyz", nil, (*API).ready},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
 	{"GET", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).listAccounts},
 	{"POST", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).addAccount},
@@ -141,7 +150,7 @@ func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
 }
 
 // guarded admits only callers with one of the route's roles. A route without roles is
-// for anyone, and there is exactly one (a test counts).
+// for anyone, and there are exactly two (a test counts).
 func (a *API) guarded(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := &request{Request: r}
@@ -195,5 +204,17 @@ func words(kinds []id.Kind) string {
 
 func (a *API) health(w http.ResponseWriter, _ *request) error {
 	writeJSON(w, http.StatusOK, a.Health())
+	return nil
+}
+
+// ready answers 503 while the server runs and could serve no call: a load balancer sends
+// its requests elsewhere until it can again.
+func (a *API) ready(w http.ResponseWriter, _ *request) error {
+	problems := a.Ready()
+	if len(problems) > 0 {
+		writeJSON(w, http.StatusServiceUnavailable, Readiness{"not ready", problems})
+		return nil
+	}
+	writeJSON(w, http.StatusOK, Readiness{"ready", []string{}})
 	return nil
 }

@@ -93,7 +93,7 @@ func (o Origins) route(f families) http.Handler {
 			f.control.ServeHTTP(w, r)
 		case strings.EqualFold(host, o.ui):
 			f.ui.ServeHTTP(w, r)
-		case r.URL.Path == "/healthz" && isAddress(host):
+		case (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") && isAddress(host):
 			f.control.ServeHTTP(w, r) // probes of a load balancer know no name
 		default:
 			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)

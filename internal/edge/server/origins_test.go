@@ -35,7 +35,7 @@ func TestHostDecidesBeforeAnythingElse(t *testing.T) {
 	}
 }
 
-// A load balancer asks an address, not a name: there /healthz answers, and nothing else.
+// A load balancer asks an address, not a name: there /healthz and /readyz answer, and nothing else.
 func TestHealthAnswersOnAddresses(t *testing.T) {
 	o, err := newOrigins("annex.example.com", "annex-apps.net", "https", "0.0.0.0:8480")
 	if err != nil {
@@ -46,7 +46,7 @@ func TestHealthAnswersOnAddresses(t *testing.T) {
 	}
 	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook")})
 	for _, c := range []struct{ host, path, want string }{
-		{"10.0.0.7:8480", "/healthz", "control"}, {"10.0.0.7", "/healthz", "control"}, {"[2001:db8::7]:8480", "/healthz", "control"},
+		{"10.0.0.7:8480", "/healthz", "control"}, {"10.0.0.7", "/readyz", "control"}, {"[2001:db8::7]:8480", "/healthz", "control"},
 		{"127.0.0.1:8480", "/healthz", "control"},
 		{"10.0.0.7:8480", "/", ""}, {"10.0.0.7:8480", "/api/v1/apps", ""}, {"10.0.0.7:8480", "/healthz/", ""},
 		{"evil.test", "/healthz", ""}, {"10.0.0.7.evil.test", "/healthz", ""}, {"", "/healthz", ""},

@@ -193,7 +193,7 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
-		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Log: log, Words: s.Tenancy.AllWords,
+		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Ready: s.Unready, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
 	s.sweepHourly()
@@ -212,6 +212,18 @@ func (s *System) LocalBlobs() string {
 // Health says what the server is and how strongly it isolates.
 func (s *System) Health() httpapi.Health {
 	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
+}
+
+// Unready says what keeps calls from being served at present. It asks nobody: whether the
+// database answers is known from the policies, which are confirmed four times a second.
+func (s *System) Unready() (problems []string) {
+	if !s.Installs.Confirmed() {
+		problems = append(problems, "the database does not answer, so policies cannot be confirmed; calls end with POLICY_STALE")
+	}
+	if s.Runtime.Ready() == 0 {
+		problems = append(problems, "no worker process is ready")
+	}
+	return problems
 }
 
 func (s *System) firstToken() string { return filepath.Join(s.Config.DataDir, "operator.token") }

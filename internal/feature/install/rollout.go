@@ -91,6 +91,12 @@ func (s *Service) Refresh(ctx context.Context) {
 	}
 }
 
+// Confirmed reports whether policies can be relied on now: the database confirmed them
+// within the last second.
+func (s *Service) Confirmed() bool {
+	return s.policies.state.Load().fresh(s.policies.now())
+}
+
 // Start reads all policies and keeps them confirmed until Close.
 func (s *Service) Start(ctx context.Context) error {
 	return fault.Op("install.Start", s.policies.start(ctx))

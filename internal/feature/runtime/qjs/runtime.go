@@ -80,6 +80,19 @@ func New(cfg Config) (*Runtime, error) {
 	return r, nil
 }
 
+// Ready is the number of shared workers that take calls now.
+func (r *Runtime) Ready() int {
+	r.pool.mu.Lock()
+	defer r.pool.mu.Unlock()
+	n := 0
+	for _, w := range r.pool.slots {
+		if w != nil && !w.ending.Load() {
+			n++
+		}
+	}
+	return n
+}
+
 // Close ends the workers; calls in flight end with WORKER_LOST.
 func (r *Runtime) Close() error {
 	r.once.Do(func() {
