@@ -88,6 +88,10 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
 	go test -count=1 -v -run Crash ./test/crash/...
 
+.PHONY: conformance
+conformance: build ## Web platform tests and test262 (fetches them; docs/conformance.md)
+	scripts/conformance
+
 .PHONY: bench
 bench: build bench/node_modules/.done ## The benchmarks of the README's table (BENCH_JSON=FILE writes the figures)
 	go run ./bench $(if $(BENCH_JSON),-json $(BENCH_JSON))
