@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"time"
 
 	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/edge/server"
@@ -53,6 +54,10 @@ type Config struct {
 	Scheme string
 	// Workers is the number of worker processes, the number of processors when 0.
 	Workers int
+	// ShutdownDelay is how long a platform whose Run is to end still takes requests, while
+	// /readyz answers 503; ShutdownGrace is how long running calls may take to finish then,
+	// 30 seconds when 0. After it they end with the error SHUTTING_DOWN.
+	ShutdownDelay, ShutdownGrace time.Duration
 	// ChildCommand makes the command of a worker process. By default it is this
 	// executable again; then main must call Child first.
 	ChildCommand func() *exec.Cmd
@@ -88,6 +93,7 @@ func (cfg Config) server() server.Config {
 	return server.Config{
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
 		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
+		ShutdownDelay: cfg.ShutdownDelay, ShutdownGrace: cfg.ShutdownGrace,
 		ChildCommand: cfg.ChildCommand, Version: Version(), Log: cfg.Log,
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/annexhq/annex/internal/core/near"
 )
 
 // Limits that keep a small file from becoming a large thing: an alias is expanded
@@ -211,8 +213,8 @@ func (l *loader) object(n *yaml.Node, v reflect.Value, path string) {
 
 func (l *loader) unknownField(k *yaml.Node, path string, known []string) {
 	fix := "remove it; known here: " + strings.Join(known, ", ")
-	if near := nearest(k.Value, known); near != "" {
-		fix = "write " + near
+	if alike := near.Name(k.Value, known); alike != "" {
+		fix = "write " + alike
 	}
 	l.node(k, Error, "unknown-field", fmt.Sprintf("%s has no field %s", spoken(path), quote(k.Value)), fix)
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/annexhq/annex/internal/core/near"
 )
 
 // index holds the names that references may point to.
@@ -69,8 +71,8 @@ func (l *loader) reference(path, kind, name string, known []string) {
 	if len(known) == 0 {
 		fix = "define it"
 	}
-	if near := nearest(name, known); near != "" {
-		fix = "write " + near + ", or define " + name
+	if alike := near.Name(name, known); alike != "" {
+		fix = "write " + alike + ", or define " + name
 	}
 	l.path(path, Error, "dangling-"+kind, fmt.Sprintf("there is no %s %s", kind, quote(name)), fix)
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/annexhq/annex/internal/core/near"
 )
 
 // scalar is a scalar's text with variables put in place, and its tag after that.
@@ -131,11 +133,11 @@ func (l *loader) checkText(n *yaml.Node, s string, f field) {
 	switch {
 	case len(f.enum) > 0 && !slices.Contains(f.enum, s):
 		fix := "write one of: " + strings.Join(f.enum, ", ")
-		if near := nearest(s, f.enum); strings.EqualFold(near, s) && near != "" {
-			l.edit(n, Error, "bad-value", quote(s)+" is not a value of this field", "write "+near, near)
+		if alike := near.Name(s, f.enum); strings.EqualFold(alike, s) && alike != "" {
+			l.edit(n, Error, "bad-value", quote(s)+" is not a value of this field", "write "+alike, alike)
 			return
-		} else if near != "" {
-			fix = "write " + near
+		} else if alike != "" {
+			fix = "write " + alike
 		}
 		l.node(n, Error, "bad-value", quote(s)+" is not a value of this field", fix)
 	case f.pattern != nil && !f.pattern.re.MatchString(s):

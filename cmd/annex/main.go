@@ -24,7 +24,7 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	leaveRoom()
 	cfg := annex.Config{
 		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
-		Workers: o.Workers, Log: slog.New(slog.NewTextHandler(o.Err, nil)),
+		Workers: o.Workers, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
 	}
 	if o.Check {
 		if err := annex.Check(ctx, cfg); err != nil {
@@ -50,6 +50,19 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 		fmt.Fprintf(o.Out, "a first operator token is in %s\n", token)
 	}
 	return p.Run(ctx)
+}
+
+// logger writes the server's own log: one line an event, text or JSON.
+func logger(o cli.ServeOptions) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
+		level = slog.LevelInfo // an embedding program's options; the command checks its own
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if o.LogJSON {
+		return slog.New(slog.NewJSONHandler(o.Err, opts))
+	}
+	return slog.New(slog.NewTextHandler(o.Err, opts))
 }
 
 // leaveRoom keeps the server to half of the processors, unless the operator says

@@ -152,6 +152,7 @@ const bundle = `(function(__annex_require, __annex_register) {
     const set = one(request, "set"), get = one(request, "get");
     if (set) await kvs.set(set, one(request, "value"));
     if (set && one(request, "secret")) await kvs.setSecret(set, one(request, "value"));
+    if (one(request, "wait")) await new Promise((done) => setTimeout(done, Number(one(request, "wait"))));
     const value = await kvs.get(get ?? set), secret = await kvs.getSecret(get ?? set);
     return { statusCode: 200, body: JSON.stringify({ value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }

@@ -43,7 +43,10 @@ func TestServeRefuses(t *testing.T) {
 		p.refuses(t, c.code, c.words, append(c.args, "--check")...)
 		p.refuses(t, c.code, c.words, c.args...)
 	}
-	p.refuses(t, 6, "cannot listen", "--listen", taken.Addr().String())
+	for _, address := range []string{taken.Addr().String(), "192.0.2.1:80"} { // one of others, one of nobody
+		p.refuses(t, 6, "cannot listen", "--listen", address)
+		p.refuses(t, 6, "cannot listen", "--listen", address, "--check")
+	}
 	bad := p
 	bad.data, bad.ring = filepath.Join(parent, "other"), file
 	bad.refuses(t, 3, "the key ring "+file)
@@ -77,6 +80,9 @@ func TestServeCheck(t *testing.T) {
 	}
 	s := p.start(t)
 	usable() // beside the server
+	p.flags = []string{"--listen", strings.TrimPrefix(s.url, "http://")}
+	usable() // which has the address
+	p.flags = nil
 	p.refuses(t, 8, "uses the data directory")
 	s.kill()
 	usable() // with what a crash leaves

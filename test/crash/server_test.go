@@ -55,6 +55,7 @@ type place struct {
 	data, ring, database string
 	blobs                string              // "" for the folder in data
 	user                 *syscall.Credential // nil: the tests' own
+	flags                []string            // further ones
 }
 
 func newPlace(t *testing.T) place {
@@ -84,7 +85,7 @@ func (p place) serve(t *testing.T, more ...string) *exec.Cmd {
 	if p.blobs != "" {
 		args = append(args, "--blobs", p.blobs)
 	}
-	return p.command(t, append(args, more...)...)
+	return p.command(t, append(append(args, p.flags...), more...)...)
 }
 
 // process is a running server.

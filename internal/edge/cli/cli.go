@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -31,7 +32,7 @@ type Hooks struct {
 	Demo func(ctx context.Context, o DemoOptions) error
 }
 
-// ServeOptions are the flags of `annex serve`.
+// ServeOptions are the settings of `annex serve` (package settings).
 type ServeOptions struct {
 	Data           string // data directory
 	Database       string // "" for SQLite in Data, or postgres://…
@@ -41,6 +42,10 @@ type ServeOptions struct {
 	PlatformDomain string
 	AppsDomain     string
 	Workers        int // 0 lets the server choose
+	// What happens between the signal to stop and the end.
+	ShutdownDelay, ShutdownGrace time.Duration
+	LogJSON                      bool
+	LogLevel                     string // debug, info, warn or error
 	// Check only checks the configuration.
 	Check    bool
 	Out, Err io.Writer
@@ -71,6 +76,8 @@ type Env struct {
 	Interactive bool
 	// Live says that Err is a terminal: only then are lines rewritten and coloured.
 	Live bool
+	// ErrTerminal says that Err is any terminal, also one that cannot rewrite lines.
+	ErrTerminal bool
 	// ConfigDir holds the credentials file.
 	ConfigDir string
 }
@@ -78,6 +85,8 @@ type Env struct {
 // Main runs the command of this process and exits.
 func Main(h Hooks) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to end, the second one ends the process as if nobody listened.
+	context.AfterFunc(ctx, stop)
 	code := Run(ctx, OSEnv(), h)
 	stop()
 	os.Exit(code)
@@ -92,6 +101,7 @@ func OSEnv() Env {
 		Args: os.Args[1:], Getenv: os.Getenv, Lookup: os.LookupEnv, Dir: dir, ConfigDir: config,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Interactive: in && out && os.Getenv("CI") == "",
+		ErrTerminal: err,
 		Live:        err && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "",
 	}
 }

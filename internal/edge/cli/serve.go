@@ -15,48 +15,55 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/edge/settings"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
-	var o ServeOptions
+	var check, show bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the platform",
-		Long: "Runs the platform until interrupted. An empty data directory gets the first operator token\n" +
-			"in DIR/operator.token, good for a day and exchanged by `annex login`; a start that finds none usable makes a new one.\n" +
-			"--check only checks the configuration: it writes nothing and may run beside the server.",
+		Long: "Runs the platform until it is told to stop (SIGINT, SIGTERM): then it takes no new requests and lets running calls finish;\n" +
+			"a second signal ends it at once. An empty data directory gets the first operator token in DIR/operator.token, good for\n" +
+			"a day and exchanged by `annex login`; a start that finds none usable makes a new one. Each setting is a flag, a key of\n" +
+			"the file that --config names, and a variable of the environment (--log-level, log-level:, ANNEX_LOG_LEVEL); a flag wins\n" +
+			"over the environment, that over the file. --check only checks: it writes nothing and may run beside the server.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.hooks.Serve == nil {
 				return errors.New("this program holds no server")
 			}
-			if err := listenAddress(o.Listen); err != nil {
+			o, v, err := c.serverOptions(cmd)
+			if err != nil {
 				return err
 			}
-			if o.Workers < 0 {
-				return usage("--workers is a number of processes, 0 or more").WithFix("leave it out: the server then takes one for each processor")
+			if show {
+				c.ui.printf("%s", strings.TrimSuffix(v.String(), "\n"))
+				return nil
 			}
-			o.Data = c.absolute(o.Data)
-			if o.KeyRing != "" {
-				o.KeyRing = c.absolute(o.KeyRing)
-			}
-			if o.Blobs != "" {
-				o.Blobs = c.absolute(o.Blobs)
-			}
-			o.Out, o.Err = c.env.Out, c.env.Err
+			o.Check = check
 			return c.hooks.Serve(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&o.Data, "data", "annex-data", "data `directory`")
-	cmd.Flags().StringVar(&o.Database, "database", "", "postgres:// `URL` (default: SQLite in the data directory)")
-	cmd.Flags().StringVar(&o.KeyRing, "key-ring", "", "`file` of the keys that seal stored secrets (default: annex/keyring in your configuration folder)")
-	cmd.Flags().StringVar(&o.Blobs, "blobs", "", "`folder` of deployed bytes, the same for all servers of one database (default: blobs in the data directory)")
-	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8480", "`address` to listen on")
-	cmd.Flags().StringVar(&o.PlatformDomain, "platform-domain", "", "`domain` of api.… and ui.…")
-	cmd.Flags().StringVar(&o.AppsDomain, "apps-domain", "", "another registrable `domain`, for apps and web triggers")
-	cmd.Flags().IntVar(&o.Workers, "workers", 0, "`number` of worker processes (0: as the machine allows)")
-	cmd.Flags().BoolVar(&o.Check, "check", false, "only check the configuration")
+	settings.Flags(cmd.Flags())
+	cmd.Flags().BoolVar(&check, "check", false, "only check configuration, data directory, keys and database")
+	cmd.Flags().BoolVar(&show, "print-config", false, "only print the settings that count and where each comes from")
 	return cmd
+}
+
+// serverOptions reads the configuration of a command that works on a server's data.
+func (c *cli) serverOptions(cmd *cobra.Command) (ServeOptions, *settings.Values, error) {
+	v, err := settings.Load(settings.Sources{Flags: cmd.Flags(), Getenv: c.env.Getenv, Dir: c.env.Dir})
+	if err != nil {
+		return ServeOptions{}, nil, err
+	}
+	return ServeOptions{
+		Data: v.Text("data"), Database: v.Text("database"), KeyRing: v.Text("key-ring"), Blobs: v.Text("blobs"),
+		Listen: v.Text("listen"), PlatformDomain: v.Text("platform-domain"), AppsDomain: v.Text("apps-domain"),
+		Workers: v.Number("workers"), ShutdownDelay: v.Duration("shutdown-delay"), ShutdownGrace: v.Duration("shutdown-grace"),
+		LogJSON: v.Text("log-format") == "json" || v.Text("log-format") == "auto" && !c.env.ErrTerminal, LogLevel: v.Text("log-level"),
+		Out: c.env.Out, Err: c.env.Err,
+	}, v, nil
 }
 
 func (c *cli) demoCommand() *cobra.Command {

@@ -43,8 +43,8 @@ type Config struct {
 	// runs with it.
 	Changed func()
 	Health  func() Health
-	// Ready says what keeps calls from being served at present, nothing when they are.
-	Ready func() []string
+	// NotReady gives the reasons why the server should get no requests now.
+	NotReady func() []Reason
 	// Words gives the words of all products' scopes.
 	Words func(context.Context) (perm.Words, error)
 	Log   *slog.Logger
@@ -58,10 +58,10 @@ type Health struct {
 	Workers   int    `json:"workers"`
 }
 
-// Readiness is what /readyz answers: whether calls would be served now, and if not, why.
-type Readiness struct {
-	Status   string   `json:"status"`   // "ready" or "not ready"
-	Problems []string `json:"problems"` // what is missing, empty when ready
+// Reason is why a server is not ready.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // API serves the routes.
@@ -150,7 +150,7 @@ func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
 }
 
 // guarded admits only callers with one of the route's roles. A route without roles is
-// for anyone, and there are exactly two (a test counts).
+// for anyone; a test lists them.
 func (a *API) guarded(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := &request{Request: r}
@@ -207,14 +207,13 @@ func (a *API) health(w http.ResponseWriter, _ *request) error {
 	return nil
 }
 
-// ready answers 503 while the server runs and could serve no call: a load balancer sends
-// its requests elsewhere until it can again.
+// ready tells a load balancer whether to send requests here.
 func (a *API) ready(w http.ResponseWriter, _ *request) error {
-	problems := a.Ready()
-	if len(problems) > 0 {
-		writeJSON(w, http.StatusServiceUnavailable, Readiness{"not ready", problems})
+	reasons := a.NotReady()
+	if len(reasons) > 0 {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": reasons})
 		return nil
 	}
-	writeJSON(w, http.StatusOK, Readiness{"ready", []string{}})
+	writeJSON(w, http.StatusOK, map[string]any{"status": "ready", "reasons": reasons})
 	return nil
 }

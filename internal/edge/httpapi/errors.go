@@ -40,7 +40,7 @@ func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 	e, ok := fault.As(err)
 	if !ok || e.Public == "" || e.Kind == fault.Internal {
 		incident := uuid.NewString()
-		log.ErrorContext(r.Context(), "incident", "id", incident, "method", r.Method, "path", r.URL.Path, "err", err)
+		log.ErrorContext(r.Context(), "incident", "incident", incident, "method", r.Method, "path", r.URL.Path, "err", err)
 		e = fault.New(fault.Internal, "INTERNAL", "the server failed; the incident's id is in its log")
 		e.ReasonID = incident
 	}

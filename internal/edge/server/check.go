@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -17,7 +18,7 @@ import (
 
 // Check says what would keep a server from starting with this configuration, as far as
 // that can be told without writing anything: it makes no folder, database or key ring,
-// takes no lock and no address, so it may be asked beside the running server.
+// and may be asked beside the running server, whose address it leaves alone.
 func Check(ctx context.Context, cfg Config) error {
 	return fault.Op("server.Check", check(ctx, cfg))
 }
@@ -34,6 +35,9 @@ func check(ctx context.Context, cfg Config) error {
 		if err := checkFolder(dir); err != nil {
 			return err
 		}
+	}
+	if err := checkListen(ctx, cfg); err != nil {
+		return err
 	}
 	guard, err := cfg.Guard(netguard.Config{Database: destinations, Log: cfg.Log})
 	if err != nil {
@@ -59,6 +63,18 @@ func check(ctx context.Context, cfg Config) error {
 		}
 	}
 	return checkRing(cfg.KeyRing, bound)
+}
+
+// checkListen tries the address. The server that uses this data directory may have it.
+func checkListen(ctx context.Context, cfg Config) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	switch {
+	case err == nil:
+		return l.Close()
+	case errors.Is(err, unix.EADDRINUSE) && db.DirInUse(cfg.DataDir):
+		return nil
+	}
+	return cannotListen(cfg.Listen, err)
 }
 
 // checkRing checks the key ring, which may be missing while the database is new.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -36,6 +37,10 @@ type Config struct {
 	Scheme string
 	// Workers is the number of worker processes, the number of processors when 0.
 	Workers int
+	// ShutdownDelay is how long a server that was told to stop still takes requests, so
+	// that a load balancer sees /readyz fail first; ShutdownGrace is how long running calls
+	// may then take, 30 seconds when 0. What still runs after it ends with SHUTTING_DOWN.
+	ShutdownDelay, ShutdownGrace time.Duration
 	// ChildCommand makes the command of a worker process: this program again, which
 	// calls Child first in its main.
 	ChildCommand func() *exec.Cmd
@@ -92,6 +97,9 @@ func (c *Config) complete() error {
 	}
 	if c.Workers <= 0 {
 		c.Workers = runtime.NumCPU()
+	}
+	if c.ShutdownGrace <= 0 {
+		c.ShutdownGrace = DefaultGrace
 	}
 	if c.Version == "" {
 		c.Version = "unknown"

@@ -38,6 +38,7 @@ func newOrigins(platform, apps, scheme, listen string) (Origins, error) {
 	if err := apart(platform, apps); err != nil {
 		return Origins{}, err
 	}
+	platform, apps = strings.ToLower(platform), strings.ToLower(apps)
 	return Origins{scheme: scheme, control: "api." + platform, ui: "ui." + platform, apps: apps}, nil
 }
 
@@ -82,24 +83,26 @@ type families struct {
 // request was sent to the wrong server, and nothing about it is looked at.
 func (o Origins) route(f families) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
+		host := strings.ToLower(r.Host)
 		if h, port, err := net.SplitHostPort(host); err == nil && digits(port) {
 			host = h
 		}
 		switch {
 		case strings.HasSuffix(host, o.apps) && o.isHook(host):
 			f.hook.ServeHTTP(w, r)
-		case strings.EqualFold(host, o.control), o.dev && (host == "localhost" || host == "::1" || host == "[::1]"):
+		case host == o.control, o.dev && (host == "localhost" || host == "::1" || host == "[::1]"):
 			f.control.ServeHTTP(w, r)
-		case strings.EqualFold(host, o.ui):
+		case host == o.ui:
 			f.ui.ServeHTTP(w, r)
-		case (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") && isAddress(host):
+		case isProbe(r.URL.Path) && isAddress(host):
 			f.control.ServeHTTP(w, r) // probes of a load balancer know no name
 		default:
 			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
 		}
 	})
 }
+
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 // isAddress reports whether a request's host is an IP address, as of those that know no
 // name of ours. An app cannot be meant by it, and a cookie cannot come by it.

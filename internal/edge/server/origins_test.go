@@ -79,3 +79,26 @@ func TestAppsLiveOnAnotherRegistrableDomain(t *testing.T) {
 		}
 	}
 }
+
+// Names are the same in any case (RFC 9110).
+func TestHostsIgnoreCase(t *testing.T) {
+	o, err := newOrigins("Annex.Example.com", "apps.example.net", "https", "127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	family := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) })
+	}
+	h := o.route(families{control: family("control"), ui: family("ui"), hook: family("hook")})
+	for host, want := range map[string]string{
+		"API.annex.example.COM": "control", "ui.ANNEX.example.com:443": "ui", "0123456789ABCDEF.HOOKS.Apps.Example.Net": "hook",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Body.String() != want {
+			t.Errorf("%s: %d %s, want %s", host, w.Code, w.Body, want)
+		}
+	}
+}

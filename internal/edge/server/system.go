@@ -3,13 +3,12 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -60,6 +59,7 @@ type System struct {
 	Door      *invoke.Door
 	API       *httpapi.API
 	Handler   http.Handler
+	stopping  atomic.Bool
 	closeRest []func()
 }
 
@@ -130,11 +130,15 @@ func (s *System) openStorage(ctx context.Context) (err error) {
 // listen comes before the features: with port 0 their addresses are known only then.
 func (s *System) listen(ctx context.Context) (err error) {
 	if s.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Config.Listen); err != nil {
-		return fault.New(fault.Unavailable, "LISTEN", "cannot listen on %s", s.Config.Listen).Because(err).
-			WithFix("another program may have the address: give --listen another one")
+		return cannotListen(s.Config.Listen, err)
 	}
 	s.Origins, err = newOrigins(s.Config.PlatformDomain, s.Config.AppsDomain, s.Config.Scheme, s.Listener.Addr().String())
 	return err
+}
+
+func cannotListen(address string, err error) error {
+	return fault.New(fault.Unavailable, "LISTEN", "cannot listen on %s", address).Because(err).
+		WithFix("another program may have the address, or this user may not take it: give --listen another one")
 }
 
 func (s *System) openFeatures(ctx context.Context) (err error) {
@@ -193,7 +197,7 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
-		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, Ready: s.Unready, Log: log, Words: s.Tenancy.AllWords,
+		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
 	s.sweepHourly()
@@ -212,18 +216,6 @@ func (s *System) LocalBlobs() string {
 // Health says what the server is and how strongly it isolates.
 func (s *System) Health() httpapi.Health {
 	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
-}
-
-// Unready says what keeps calls from being served at present. It asks nobody: whether the
-// database answers is known from the policies, which are confirmed four times a second.
-func (s *System) Unready() (problems []string) {
-	if !s.Installs.Confirmed() {
-		problems = append(problems, "the database does not answer, so policies cannot be confirmed; calls end with POLICY_STALE")
-	}
-	if s.Runtime.Ready() == 0 {
-		problems = append(problems, "no worker process is ready")
-	}
-	return problems
 }
 
 func (s *System) firstToken() string { return filepath.Join(s.Config.DataDir, "operator.token") }
@@ -280,32 +272,6 @@ func writeSecret(file, secret string) error {
 func unwritable(err error) error {
 	return fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory cannot be written by the server").
 		WithFix("make room in it, and make it writable for the server's user").Because(err)
-}
-
-// Serve answers requests until ctx ends, and then waits for those in flight.
-func (s *System) Serve(ctx context.Context) error {
-	srv := &http.Server{
-		Handler:           s.Handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Config.Log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(s.Listener) }()
-	select {
-	case err := <-failed:
-		return fault.Op("server.Serve", err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := srv.Shutdown(grace); err != nil {
-		_ = srv.Close()
-		return fmt.Errorf("server.Serve: requests were still running after the grace: %w", err)
-	}
-	return nil
 }
 
 // Close takes everything down, doors first. It may be called on a half-made system.

@@ -85,7 +85,7 @@ func (p *policies) get(ctx context.Context, install id.Install) (*call.Policy, e
 // more before refusing, but not for each of many askers.
 func (p *policies) look(ctx context.Context, install id.Install, asked time.Time) (*call.Policy, error) {
 	if err := p.readIfOlder(ctx, asked); err != nil {
-		p.log.WarnContext(ctx, "policies cannot be read", "error", err)
+		p.log.WarnContext(ctx, "policies cannot be read", "err", err)
 	}
 	s := p.state.Load()
 	if !s.fresh(p.now()) {
@@ -217,7 +217,7 @@ func (p *policies) poll(ctx context.Context, done chan<- struct{}) {
 		}
 		err := p.read(ctx, pollPatience)
 		if err != nil && !failing && ctx.Err() == nil { // once, not four times a second
-			p.log.ErrorContext(ctx, "policies cannot be read; calls are refused until they can", "error", err)
+			p.log.ErrorContext(ctx, "policies cannot be read; calls are refused until they can", "err", err)
 		}
 		failing = err != nil
 	}

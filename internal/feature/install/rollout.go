@@ -87,7 +87,7 @@ func (s *Service) Policy(ctx context.Context, install id.Install) (*call.Policy,
 // it within a quarter of a second.
 func (s *Service) Refresh(ctx context.Context) {
 	if err := s.policies.read(context.WithoutCancel(ctx), askPatience); err != nil {
-		s.Log.WarnContext(ctx, "policies cannot be read after a change; they are read again shortly", "error", err)
+		s.Log.WarnContext(ctx, "policies cannot be read after a change; they are read again shortly", "err", err)
 	}
 }
 

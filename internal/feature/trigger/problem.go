@@ -59,7 +59,7 @@ func (s *Service) log(r *http.Request, t *target, c *call.Call, status int, inci
 		level = slog.LevelError
 	}
 	if kind != fault.App {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		attrs = append(attrs, slog.String("err", err.Error()))
 	}
 	s.cfg.Log.LogAttrs(r.Context(), level, "web trigger failed", attrs...)
 	if s.cfg.Incidents != nil && t != nil && c != nil && incident != "" {

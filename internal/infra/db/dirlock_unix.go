@@ -40,6 +40,16 @@ func LockDir(dir string) (*DirLock, error) {
 	return &DirLock{f}, nil
 }
 
+// DirInUse reports whether a server uses the data directory now. It makes no file.
+func DirInUse(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "annex.lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close() // and with it the lock, if it was free
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
 // Unlock gives the directory back.
 func (l *DirLock) Unlock() error { return l.f.Close() }
 

@@ -108,6 +108,6 @@ func (p *pool) doneBuilding(w *worker, err error) {
 	w.kill()
 }
 
-func shuttingDown() error {
-	return fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down")
+func shuttingDown() *fault.Error {
+	return fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down; it gave running calls the time that is configured").With("retryable", true)
 }

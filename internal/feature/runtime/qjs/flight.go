@@ -21,6 +21,7 @@ type flight struct {
 	started  time.Time
 	deadline time.Time
 	cpu      time.Duration
+	stopping <-chan struct{} // closed when calls have to end
 	bodies   *budget
 	held     int // bytes of its requests under way; under bodies.mu
 

@@ -55,6 +55,9 @@ type Runtime struct {
 	versions map[string]*version
 	closed   chan struct{}
 	once     sync.Once
+	// stopping is closed when the server's time for running calls is over.
+	stopping chan struct{}
+	stopOnce sync.Once
 }
 
 // New starts the workers and returns when the first one is ready.
@@ -71,7 +74,7 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 250 * time.Millisecond
 	}
-	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{})}
+	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{}), stopping: make(chan struct{})}
 	p, err := newPool(cfg)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,10 @@ func (r *Runtime) Ready() int {
 	}
 	return n
 }
+
+// EndCalls ends the calls in flight, each with the error SHUTTING_DOWN, and those that
+// come after it.
+func (r *Runtime) EndCalls() { r.stopOnce.Do(func() { close(r.stopping) }) }
 
 // Close ends the workers; calls in flight end with WORKER_LOST.
 func (r *Runtime) Close() error {
@@ -147,7 +154,7 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 	}
 	defer r.release(v)
 	f := newFlight(c, v, host, app)
-	f.bodies = r.bodies
+	f.bodies, f.stopping = r.bodies, r.stopping
 	f.lines.places = func() (*sourcemap.Map, bool) { return r.maps.have(art.Key) }
 	defer f.lines.flush(ctx, func(ctx context.Context) *sourcemap.Map { return r.mapOf(ctx, art) })
 	if f.deadline.IsZero() {
@@ -173,6 +180,6 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 		if f.effects.Load() || attempt > 0 || ctx.Err() != nil || !time.Now().Before(f.deadline) {
 			return res, err
 		}
-		r.log.Info("call runs again elsewhere", "call", c.ID, "version", art.Version)
+		r.log.Info("call runs again elsewhere", "invocation", c.ID, "version", art.Version)
 	}
 }

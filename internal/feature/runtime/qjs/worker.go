@@ -238,7 +238,7 @@ func (w *worker) handle(m hostcall.Message) error {
 // malformed ends the one call under whose handle came what cannot be read. The stream is
 // whole, so the worker's other calls go on; the version runs by itself from now on.
 func (w *worker) malformed(a *attempt, err error) {
-	w.log.Warn("a call's message cannot be read", "call", a.call.ID, "version", a.call.Version, "err", err)
+	w.log.Warn("a call's message cannot be read", "invocation", a.call.ID, "version", a.call.Version, "err", err)
 	a.version.tally.strike(time.Now())
 	why := fault.New(fault.App, "FUNCTION_ERR", "the function's instance sent a message that cannot be read")
 	w.end(a, ended{err: why})
@@ -413,7 +413,7 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 	timer := time.NewTimer(remaining)
 	defer timer.Stop()
 	var late *fault.Error
-	cancelled := ctx.Done()
+	cancelled, stopping := ctx.Done(), a.stopping
 	for {
 		select {
 		case e := <-a.done:
@@ -426,6 +426,10 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 			w.cancel(a, gone)
 			w.end(a, ended{err: gone})
 			cancelled = nil
+		case <-stopping:
+			w.cancel(a, shuttingDown())
+			w.end(a, ended{err: shuttingDown()})
+			stopping = nil
 		case <-timer.C:
 			if late == nil {
 				d := a.deadline.Sub(a.started).Round(time.Millisecond)
@@ -436,7 +440,7 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 				continue
 			}
 			w.suspect(time.Now())
-			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "call", a.call.ID, "version", a.call.Version)
+			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "invocation", a.call.ID, "version", a.call.Version)
 			w.kill()
 			w.end(a, ended{err: late})
 		}

@@ -1,0 +1,117 @@
+// Package settings reads how a server is configured. Its promise: each setting has one
+// name, which is its flag, its key in the configuration file and, as ANNEX_NAME, its
+// environment variable; a flag wins over the environment, the environment over the file,
+// the file over the default; and no secret is taken from where others could read it, or
+// printed.
+//
+// The table of this file is all there is: flags, the file's keys, and docs/operate.md are
+// made from it.
+package settings
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Name    string // "key-ring": --key-ring, key-ring: in the file, ANNEX_KEY_RING
+	Value   string // what kind of value: "file"
+	Default string
+	Words   string
+	// Path says that a relative value is meant from the place where it was written: the
+	// file's folder, or the working directory.
+	Path bool
+	// Switch says that the value is true or false, and the flag takes none.
+	Switch bool
+	// Secret values may stand in the environment only; FileOf names the setting whose
+	// value is what a file holds.
+	Secret func(value string) bool
+	FileOf string
+	// check gives what a value has to be, "" when it is that.
+	check func(value string) string
+}
+
+// Env is the setting's environment variable.
+func (s Setting) Env() string {
+	return "ANNEX_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+// Table holds every setting of `annex serve`, in the order of the documentation.
+var Table = []Setting{
+	{Name: "data", Value: "directory", Default: "annex-data", Path: true, Words: "data directory"},
+	{Name: "database", Value: "URL", Words: "postgres:// URL (default: SQLite in the data directory); one with a password only by the environment or database-file",
+		Secret: hasPassword, check: databaseURL},
+	{Name: "database-file", Value: "file", Path: true, FileOf: "database", Words: "file that holds the database's URL"},
+	{Name: "key-ring", Value: "file", Path: true, Words: "file of the keys that seal stored secrets (default: annex/keyring in your configuration folder)"},
+	{Name: "blobs", Value: "folder", Path: true, Words: "folder of deployed bytes, the same for all servers of one database (default: blobs in the data directory)"},
+	{Name: "listen", Value: "address", Default: "127.0.0.1:8480", Words: "address to listen on", check: address},
+	{Name: "platform-domain", Value: "domain", Words: "domain of api.… and ui.…"},
+	{Name: "apps-domain", Value: "domain", Words: "another registrable domain, for apps and web triggers"},
+	{Name: "workers", Value: "number", Default: "0", Words: "number of worker processes (0: as the machine allows)", check: whole},
+	{Name: "shutdown-delay", Value: "duration", Default: "0s", Words: "how long a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
+	{Name: "shutdown-grace", Value: "duration", Default: "30s", Words: "how long running calls may take to finish then", check: duration},
+	{Name: "log-format", Value: "format", Default: "auto", Words: "text, json, or auto: text on a terminal", check: oneOf("auto", "text", "json")},
+	{Name: "log-level", Value: "level", Default: "info", Words: "debug, info, warn or error", check: oneOf("debug", "info", "warn", "error")},
+}
+
+func find(table []Setting, name string) (Setting, bool) {
+	for _, s := range table {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+func whole(v string) string {
+	if n, err := strconv.Atoi(v); err != nil || n < 0 {
+		return "a whole number, 0 or more"
+	}
+	return ""
+}
+
+func duration(v string) string {
+	if d, err := time.ParseDuration(v); err != nil || d < 0 || d > 24*time.Hour {
+		return "a duration such as 30s or 2m, at most a day"
+	}
+	return ""
+}
+
+func oneOf(values ...string) func(string) string {
+	return func(v string) string {
+		for _, x := range values {
+			if v == x {
+				return ""
+			}
+		}
+		return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
+	}
+}
+
+func truth(v string) string {
+	if v != "true" && v != "false" {
+		return "true or false"
+	}
+	return ""
+}
+
+// Markdown is the table for docs/operate.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| flag | in the file | environment | default | |\n|---|---|---|---|---|\n")
+	for _, s := range Table {
+		flag := "--" + s.Name
+		if !s.Switch {
+			flag += " " + strings.ToUpper(s.Value)
+		}
+		def := s.Default
+		if def != "" {
+			def = "`" + def + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s:` | `%s` | %s | %s |\n", flag, s.Name, s.Env(), def, strings.ReplaceAll(s.Words, "|", "\\|"))
+	}
+	return b.String()
+}
