@@ -82,15 +82,11 @@ func invoke(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, name string, payload
 		t.Fatal(err)
 	}
 	defer in.Release()
-	env, err := json.Marshal(map[string]any{"kind": "invoke", "fn": name, "id": "call-1", "module": "m"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	context, err := json.Marshal(callContext)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Start(jsvm.Start{Envelope: env, Context: context, Body: payload, Text: true, Seed: 42, Remaining: 25 * time.Second})
+	in.Start(jsvm.Start{Kind: "invoke", Function: name, Envelope: []byte(`{"id":"call-1","module":"m"}`), Context: context, Body: payload, Text: true, Seed: 42, Remaining: 25 * time.Second})
 	for in.Outcome() == nil {
 		if !h.serve(in) {
 			t.Fatal("the call waits for nothing")

@@ -96,7 +96,7 @@ func (w *worker) invoke(m hostcall.Message) error {
 			}
 		}
 		inst.Start(jsvm.Start{
-			Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
+			Kind: h.Kind, Function: h.Function, Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
 			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond,
 		})
 	})

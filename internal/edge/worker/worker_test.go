@@ -68,7 +68,7 @@ func (s *server) load(module string) {
 
 func (s *server) invoke(fn string) hostcall.Handle {
 	h := hostcall.NewHandle()
-	head := hostcall.InvokeHead{Image: 1, Limits: hostcall.Limits{WallMS: 60_000}, Envelope: mustJSON(map[string]any{"kind": "invoke", "fn": fn, "id": "1", "module": "m"})}
+	head := hostcall.InvokeHead{Image: 1, Limits: hostcall.Limits{WallMS: 60_000}, Kind: "invoke", Function: fn, Envelope: mustJSON(map[string]any{"id": "1", "module": "m"})}
 	s.w.handle(hostcall.Message{Type: hostcall.Invoke, Handle: h, Head: head.AppendJSON(nil)})
 	return h
 }
@@ -207,7 +207,7 @@ func TestTimersEndAtTheDeadline(t *testing.T) {
 	s := newWorker(t)
 	s.load(app)
 	h := hostcall.NewHandle()
-	head := hostcall.InvokeHead{Image: 1, Limits: hostcall.Limits{WallMS: 2000}, Envelope: mustJSON(map[string]any{"kind": "invoke", "fn": "index.later", "id": "1", "module": "m"})}
+	head := hostcall.InvokeHead{Image: 1, Limits: hostcall.Limits{WallMS: 2000}, Kind: "invoke", Function: "index.later", Envelope: mustJSON(map[string]any{"id": "1", "module": "m"})}
 	s.w.handle(hostcall.Message{Type: hostcall.Invoke, Handle: h, Head: head.AppendJSON(nil)})
 	if len(s.w.timers) != 1 || time.Until(s.w.timers[0].at) > time.Minute {
 		t.Fatalf("%d timers, or the first after the deadline", len(s.w.timers))

@@ -54,7 +54,9 @@ type InvokeHead struct {
 	Text     bool            `json:"text,omitempty"` // the payload is valid UTF-8 and becomes a string
 	Facts    int             `json:"facts"`
 	Context  int             `json:"context"`
-	Envelope json.RawMessage `json:"envelope"`
+	Kind     string          `json:"kind"`
+	Function string          `json:"fn"`
+	Envelope json.RawMessage `json:"envelope"` // a JSON object of what else there is to say
 }
 
 // Split cuts a body into its three texts; ok is false when the lengths do not fit it.
@@ -85,9 +87,30 @@ func (h *InvokeHead) AppendJSON(b []byte) []byte {
 	b = strconv.AppendInt(b, int64(h.Facts), 10)
 	b = append(b, `,"context":`...)
 	b = strconv.AppendInt(b, int64(h.Context), 10)
+	b = append(b, `,"kind":`...)
+	b = AppendString(b, h.Kind)
+	b = append(b, `,"fn":`...)
+	b = AppendString(b, h.Function)
 	b = append(b, `,"envelope":`...)
 	b = append(b, h.Envelope...)
 	return append(b, '}')
+}
+
+// AppendString appends a JSON string; ids and names are plain, anything else is encoded
+// by the book.
+func AppendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			j, err := json.Marshal(s)
+			if err != nil {
+				return strconv.AppendQuoteToASCII(b, s)
+			}
+			return append(b, j...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
 
 // BuildHead asks for a snapshot; the body is a Source as JSON.

@@ -51,6 +51,9 @@ func (e *Engine) buildBase(s *space) error {
 	if err := e.findRandom(in); err != nil {
 		return err
 	}
+	if err := e.learnHeap(in); err != nil {
+		return err
+	}
 	if err := e.defineHost(uint32(cx)); err != nil {
 		return err
 	}
@@ -210,7 +213,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 // sum identifies what a base image is built from; the constant changes when this package
 // builds it differently.
 func (c *Config) sum() string {
-	const builder = "2"
+	const builder = "3"
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
 		own := sha256.Sum256(part)

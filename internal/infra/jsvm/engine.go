@@ -52,6 +52,7 @@ type Engine struct {
 	next   *space // what Reallocate shall make it
 	cur    *Instance
 	found  []run
+	json   []byte // the text that stringify made last
 	faults int64  // the process's page faults at the last reset
 	home   *space // the base image's own; never given to a call
 

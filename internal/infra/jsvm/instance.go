@@ -80,15 +80,15 @@ func (e *Engine) Acquire(img *Image, host Host, limits Limits) (*Instance, error
 
 // Start is what a call begins with.
 type Start struct {
-	// Envelope is a small JSON object: kind, handler, module, id. It is parsed at once.
-	Envelope []byte
-	// Facts and Context are JSON objects, handed over as text: most handlers never look
-	// at them, and parsing is what costs.
-	Facts, Context []byte
-	Body           []byte // nil for none
-	Text           bool   // Body becomes a string
-	Seed           uint64
-	Remaining      time.Duration
+	// Kind says how the function is called; Function is "folder/file.export".
+	Kind, Function string
+	// Envelope (module, id), Facts and Context are JSON objects, handed over as text: most
+	// handlers never look at them, and parsing is what costs.
+	Envelope, Facts, Context []byte
+	Body                     []byte // nil for none
+	Text                     bool   // Body becomes a string
+	Seed                     uint64
+	Remaining                time.Duration
 }
 
 // Start begins the call.
@@ -99,24 +99,20 @@ func (in *Instance) Start(s Start) {
 			s.Seed = 1
 		}
 		binary.LittleEndian.PutUint64(e.mem()[in.meta.Random:], s.Seed)
-		env, err := e.parseJSON(cx, s.Envelope)
-		if err != nil {
-			return err
-		}
-		facts, err := e.newString(cx, s.Facts)
-		if err != nil {
-			return err
-		}
-		context, err := e.newString(cx, s.Context)
-		if err != nil {
-			return err
+		args := make([]uint64, 0, 8)
+		for _, text := range [...][]byte{[]byte(s.Kind), []byte(s.Function), s.Envelope, s.Facts, s.Context} {
+			v, err := e.newString(cx, text)
+			if err != nil {
+				return err
+			}
+			args = append(args, v)
 		}
 		body, err := in.value(s.Body, s.Text)
 		if err != nil {
 			return err
 		}
 		now := float64(in.clock.read().UnixMilli())
-		return in.enter("start", env, facts, context, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))
+		return in.enter("start", append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
 	})
 }
 

@@ -81,12 +81,11 @@ __annex_register({ index: { count } });
 `
 
 func start(in *jsvm.Instance, fn, payload string) {
-	env, _ := json.Marshal(map[string]any{"kind": "invoke", "fn": fn, "id": "call-1", "module": "m"})
 	var body []byte
 	if payload != "" {
 		body = []byte(payload)
 	}
-	in.Start(jsvm.Start{Envelope: env, Context: []byte(`{"a":1}`), Body: body, Text: true, Seed: 42, Remaining: 25 * time.Second})
+	in.Start(jsvm.Start{Kind: "invoke", Function: fn, Envelope: []byte(`{"id":"call-1","module":"m"}`), Context: []byte(`{"a":1}`), Body: body, Text: true, Seed: 42, Remaining: 25 * time.Second})
 }
 
 func invoke(t testing.TB, e *jsvm.Engine, img *jsvm.Image, fn, payload string) *jsvm.Outcome {

@@ -34,6 +34,8 @@ const (
 	opLatin1Dec
 	opUTF16Dec
 	opVerify
+	opStringify
+	opRespond
 )
 
 // entryNames are the kernel's functions that the host calls.
@@ -213,6 +215,13 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 		return undef, in.opLog(arg(1), arg(2))
 	case opResult:
 		return undef, in.opResult(arg(1), arg(2), arg(3))
+	case opRespond:
+		return in.opRespond(arg(1))
+	case opStringify:
+		if b, ok := in.stringify(arg(1)); ok {
+			return e.newString(in.meta.Context, b)
+		}
+		return undef, nil
 	case opNow:
 		return e.tags.number(float64(in.clock.read().UnixMilli())), nil
 	case opCPU:

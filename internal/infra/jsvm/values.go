@@ -51,6 +51,12 @@ func (t *tags) number(f float64) uint64 {
 	return math.Float64bits(f) - t.floatAddend
 }
 
+// isFloat says whether a value is a float: its upper half is none of the engine's marks.
+func (t *tags) isFloat(v uint64) bool {
+	const marks = 17 // from BigInt, eight below object, to the one before floats
+	return tagOf(v)-(t.object-8) >= marks
+}
+
 func (t *tags) isString(v uint64) bool { return tagOf(v) == t.str || tagOf(v) == t.rope }
 
 // mem is the memory of the instance that runs.

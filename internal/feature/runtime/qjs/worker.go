@@ -372,7 +372,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
-		Image: id, Seed: seed(f.call), Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
+		Image: id, Seed: seed(f.call), Kind: string(f.call.Kind), Function: f.call.Function, Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
 		Text:   utf8.Valid(f.call.Payload),
 		Limits: hostcall.Limits{WallMS: max(remaining.Milliseconds(), 1), CPUMS: f.cpu.Milliseconds(), Response: maxResponse},
 	}

@@ -35,10 +35,15 @@ type Meta struct {
 	Memory int `json:"memory,omitempty"`
 	// StackPointer is the one global of the engine.
 	StackPointer uint64 `json:"sp"`
-	// Runtime, Context, Random are addresses; Entry are the kernel's functions.
+	// Runtime, Context, Random are addresses; Entry are the kernel's functions. Names is
+	// where the engine keeps the address of its table of names, ToJSON one of these names,
+	// Objects the address of Object.prototype.
 	Runtime uint32            `json:"rt"`
 	Context uint32            `json:"cx"`
 	Random  uint32            `json:"random"`
+	Names   uint32            `json:"names"`
+	ToJSON  uint32            `json:"toJSON"`
+	Objects uint32            `json:"objects"`
 	Entry   map[string]uint64 `json:"entry"`
 	// Exports are the functions "file.export" that the bundle registered.
 	Exports []string `json:"exports,omitempty"`

@@ -8,27 +8,31 @@
 const host = globalThis.__host;
 delete globalThis.__host;
 
-const { parse, stringify } = JSON;
+const { parse } = JSON;
+const slowStringify = JSON.stringify;
 const P = Promise;
 const resolved = P.resolve.bind(P);
 const then = Function.prototype.call.bind(P.prototype.then);
 const isView = ArrayBuffer.isView;
 const hasOwn = Object.hasOwn;
+const { apply } = Reflect;
 
 // Numbers on the wire are cheaper to pass than names; the table is the host's too (ops.go).
 const OPS = {
   entry: 1, call: 2, timer: 3, untimer: 4, log: 5, result: 6, random: 7, now: 8, hash: 9, hmac: 10,
   utf8enc: 11, utf8dec: 12, inflate: 13, deflate: 14, tz: 15, file: 16, cpu: 17, equal: 18, latin1dec: 19, utf16dec: 20,
-  verify: 21,
+  verify: 21, stringify: 22, respond: 23,
 };
 
 const modules = { __proto__: null }; // name → exports object, for __annex_require
 const kinds = { __proto__: null }; // kind → {args, result}
-let files = { __proto__: null }; // handler's file part → namespace of the app's module
+let handlers = { __proto__: null }; // "folder/file.export" → {module: its namespace, key: its name}
 const pending = new Map(); // host call id → {resolve, reject}
 const timers = new Map(); // timer id → {fn, args, every}
 let nextID = 1;
-let current = null; // the running call
+let running = false; // a call, whose kind and function these are:
+let kindName = "";
+let fnName = "";
 let deadline = 0;
 let loading = true; // module scope: no host calls
 
@@ -38,6 +42,22 @@ function native(op, ...args) {
   if (code === undefined) throw new TypeError(`the host has no operation "${op}"`);
   return host(code, ...args);
 }
+
+// stringify is JSON.stringify. The host reads plain data many times as fast as the engine
+// does; of anything else it makes nothing, and the engine goes on.
+function stringify(value, replacer, space) {
+  if (typeof value === "object" && replacer === undefined && space === undefined) {
+    const text = host(22, value);
+    if (text !== undefined) return text;
+  }
+  return slowStringify(value, replacer, space);
+}
+
+Object.defineProperty(JSON, "stringify", {
+  value: { stringify(value, replacer, space) { return stringify(value, replacer, space); } }.stringify,
+  writable: true,
+  configurable: true,
+});
 
 const now = () => host(8);
 const random = (n) => host(7, n);
@@ -366,29 +386,32 @@ function fail(err) {
   } catch {
     head = '{"name":"Error","message":"the app threw a value that cannot be read","stack":""}';
   }
-  current = null;
+  running = false;
   host(6, false, head, undefined);
 }
 
-// find looks up "folder/file.export": the part after the last dot is the export.
+// find looks up "folder/file.export". Its module is asked each time: an export may change.
 function find(handler) {
-  const dot = handler.lastIndexOf(".");
-  const ns = files[handler.slice(0, dot)];
-  return dot < 0 || ns === undefined ? undefined : ns[handler.slice(dot + 1)];
+  const at = handlers[handler];
+  return at === undefined ? undefined : at.module[at.key];
 }
 
 // What a call may look at comes as text and is parsed when somebody looks: most handlers
 // read a body and never their headers or their installation.
+let envelopeText = "{}"; // module and id
 let factsText = "{}"; // of the app: the platform's words, which win
 let contextText = "{}"; // of the call: its trigger's
+let envelopeValue;
 let factsValue;
 let contextValue;
+
+const envelope = () => (envelopeValue ??= parse(envelopeText));
 
 const facts = () => (factsValue ??= parse(factsText));
 const trigger = () => (contextValue ??= parse(contextText));
 const wholeContext = () => {
   const { request, ...context } = trigger();
-  return { moduleKey: current?.module, ...context, ...facts() };
+  return { moduleKey: envelope().module, ...context, ...facts() };
 };
 
 // lazy makes an object whose properties are read from source() when they are first used.
@@ -438,33 +461,42 @@ let payload; // the call's body as it came: a string, bytes, or undefined
 const rawBody = () => (payload === undefined ? new Uint8Array(0) : typeof payload === "string" ? host(11, payload) : payload);
 
 // start runs one call. It never throws: what goes wrong becomes the call's result.
-function start(env, facts, context, body, now, remaining) {
-  current = env;
+function start(kind, fn, env, facts, context, body, now, remaining) {
+  running = true;
+  kindName = kind;
+  fnName = fn;
   deadline = now + remaining;
+  envelopeText = env;
   factsText = facts || "{}";
   contextText = context || "{}";
-  factsValue = contextValue = undefined;
+  envelopeValue = factsValue = contextValue = undefined;
   try {
-    const fn = find(env.fn);
-    if (typeof fn !== "function") {
-      const err = new Error(`the app exports no function "${env.fn}"`);
+    const run = find(fn);
+    if (typeof run !== "function") {
+      const err = new Error(`the app exports no function "${fn}"`);
       err.name = err.code = "HANDLER_NOT_FOUND";
       throw err;
     }
-    const kind = kinds[env.kind] ?? kinds.invoke;
-    const args = kind.args(env, body);
-    const finish = (value) => {
-      try {
-        const out = kind.result(value);
-        host(6, true, out.head, out.body);
-        current = null;
-      } catch (err) {
-        fail(err);
-      }
-    };
-    const value = fn.apply(undefined, args);
-    if ((typeof value === "object" || typeof value === "function") && value !== null) then(resolved(value), finish, fail);
-    else finish(value);
+    const how = kinds[kind] ?? kinds.invoke;
+    const value = apply(run, undefined, how.args(body));
+    if ((typeof value === "object" || typeof value === "function") && value !== null) {
+      then(resolved(value), (value) => finish(how, value), fail);
+    } else {
+      finish(how, value);
+    }
+  } catch (err) {
+    fail(err);
+  }
+}
+
+// finish hands the host what the function returned.
+function finish(how, value) {
+  try {
+    if (how.quick === undefined || !how.quick(value)) {
+      const out = how.result(value);
+      host(6, true, out.head, out.body);
+    }
+    running = false;
   } catch (err) {
     fail(err);
   }
@@ -477,7 +509,7 @@ function defineKind(name, kind) {
 }
 
 defineKind("invoke", {
-  args: (env, body) => [body === undefined || body === "" ? undefined : parse(body), wholeContext()],
+  args: (body) => [body === undefined || body === "" ? undefined : parse(body), wholeContext()],
   result: (value) => ({ head: undefined, body: stringify(value) }),
 });
 
@@ -490,7 +522,7 @@ class InvalidWebTriggerResponse extends Error {
 
 // webArgs are Forge's request object and context. A web trigger's context holds the app's
 // facts and nothing of its own. rawBody is made when somebody reads it.
-function webArgs(env, body) {
+function webArgs(body) {
   const { request, context } = ready.pop() ?? makeReady();
   payload = body;
   request.body = typeof body === "string" ? body : body === undefined ? "" : host(12, body, false);
@@ -544,8 +576,15 @@ function headerValue(name, v) {
 
 const bytes = (b) => (b instanceof ArrayBuffer ? new Uint8Array(b) : new Uint8Array(b.buffer, b.byteOffset, b.byteLength));
 
+// respond hands a plain answer to the host, which reads it as webResponse does. It answers
+// false, and has done nothing, where there is more to say.
+function respond(value) {
+  return typeof value === "object" && value !== null && host(23, value);
+}
+
 defineKind("webtrigger", {
   args: webArgs,
+  quick: respond,
   result: webResponse,
 });
 
@@ -571,22 +610,26 @@ function load(fn, vars) {
   g.process.env ??= {};
   Object.assign(g.process.env, vars);
   fn(requireModule, (table) => {
-    files = Object.assign({ __proto__: null }, table);
-    host(1, undefined, stringify(exported(files)));
+    handlers = { __proto__: null };
+    host(1, undefined, stringify(register(table)));
   });
 }
 
-function exported(table) {
+// register fills the table of handlers and lists its names.
+function register(table) {
   const out = [];
   for (const file of Object.keys(table)) {
-    for (const key of Object.keys(table[file])) {
+    const module = table[file];
+    for (const key of Object.keys(module)) {
       let value;
       try {
-        value = table[file][key];
+        value = module[key];
       } catch {
         continue; // a binding in its temporal dead zone is no handler
       }
-      if (typeof value === "function") out.push(`${file}.${key}`);
+      if (typeof value !== "function") continue;
+      handlers[`${file}.${key}`] = { module, key };
+      out.push(`${file}.${key}`);
     }
   }
   return out;
@@ -617,16 +660,22 @@ export const kernel = {
   serializeError,
   // current describes the running call, null at module scope.
   current: () =>
-    current && {
-      kind: current.kind,
-      id: current.id,
-      module: current.module,
-      fn: current.fn,
-      get ctx() {
-        return wholeContext();
-      },
-      remaining: () => Math.max(0, deadline - now()),
-    },
+    running
+      ? {
+          kind: kindName,
+          fn: fnName,
+          get id() {
+            return envelope().id;
+          },
+          get module() {
+            return envelope().module;
+          },
+          get ctx() {
+            return wholeContext();
+          },
+          remaining: () => Math.max(0, deadline - now()),
+        }
+      : null,
   get moduleScope() {
     return loading;
   },
