@@ -149,11 +149,15 @@ const bundle = `(function(__annex_require, __annex_register) {
   const kvs = __annex_require("@annex/kvs").default;
   const one = (r, name) => r.queryParameters[name]?.[0];
   async function keep(request) {
-    const set = one(request, "set"), get = one(request, "get");
+    const set = one(request, "set"), get = one(request, "get"), mark = one(request, "mark");
+    const sealed = one(request, "secret"), del = one(request, "delete");
+    if (mark) console.log(mark);
     if (set) await kvs.set(set, one(request, "value"));
-    if (set && one(request, "secret")) await kvs.setSecret(set, one(request, "value"));
+    if (set && sealed) await kvs.setSecret(set, one(request, "value"));
+    if (del) await (sealed ? kvs.deleteSecret(del) : kvs.delete(del));
     if (one(request, "wait")) await new Promise((done) => setTimeout(done, Number(one(request, "wait"))));
-    const value = await kvs.get(get ?? set), secret = await kvs.getSecret(get ?? set);
+    const key = get ?? set;
+    const value = key && await kvs.get(key), secret = key && await kvs.getSecret(key);
     return { statusCode: 200, body: JSON.stringify({ value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }
   __annex_register({ index: { keep } });
@@ -166,6 +170,9 @@ const manifest = `app:
     name: nodejs22.x
 permissions:
   scopes: [storage:app]
+  external:
+    fetch:
+      backend: ['https://api.example.com']
 modules:
   webtrigger:
     - key: keep
@@ -208,18 +215,35 @@ func target(app string) object {
 }
 
 // install installs what the preview shows.
-func (c *client) install(app string) answer {
+func (c *client) install(app string) answer { return c.grant(app, true) }
+
+// grant installs what the preview shows, or all of it but the outside host.
+func (c *client) grant(app string, host bool) answer {
 	shown := c.ask("POST", "/api/v1/installations/preview", c.admin, target(app))
 	if !shown.acknowledged() {
 		return shown
 	}
-	var preview struct{ Digest string }
+	var preview struct {
+		Digest   string
+		Declared object
+	}
 	if err := json.Unmarshal([]byte(shown.body), &preview); err != nil {
 		return answer{err: err}
 	}
 	confirm := target(app)
 	confirm["digest"], confirm["confirmDevelopment"] = preview.Digest, true
+	if !host {
+		delete(preview.Declared, "egress")
+	}
+	confirm["grant"] = preview.Declared
 	return c.ask("POST", "/api/v1/installations", c.admin, confirm)
+}
+
+// hook makes an address of the app's web trigger.
+func (c *client) hook(app string) answer {
+	body := target(app)
+	body["module"] = "keep"
+	return c.ask("POST", "/api/v1/webtriggers", c.developer, body)
 }
 
 // fresh registers an app, deploys it and installs it.
@@ -231,9 +255,7 @@ func (c *client) fresh() (app, installation, hook string) {
 	c.deploy(registered.ID, 0, "").into(c.t, &deployed)
 	c.install(registered.ID).into(c.t, &installed)
 	var made struct{ URL string }
-	body := target(registered.ID)
-	body["module"] = "keep"
-	c.ask("POST", "/api/v1/webtriggers", c.developer, body).into(c.t, &made)
+	c.hook(registered.ID).into(c.t, &made)
 	return registered.ID, installed.ID, made.URL
 }
 

@@ -2,16 +2,10 @@ package crash
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +13,7 @@ import (
 )
 
 // seed is printed with each run, so that a run that failed can be made again.
-func seed(t *testing.T) *rand.Rand {
+func seed(t *testing.T) (uint64, *rand.Rand) {
 	t.Helper()
 	n := rand.Uint64()
 	if text := os.Getenv("ANNEX_CRASH_SEED"); text != "" {
@@ -29,221 +23,117 @@ func seed(t *testing.T) *rand.Rand {
 		}
 	}
 	t.Logf("ANNEX_CRASH_SEED=%d", n)
-	return rand.New(rand.NewPCG(n, n))
+	return n, rand.New(rand.NewPCG(n, n))
 }
 
-// Killed at random moments while it deploys, installs, uninstalls and stores, a server
-// has all that it acknowledged when it is started again.
+// kills is how many kills a run makes of each database: few in `make test`, what
+// ANNEX_CRASH_KILLS says in `make test-crash`.
+func kills(t *testing.T, few int) int {
+	t.Helper()
+	text := os.Getenv("ANNEX_CRASH_KILLS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("ANNEX_CRASH_KILLS=%s is no number of kills", text)
+	}
+	return n
+}
+
+// Killed at random moments while apps are deployed, installed, granted less and more,
+// configured and called, a server has all that it acknowledged when it is started again,
+// and nothing of which a part is missing; and it goes on when its workers are killed.
 func TestCrashLosesNothingAcknowledged(t *testing.T) {
-	for name, of := range map[string]struct {
-		kills    int
+	all := report{}
+	for _, of := range []struct {
+		name     string
+		few      int
 		database func(testing.TB) string
 	}{
-		"sqlite":   {10, func(testing.TB) string { return "" }},
-		"postgres": {2, dbtest.PostgresURL},
+		{"sqlite", 10, func(testing.TB) string { return "" }},
+		{"postgres", 5, dbtest.PostgresURL},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(of.name, func(t *testing.T) {
 			p := newPlace(t)
 			p.database = of.database(t)
-			random := seed(t)
+			r := &result{}
+			all[of.name] = r
+			var random *rand.Rand
+			r.Seed, random = seed(t)
 			s := p.start(t)
-			l := newLoad(newClient(t, p, s))
-			total := 0
-			for range of.kills {
-				killed := s
-				total += l.until(random, s)
-				s = p.start(t)
-				l.meet(s)
-				l.verify()
-				killed.gone()
-				if t.Failed() {
-					return
-				}
+			l := newLoad(newClient(t, p, s), p, r)
+			for most := kills(t, of.few); r.Kills < most && !t.Failed(); {
+				s = l.life(random, s, most)
 			}
-			t.Logf("%d acknowledged acts, %d kills", total, of.kills)
 			s.stop()
+			slices.Sort(l.ready)
+			r.ReadyMedian, r.ReadyMax = l.ready[len(l.ready)/2].Milliseconds(), l.ready[len(l.ready)-1].Milliseconds()
+			t.Logf("%+v", *r)
 		})
 	}
+	all.write(t)
 }
 
-// load is who writes, and what each was told.
-type load struct {
-	*client
-	app, hook string // of the app that is deployed again and again, and stores
-	writers   []*writer
-
-	mu        sync.Mutex
-	installed map[string]string // installation → app, acknowledged
-	ended     map[string]bool   // uninstallations, acknowledged
-	ending    map[string]bool   // asked for
-}
-
-// writer counts upwards: what is there after a crash is at least what was acknowledged
-// and at most what was sent.
-type writer struct {
-	name       string
-	write      func(n int) answer
-	sent, told int // the last number
-	done       int // how often it was told so
-}
-
-func newLoad(c *client) *load {
-	l := &load{client: c, installed: map[string]string{}, ended: map[string]bool{}, ending: map[string]bool{}}
-	var installation string
-	l.app, installation, l.hook = c.fresh()
-	l.installed[installation] = l.app
-	variables := "/api/v1/apps/" + l.app + "/environments/development/variables/"
-	number := func(n int) string { return fmt.Sprint(n) }
-	l.writers = []*writer{
-		{name: "deploy", write: func(n int) answer { return l.deploy(l.app, n, "") }},
-		{name: "variable", write: func(n int) answer { return l.ask("PUT", variables+"SEQ", l.developer, object{"value": number(n)}) }},
-		{name: "sealed", write: func(n int) answer {
-			return l.ask("PUT", variables+"SEALED", l.developer, object{"value": number(n), "sealed": true})
-		}},
-		{name: "value", write: func(n int) answer {
-			return l.call(l.hook, url.Values{"set": {"value"}, "value": {number(n)}})
-		}},
-		{name: "secret", write: func(n int) answer {
-			return l.call(l.hook, url.Values{"set": {"secret"}, "secret": {"1"}, "value": {number(n)}})
-		}},
-		{name: "install", write: l.installOne},
-	}
-	return l
-}
-
-// installOne deploys another app, installs it, and uninstalls every second one.
-func (l *load) installOne(n int) answer {
-	var made struct{ App, ID string }
-	a := l.deploy("", n, "")
-	if !a.acknowledged() {
-		return a
-	}
-	if err := json.Unmarshal([]byte(a.body), &made); err != nil {
-		return answer{err: err}
-	}
-	if a = l.install(made.App); !a.acknowledged() {
-		return a
-	}
-	if err := json.Unmarshal([]byte(a.body), &made); err != nil {
-		return answer{err: err}
-	}
-	l.mu.Lock()
-	l.installed[made.ID] = made.App
-	l.ending[made.ID] = n%2 == 0
-	l.mu.Unlock()
-	if n%2 != 0 {
-		return a
-	}
-	if a = l.ask("DELETE", "/api/v1/installations/"+made.ID, l.admin, nil); a.acknowledged() {
-		l.mu.Lock()
-		l.ended[made.ID] = true
-		l.mu.Unlock()
-	}
-	return a
-}
-
-// until lets all write and kills the server at a random moment: some acts after the
-// start, and then anywhere inside those that run.
-func (l *load) until(random *rand.Rand, s *process) (acts int) {
+// life lets all write, kills workers meanwhile, then the server, starts another one and
+// looks at what is there.
+func (l *load) life(random *rand.Rand, s *process, most int) *process {
 	l.t.Helper()
-	enough, jitter := 1+random.IntN(40), time.Duration(random.Int64N(int64(20*time.Millisecond)))
-	acknowledged := make(chan struct{}, 4096)
-	var all sync.WaitGroup
-	for _, w := range l.writers {
-		all.Go(func() {
-			for {
-				w.sent++
-				a := w.write(w.sent)
-				if !a.acknowledged() {
-					if a.err == nil && a.status != http.StatusServiceUnavailable {
-						l.t.Errorf("%s: %v", w.name, a)
-					}
-					return // the server is gone
-				}
-				w.told, w.done = w.sent, w.done+1
-				acknowledged <- struct{}{}
-			}
-		})
-	}
-	for range enough {
-		<-acknowledged
-	}
-	after(l.t.Context(), jitter)
-	s.kill()
-	all.Wait()
-	return enough + len(acknowledged)
-}
-
-// verify holds what is there against what was acknowledged.
-func (l *load) verify() {
-	l.t.Helper()
-	between := func(name, have string) {
-		l.t.Helper()
-		w := l.writers[slices.IndexFunc(l.writers, func(w *writer) bool { return w.name == name })]
-		n, err := strconv.Atoi(have)
-		if have == "" && w.told > 0 || have != "" && (err != nil || n < w.told || n > w.sent) {
-			l.t.Errorf("%s is %q, %d was acknowledged and %d sent", name, have, w.told, w.sent)
+	l.begin()
+	for range min(random.IntN(4), most-l.result.Kills-1) {
+		l.some(1 + random.IntN(25))
+		if l.killWorker(random, s) {
+			l.result.Kills++
+			l.result.WorkerKills++
 		}
 	}
-	var value, secret kept
-	l.call(l.hook, url.Values{"get": {"value"}}).into(l.t, &value)
-	l.call(l.hook, url.Values{"get": {"secret"}}).into(l.t, &secret)
-	between("value", value.Value)
-	between("secret", secret.Secret)
-	between("variable", value.Variable)
-	between("sealed", value.Sealed)
-	between("deploy", fmt.Sprint(value.Version))
+	l.some(1 + random.IntN(40))
+	after(l.t.Context(), time.Duration(random.Int64N(int64(20*time.Millisecond))))
+	l.end(s)
+	l.result.Kills++
+	l.result.ServerKills++
 
-	var versions struct {
-		Versions []struct{ Number, Hash string }
-	}
-	l.ask("GET", "/api/v1/apps/"+l.app+"/environments/development/versions", l.developer, nil).into(l.t, &versions)
-	if deploys := l.writers[0]; len(versions.Versions)-1 < deploys.done || len(versions.Versions)-1 > deploys.sent { // the first one is not counted
-		l.t.Errorf("there are %d versions, %d deploys were acknowledged and %d sent", len(versions.Versions), deploys.done, deploys.sent)
-	}
-
-	var list struct{ Installations []struct{ ID, App string } }
-	l.ask("GET", "/api/v1/installations", l.admin, nil).into(l.t, &list)
-	have := map[string]string{}
-	for _, i := range list.Installations {
-		have[i.ID] = i.App
-	}
-	for id, app := range l.installed {
-		switch {
-		case l.ended[id] && have[id] != "":
-			l.t.Errorf("the installation %s was ended and is there", id)
-		case !l.ended[id] && !l.ending[id] && have[id] != app:
-			l.t.Errorf("the installation %s of %s is %q", id, app, have[id])
-		}
-	}
-}
-
-// Killed while it starts, also for the first time and again and again, a server starts,
-// and its operator gets in.
-func TestCrashDuringStart(t *testing.T) {
-	random := seed(t)
 	began := time.Now()
-	newPlace(t).start(t).kill()
-	usual := time.Since(began) // bounds the moments, nothing is demanded of it
-	for range 2 {
-		p := newPlace(t)
-		var moments []time.Duration
-		for range 4 {
-			moments = append(moments, time.Duration(random.Int64N(int64(usual))))
-			s, _ := p.begin(t)
-			after(t.Context(), moments[len(moments)-1])
-			s.kill()
+	next := l.place.start(l.t)
+	l.meet(next)
+	eventually(l.t, func() string {
+		if a := l.ask("GET", "/readyz", "", nil); !a.acknowledged() {
+			return a.String()
 		}
-		s := p.start(t)
-		token, err := os.ReadFile(filepath.Join(p.data, "operator.token"))
-		if err != nil {
-			t.Fatalf("killed after %v: %v", moments, err)
-		}
-		c := &client{t: t}
-		c.meet(s)
-		if a := c.ask("GET", "/api/v1/whoami", strings.TrimSpace(string(token)), nil); a.status != 200 {
-			t.Errorf("killed after %v: %v", moments, a)
-		}
-		s.kill()
+		return ""
+	})
+	l.ready = append(l.ready, time.Since(began))
+	l.verify()
+	s.gone()
+	return next
+}
+
+// report is what CRASH_JSON gets: a result for each database.
+type report map[string]*result
+
+type result struct {
+	Kills        int    `json:"kills"`
+	Acknowledged int    `json:"acknowledged"`
+	Lost         int    `json:"lost"`
+	HalfDone     int    `json:"half_done"`
+	ServerKills  int    `json:"server_kills"`
+	WorkerKills  int    `json:"worker_kills"`
+	ReadyMedian  int64  `json:"ready_ms_median"` // from the start of the process to /readyz
+	ReadyMax     int64  `json:"ready_ms_max"`
+	Seed         uint64 `json:"seed,string"`
+}
+
+func (r report) write(t *testing.T) {
+	t.Helper()
+	file := os.Getenv("CRASH_JSON")
+	if file == "" {
+		return
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = os.WriteFile(file, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
