@@ -85,8 +85,8 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 	@touch $@
 
 .PHONY: test-crash
-test-crash: build ## kill -9 at every moment: nothing acknowledged is lost
-	go test -count=1 -v -run Crash ./test/crash/...
+test-crash: build test-deps ## kill -9 at CRASH_KILLS (500) moments of each database: nothing acknowledged is lost (CRASH_JSON=FILE)
+	ANNEX_CRASH_KILLS=$(or $(CRASH_KILLS),500) CRASH_JSON=$(abspath $(CRASH_JSON)) go test -count=1 -v -timeout 180m -run Crash ./test/crash/...
 
 .PHONY: conformance
 conformance: build ## Web platform tests and test262 (fetches them; docs/conformance.md)

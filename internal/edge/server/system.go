@@ -60,6 +60,7 @@ type System struct {
 	API       *httpapi.API
 	Handler   http.Handler
 	stopping  atomic.Bool
+	snapshots *snapshots
 	closeRest []func()
 }
 
@@ -161,10 +162,11 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 }
 
 func (s *System) openRuntime(context.Context) (err error) {
-	snapshots, err := openSnapshots(filepath.Join(s.Config.DataDir, "snapshots"), s.Ring)
+	snapshots, err := openSnapshots(filepath.Join(s.Config.DataDir, "snapshots"), s.Ring, s.Config.Log)
 	if err != nil {
 		return err
 	}
+	s.snapshots = snapshots
 	s.Runtime, err = qjs.New(qjs.Config{
 		ChildCommand: s.Config.ChildCommand, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
 	})
@@ -321,6 +323,9 @@ func (s *System) sweepHourly() {
 			}
 			if _, err := s.KV.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of values", "err", err)
+			}
+			if err := s.snapshots.sweep(time.Now()); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of snapshots", "err", err)
 			}
 		}
 	}()

@@ -3,8 +3,9 @@
 // lines; in production only the site's admin does, and the developer sees counts,
 // error classes, file:line and ids, never what the app wrote.
 //
-// Collecting never waits for the database and has a bounded size: what does not fit is
-// dropped, counted, and the log says so.
+// Collecting never waits for the database and has a bounded size. While the database is
+// away what was collected waits for it; what does not fit is dropped, counted, and the
+// log says so.
 package applog
 
 import (
@@ -104,6 +105,7 @@ func (s *Service) Close() error {
 // waiting to read it, later when it only counts.
 func (s *Service) run() {
 	defer close(s.done)
+	failing := false
 	for {
 		select {
 		case <-s.quit:
@@ -113,9 +115,14 @@ func (s *Service) run() {
 		if !s.wait() {
 			return
 		}
-		if err := s.Flush(context.Background()); err != nil {
-			s.cfg.Logger.Error("app logs were not written", "err", err)
+		err := s.Flush(context.Background())
+		switch { // once, not at each of the tries
+		case err != nil && !failing:
+			s.cfg.Logger.Error("app logs were not written; they are tried again each second", "err", err)
+		case err == nil && failing:
+			s.cfg.Logger.Info("app logs are written again")
 		}
+		failing = err != nil
 	}
 }
 

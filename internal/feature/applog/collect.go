@@ -133,7 +133,11 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 	n, ok := b.counts[key]
 	if !ok {
 		n = &count{}
-		b.counts[key] = n
+		if len(b.counts) < maxCounts {
+			b.counts[key] = n
+		} else {
+			b.use(p.Install).dropped++
+		}
 		b.places[p.Install] = p
 		signal(s.some)
 	}

@@ -6,3 +6,10 @@ func (s *Service) Talks() int {
 	defer s.mu.Unlock()
 	return len(s.talks)
 }
+
+// Counts is how many counts wait to be written.
+func (s *Service) Counts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.batch.counts)
+}

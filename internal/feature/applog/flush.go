@@ -35,9 +35,7 @@ func (s *Service) Flush(ctx context.Context) (err error) {
 	parts := b.parts()
 	for i, part := range parts {
 		if err := s.write(ctx, part, full); err != nil {
-			for _, left := range parts[i:] {
-				s.putBack(left)
-			}
+			s.putBack(parts[i:], fault.KindOf(err) == fault.Unavailable)
 			return fault.Op("applog.Flush", err)
 		}
 	}
@@ -66,32 +64,51 @@ func (s *Service) take() *batch {
 	return b
 }
 
-// putBack keeps the counts of a part that could not be written, and that its rows are
-// lost: to keep the rows too would let a full disk fill the memory.
-func (s *Service) putBack(part *batch) {
+// putBack takes back what could not be written. When the database is away its rows wait
+// for it in the buffer, as far as that has room; rows that the database refuses would be
+// refused again, and are lost. What is lost is counted, and the log will say so.
+func (s *Service) putBack(parts []*batch, away bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.batch
-	for install, p := range part.places {
-		b.places[install] = p
-	}
-	for key, n := range part.counts {
-		if have, ok := b.counts[key]; ok {
-			have.calls += n.calls
-			have.duration += n.duration
-			have.cpu += n.cpu
-			continue
+	var lines []line
+	var calls []callRow
+	for _, part := range parts {
+		for install, p := range part.places {
+			b.places[install] = p
 		}
-		if len(b.counts) < maxCounts {
-			b.counts[key] = n
+		for key, n := range part.counts {
+			if have, ok := b.counts[key]; ok {
+				have.calls += n.calls
+				have.duration += n.duration
+				have.cpu += n.cpu
+				continue
+			}
+			if len(b.counts) < maxCounts {
+				b.counts[key] = n
+			}
+		}
+		for _, l := range part.lines {
+			switch {
+			case l.stands > 0: // it is said anew, with what is lost until then
+				b.use(l.install).dropped += l.stands
+			case !away:
+				b.use(l.install).dropped++
+			case b.fits(l.install, l.size(), s.cfg.Buffer):
+				lines = append(lines, l)
+			}
+		}
+		for _, c := range part.calls {
+			if !away {
+				b.use(c.install).dropped++
+			} else if b.fits(c.install, rowSize, s.cfg.Buffer) {
+				calls = append(calls, c)
+			}
 		}
 	}
-	for _, l := range part.lines {
-		b.use(l.install).dropped += max(1, l.stands)
-	}
-	for _, c := range part.calls {
-		b.use(c.install).dropped++
-	}
+	b.lines = append(lines, b.lines...) // they are older than what came meanwhile
+	b.calls = append(calls, b.calls...)
+	signal(s.some) // the next try comes without a next call
 }
 
 // maxCounts bounds the counts that wait while the database is away.

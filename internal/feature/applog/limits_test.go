@@ -2,6 +2,7 @@ package applog_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -178,6 +180,66 @@ func TestDatabaseAway(t *testing.T) {
 	sum, err := s.Summary(t.Context(), alice, applog.Query{})
 	if err != nil || len(sum.Counts) != 1 || sum.Counts[0].Calls != 1 {
 		t.Error(sum, err)
+	}
+}
+
+// While the database is away lines wait for it, in bounded memory, and come into the log
+// in their order when it is back: by themselves, with what was lost counted.
+func TestLinesWaitForTheDatabase(t *testing.T) {
+	d := dbtest.SQLite(t)
+	s, c := open(t, d, func(cfg *applog.Config) { cfg.Buffer = 40_000 })
+	p, q := policy("dev", call.Development), policy("other", call.Development)
+	away := func(fail bool) {
+		t.Helper()
+		// A disk without room: the database may not grow.
+		pages := map[bool]int{true: 1, false: 1 << 30}[fail]
+		if err := d.Tx(t.Context(), func(ctx context.Context) error {
+			return d.QueryRow(ctx, fmt.Sprint("PRAGMA max_page_count = ", pages)).Scan(&pages)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := strings.Repeat("x", 150)
+	away(true)
+	const n = 60
+	for i := range n {
+		s.Log(p, aCall(i), says(c, fmt.Sprint(i, long)))
+		err := s.Flush(t.Context())
+		if i == n-1 && fault.KindOf(err) != fault.Unavailable {
+			t.Fatal("the full disk was not noticed:", err)
+		}
+	}
+	s.Log(q, aCall(1), says(c, "heard"))
+	away(false)
+	got := read(t, s, applog.Query{Install: "dev"})
+	last := got[len(got)-1]
+	if len(got) < 20 || !strings.Contains(last, fmt.Sprintf("%d lines or records of this installation were lost", n-(len(got)-1))) {
+		t.Errorf("%d lines, at the end %s", len(got), last)
+	}
+	for i, line := range got[:len(got)-1] {
+		if line != fmt.Sprintf("[%q]", fmt.Sprint(i, long)) {
+			t.Errorf("line %d is %s", i, line)
+		}
+	}
+	if got := read(t, s, applog.Query{Install: "other"}); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
+// Counts that cannot be written do not fill the memory either.
+func TestCountsAreBounded(t *testing.T) {
+	s, c := open(t, dbtest.SQLite(t), nil)
+	p := policy("dev", call.Development)
+	const most, more = 50_000, 7
+	for range most + more {
+		c.add(time.Minute)
+		s.Record(p, aCall(1), c.now(), call.Stats{}, nil)
+	}
+	if n := s.Counts(); n != most {
+		t.Errorf("%d counts wait", n)
+	}
+	if got := read(t, s, applog.Query{}); len(got) != 1 || !strings.Contains(got[0], fmt.Sprint(more, " lines or records")) {
+		t.Error(got)
 	}
 }
 

@@ -393,6 +393,6 @@ func (s *Service) promotable(ctx context.Context, p id.Principal, app id.App, fr
 		return versionRow{}, prepared, err
 	}
 	v.ID, v.Env = id.Version(newID()), target.ID
-	prepared, err = s.prepareFor(ctx, m, s.artifact(m, v.ID, target.ID, target.Revision, stores{v.Hash, v.bundle, v.sourceMap, v.files}))
+	prepared, err = s.prepareFor(ctx, m, s.artifact(m, v.ID, target.ID, target.Revision, stores{v.Number, v.Hash, v.bundle, v.sourceMap, v.files}))
 	return *v, prepared, err
 }

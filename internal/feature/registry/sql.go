@@ -82,7 +82,7 @@ const (
 	versionsOf     = versionColumns + ` WHERE env_id = ? ORDER BY created_at DESC, major DESC, minor DESC, patch DESC`
 	highestMajor   = `SELECT COALESCE(MAX(major), 0) FROM versions WHERE env_id = ?`
 	highestMinor   = `SELECT COALESCE(MAX(minor), 0) FROM versions WHERE env_id = ? AND major = ?`
-	versionFacts   = `SELECT v.hash, v.bundle, v.source_map, v.files, v.manifest, e.id, e.revision
+	versionFacts   = `SELECT v.major, v.minor, v.patch, v.hash, v.bundle, v.source_map, v.files, v.manifest, e.id, e.revision
 		FROM versions v JOIN environments e ON e.id = v.env_id WHERE v.id = ?`
 	releaseOf = `SELECT a.id, a.owner, e.id, e.name, e.type, v.id, v.major, v.minor, v.patch, v.declared
 		FROM apps a JOIN environments e ON e.app_id = a.id JOIN versions v ON v.id = e.version_id

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -140,7 +141,10 @@ func notDeployed(environment string) error {
 }
 
 // stores names where a version's bytes are: hashes of blobs, files a JSON list.
-type stores struct{ hash, bundle, sourceMap, files string }
+type stores struct {
+	number                         string // of the version, for people
+	hash, bundle, sourceMap, files string
+}
 
 // Artifact gives a version as something that can be run, with the variables that its
 // environment has now.
@@ -150,8 +154,9 @@ func (s *Service) Artifact(ctx context.Context, version id.Version) (call.Artifa
 		text     string
 		env      id.Env
 		revision int64
+		n        number
 	)
-	err := s.DB.QueryRow(ctx, versionFacts, version).Scan(&at.hash, &at.bundle, &at.sourceMap, &at.files, &text, (*string)(&env), &revision)
+	err := s.DB.QueryRow(ctx, versionFacts, version).Scan(&n.major, &n.minor, &n.patch, &at.hash, &at.bundle, &at.sourceMap, &at.files, &text, (*string)(&env), &revision)
 	if errors.Is(err, db.ErrNoRows) {
 		return call.Artifact{}, noVersion()
 	}
@@ -162,6 +167,7 @@ func (s *Service) Artifact(ctx context.Context, version id.Version) (call.Artifa
 	if err != nil {
 		return call.Artifact{}, fault.Op("registry.Artifact", err)
 	}
+	at.number = n.String()
 	return s.artifact(m, version, env, revision, at), nil
 }
 
@@ -169,7 +175,7 @@ func (s *Service) artifact(m *manifest.Manifest, version id.Version, env id.Env,
 	return call.Artifact{
 		Version: version, Environment: env, Key: artifactKey(at.hash, env, revision), Snapshots: m.Snapshots(), MemoryMB: m.MemoryMB(),
 		Load: func(ctx context.Context) (call.Source, error) {
-			src, err := s.load(ctx, m, env, at)
+			src, err := s.load(ctx, m, version, env, at)
 			return src, fault.Op("registry.Load", err)
 		},
 	}
@@ -180,18 +186,20 @@ func artifactKey(hash string, env id.Env, revision int64) string {
 	return fmt.Sprintf("%s:%s:%d", hash, env, revision)
 }
 
-func (s *Service) load(ctx context.Context, m *manifest.Manifest, env id.Env, at stores) (src call.Source, err error) {
-	get := func(hash string) ([]byte, error) {
+func (s *Service) load(ctx context.Context, m *manifest.Manifest, version id.Version, env id.Env, at stores) (src call.Source, err error) {
+	get := func(what, hash string) ([]byte, error) {
 		if hash == "" {
 			return nil, nil
 		}
-		return s.Blobs.Get(ctx, blob.Hash(hash))
+		data, err := s.Blobs.Get(ctx, blob.Hash(hash))
+		return data, unusableBytes(version, at.number, what, err)
 	}
-	if src.Bundle, err = get(at.bundle); err != nil {
+	if src.Bundle, err = get("bundle", at.bundle); err != nil {
 		return src, err
 	}
-	if src.SourceMap, err = get(at.sourceMap); err != nil {
-		return src, err
+	// Without its source map a version runs, and its errors name lines of the bundle.
+	if src.SourceMap, err = get("source map", at.sourceMap); err != nil {
+		s.Log.WarnContext(ctx, "a version runs without its source map", "err", err)
 	}
 	if src.Variables, err = s.opened(ctx, env); err != nil {
 		return src, err
@@ -207,11 +215,23 @@ func (s *Service) load(ctx context.Context, m *manifest.Manifest, env id.Env, at
 		if src.Files == nil {
 			src.Files = map[string][]byte{}
 		}
-		if src.Files[f.Path], err = s.Blobs.Get(ctx, f.Hash); err != nil {
+		if src.Files[f.Path], err = get("file "+strconv.Quote(f.Path), string(f.Hash)); err != nil {
 			return src, err
 		}
 	}
 	return src, nil
+}
+
+// unusableBytes says which version cannot run since its stored bytes are missing or were
+// changed. They are never run: what a blob holds is held against its name first.
+func unusableBytes(version id.Version, number, what string, err error) error {
+	state := map[string]string{"BLOB_NOT_FOUND": "is missing", "BLOB_DAMAGED": "was changed on disk"}[fault.CodeOf(err)]
+	if err == nil || state == "" {
+		return err
+	}
+	return fault.New(fault.Unavailable, "VERSION_DAMAGED", "the version %s (%s) cannot run: its stored %s %s", number, version, what, state).
+		WithFix("deploy the same version again, or restore the folder of stored files from a backup; servers that share a database need one folder (--blobs)").
+		Because(err)
 }
 
 // Manifest is a version's manifest. It never changes and is kept in memory.
