@@ -29,8 +29,8 @@ const (
 	// canaryCalls is the short run; ANNEX_CANARY_CALLS asks for another one.
 	canaryCalls   = 10_000
 	canaryCallers = 12
-	// enough traces show a fault; the rest of the run would only show more of them.
-	enoughTraces = 25
+	// So many traces or failures show a fault; the rest of the run would only show more.
+	enoughTraces, enoughFailures = 8, 16
 )
 
 // SPEC 1: over many installations of several apps, environments and sites, no call finds
@@ -268,7 +268,7 @@ func (h *hunt) count(kind string, o order) {
 func (h *hunt) over() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.total+h.failures >= enoughTraces
+	return h.total >= enoughTraces || h.failures >= enoughFailures
 }
 
 // readLogs looks at what each site's admin can read of each installation.
