@@ -38,7 +38,7 @@ tools-present:
 	@scripts/require go node npm gcc
 
 .PHONY: test
-test: build vet test-web test-go attack ## Run all tests (unit, both databases, stories, attacks)
+test: build vet test-web test-go attack-suite ## Run all tests (unit, both databases, stories, attacks)
 
 .PHONY: test-deps
 test-deps:
@@ -68,8 +68,18 @@ race: build test-deps ## All Go tests with the race detector (long)
 	go test -race -timeout 60m ./...
 
 .PHONY: attack
-attack: build test-deps ## The attack suite: one file per "cannot"
+attack: attack-suite attack-canary ## The attack suite, and a million calls that look for each other's traces (ATTACK_JSON=FILE)
+
+.PHONY: attack-suite
+attack-suite: build test-deps ## The attack suite: one file per "cannot", with a short run of the canaries
 	go test -count=1 ./test/attack/...
+
+# The faults that the canaries must find are removals of guards, each in a copy of the tree.
+.PHONY: attack-canary
+attack-canary: build test-deps ## CALLS (1000000) calls over 108 installations find no trace of each other, and each planted fault (ATTACK_JSON=FILE)
+	ANNEX_CANARY_CALLS=$(or $(CALLS),1000000) ATTACK_JSON='$(abspath $(ATTACK_JSON))' go test -count=1 -timeout 120m -run '^TestCanary$$' -v ./test/attack
+	go test -count=1 -run '^TestCanaryMemory$$' ./internal/infra/jsvm
+	go run ./test/attack/red -run '^canary-' -json '$(abspath $(ATTACK_JSON))'
 
 .PHONY: attack-red
 attack-red: assets ## Remove each guard in turn and show that its attack test turns red

@@ -8,14 +8,16 @@
 //	# guard: what is taken away
 //	# build: assets (when what is patched is JavaScript)
 //
-// Run it from the repository's root: go run ./test/attack/red [-run REGEXP] [-list].
+// Run it from the repository's root: go run ./test/attack/red [-run REGEXP] [-list] [-json FILE].
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,19 +33,20 @@ const patches = "test/attack/red/patches"
 func main() {
 	only := flag.String("run", "", "try only the patches whose names match this `regexp`")
 	list := flag.Bool("list", false, "list the patches and run nothing")
+	report := flag.String("json", "", "add how many faults were found to the canaries' figures in this `file`")
 	limit := flag.Duration("limit", 30*time.Minute, "give up after this time in all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	if err := run(ctx, *only, *list); err != nil {
+	if err := run(ctx, *only, *list, *report); err != nil {
 		fmt.Fprintln(os.Stderr, "attack-red:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, list bool) error {
+func run(ctx context.Context, only string, list bool, report string) error {
 	all, err := read(patches, only)
 	if err != nil {
 		return err
@@ -80,10 +83,36 @@ func run(ctx context.Context, only string, list bool) error {
 	if err := table(all); err != nil {
 		return err
 	}
+	if err := count(report, len(all), len(all)-bad); err != nil {
+		return err
+	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d guards can be removed without a test that says so", bad, len(all))
 	}
 	return nil
+}
+
+// count adds the faults to what the canaries' own run has written.
+func count(file string, faults, found int) error {
+	if file == "" {
+		return nil
+	}
+	report := map[string]map[string]any{}
+	raw, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(raw, &report)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if report["canary"] == nil {
+		report["canary"] = map[string]any{}
+	}
+	report["canary"]["faults"], report["canary"]["faults_found"] = faults, found
+	if raw, err = json.MarshalIndent(report, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(raw, '\n'), 0o644)
 }
 
 // patch is one guard's removal.
