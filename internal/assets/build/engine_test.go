@@ -43,29 +43,44 @@ func TestEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer vm.Close()
-	checks, err := os.ReadFile("testdata/checks.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	built, err := vm.Build(jsvm.Source{Bundle: checks, Variables: map[string]string{"GREETING": "hello"}}, nil, jsvm.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := image.Compose(vm.Base().Image, "checks", built.Snapshot)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := vm.Open(img.File)
-	if err != nil {
-		t.Fatal(err)
-	}
+	app, checks := open(t, vm, "testdata/checks.js")
 	t.Run("not offered", func(t *testing.T) { checkNotOffered(t, vm, app, web, list) })
 	t.Run("web platform tests", func(t *testing.T) { checkURLs(t, vm, app) })
-	for _, name := range built.Exports {
-		if !strings.HasPrefix(name, "checks.") {
+	runChecks(t, vm, app, checks)
+	for _, file := range []string{"testdata/crypto.js"} {
+		app, checks := open(t, vm, file)
+		runChecks(t, vm, app, checks)
+	}
+}
+
+// open makes an app of a file of checks.
+func open(t *testing.T, vm *jsvm.Engine, file string) (app *jsvm.Image, exports []string) {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := vm.Build(jsvm.Source{Bundle: source, Variables: map[string]string{"GREETING": "hello"}}, nil, jsvm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Compose(vm.Base().Image, file, built.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if app, err = vm.Open(img.File); err != nil {
+		t.Fatal(err)
+	}
+	return app, built.Exports
+}
+
+// runChecks runs each exported check but those of the module "list", which take payloads.
+func runChecks(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, checks []string) {
+	for _, name := range checks {
+		if strings.HasPrefix(name, "list.") {
 			continue
 		}
-		t.Run(strings.TrimPrefix(name, "checks."), func(t *testing.T) {
+		t.Run(name[strings.LastIndexByte(name, '.')+1:], func(t *testing.T) {
 			if o := invoke(t, vm, app, name, nil); !o.OK {
 				t.Errorf("%s %v", o.Head, o.Fault)
 			}

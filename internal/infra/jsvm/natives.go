@@ -5,6 +5,7 @@ import (
 	"crypto/md5"  //nolint:gosec // apps compute what their peers ask for
 	"crypto/sha1" //nolint:gosec // the same
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"crypto/subtle"
 	"hash"
@@ -58,7 +59,7 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		}
 		h := hashes[strings.ToLower(strings.ReplaceAll(alg, "-", ""))]
 		if h == nil {
-			return 0, typeError("no hash %q here: md5, sha1, sha224, sha256, sha384, sha512", alg)
+			return 0, typeError("no hash %q here: md5, sha1, sha2 and sha3", alg)
 		}
 		first, err := data(2)
 		if err != nil || code == opHash {
@@ -131,28 +132,8 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 			return e.tags.undef(), nil
 		}
 		return e.newBytes(cx, b)
-	case opVerify:
-		alg, err := str(1)
-		if err != nil {
-			return 0, err
-		}
-		key, err := e.text(cx, arg(2), maxKeyText)
-		if err != nil {
-			return 0, err
-		}
-		msg, _, err := e.content(cx, arg(3), MaxBody) // it is hashed at one go
-		if err != nil {
-			return 0, err
-		}
-		sig, err := data(4)
-		if err != nil {
-			return 0, err
-		}
-		ok, err := verify([]byte(alg), key, msg, sig)
-		if err != nil {
-			return 0, err
-		}
-		return e.tags.bool(ok), nil
+	case opCrypto:
+		return in.crypto(arg)
 	case opEqual:
 		a, err := data(1)
 		if err != nil {
@@ -169,7 +150,9 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 
 var hashes = map[string]func() hash.Hash{
 	"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New,
-	"sha384": sha512.New384, "sha512": sha512.New, "sha512256": sha512.New512_256,
+	"sha384": sha512.New384, "sha512": sha512.New, "sha512224": sha512.New512_224, "sha512256": sha512.New512_256,
+	"sha3224": func() hash.Hash { return sha3.New224() }, "sha3256": func() hash.Hash { return sha3.New256() },
+	"sha3384": func() hash.Hash { return sha3.New384() }, "sha3512": func() hash.Hash { return sha3.New512() },
 }
 
 func (in *Instance) sum(h hash.Hash, b []byte) ([]byte, error) {
@@ -177,11 +160,6 @@ func (in *Instance) sum(h hash.Hash, b []byte) ([]byte, error) {
 		return nil, err
 	}
 	return h.Sum(nil), nil
-}
-
-func sum(h hash.Hash, b []byte) []byte {
-	_, _ = h.Write(b)
-	return h.Sum(nil)
 }
 
 // hmac makes a MAC. A long key counts as its hash, which is taken in pieces.

@@ -33,7 +33,7 @@ const (
 	opEqual
 	opLatin1Dec
 	opUTF16Dec
-	opVerify
+	opCrypto
 	opStringify
 	opRespond
 )

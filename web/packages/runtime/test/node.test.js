@@ -20,8 +20,6 @@ test('hashes, keys and random values', async () => {
     assert.equal(crypto.createHash(alg).update('a').update(Buffer.from('ü')).digest('hex'), nodeCrypto.createHash(alg).update('a').update(Buffer.from('ü')).digest('hex'));
     assert.equal(crypto.createHmac(alg, 'key').update('d').digest('base64'), nodeCrypto.createHmac(alg, 'key').update('d').digest('base64'));
   }
-  assert.equal(crypto.pbkdf2Sync('p', 's', 10, 50, 'sha256').toString('hex'), nodeCrypto.pbkdf2Sync('p', 's', 10, 50, 'sha256').toString('hex'));
-  assert.deepEqual(Buffer.from(crypto.hkdfSync('sha256', 'k', 's', 'i', 50)), Buffer.from(nodeCrypto.hkdfSync('sha256', 'k', 's', 'i', 50)));
   const hash = crypto.createHash('sha256').update('a');
   assert.notEqual(hash.copy().update('b').digest('hex'), hash.digest('hex'));
   assert.throws(() => hash.update('x'), { code: 'ERR_CRYPTO_HASH_FINALIZED' });
@@ -30,8 +28,7 @@ test('hashes, keys and random values', async () => {
     const n = crypto.randomInt(3, 7);
     assert.ok(n >= 3 && n < 7);
   }
-  assert.throws(() => crypto.createSign('RSA-SHA256'), { code: 'NOT_OFFERED' });
-  assert.throws(() => crypto.createHash('ripemd160'), { code: 'NOT_OFFERED' });
+  assert.throws(() => crypto.createHash('ripemd160'), { code: 'ERR_CRYPTO_INVALID_DIGEST' });
 });
 
 test('query strings', () => {

@@ -8,11 +8,21 @@ import { AbortController, AbortSignal } from '../web/abort.js';
 
 export const {
   deprecate, debuglog, isArray, isBoolean, isNull, isNullOrUndefined, isNumber, isString, isSymbol, isUndefined,
-  isRegExp, isObject, isDate, isError, isFunction, isPrimitive, isBuffer, log, inherits, _extend, promisify, callbackify,
+  isRegExp, isObject, isDate, isError, isFunction, isPrimitive, isBuffer, log, inherits, _extend, callbackify,
 } = util;
 export { TextDecoder, TextEncoder };
 export { format, formatWithOptions, inspect, stripVTControlCharacters };
-promisify.custom ??= Symbol.for('nodejs.util.promisify.custom');
+
+const { promisify: wrapped } = util; // it is replaced below
+const custom = Symbol.for('nodejs.util.promisify.custom');
+/** A function that returns a promise instead of taking a callback. */
+export function promisify(fn) {
+  const own = fn?.[custom];
+  if (own === undefined) return wrapped(fn);
+  if (typeof own !== 'function') throw Object.assign(new TypeError('The "util.promisify.custom" argument must be of type function'), { code: 'ERR_INVALID_ARG_TYPE' });
+  return own;
+}
+promisify.custom = custom;
 export const types = { ...util.types, isExternal: () => false, isModuleNamespaceObject: () => false };
 export const debug = debuglog;
 
@@ -62,6 +72,6 @@ const own = (value) => Reflect.ownKeys(value).filter((k) => Object.prototype.pro
 Object.assign(util, {
   inspect, format, types,
   TextDecoder, TextEncoder, debug, formatWithOptions, stripVTControlCharacters, toUSVString, aborted, transferableAbortController,
-  transferableAbortSignal, parseArgs, styleText, isDeepStrictEqual,
+  transferableAbortSignal, parseArgs, styleText, isDeepStrictEqual, promisify,
 });
 export default util;
