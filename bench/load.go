@@ -1,56 +1,166 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // loadHTTP posts the body over kept-alive connections for the span and reads every
-// answer. It parses no more of HTTP than that takes, so that most of the machine is
-// left to the system under test.
-func loadHTTP(ctx context.Context, addr, host string, conns int, span time.Duration) (sample, error) {
-	head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body)
-	ctx, cancel := context.WithTimeout(ctx, span)
-	defer cancel()
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		out   sample
-		times []time.Duration
-		first error
-	)
-	began := time.Now()
+// answer. It is one thread that polls its sockets and parses no more of HTTP than that
+// takes, so that most of the machine is left to the system under test.
+func loadHTTP(ctx context.Context, addr, host string, conns int, span time.Duration) (out sample, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l := &load{
+		request: fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body),
+		conns:   map[int32]*conn{},
+	}
+	if l.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return out, err
+	}
+	defer l.close()
 	for range conns {
-		wg.Go(func() {
-			seen, took, err := connection(ctx, addr, []byte(head))
-			mu.Lock()
-			defer mu.Unlock()
-			out.calls.merge(seen)
-			times = append(times, took...)
-			if err != nil && first == nil {
-				first = err
-			}
-		})
+		if err := l.dial(addr); err != nil {
+			return out, err
+		}
 	}
-	wg.Wait()
-	elapsed := time.Since(began)
-	if first != nil {
-		return out, first
+	began := time.Now()
+	if err := l.run(ctx, began.Add(span)); err != nil {
+		return out, err
 	}
-	out.Requests = len(times)
-	out.Rate = float64(len(times)) / elapsed.Seconds()
-	out.P50, out.P99 = percentiles(times)
+	out.calls = l.seen
+	out.Requests = len(l.took)
+	out.Rate = float64(len(l.took)) / time.Since(began).Seconds()
+	out.P50, out.P99 = percentiles(l.took)
 	return out, nil
+}
+
+// load is a set of connections with a request under way on each.
+type load struct {
+	request []byte
+	poll    int
+	conns   map[int32]*conn // by descriptor
+	took    []time.Duration
+	seen    callRange
+}
+
+type conn struct {
+	fd    int
+	began time.Time
+	buf   []byte // of the answer, as far as it has come
+}
+
+func (l *load) dial(addr string) error {
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	l.conns[int32(fd)] = &conn{fd: fd}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
+		return fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	if err := errors.Join(unix.SetNonblock(fd, true), unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)); err != nil {
+		return err
+	}
+	return unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+}
+
+func (l *load) close() {
+	for _, c := range l.conns {
+		_ = unix.Close(c.fd)
+	}
+	_ = unix.Close(l.poll)
+}
+
+// run keeps a request under way on each connection until the end, and then reads what is
+// still to come.
+func (l *load) run(ctx context.Context, end time.Time) error {
+	for _, c := range l.conns {
+		if err := l.send(c); err != nil {
+			return err
+		}
+	}
+	events := make([]unix.EpollEvent, len(l.conns))
+	for waiting := len(l.conns); waiting > 0; {
+		n, err := unix.EpollWait(l.poll, events, 60_000)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return errors.New("no answer for a minute")
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, ev := range events[:n] {
+			c := l.conns[ev.Fd]
+			done, err := l.receive(c)
+			if err != nil {
+				return err
+			}
+			if !done {
+				continue
+			}
+			if time.Now().After(end) {
+				waiting--
+				continue
+			}
+			if err := l.send(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *load) send(c *conn) error {
+	c.buf, c.began = c.buf[:0], time.Now()
+	// A request is far smaller than a socket's buffer, so it goes out whole.
+	n, err := unix.Write(c.fd, l.request)
+	if err == nil && n < len(l.request) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// receive reads what has come and says whether the answer is whole.
+func (l *load) receive(c *conn) (done bool, err error) {
+	c.buf = slices.Grow(c.buf, 4<<10)
+	n, err := unix.Read(c.fd, c.buf[len(c.buf):cap(c.buf)])
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return false, nil
+	case err != nil:
+		return false, err
+	case n == 0:
+		return false, fmt.Errorf("the connection was closed: %w", io.ErrUnexpectedEOF)
+	}
+	c.buf = c.buf[:len(c.buf)+n]
+	answer, whole, err := parseAnswer(c.buf)
+	if err != nil || !whole {
+		return false, err
+	}
+	l.took = append(l.took, time.Since(c.began))
+	calls, err := counter(answer)
+	l.seen.add(calls)
+	return true, err
 }
 
 func percentiles(times []time.Duration) (p50, p99 float64) {
@@ -62,94 +172,49 @@ func percentiles(times []time.Duration) (p50, p99 float64) {
 	return ms(times[len(times)/2]), ms(times[len(times)*99/100])
 }
 
-// connection sends one request after the other until the span is over.
-func connection(ctx context.Context, addr string, request []byte) (seen callRange, took []time.Duration, err error) {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return seen, nil, err
+// parseAnswer gives the body of an HTTP answer once it is whole.
+func parseAnswer(b []byte) (answer []byte, whole bool, err error) {
+	head, rest, ok := bytes.Cut(b, []byte("\r\n\r\n"))
+	if !ok {
+		return nil, false, nil
 	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Minute))
-	r := bufio.NewReaderSize(c, 16<<10)
-	var buf []byte
-	for ctx.Err() == nil {
-		began := time.Now()
-		if _, err := c.Write(request); err != nil {
-			return seen, took, err
-		}
-		if buf, err = readAnswer(r, buf[:0]); err != nil {
-			return seen, took, err
-		}
-		took = append(took, time.Since(began))
-		n, err := counter(buf)
-		if err != nil {
-			return seen, took, err
-		}
-		seen.add(n)
+	status, fields, _ := bytes.Cut(head, []byte("\r\n"))
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200")) {
+		return nil, false, fmt.Errorf("answer %q: %.600s", status, rest)
 	}
-	return seen, took, nil
-}
-
-// readAnswer reads one HTTP answer and gives its body.
-func readAnswer(r *bufio.Reader, buf []byte) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.HasPrefix(line, []byte("HTTP/1.1 200")) {
-		rest := make([]byte, min(r.Buffered(), 600))
-		_, _ = io.ReadFull(r, rest)
-		return nil, fmt.Errorf("answer %q: %s", bytes.TrimSpace(line), rest)
-	}
-	length, chunked := -1, false
-	for {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return nil, err
-		}
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 {
-			break
-		}
+	for len(fields) > 0 {
+		var line []byte
+		line, fields, _ = bytes.Cut(fields, []byte("\r\n"))
 		if v, ok := field(line, "content-length"); ok {
-			if length, err = strconv.Atoi(v); err != nil {
-				return nil, err
-			}
-		} else if v, ok := field(line, "transfer-encoding"); ok && strings.EqualFold(v, "chunked") {
-			chunked = true
+			n, err := strconv.Atoi(v)
+			return rest[:min(n, len(rest))], len(rest) >= n, err
+		}
+		if v, ok := field(line, "transfer-encoding"); ok && strings.EqualFold(v, "chunked") {
+			return unchunk(rest)
 		}
 	}
-	switch {
-	case chunked:
-		for {
-			line, err := r.ReadSlice('\n')
-			if err != nil {
-				return nil, err
-			}
-			n, err := strconv.ParseInt(string(bytes.TrimRight(line, "\r\n")), 16, 32)
-			if err != nil {
-				return nil, err
-			}
-			if buf, err = readN(r, buf, int(n)+2); err != nil { // with CRLF
-				return nil, err
-			}
-			buf = buf[:len(buf)-2]
-			if n == 0 {
-				return buf, nil
-			}
-		}
-	case length >= 0:
-		return readN(r, buf, length)
-	default:
-		return nil, errors.New("the answer has no length")
-	}
+	return nil, false, errors.New("the answer has no length")
 }
 
-func readN(r *bufio.Reader, buf []byte, n int) ([]byte, error) {
-	at := len(buf)
-	buf = slices.Grow(buf, n)[:at+n]
-	_, err := io.ReadFull(r, buf[at:])
-	return buf, err
+func unchunk(b []byte) (body []byte, whole bool, err error) {
+	for {
+		size, rest, ok := bytes.Cut(b, []byte("\r\n"))
+		if !ok {
+			return nil, false, nil
+		}
+		n, err := strconv.ParseInt(string(size), 16, 32)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(rest) < int(n)+2 { // with CRLF
+			return nil, false, nil
+		}
+		if n == 0 {
+			return body, true, nil
+		}
+		body = append(body, rest[:n]...)
+		b = rest[n+2:]
+	}
 }
 
 // field gives a header line's value if its name is the given lower-case one.
