@@ -126,16 +126,6 @@ func (c *callRange) add(n int) {
 	c.seen++
 }
 
-func (c *callRange) merge(o callRange) {
-	if o.seen == 0 {
-		return
-	}
-	seen := c.seen + o.seen
-	c.add(o.min)
-	c.add(o.max)
-	c.seen = seen
-}
-
 // check refuses a benchmark that isolated too little or too much.
 func (c *callRange) check(fresh bool) error {
 	switch {
