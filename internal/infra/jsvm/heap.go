@@ -44,11 +44,11 @@ const (
 	isIndex = 1 << 31 // of a name: it is a number itself
 )
 
-// heap reads plain data out of the engine's memory without running it. It writes nothing,
+// heapReader reads plain data out of the engine's memory without running it. It writes nothing,
 // calls nothing and trusts nothing: every address is checked, what it does not know makes
 // it give up, and so does more work than maxHeapSteps. Whoever uses it goes the engine's
 // own way then.
-type heap struct {
+type heapReader struct {
 	m       []byte
 	tags    *tags
 	names   uint32 // the engine's table of names
@@ -64,7 +64,7 @@ type heap struct {
 const maxHeapSteps = 1 << 20
 
 // heapOf gives a reader of the instance that runs, or false where this is not known to work.
-func (in *Instance) heapOf() (h heap, ok bool) {
+func (in *Instance) heapOf() (h heapReader, ok bool) {
 	if in.meta.Names == 0 {
 		return h, false
 	}
@@ -73,15 +73,15 @@ func (in *Instance) heapOf() (h heap, ok bool) {
 	return h, !h.gaveUp
 }
 
-func (h *heap) giveUp() { h.gaveUp = true }
+func (h *heapReader) giveUp() { h.gaveUp = true }
 
-func (h *heap) step() {
+func (h *heapReader) step() {
 	if h.steps++; h.steps > maxHeapSteps {
 		h.gaveUp = true
 	}
 }
 
-func (h *heap) u16(at uint32) uint16 {
+func (h *heapReader) u16(at uint32) uint16 {
 	if uint64(at)+2 > uint64(len(h.m)) {
 		h.gaveUp = true
 		return 0
@@ -89,7 +89,7 @@ func (h *heap) u16(at uint32) uint16 {
 	return binary.LittleEndian.Uint16(h.m[at:])
 }
 
-func (h *heap) u32(at uint32) uint32 {
+func (h *heapReader) u32(at uint32) uint32 {
 	if uint64(at)+4 > uint64(len(h.m)) {
 		h.gaveUp = true
 		return 0
@@ -97,7 +97,7 @@ func (h *heap) u32(at uint32) uint32 {
 	return binary.LittleEndian.Uint32(h.m[at:])
 }
 
-func (h *heap) u64(at uint32) uint64 {
+func (h *heapReader) u64(at uint32) uint64 {
 	if uint64(at)+8 > uint64(len(h.m)) {
 		h.gaveUp = true
 		return 0
@@ -106,7 +106,7 @@ func (h *heap) u64(at uint32) uint64 {
 }
 
 // text gives a string's characters in place: 8 bits each, or 16 when wide.
-func (h *heap) text(p uint32) (b []byte, wide bool) {
+func (h *heapReader) text(p uint32) (b []byte, wide bool) {
 	size := h.u32(p)
 	wide = size&wideString != 0
 	n := uint64(size &^ wideString)
@@ -131,7 +131,7 @@ func (h *heap) text(p uint32) (b []byte, wide bool) {
 
 // name gives a property's name; ok is false for those that are no text: symbols and
 // private ones, which plain data does not show.
-func (h *heap) name(atom uint32) (p uint32, ok bool) {
+func (h *heapReader) name(atom uint32) (p uint32, ok bool) {
 	p = h.u32(h.names + 4*atom)
 	return p, h.u32(p+stringBits)>>30 == atomString
 }
@@ -148,7 +148,7 @@ type plainObject struct {
 
 // object looks at an object. Anything with behaviour of its own makes it give up: getters,
 // proxies, classes of the language, and whatever has a toJSON.
-func (h *heap) object(v uint64) (o plainObject) {
+func (h *heapReader) object(v uint64) (o plainObject) {
 	p := uint32(v)
 	shape := h.u32(p + objectShape)
 	o.props = h.u32(p + objectProps)
@@ -176,7 +176,7 @@ func (h *heap) object(v uint64) (o plainObject) {
 }
 
 // plain gives up where a chain of prototypes is not one of plain objects without toJSON.
-func (h *heap) plain(proto uint32) {
+func (h *heapReader) plain(proto uint32) {
 	first := proto
 	for depth := 0; proto != 0 && !h.gaveUp; depth++ {
 		for _, p := range h.checked {
@@ -208,7 +208,7 @@ func (h *heap) plain(proto uint32) {
 
 // each calls fn with the name and the value of each property that plain data shows. Names
 // that are numbers would come first, sorted: they make it give up.
-func (h *heap) each(o plainObject, fn func(name uint32, v uint64)) {
+func (h *heapReader) each(o plainObject, fn func(name uint32, v uint64)) {
 	for i := uint32(0); i < o.count && !h.gaveUp; i++ {
 		h.step()
 		bits, atom := h.u32(o.names+8*i), h.u32(o.names+8*i+4)
@@ -237,7 +237,7 @@ func (e *Engine) learnHeap(in *Instance) error {
 	if err != nil {
 		return err
 	}
-	h := heap{m: e.mem(), tags: &e.tags}
+	h := heapReader{m: e.mem(), tags: &e.tags}
 	shape := h.u32(uint32(v) + objectShape)
 	names := shape + shapeTable + 4*(h.u32(shape+shapeMask)+1)
 	atom, toJSON := h.u32(names+4), h.u32(names+12)

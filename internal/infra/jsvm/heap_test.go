@@ -25,8 +25,8 @@ func TestHeapReaderTrustsNothing(t *testing.T) {
 			}
 			binary.LittleEndian.PutUint32(m[at:], w)
 		}
-		h := heap{m: m, tags: &marks, names: rng.Uint32N(1 << 14), toJSON: 5}
-		w := jsonWriter{heap: &h}
+		h := heapReader{m: m, tags: &marks, names: rng.Uint32N(1 << 14), toJSON: 5}
+		w := jsonWriter{heapReader: &h}
 		w.value(marks.value(marks.object, rng.Uint32N(1<<14)&^7), 0)
 		w.headers(w.object(marks.value(marks.object, rng.Uint32N(1<<14)&^7)))
 		if len(w.out) > 2*maxQuick {

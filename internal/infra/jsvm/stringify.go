@@ -25,7 +25,7 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	w := jsonWriter{heap: &h, out: in.e.json[:0]}
+	w := jsonWriter{heapReader: &h, out: in.e.json[:0]}
 	w.value(v, 0)
 	if in.e.json = w.out; cap(w.out) > maxKept {
 		in.e.json = nil
@@ -34,7 +34,7 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 }
 
 type jsonWriter struct {
-	*heap
+	*heapReader
 	out []byte
 }
 
