@@ -62,7 +62,7 @@ func TestCanaryMemory(t *testing.T) {
 		images = append(images, img)
 	}
 	hows := []string{"", "", "", "", "grow", "throw", "never", "wait", "", "timer", "", "recurse", "", "", "wait", "", "cancel", "loop"}
-	h := &heap{t: t, e: e}
+	h := &idleMemory{t: t, e: e}
 	type parked struct {
 		in  *Instance
 		img *Image
@@ -113,8 +113,8 @@ func TestCanaryMemory(t *testing.T) {
 	}
 }
 
-// heap looks at the memory of idle instances.
-type heap struct {
+// idleMemory looks at the memory of idle instances.
+type idleMemory struct {
 	t        *testing.T
 	e        *Engine
 	compared int
@@ -122,7 +122,7 @@ type heap struct {
 
 // idle looks at the instances that the next calls of img get; all is false to look only
 // where a call is likely to have written.
-func (h *heap) idle(img *Image, all bool) {
+func (h *idleMemory) idle(img *Image, all bool) {
 	h.t.Helper()
 	var mem []byte
 	for _, s := range img.idle {
@@ -158,7 +158,7 @@ func (h *heap) idle(img *Image, all bool) {
 	}
 }
 
-func (h *heap) contents(img *Image) []byte {
+func (h *idleMemory) contents(img *Image) []byte {
 	mem := contents(img)
 	if bytes.Contains(mem, []byte("cnry-")) {
 		h.t.Fatal("the image itself holds a canary")
