@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -30,7 +31,7 @@ const (
 	canaryCalls   = 10_000
 	canaryCallers = 12
 	// So many traces or failures show a fault; the rest of the run would only show more.
-	enoughTraces, enoughFailures = 8, 16
+	enoughTraces, enoughFailures = 5, 6
 )
 
 // SPEC 1: over many installations of several apps, environments and sites, no call finds
@@ -132,6 +133,7 @@ func (h *hunt) call(ctx context.Context, r *rand.Rand, n int) {
 	c := &call.Call{
 		Kind: call.Invoke, Installation: id.Install(at.installation), Function: "index.run", Module: "run",
 		Context: json.RawMessage(`{"moduleKey":"run"}`), Payload: payload, ContentType: "application/json",
+		Deadline: time.Now().Add(12 * time.Second),
 	}
 	res, err := h.world.System.Door.Invoke(ctx, c)
 	if slices.Contains(o.Rare, "log") {

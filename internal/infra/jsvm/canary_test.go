@@ -82,9 +82,9 @@ func TestCanaryMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		env, _ := json.Marshal(map[string]any{"kind": "invoke", "fn": "index.leave", "id": me, "module": me})
+		env, _ := json.Marshal(map[string]any{"id": me, "module": me})
 		payload, _ := json.Marshal([]any{me, n, how})
-		in.Start(Start{Envelope: env, Context: []byte(`{"me":"` + me + `"}`), Body: payload, Text: true, Seed: 42, Remaining: time.Minute})
+		in.Start(Start{Kind: "invoke", Function: "index.leave", Envelope: env, Context: []byte(`{"me":"` + me + `"}`), Body: payload, Text: true, Seed: 42, Remaining: time.Minute})
 		if in.Outcome() == nil { // it waits for the host or a timer, while others run
 			if waiting = append(waiting, parked{in, img}); len(waiting) < 5 {
 				continue
