@@ -74,7 +74,7 @@ func (w *worker) invoke(m hostcall.Message) error {
 		return fmt.Errorf("%w: invoke of image %d", hostcall.ErrProtocol, h.Image)
 	}
 	lim := limits(h.Limits)
-	t := &task{w: w, handle: m.Handle, files: img.files, started: time.Now(), wall: lim.Wall}
+	t := &task{w: w, handle: m.Handle, app: img, files: img.files, started: time.Now(), wall: lim.Wall}
 	image := img.image
 	if img.source != nil {
 		image = w.engine.Base()
@@ -87,7 +87,7 @@ func (w *worker) invoke(m hostcall.Message) error {
 		return nil
 	}
 	t.inst = inst
-	w.tasks[m.Handle] = t
+	w.tasks[m.Handle], w.byInstance[inst] = t, t
 	w.step(t, func() {
 		if img.source != nil {
 			if err := inst.Load(*img.source); err != nil {

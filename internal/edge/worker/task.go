@@ -20,6 +20,7 @@ const (
 type task struct {
 	w       *worker
 	handle  hostcall.Handle
+	app     *loaded
 	inst    *jsvm.Instance
 	files   map[string][]byte
 	started time.Time
@@ -44,22 +45,26 @@ func (w *worker) step(t *task, fn func()) {
 		t.backlog = append(t.backlog, fn)
 		return
 	}
-	t.running = true
-	w.running = append(w.running, t)
+	if t.inst.Outcome() == nil && w.full(t.app) {
+		w.waiting = append(w.waiting, waiting{t, fn})
+		return
+	}
+	outer := w.current
+	t.running, w.current = true, t
 	fn()
 	for len(t.backlog) > 0 && t.inst.Outcome() == nil {
 		next := t.backlog[0]
 		t.backlog = t.backlog[1:]
 		next()
 	}
-	w.running = w.running[:len(w.running)-1]
-	t.running = false
+	t.running, w.current = false, outer
 	if t.inst.Outcome() == nil {
 		return
 	}
 	w.report(t)
 	t.gone, t.backlog = true, nil
 	delete(w.tasks, t.handle)
+	delete(w.byInstance, t.inst)
 	for id := range t.timers {
 		t.Untimer(id)
 	}

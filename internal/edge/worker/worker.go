@@ -34,22 +34,20 @@ const (
 	beatEvery = 15 * time.Millisecond
 	// maxBatch bounds how long finished results wait for more input to be handled.
 	maxBatch = 500 * time.Microsecond
-	// maxDepth bounds how many long steps may be interrupted to let others run.
-	maxDepth = 6
 	// SkipResetFeature is in the hello of a worker that does not isolate.
 	SkipResetFeature = "skip-reset"
 )
 
-// worker is the state of the process. Everything happens on one goroutine.
+// worker is the state of the process. One goroutine at a time works on it: see drivers.go.
 type worker struct {
 	sock   *hostcall.Socket
 	engine *jsvm.Engine
 	images map[uint32]*loaded
 	tasks  map[hostcall.Handle]*task
-	timers timers
-	depth  int
-	// running are the tasks whose steps are on the stack, innermost last.
-	running []*task
+	// byInstance are the same.
+	byInstance map[*jsvm.Instance]*task
+	timers     timers
+	drivers
 
 	acked    uint64 // messages that a beat has told of
 	lastBeat time.Time
@@ -62,28 +60,25 @@ type loaded struct {
 	image  *jsvm.Image
 	source *jsvm.Source
 	files  map[string][]byte
+
+	suspended int    // long steps of it
+	slice     uint64 // when one of them last ran, in the worker's count
 }
 
 // Main serves calls over sock until the server hangs up.
 func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	runtime.GOMAXPROCS(1)
-	runtime.LockOSThread()
 	debug.SetGCPercent(400) // the Go heap is small; the memory is the engine's
 
-	base, err := greeting(sock)
+	base, budget, err := greeting(sock)
 	if err != nil {
 		return hungUp(err)
 	}
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, SkipReset: o.SkipReset})
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, SkipReset: o.SkipReset})
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	defer engine.Close()
-	w := &worker{
-		sock: sock, engine: engine,
-		images: map[uint32]*loaded{}, tasks: map[hostcall.Handle]*task{},
-	}
-	engine.OnTick(w.tick)
+	w := newWorkerOn(sock, engine)
 	var features []string
 	if o.SkipReset {
 		fmt.Fprintln(os.Stderr, "annex worker: WARNING: instances are not reset between calls; calls can see each other. For measurements only.")
@@ -92,27 +87,41 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	if err := w.hello(features); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
-	return w.loop()
+	err = w.run()
+	if len(w.suspended) == 0 { // otherwise the process's end frees it
+		engine.Close()
+	}
+	return hungUp(err)
+}
+
+func newWorkerOn(sock *hostcall.Socket, engine *jsvm.Engine) *worker {
+	w := &worker{
+		sock: sock, engine: engine,
+		images: map[uint32]*loaded{}, tasks: map[hostcall.Handle]*task{}, byInstance: map[*jsvm.Instance]*task{},
+	}
+	engine.OnTick(w.tick)
+	engine.OnEvict(w.evicted)
+	return w
 }
 
 // greeting takes the server's hello, which carries the base image if another worker has
-// built it already.
-func greeting(sock *hostcall.Socket) (*os.File, error) {
+// built it already, and what calls may hold of memory together.
+func greeting(sock *hostcall.Socket) (base *os.File, budget int, err error) {
 	m, _, err := sock.Next(-1)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var h hostcall.HelloHead
 	if m.Type != hostcall.Hello {
-		return nil, fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
+		return nil, 0, fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
 	}
 	if err := json.Unmarshal(m.Head, &h); err != nil {
-		return nil, fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
+		return nil, 0, fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
 	}
 	if _, err := hostcall.Negotiate(h.Protocol); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return m.File, nil
+	return m.File, h.Budget, nil
 }
 
 func (w *worker) hello(features []string) error {
@@ -121,33 +130,33 @@ func (w *worker) hello(features []string) error {
 	return w.sock.Send(hostcall.Message{Type: hostcall.Hello, Head: head, File: base.File})
 }
 
-// loop handles messages and timers, and writes what they gave rise to in batches.
-func (w *worker) loop() error {
+// work handles messages and timers, and writes what they gave rise to in batches.
+func (w *worker) work() {
 	for w.err == nil {
-		m, ok, err := w.sock.Next(0)
+		m, ok, err := w.next()
 		if err == nil && !ok {
-			if w.fireTimers() {
+			if w.fireTimers() || w.admit() {
 				continue
 			}
 			w.beat(false)
-			if err := w.sock.Flush(); err != nil {
-				return hungUp(err)
+			w.flush()
+			if w.resume() {
+				continue
 			}
 			m, ok, err = w.sock.Next(w.untilTimer())
 		}
-		if err != nil {
-			return hungUp(err)
+		if err != nil && w.err == nil {
+			w.err = err
 		}
 		if ok {
 			w.handle(m)
 			w.flushLate()
 		}
 	}
-	return hungUp(w.err)
 }
 
 func hungUp(err error) error {
-	if errors.Is(err, io.EOF) {
+	if err == nil || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return fmt.Errorf("worker: %w", err)
@@ -187,50 +196,6 @@ func (w *worker) flush() {
 func (w *worker) flushLate() {
 	if w.sock.Queued() && time.Since(w.queuedAt) > maxBatch {
 		w.flush()
-	}
-}
-
-// tick is called from inside a long step: it shows that we live, ends interrupted calls
-// whose time is up, and lets what is waiting run in between.
-func (w *worker) tick() {
-	if time.Since(w.lastBeat) > beatEvery {
-		w.beatStale()
-	}
-	w.flush()
-	for _, t := range w.running {
-		if t.inst.Expire() {
-			w.report(t)
-		}
-	}
-	if w.depth >= maxDepth || w.err != nil {
-		return
-	}
-	m, ok, err := w.sock.Next(0)
-	if err != nil {
-		w.err = err
-		for _, t := range w.running {
-			t.inst.End(nil)
-		}
-		return
-	}
-	if !ok && !w.timerDue() {
-		return
-	}
-	w.depth++
-	defer func() { w.depth-- }()
-	err = w.engine.Yield(func() {
-		for ok && w.err == nil {
-			w.handle(m)
-			w.flushLate()
-			if m, ok, err = w.sock.Next(0); err != nil {
-				w.err = err
-			}
-		}
-		w.fireTimers()
-		w.flush()
-	})
-	if err != nil && w.err == nil {
-		w.err = err
 	}
 }
 

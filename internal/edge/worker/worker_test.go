@@ -48,9 +48,7 @@ func newWorker(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	w := &worker{sock: sock, engine: e, images: map[uint32]*loaded{}, tasks: map[hostcall.Handle]*task{}}
-	e.OnTick(w.tick)
-	return &server{t, w, conn}
+	return &server{t, newWorkerOn(sock, e), conn}
 }
 
 // load gives the worker an app without a snapshot, as image 1.

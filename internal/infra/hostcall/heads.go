@@ -17,6 +17,9 @@ type HelloHead struct {
 	Features []string `json:"features,omitempty"`
 	// Base is the hash of the worker's base image; its hello carries the image.
 	Base string `json:"base,omitempty"`
+	// Budget is how many bytes the worker's calls may hold together; the worker's own
+	// choice when 0.
+	Budget int `json:"budget,omitempty"`
 }
 
 // Negotiate picks the protocol that both sides speak.

@@ -51,6 +51,9 @@ func (e *Engine) Build(src Source, host Host, limits Limits) (*Built, error) {
 		return nil, fault.New(fault.Invalid, "NO_MODULES", "the bundle registered no modules")
 	}
 	if err := e.settleInstance(in); err != nil {
+		if o := in.outcome; o != nil && o.Fault != nil {
+			return nil, o.Fault
+		}
 		return nil, err
 	}
 	b.Snapshot, err = image.Diff(e.base.Image, in.sp.mem(), in.meta)
@@ -149,9 +152,12 @@ func (e *Engine) settleInstance(in *Instance) error {
 	e.cur = in
 	defer func() { e.cur = nil }()
 	e.sp.Set(in.meta.StackPointer)
+	e.fuel.Set(fullTank)
+	in.stepStart, in.building = time.Now(), true
 	if err := e.settleHeap(in); err != nil {
 		return err
 	}
+	in.building = false
 	// What earlier steps left below the stack pointer means nothing, and differs.
 	clear(e.mem()[:in.meta.StackPointer])
 	return nil

@@ -12,6 +12,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/annexhq/annex/internal/infra/jsvm/meter"
 )
 
 // Config is what an Engine is made from.
@@ -24,6 +26,9 @@ type Config struct {
 	// Now and Random are the clock and the randomness of calls; the system's when nil.
 	Now    func() time.Time
 	Random io.Reader
+	// Budget is what all calls together may hold of memory beyond their images;
+	// DefaultBudget when 0.
+	Budget int
 	// SkipReset hands instances on as the last call left them. It exists to measure
 	// what isolation costs, and to show that the tests of isolation can fail.
 	SkipReset bool
@@ -36,6 +41,7 @@ type Engine struct {
 	rt   wazero.Runtime
 	mod  api.Module
 	sp   api.MutableGlobal
+	fuel api.MutableGlobal // what loops of the engine's own draw on; see interrupt.go
 	lane *lane
 	free []*lane
 	tags tags
@@ -45,6 +51,10 @@ type Engine struct {
 
 	idle         map[*Image]struct{} // images that have idle instances
 	gives        int64
+	held         int // bytes that instances under way have beyond their images
+	holders      map[*space]*Instance
+	evicted      func(*Instance)
+	live         int // instances that are handed out
 	mappings     int // that all handed out and idle instances may take
 	idleMappings int // and those that are idle
 
@@ -69,7 +79,10 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
-	e := &Engine{cfg: cfg, scan: openScanner(), idle: map[*Image]struct{}{}}
+	if cfg.Budget == 0 {
+		cfg.Budget = DefaultBudget
+	}
+	e := &Engine{cfg: cfg, scan: openScanner(), idle: map[*Image]struct{}{}, holders: map[*space]*Instance{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
 	// The automatic choice would fall back to the interpreter without a word.
@@ -82,7 +95,11 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := e.hostModules(); err != nil {
 		return nil, err
 	}
-	compiled, err := e.rt.CompileModule(e.ctx, cfg.WASM)
+	metered, err := meter.Rewrite(cfg.WASM, "env", "host_interrupt", exempt)
+	if err != nil {
+		return nil, fmt.Errorf("jsvm: %w", err)
+	}
+	compiled, err := e.rt.CompileModule(e.ctx, metered)
 	if err != nil {
 		return nil, fmt.Errorf("jsvm: compile: %w", err)
 	}
@@ -101,6 +118,9 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, errors.New("jsvm: the engine exports no __stack_pointer")
 	}
 	e.sp = sp
+	if e.fuel, ok = e.mod.ExportedGlobal(meter.Fuel).(api.MutableGlobal); !ok {
+		return nil, errors.New("jsvm: the engine is not metered")
+	}
 	if e.lane, err = e.newLane(); err != nil {
 		return nil, err
 	}
@@ -156,7 +176,7 @@ func (m machineMemory) Reallocate(size uint64) []byte {
 		e.mapped = s
 		return s.mem()
 	}
-	if size > maxMemory || !e.mapped.grow(int(size)) {
+	if size > maxMemory || !e.room(int(size)) || !e.mapped.grow(int(size)) {
 		return nil
 	}
 	return e.mapped.mem()

@@ -48,10 +48,7 @@ func (e *Engine) hostModules() error {
 	err := define("env", []fn{
 		{"host_call", e.hostCall, []api.ValueType{i32, i32, i32, i32, i32}, true},
 		{"host_interrupt", func(st []uint64) {
-			st[0] = 0
-			if e.interrupted() {
-				st[0] = 1
-			}
+			st[0] = e.poll()
 		}, nil, true},
 		// Local time is UTC in the sandbox, as in Forge; zones are the SDK's, through "tz".
 		{"host_get_timezone_offset", answer(0), []api.ValueType{i32, i32}, true},

@@ -60,6 +60,7 @@ type Instance struct {
 
 	stepStart time.Time
 	nextTick  time.Time
+	tidying   int // looks of the engine at a call that has its result
 	rounds    int
 }
 
@@ -247,6 +248,7 @@ func (in *Instance) step(fn func() error) {
 	outer := e.cur
 	e.cur = in
 	e.sp.Set(in.meta.StackPointer)
+	e.fuel.Set(fullTank)
 	in.stepStart = time.Now()
 	in.nextTick = in.stepStart.Add(tickEvery)
 	err := fn()
@@ -264,7 +266,9 @@ func (in *Instance) step(fn func() error) {
 	case err != nil:
 		in.broken(err)
 	case in.building:
-	case len(in.calls)+len(in.timers) == 0:
+	case len(in.calls)+len(in.timers) > 0:
+		e.weigh(in)
+	default:
 		in.finish(&Outcome{Fault: neverSettled()})
 	}
 }

@@ -12,7 +12,40 @@ const (
 	piece = 256 << 10
 )
 
-// interrupted is the engine's question, about every 10,000 operations, whether to stop.
+// fullTank is how many rounds of the engine's own loops pass between two looks at the
+// clock: a fraction of a millisecond.
+const fullTank = 40_000
+
+// maxTidying is how many times a call that has its result may still use up its fuel.
+const maxTidying = 50
+
+// exempt is the interpreter of scripts, by far the largest function: it asks by itself, and
+// pays for each instruction in a script's loop otherwise.
+func exempt(size, largest int) bool { return size == largest }
+
+// poll is the engine's question whether to stop. Between the operations of a script it is
+// asked about every 10,000 of them, and the answer 1 makes the engine throw what no script
+// catches. From inside one of the engine's own operations it is asked when their fuel is
+// used up; there is no way back from there, so a call that has ended is cut off.
+func (e *Engine) poll() uint64 {
+	inside := int32(e.fuel.Get()) < 0
+	if inside {
+		e.fuel.Set(fullTank)
+	}
+	if !e.interrupted() {
+		return 0
+	}
+	if in := e.cur; inside {
+		// A call that has its result only tidies up, and would lose its instance.
+		if in.tidying++; in.outcome.Fault == nil && in.tidying <= maxTidying {
+			return 0
+		}
+		in.stop(errEnded)
+	}
+	return 1
+}
+
+// interrupted says whether the call has ended, and lets others run when it is time.
 func (e *Engine) interrupted() bool {
 	in := e.cur
 	if in == nil {
@@ -85,6 +118,7 @@ func (e *Engine) Yield(fn func()) error {
 	}
 	began := time.Now()
 	in.cpu += began.Sub(in.stepStart)
+	e.cur = nil // steps of others do not run inside of this one
 	fn()
 	in.stepStart = time.Now()
 	e.free = append(e.free, e.lane)

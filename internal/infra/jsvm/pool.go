@@ -22,6 +22,7 @@ func (e *Engine) takeSpace(img *Image) (*space, error) {
 		s := img.idle[n-1] // the last one used is the likeliest to be in the caches
 		e.takeIdle(img, n-1)
 		img.live++
+		e.live++
 		// The count of the last reset will do: faults since can only cost a look too many.
 		s.faults = e.faults
 		s.limit = img.memory() // the call before may have been of another app, over the base
@@ -43,6 +44,7 @@ func (e *Engine) takeSpace(img *Image) (*space, error) {
 	s.mappings, s.copied = mappingsOf(layers), copied
 	e.mappings += s.mappings
 	img.live++
+	e.live++
 	return s, nil
 }
 
@@ -65,6 +67,8 @@ func (e *Engine) layers(img *Image) (_ []image.Layer, copied bool, err error) {
 // giveSpace resets a space for the next call of its image, or frees it.
 func (e *Engine) giveSpace(s *space) {
 	img := s.image
+	e.live--
+	e.unhold(s)
 	if img.live--; img.live == 0 && img.whole != nil {
 		// The rush is over, and so is the need for a copy.
 		img.dropWhole()

@@ -29,6 +29,8 @@ type space struct {
 	// spent is set when the engine lost its way in the space: it is never used again.
 	spent bool
 	image *Image
+	// held is what the call's pages count in the engine's budget.
+	held int
 	// mappings is how many mappings it may take, and copied says that they are of the
 	// image's whole copy.
 	mappings int

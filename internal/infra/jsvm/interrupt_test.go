@@ -1,0 +1,125 @@
+package jsvm_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
+	"github.com/annexhq/annex/internal/infra/jsvm"
+)
+
+// endless keep the engine in one of its own operations for seconds, minutes or for ever.
+var endless = []struct{ name, body string }{
+	{"loop", `for (;;);`},
+	{"join", `const b = []; b.length = 2**32-1; return b.join("")`},
+	{"sparseIndexOf", `const b = []; b.length = 2**32-1; for (;;) b.indexOf(1)`},
+	{"arrayLike", `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)`},
+	{"reverse", `new Array(2**32-1).reverse()`},
+	{"power", `for (;;) 3n**600000n`},
+	{"bigText", `const a = 3n**600000n; for (;;) a.toString()`},
+	{"bigSquare", `let n = 3n; for (;;) n = n * n`},
+	{"fill", `const u = new Uint8Array(12<<20); for (;;) u.fill(1)`},
+	{"indexOf", `const u = new Uint8Array(12<<20); for (;;) u.indexOf(7)`},
+	{"sortBytes", `const u = new Uint8Array(12<<20); for (;;) u.sort()`},
+	{"set", `const u = new Uint8Array(12<<20), v = new Uint8Array(6<<20); for (;;) u.set(v)`},
+	{"copyWithin", `const u = new Uint8Array(12<<20); for (;;) u.copyWithin(0, 1000)`},
+	{"toSorted", `const a = Array.from({ length: 2e5 }, (_, i) => i * 7919 % 1000003); for (;;) a.toSorted()`},
+	{"regexp", `for (;;) /^(a+)+$/.test("a".repeat(40) + "b")`},
+	{"replaceAll", `const s = "ab".repeat(8<<20); for (;;) s.replaceAll("a", "xx")`},
+	{"normalize", `const s = "é".repeat(5<<20); for (;;) s.normalize("NFD")`},
+	{"search", `const s = "ab".repeat(8<<20) + "c"; for (;;) s.indexOf("aba".repeat(1000) + "c")`},
+	{"upper", `const s = "ab".repeat(8<<20); for (;;) s.toUpperCase()`},
+	{"parse", `const s = "[" + "1,".repeat(1<<20) + "1]"; for (;;) JSON.parse(s)`},
+	{"print", `const s = "\u0001".repeat(8<<20); for (;;) JSON.stringify(s)`},
+	{"number", `for (;;) parseFloat("1".repeat(10<<20))`},
+	{"compile", `for (;;) new Function("return " + "1+".repeat(1<<20) + "1")`},
+	{"finally", `const f = () => { try { f() } finally { f() } }; f()`},
+}
+
+// Whatever the engine does, the host is asked while it does it, can let others run, and can
+// end it.
+func TestEveryOperationIsInterrupted(t *testing.T) {
+	e := newEngine(t)
+	var b strings.Builder
+	b.WriteString("__annex_register({ index: { ok: () => 1,\n")
+	for _, x := range endless {
+		fmt.Fprintf(&b, "%s() { %s },\n", x.name, x.body)
+	}
+	b.WriteString("} });")
+	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(b.String())})
+	neighbour := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
+	for _, x := range endless {
+		t.Run(x.name, func(t *testing.T) {
+			in := acquire(t, e, img, &recorder{}, jsvm.Limits{CPU: 150 * time.Millisecond})
+			served := 0
+			e.OnTick(func() {
+				if err := e.Yield(func() {
+					if o := invoke(t, e, neighbour, "index.count", "1"); o.OK {
+						served++
+					}
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+			defer e.OnTick(nil)
+			start(in, "index."+x.name, "1")
+			if o := in.Outcome(); o == nil || ended(o) != "LIMIT_CPU" {
+				t.Errorf("it ended with %+v", o)
+			}
+			if served == 0 {
+				t.Error("nobody else ran meanwhile")
+			}
+			in.Release()
+		})
+	}
+	if o := invoke(t, e, img, "index.ok", "1"); ended(o) != "1" {
+		t.Errorf("a call after them: %+v", o)
+	}
+}
+
+const greedyApp = `
+const kept = [];
+__annex_register({ index: {
+  hold: (mb) => { kept.push(new Uint8Array(mb << 20).fill(1)); return new Promise((done) => setTimeout(done, 1000, 1)) },
+  ok: (mb) => { kept.push(new Uint8Array(mb << 20).fill(1)); return kept.length },
+}});`
+
+// Calls that hold memory while they wait hold no more together than there is. The one that
+// holds most, of the app that holds most, makes room for the others.
+func TestMemoryOfAllCallsHasABudget(t *testing.T) {
+	e := newEngine(t, func(c *jsvm.Config) { c.Budget = 64 << 20 })
+	greedy := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(greedyApp)})
+	modest := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(greedyApp + "// another")})
+	var told []*jsvm.Instance
+	e.OnEvict(func(in *jsvm.Instance) { told = append(told, in); in.Release() })
+	var all []*jsvm.Instance
+	for range 12 {
+		in := acquire(t, e, greedy, &recorder{}, jsvm.Limits{})
+		start(in, "index.hold", "10")
+		all = append(all, in)
+		other := acquire(t, e, modest, &recorder{}, jsvm.Limits{})
+		if start(other, "index.ok", "4"); other.Outcome() == nil || ended(other.Outcome()) != "1" {
+			t.Fatalf("another app's call: %+v", other.Outcome())
+		}
+		other.Release()
+	}
+	waiting := 0
+	for _, in := range all {
+		switch o := in.Outcome(); {
+		case o == nil:
+			waiting++
+			in.Release()
+		case ended(o) != "OVERLOADED":
+			t.Errorf("ended with %s", ended(o))
+		}
+	}
+	if waiting == 0 || waiting > 8 || waiting+len(told) < 11 {
+		t.Errorf("%d calls hold 10 MB each of 64, %d were ended", waiting, len(told))
+	}
+	last := acquire(t, e, greedy, &recorder{}, jsvm.Limits{})
+	if start(last, "index.hold", "40"); last.Outcome() != nil {
+		t.Errorf("memory is not given back: %s", ended(last.Outcome()))
+	}
+}

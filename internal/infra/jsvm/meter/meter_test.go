@@ -1,0 +1,43 @@
+package meter
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
+)
+
+func all(int, int) bool  { return true }
+func none(int, int) bool { return false }
+
+// The module stays whole where it is not metered, and grows where it is.
+func TestRewrite(t *testing.T) {
+	wasm := runtimetest.QuickJS(t)
+	plain, err := Rewrite(wasm, "env", "host_interrupt", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := len(plain) - len(wasm); d < len(Fuel) || d > len(Fuel)+32 || !bytes.Contains(plain, []byte(Fuel)) {
+		t.Errorf("a module of exempt functions has %d bytes more", d)
+	}
+	metered, err := Rewrite(wasm, "env", "host_interrupt", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(metered) < len(plain)+20_000 {
+		t.Errorf("metering added %d bytes", len(metered)-len(plain))
+	}
+	if _, err := Rewrite(wasm, "env", "no such import", none); !errors.Is(err, ErrModule) {
+		t.Errorf("without a function to call: %v", err)
+	}
+}
+
+func TestRewriteRefusesWhatIsNoModule(t *testing.T) {
+	wasm := runtimetest.QuickJS(t)
+	for n := 0; n < len(wasm); n += 1 + len(wasm)/400 {
+		if _, err := Rewrite(wasm[:n], "env", "host_interrupt", none); !errors.Is(err, ErrModule) {
+			t.Fatalf("the first %d bytes: %v", n, err)
+		}
+	}
+}
