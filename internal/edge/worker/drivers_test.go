@@ -70,7 +70,7 @@ func imageMessage(t *testing.T, id uint32, module string) hostcall.Message {
 
 func invokeMessage(image uint32, fn string) hostcall.Message {
 	head := hostcall.InvokeHead{Image: image, Limits: hostcall.Limits{WallMS: 600_000, CPUMS: 600_000},
-		Envelope: mustJSON(map[string]any{"kind": "invoke", "fn": fn, "id": "1", "module": "m"})}
+		Kind: "invoke", Function: fn, Envelope: mustJSON(map[string]any{"id": "1", "module": "m"})}
 	return hostcall.Message{Type: hostcall.Invoke, Handle: hostcall.NewHandle(), Head: head.AppendJSON(nil)}
 }
 
