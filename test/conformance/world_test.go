@@ -75,8 +75,8 @@ func (w *world) run(payload []byte, scripts ...string) (*jsvm.Outcome, []string,
 		}
 	}
 	in.Start(jsvm.Start{
-		Envelope: []byte(`{"kind":"invoke","fn":"t.run","id":"call-1","module":"m"}`),
-		Body:     payload, Text: true, Seed: 42, Remaining: time.Hour,
+		Kind: "invoke", Function: "t.run", Envelope: []byte(`{"id":"call-1","module":"m"}`),
+		Body: payload, Text: true, Seed: 42, Remaining: time.Hour,
 	})
 	for in.Outcome() == nil && h.serve(in) {
 	}

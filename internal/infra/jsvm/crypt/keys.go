@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -173,6 +174,9 @@ func readDER(form string, der []byte) (any, error) {
 	case "pkcs8":
 		return x509.ParsePKCS8PrivateKey(der)
 	case "spki":
+		if k, err := compressed(der); err == nil {
+			return k, nil
+		}
 		return x509.ParsePKIXPublicKey(der)
 	}
 	return nil, fmt.Errorf("the form %q is not known", form)
@@ -207,6 +211,24 @@ func readPoint(s Spec, b []byte) (any, error) {
 		y.FillBytes(b[1+size:])
 	}
 	return ecdsa.ParseUncompressedPublicKey(curve, b)
+}
+
+var oids = map[string]string{"1.2.840.10045.3.1.7": "P-256", "1.3.132.0.34": "P-384", "1.3.132.0.35": "P-521"}
+
+// compressed reads an SPKI whose point is compressed, which the standard library does not.
+func compressed(der []byte) (any, error) {
+	var spki struct {
+		Algorithm struct{ Family, Curve asn1.ObjectIdentifier }
+		Point     asn1.BitString
+	}
+	if rest, err := asn1.Unmarshal(der, &spki); err != nil || len(rest) > 0 {
+		return nil, errors.New("no elliptic curve key")
+	}
+	b := spki.Point.Bytes
+	if !spki.Algorithm.Family.Equal(asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}) || len(b) == 0 || b[0] == 4 {
+		return nil, errors.New("its point is not compressed")
+	}
+	return readPoint(Spec{Curve: oids[spki.Algorithm.Curve.String()]}, b)
 }
 
 // load reads a key in its canonical form. These bytes went through app code's hands.

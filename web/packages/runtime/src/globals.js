@@ -4,7 +4,7 @@ import process from './node/process.js';
 import { AbortController, AbortSignal } from './web/abort.js';
 import { Blob, File } from './web/blob.js';
 import { structuredClone } from './web/clone.js';
-import { Crypto, CryptoKey, SubtleCrypto, crypto } from './web/crypto.js';
+import { Crypto, CryptoKey, QuotaExceededError, SubtleCrypto, crypto } from './web/crypto.js';
 import { TextDecoder, TextEncoder } from './web/encoding.js';
 import { CustomEvent, Event, EventTarget } from './web/events.js';
 import { FormData } from './web/formdata.js';
@@ -21,7 +21,7 @@ const { streamOf, drain, ...streamClasses } = streams;
 
 export const globals = {
   AbortController, AbortSignal, Blob, Buffer, CompressionStream, Crypto, CryptoKey, CustomEvent, DecompressionStream, Event, EventTarget, File, FormData,
-  Headers, Performance, Request, Response, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, URL, URLSearchParams,
+  Headers, Performance, QuotaExceededError, Request, Response, SubtleCrypto, TextDecoder, TextDecoderStream, TextEncoder, TextEncoderStream, URL, URLSearchParams,
   crypto, fetch, performance, process, structuredClone, ...streamClasses,
 };
 

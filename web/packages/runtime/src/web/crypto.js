@@ -10,6 +10,19 @@ const integers = new Set(['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16
 const fail = (message, name) => new DOMException(message, name);
 const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 
+/** More was asked for than there is; `quota` and `requested` say how much, where that is known. */
+export class QuotaExceededError extends DOMException {
+  #quota;
+  #requested;
+  constructor(message = '', { quota, requested } = {}) {
+    super(message, 'QuotaExceededError');
+    this.#quota = quota ?? null;
+    this.#requested = requested ?? null;
+  }
+  get quota() { return this.#quota; }
+  get requested() { return this.#requested; }
+}
+
 /** Compares without telling, by its time, where the difference is. */
 export const equal = (a, b) => kernel.native('equal', a, b);
 
@@ -33,7 +46,7 @@ export class Crypto {
   get subtle() { return subtle; }
   getRandomValues(array) {
     if (!ArrayBuffer.isView(array) || !integers.has(tagOf.call(array))) throw fail('getRandomValues: an array of integers is needed', 'TypeMismatchError');
-    if (array.byteLength > 65536) throw fail(`getRandomValues: ${array.byteLength} bytes were asked for, 65536 are the most`, 'QuotaExceededError');
+    if (array.byteLength > 65536) throw new QuotaExceededError(`getRandomValues: ${array.byteLength} bytes were asked for, 65536 are the most`);
     bytesOf(array).set(kernel.random(array.byteLength));
     return array;
   }

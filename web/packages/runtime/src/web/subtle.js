@@ -64,7 +64,7 @@ function normalize(algorithm, op) {
   const wanted = String(name).toUpperCase();
   const known = doing[op].find((n) => n.toUpperCase() === wanted);
   if (known === undefined) throw fail(`${op}: the algorithm ${String(name)} is not offered`, 'NotSupportedError');
-  return { ...algorithm, name: known };
+  return Object.create(algorithm, { name: { value: known } }); // its members may be inherited
 }
 
 const hashOf = (hash) => normalize(required(hash, 'hash'), 'digest').name;
@@ -199,7 +199,8 @@ function generatePair(algorithm, params, extractable, usages) {
   const halfUsages = (type) => usages.filter((u) => may[type].includes(u));
   let spec = { kind };
   if (family === 'rsa') spec = { kind: 'rsa', bits: integer(algorithm.modulusLength, 'modulusLength', 2 ** 32 - 1), exponent: bigEndian(required(algorithm.publicExponent, 'publicExponent')) };
-  else if (family === 'ec') spec = { kind: 'ec', curve: knownCurve(params.curve) };
+  if (family === 'rsa' && (spec.exponent < 3 || spec.exponent % 2 === 0)) throw fail(`the public exponent ${spec.exponent} is not offered`, 'OperationError');
+  if (family === 'ec') spec = { kind: 'ec', curve: knownCurve(params.curve) };
   if (halfUsages('private').length === 0) throw fail('the private key could not be used for anything: usages are empty', 'SyntaxError');
   const key = asked(() => newKey(spec));
   const algorithmOf = keyAlgorithm(name, key, params);
@@ -331,6 +332,7 @@ function exportJWK(fields, inner) {
   }
   const out = { ...asked(() => writeJWK(inner)), ...common };
   if (family === 'rsa') out.alg = jwk[hash.name];
+  else if (name === 'Ed25519') out.alg = name;
   return out;
 }
 
