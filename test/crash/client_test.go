@@ -160,7 +160,9 @@ const bundle = `(function(__annex_require, __annex_register) {
     const value = key && await kvs.get(key), secret = key && await kvs.getSecret(key);
     return { statusCode: 200, body: JSON.stringify({ value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }
-  __annex_register({ index: { keep } });
+  // What is wrong with the storage is told as it was told to the app.
+  const told = (error) => ({ statusCode: error.code === "STORAGE_UNAVAILABLE" ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });
+  __annex_register({ index: { keep: (request) => keep(request).catch(told) } });
 })`
 
 const manifest = `app:

@@ -217,7 +217,9 @@ func (l *load) begin() {
 						l.t.Errorf("the server hung up: %v", a)
 					}
 					return
-				case a.status != http.StatusServiceUnavailable: // a worker was killed
+				case a.status == http.StatusServiceUnavailable: // a worker was killed, or the database is away
+					after(l.t.Context(), 10*time.Millisecond)
+				default:
 					l.t.Errorf("%v", a)
 					return
 				}

@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/db"
 )
@@ -18,6 +19,9 @@ const (
 	// process is refused here after at most this time; within one process at once.
 	trust   = 500 * time.Millisecond
 	maxSeen = 16384
+	// patience is how long a look-up may take: as long as a policy counts unconfirmed, so
+	// that a database that hangs does not make requests pile up.
+	patience = time.Second
 )
 
 // place is whose an address is.
@@ -74,8 +78,13 @@ func (s *seen) find(ctx context.Context, t id.Trigger) (place, error) {
 		at := &sighting{asOf: now, generation: generation}
 		var install, site string
 		// The first caller's going away must not fail those who wait with it.
-		row := s.db.QueryRow(context.WithoutCancel(ctx), triggerByID, string(t))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		row := s.db.QueryRow(ctx, triggerByID, string(t))
 		if err := row.Scan(&install, &site, &at.module); err != nil {
+			if ctx.Err() != nil {
+				err = fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the database does not answer").WithFix("try again").Because(err)
+			}
 			return nil, err
 		}
 		at.install, at.site = id.Install(install), id.Site(site)

@@ -122,8 +122,10 @@ func unavailable(err error) error {
 func isConnection(err error) bool {
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[*net.OpError](err)
-	return unreachable || network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, io.ErrUnexpectedEOF)
+	// A connection that broke a moment ago answers the next statement with an error that
+	// has no type of its own; all that is known of it is that nothing was sent.
+	return unreachable || network || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
 func busy(err error) error {

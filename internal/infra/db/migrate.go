@@ -18,12 +18,17 @@ type Migration struct {
 	SQL string
 }
 
+const migrationPatience = 6 * time.Hour
+
 const migrationsTable = `CREATE TABLE IF NOT EXISTS annex_migrations (
 	id TEXT PRIMARY KEY, digest TEXT NOT NULL, applied_at BIGINT NOT NULL)`
 
 // Migrate applies, in their order and in one transaction, the steps that the
 // database does not have. Several servers may do so at once.
 func (d *DB) Migrate(ctx context.Context, steps []Migration) error {
+	// A step may rewrite a large table, and another server's may come first.
+	ctx, cancel := context.WithTimeout(ctx, migrationPatience)
+	defer cancel()
 	unlock, err := d.migrationLock(ctx)
 	if err != nil {
 		return fault.Op("db.Migrate", err)

@@ -36,7 +36,10 @@ func (d *DB) execAlone(ctx context.Context, q string, vals []any) (int64, error)
 	if d.group != nil {
 		return d.group.exec(ctx, q, vals)
 	}
-	return affected(d.write.db.ExecContext(ctx, q, vals...))
+	w := d.wait(ctx, answerPatience)
+	defer w.end()
+	n, err := affected(d.write.db.ExecContext(w.ctx, q, vals...))
+	return n, w.explain(err)
 }
 
 func affected(r sql.Result, err error) (int64, error) {
@@ -69,16 +72,19 @@ func (d *DB) Query(ctx context.Context, q string, in ...any) (*Rows, error) {
 	if err != nil {
 		return nil, d.wrapRead(err)
 	}
+	w := d.wait(ctx, answerPatience)
 	var rows *sql.Rows
 	if s != nil {
-		rows, err = s.QueryContext(ctx, vals...)
+		rows, err = s.QueryContext(w.ctx, vals...)
 	} else {
-		rows, err = d.read.db.QueryContext(ctx, q, vals...)
+		rows, err = d.read.db.QueryContext(w.ctx, q, vals...)
 	}
 	if err != nil {
-		return nil, d.wrapRead(err)
+		w.end()
+		return nil, d.wrapRead(w.explain(err))
 	}
-	return &Rows{d: d, rows: rows}, nil
+	w.answered()
+	return &Rows{d: d, rows: rows, wait: w}, nil
 }
 
 // QueryRow reads one row; Scan says ErrNoRows if there is none.
@@ -92,6 +98,7 @@ type Rows struct {
 	d    *DB
 	t    *txn // nil outside a transaction
 	rows *sql.Rows
+	wait wait // of a query outside a transaction
 	done bool
 }
 
@@ -133,6 +140,10 @@ func (r *Rows) end() {
 	if r.t != nil {
 		r.t.doom(err)
 		r.t.rows = nil
+		return
+	}
+	if r.wait.ctx != nil {
+		r.wait.end()
 	}
 }
 

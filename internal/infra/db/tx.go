@@ -48,7 +48,9 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 		return err
 	}
 	for try := 1; ; try++ {
-		err := d.once(ctx, fn)
+		w := d.wait(ctx, unitPatience)
+		err := w.explain(d.once(w.ctx, fn))
+		w.end()
 		if err == nil || !retryable(err) || ctx.Err() != nil {
 			return d.wrap(err)
 		}

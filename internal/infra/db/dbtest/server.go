@@ -25,6 +25,7 @@ import (
 type server struct {
 	dir   string
 	stdin io.WriteCloser // held open: its end, however the binary ends, stops the server
+	sh    *exec.Cmd
 }
 
 var (
@@ -32,10 +33,11 @@ var (
 	schemas atomic.Int64
 )
 
-// supervise runs the server until its standard input ends, then removes it: so
-// nothing is left behind, not even by a test binary that was killed.
+// supervise runs the server until its standard input ends, then stops it in the way
+// that is asked for, and removes it unless it is to be started again: so nothing is left
+// behind, not even by a test binary that was killed.
 const supervise = `
-bin=$1 dir=$2
+bin=$1 dir=$2 kept=$3
 trap '' INT TERM HUP
 "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
 	-c max_connections=200 -c shared_buffers=32MB -c autovacuum=off </dev/null >"$dir/log" 2>&1 &
@@ -45,34 +47,46 @@ until [ -S "$dir/.s.PGSQL.5432" ] && "$bin/pg_ctl" -D "$dir/data" status >/dev/n
 	sleep 0.05
 done
 echo ready
-cat >/dev/null
-kill -QUIT $pid
+read -r how
+kill -${how:-QUIT} $pid
+kill -CONT $pid # a test may have stopped it
 wait $pid
-rm -rf "$dir"
+[ "$how" ] && [ "$kept" ] || rm -rf "$dir"
 `
 
 func startServer() (*server, error) {
-	bin, err := binaries()
+	bin, dir, attr, err := initialise()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(shortTemp(), "annex-pg-")
-	if err != nil {
-		return nil, err
+	return supervised(bin, dir, attr, "")
+}
+
+// initialise makes a new cluster in a directory of its own.
+func initialise() (bin, dir string, attr *syscall.SysProcAttr, err error) {
+	if bin, err = binaries(); err != nil {
+		return "", "", nil, err
 	}
-	attr, err := unprivileged(dir)
-	if err != nil {
+	if dir, err = os.MkdirTemp(shortTemp(), "annex-pg-"); err != nil {
+		return "", "", nil, err
+	}
+	if attr, err = unprivileged(dir); err != nil {
 		os.RemoveAll(dir)
-		return nil, err
+		return "", "", nil, err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"),
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions")
 	initdb.Dir, initdb.SysProcAttr = dir, attr
 	if out, err := initdb.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+		return "", "", nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	sh := exec.Command("/bin/sh", "-c", supervise, "sh", bin, dir)
+	return bin, dir, attr, nil
+}
+
+// supervised starts the server of a cluster.
+func supervised(bin, dir string, attr *syscall.SysProcAttr, kept string) (*server, error) {
+	sh := exec.Command("/bin/sh", "-c", supervise, "sh", bin, dir, kept)
 	sh.Dir, sh.SysProcAttr = dir, attr
 	in, err := sh.StdinPipe()
 	if err != nil {
@@ -93,7 +107,7 @@ func startServer() (*server, error) {
 		os.RemoveAll(dir)
 		return nil, fmt.Errorf("postgres did not start: %s", log)
 	}
-	return &server{dir: dir, stdin: in}, nil
+	return &server{dir: dir, stdin: in, sh: sh}, nil
 }
 
 // newSchema gives the URL of an empty schema.
