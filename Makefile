@@ -94,6 +94,14 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 	npm --prefix test/browser ci --no-audit --no-fund --silent
 	@touch $@
 
+.PHONY: compat
+compat: build test/compat/node_modules/.done ## The npm packages of docs/compat.md, each at a job in the engine
+	go test -count=1 ./test/compat $(COMPAT_FLAGS)
+
+test/compat/node_modules/.done: test/compat/package.json test/compat/package-lock.json
+	npm --prefix test/compat ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 .PHONY: test-crash
 test-crash: build test-deps ## kill -9 at CRASH_KILLS (500) moments of each database: nothing acknowledged is lost (CRASH_JSON=FILE)
 	ANNEX_CRASH_KILLS=$(or $(CRASH_KILLS),500) CRASH_JSON=$(abspath $(CRASH_JSON)) go test -count=1 -v -timeout 180m -run Crash ./test/crash/...

@@ -52,6 +52,7 @@ ignore (
 	./bench/node_modules
 	./examples/apps
 	./test/browser/node_modules
+	./test/compat/node_modules
 	./web/node_modules
 )
 

@@ -90,7 +90,9 @@ func (w *worker) invoke(m hostcall.Message) error {
 	w.tasks[m.Handle], w.byInstance[inst] = t, t
 	w.step(t, func() {
 		if img.source != nil {
-			if err := inst.Load(*img.source); err != nil {
+			src := *img.source
+			src.Repeats = true
+			if err := inst.Load(src); err != nil {
 				inst.Fail(err)
 				return
 			}
@@ -187,7 +189,7 @@ func parseSource(b []byte) (*jsvm.Source, map[string][]byte, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, nil, err
 	}
-	return &jsvm.Source{Bundle: s.Bundle, Variables: s.Variables, Memory: s.Memory}, s.Files, nil
+	return &jsvm.Source{Bundle: s.Bundle, Variables: s.Variables, Memory: s.Memory, Repeats: s.Repeats}, s.Files, nil
 }
 
 // build makes a snapshot. It runs to its end before anything else is handled.

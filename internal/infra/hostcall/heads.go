@@ -127,6 +127,8 @@ type Source struct {
 	Variables map[string]string `json:"variables,omitempty"`
 	Files     map[string][]byte `json:"files,omitempty"`
 	Memory    int               `json:"memory,omitempty"`
+	// Repeats says that module scope runs at each call and is not kept.
+	Repeats bool `json:"repeats,omitempty"`
 }
 
 // BuiltHead answers a build. The body is the exports as a JSON list, a newline, and the

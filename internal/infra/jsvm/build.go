@@ -15,6 +15,9 @@ type Source struct {
 	Bundle    []byte
 	Variables map[string]string
 	Memory    int // bytes; 0 for the default
+	// Repeats says that module scope runs at each call: what it draws is not kept, and so
+	// may be random.
+	Repeats bool
 }
 
 // Built is what running a module scope gave.
@@ -78,7 +81,7 @@ func (in *Instance) Load(src Source) error {
 		in.meta.Memory = min(src.Memory, maxMemory)
 		in.sp.limit = in.meta.Memory
 	}
-	in.building, in.registered = true, false
+	in.building, in.registered, in.repeats = true, false, src.Repeats
 	in.step(func() error {
 		cx := in.meta.Context
 		memory := in.sp.limit
@@ -105,6 +108,9 @@ func (in *Instance) Load(src Source) error {
 		in.step(func() error { return in.enter("phase", e.tags.bool(false)) })
 	}
 	in.building = false
+	if in.drew != nil {
+		return &AppFailure{in.drew}
+	}
 	if in.called != "" {
 		return moduleScopeCall(in.called)
 	}

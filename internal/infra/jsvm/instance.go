@@ -57,6 +57,8 @@ type Instance struct {
 	building   bool   // module scope runs
 	called     string // the first host call that module scope made
 	registered bool   // the bundle has registered its modules
+	repeats    bool   // module scope runs at each call
+	drew       []byte // where module scope asked for randomness, as an error
 
 	stepStart time.Time
 	nextTick  time.Time

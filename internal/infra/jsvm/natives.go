@@ -43,6 +43,9 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 	}
 	switch code {
 	case opRandom:
+		if err := in.mayDraw(arg(2)); err != nil {
+			return 0, err
+		}
 		n, err := e.num(arg(1))
 		if err != nil || !(n >= 0 && n <= maxRandom) {
 			return 0, &jsError{name: "RangeError", message: "between 0 and 65536 random bytes at once"}

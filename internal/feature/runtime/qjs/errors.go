@@ -21,6 +21,7 @@ import (
 //	NEVER_SETTLED       the function's promise can never settle
 //	WORKER_LOST         the worker went away; try again, under the same id
 //	MODULE_SCOPE_CALL   module scope asked for authority
+//	MODULE_SCOPE_RANDOM module scope asked for cryptographic randomness
 //
 // What a web trigger's function returned wrongly is InvalidWebTriggerResponse.
 
@@ -94,6 +95,14 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 			WithFix("export the function from that file, or correct the manifest's handler")
 	case `"InvalidWebTriggerResponse"`:
 		return fault.New(fault.App, "InvalidWebTriggerResponse", "%s", a.Message).With("name", a.Name)
+	}
+	if string(a.Code) == `"MODULE_SCOPE_RANDOM"` {
+		f := fault.New(fault.Invalid, "MODULE_SCOPE_RANDOM", "%s", a.Message).With("stack", stack).
+			WithFix("draw it inside a function, when it is first needed; or say app.runtime.snapshots: false, and module scope runs at each call")
+		if at := place(a.Stack, maps); at != "" {
+			f = f.With("location", at)
+		}
+		return f
 	}
 	f := fault.New(fault.App, "FUNCTION_ERR", "%s: %s", a.Name, a.Message).
 		With("name", a.Name).With("message", a.Message).With("stack", stack)

@@ -142,7 +142,7 @@ func (r *Runtime) makeVersion(ctx context.Context, art call.Artifact) (*version,
 		return nil, fault.Op("qjs.makeVersion", err)
 	}
 	body, err := json.Marshal(hostcall.Source{
-		Bundle: src.Bundle, Variables: src.Variables, Files: src.Files, Memory: art.MemoryMB << 20,
+		Bundle: src.Bundle, Variables: src.Variables, Files: src.Files, Memory: art.MemoryMB << 20, Repeats: !art.Snapshots,
 	})
 	if err != nil {
 		return nil, fault.Op("qjs.makeVersion", err)

@@ -277,6 +277,22 @@ __annex_register({ index: { run() {} } });`), nil)
 	if fault.CodeOf(err) != "MODULE_SCOPE_CALL" {
 		t.Errorf("a host call at module scope gave %v", err)
 	}
+	// What module scope draws would be the same in every call: caught or not, it fails.
+	const random = `
+const { kernel } = __annex_require("test:kernel");
+let drawn;
+try { drawn = kernel.random(4); } catch { drawn = [1]; }
+__annex_register({ index: { run: () => drawn.length } });`
+	draws := App("scope-random", random)
+	_, err = rt.Prepare(t.Context(), draws, nil)
+	if f, ok := fault.As(err); !ok || f.Code != "MODULE_SCOPE_RANDOM" || !strings.Contains(fmt.Sprint(f.Fields["stack"]), "app.js:4") {
+		t.Errorf("randomness at module scope gave %v", err)
+	}
+	draws = App("scope-random-each-call", random)
+	draws.Snapshots = false
+	if n := must[int](t, rt, draws, "index.run", "1"); n != 4 {
+		t.Errorf("where module scope runs at each call it may draw: %d bytes", n)
+	}
 	art := App("scope-timer", `
 let n = 0;
 setTimeout(() => { n = 100 }, 1);

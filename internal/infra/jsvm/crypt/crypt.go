@@ -158,3 +158,9 @@ func (w Work) digest(h crypto.Hash, data []byte) ([]byte, error) {
 	err := w.inPieces(data, func(b []byte) { _, _ = sum.Write(b) })
 	return sum.Sum(nil), err
 }
+
+// Draws says whether an operation's result is meant to be unlike any other.
+func Draws(text []byte) bool {
+	var s Spec
+	return json.Unmarshal(text, &s) == nil && s.Op == "generate"
+}

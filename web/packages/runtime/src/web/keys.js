@@ -27,7 +27,10 @@ function described(json) {
  */
 export const readKey = (spec, data) => described(run({ ...spec, op: 'key' }, data));
 /** @returns {Key} a new private key */
-export const newKey = (spec) => described(run({ ...spec, op: 'generate' }));
+export function newKey(spec) {
+  if (kernel.moduleScope) kernel.random(0); // refused there, with the place
+  return described(run({ ...spec, op: 'generate' }));
+}
 /** @returns {Key} */
 export const publicHalf = (key) => (key.type === 'public' ? key : readKey({ form: 'der', type: 'spki' }, run({ op: 'export', want: 'public', form: 'der', type: 'spki' }, key.der)));
 /** Writes a key's text or bytes. */

@@ -1,0 +1,9 @@
+// date-fns-tz: a zone's time, both ways
+import assert from 'node:assert/strict';
+import { formatInTimeZone, fromZonedTime, toZonedTime } from 'date-fns-tz';
+export async function run() {
+  const d = new Date('2026-07-01T12:00:00Z');
+  assert.equal(formatInTimeZone(d, 'America/New_York', 'yyyy-MM-dd HH:mm zzz'), '2026-07-01 08:00 EDT');
+  assert.equal(fromZonedTime('2026-01-01 00:00', 'Europe/Berlin').toISOString(), '2025-12-31T23:00:00.000Z');
+  assert.equal(toZonedTime(d, 'Asia/Tokyo').getHours(), 21);
+}
