@@ -7,6 +7,7 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,6 +70,17 @@ func Build(ctx context.Context, o Options) (*Result, []Diagnostic, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", op, err)
 		}
+		for b.leaveOut(out.Errors) {
+			if out, err = b.run(ctx, entry, false); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", op, err)
+			}
+		}
+		if len(out.Errors) == 0 && b.followsContexts(out) {
+			b.lower = true
+			if out, err = b.run(ctx, entry, false); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", op, err)
+			}
+		}
 		b.translate(out, entry)
 		if len(out.Errors) > 0 {
 			// With a module missing esbuild stops before it looks at exports. A second
@@ -106,6 +118,10 @@ type builder struct {
 	shifted map[string]int
 	// refs are the files that sources name relative to __dirname.
 	refs []fileRef
+	// absent are imports of dependencies that lead nowhere, see leaveOut.
+	absent map[string]bool
+	// lower says that asynchronous functions become generators, see followsContexts.
+	lower bool
 }
 
 func realDir(dir string) (string, error) {
@@ -155,7 +171,12 @@ func (b *builder) options(e *entry, plugin *resolver) api.BuildOptions {
 	for _, ext := range []string{".txt", ".html", ".htm", ".md", ".graphql", ".gql", ".sql", ".xml", ".csv", ".hbs", ".ejs", ".mustache"} {
 		loaders[ext] = api.LoaderText
 	}
+	var supported map[string]bool
+	if b.lower {
+		supported = map[string]bool{"async-await": false, "async-generator": false, "for-await": false}
+	}
 	return api.BuildOptions{
+		Supported:     supported,
 		Stdin:         &api.StdinOptions{Contents: e.source, ResolveDir: b.dir, Sourcefile: entryFile, Loader: api.LoaderJS},
 		AbsWorkingDir: b.dir,
 		Outfile:       filepath.Join(b.dir, "bundle.js"),
@@ -193,6 +214,10 @@ func (b *builder) collect(res *Result, out api.BuildResult, e *entry) error {
 			res.SourceMap = f.Contents
 		} else {
 			res.Code = f.Contents
+			if b.lower {
+				// What an asynchronous function returns is awaited as what it awaits.
+				res.Code = bytes.Replace(res.Code, []byte("x.done ? resolve(x.value)"), []byte("x.done ? resolve(Promise.resolve(x.value))"), 1)
+			}
 		}
 	}
 	meta, err := parseMetafile(out.Metafile)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
 )
 
 // metafile is what esbuild says went into a bundle.
@@ -34,7 +36,7 @@ func (m metafile) inputs(t *Table) (files, modules []string) {
 			}
 			continue
 		}
-		if name == entryFile || strings.HasPrefix(name, typesSpace+":") || strings.HasPrefix(name, "(disabled):") {
+		if name == entryFile || strings.HasPrefix(name, typesSpace+":") || strings.HasPrefix(name, absentSpace+":") || strings.HasPrefix(name, "(disabled):") {
 			continue
 		}
 		files = append(files, name)
@@ -48,4 +50,19 @@ func cutSpace(name string) (spec string, ok bool) {
 		return spec, true
 	}
 	return strings.CutPrefix(name, requireSpace+":")
+}
+
+// contexts is the module whose AsyncLocalStorage follows a call through its awaits.
+const contexts = "node:async_hooks"
+
+// followsContexts says whether the app or a dependency asks for AsyncLocalStorage. The
+// engine tells nobody about `await`, so then the bundle's asynchronous functions become
+// generators that go on by Promise.prototype.then, which the module can follow.
+func (b *builder) followsContexts(out api.BuildResult) bool {
+	meta, err := parseMetafile(out.Metafile)
+	if err != nil {
+		return false // collect says so
+	}
+	_, modules := meta.inputs(b.Table)
+	return slices.Contains(modules, contexts)
 }

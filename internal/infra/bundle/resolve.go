@@ -58,6 +58,14 @@ func (r *resolver) setup(build api.PluginBuild) {
 		if strings.HasPrefix(a.Path, "src/") {
 			return r.fromRoot(build, a), nil
 		}
+		if r.b.absent[absentKey(r.b.rel(a.Importer), a.Path)] {
+			return api.OnResolveResult{Path: a.Path, Namespace: absentSpace}, nil
+		}
+		if nodeForm[a.Path] {
+			if res, ok := inNodeForm(build, a); ok {
+				return res, nil
+			}
+		}
 		// What Node has and the base image lacks is left to esbuild: an npm package of
 		// that name, a package's own replacement, a require inside try, or its error.
 		return api.OnResolveResult{}, nil
@@ -82,6 +90,9 @@ func (r *resolver) setup(build api.PluginBuild) {
 	})
 	build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: typesSpace}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		return script("module.exports = {};\n"), nil
+	})
+	build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: absentSpace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+		return script(absentModule(a.Path)), nil
 	})
 	build.OnLoad(api.OnLoadOptions{Filter: `\.([cm]?[jt]s|[jt]sx)$`, Namespace: "file"}, r.load)
 }

@@ -235,7 +235,7 @@
   async function storages() {
     const { AsyncLocalStorage } = __annex_require('node:async_hooks');
     const als = new AsyncLocalStorage();
-    assert.equal(await als.run('a', async () => { await null; return als.getStore(); }), 'a');
+    assert.equal(await als.run('a', () => Promise.resolve().then(() => als.getStore())), 'a');
     assert.equal(als.getStore(), undefined);
     assert.equal(await als.run('b', () => new Promise((resolve) => setTimeout(() => resolve(als.getStore()), 1))), 'b');
   }

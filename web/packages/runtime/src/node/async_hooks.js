@@ -1,126 +1,91 @@
-// node:async_hooks, as far as an engine without hooks on `await` allows.
+// node:async_hooks: AsyncLocalStorage over an engine that tells nobody about `await`.
 //
-// A store is seen by what `run` calls directly, by callbacks of promises, timers and
-// microtasks that were made there, and, while an asynchronous `run` is pending, by the
-// code after each of its `await`s. Two asynchronous runs of one storage that overlap
-// cannot be told apart after an `await`: getStore() then throws NOT_OFFERED rather
-// than answer with the wrong store.
-import { NotOfferedError } from '../faults.js';
+// Where an app or a dependency imports this module, the bundler turns asynchronous
+// functions into generators that go on by Promise.prototype.then. Here `then`, timers and
+// microtasks are wrapped: each callback runs with the stores of the code that made it.
+// So a store follows its run through awaits, timers, host calls and events, and runs that
+// overlap keep theirs apart.
+import { bind, frame, setFrame } from './context.js';
 
-const none = Symbol('none');
-const active = new Set(); // storages that have been used; empty in most apps, and then nothing is wrapped
 let patched = false;
 
 /** A value that follows a call through its callbacks. */
 export class AsyncLocalStorage {
-  #now = none; // the store of the code that runs at the moment, if known
-  #pending = []; // stores of asynchronous runs that have not ended
-
+  #initial;
+  constructor({ defaultValue, name = '' } = {}) {
+    this.#initial = defaultValue;
+    this.name = name;
+    patch();
+  }
   run(store, fn, ...args) {
-    patch();
-    active.add(this);
-    const before = this.#now;
-    this.#now = store;
-    let result;
+    const before = frame();
+    setFrame(new Map(before).set(this, store));
     try {
-      result = fn(...args);
+      return fn(...args);
     } finally {
-      this.#now = before;
+      setFrame(before);
     }
-    if (typeof result?.then !== 'function') return result;
-    const entry = { store };
-    this.#pending.push(entry);
-    const end = () => { this.#pending = this.#pending.filter((e) => e !== entry); };
-    result.then(end, end);
-    return result;
-  }
-
-  getStore() {
-    if (this.#now !== none) return this.#now;
-    if (this.#pending.length === 0) return undefined;
-    if (this.#pending.length > 1) throw new NotOfferedError('AsyncLocalStorage.getStore() after an await, while two runs of one storage overlap,');
-    return this.#pending[0].store;
-  }
-
-  enterWith(store) {
-    patch();
-    active.add(this);
-    this.#now = store;
   }
   exit(fn, ...args) { return this.run(undefined, fn, ...args); }
+  getStore() {
+    const now = frame();
+    return now?.has(this) ? now.get(this) : this.#initial;
+  }
+  enterWith(store) { setFrame(new Map(frame()).set(this, store)); }
   disable() {
-    this.#now = none;
-    this.#pending = [];
-    active.delete(this);
+    const rest = new Map(frame());
+    rest.delete(this);
+    setFrame(rest);
   }
-
-  static bind(fn) { return capture(fn); }
-  static snapshot() {
-    const inside = capture((fn, ...args) => fn(...args));
-    return (fn, ...args) => inside(fn, ...args);
-  }
-
-  static swap(storage, store) {
-    const before = storage.#now;
-    storage.#now = store;
-    return before;
-  }
-}
-const swap = AsyncLocalStorage.swap;
-delete AsyncLocalStorage.swap;
-
-// capture binds a function to the stores of the moment.
-function capture(fn) {
-  if (active.size === 0 || typeof fn !== 'function') return fn;
-  const stores = [...active].map((s) => {
-    const store = swap(s, none);
-    swap(s, store);
-    return [s, store];
-  });
-  if (stores.every(([, store]) => store === none)) return fn;
-  return function (...args) {
-    const before = stores.map(([s, store]) => [s, swap(s, store)]);
-    try {
-      return fn.apply(this, args);
-    } finally {
-      for (const [s, store] of before) swap(s, store);
-    }
-  };
+  static bind(fn) { return bind(fn); }
+  static snapshot() { return bind((fn, ...args) => fn(...args)); }
 }
 
-// patch wraps what takes callbacks, the first time that a storage is used.
+// patch wraps what takes callbacks, when the first storage is made.
 function patch() {
   if (patched) return;
   patched = true;
-  const then = Promise.prototype.then;
-  Object.defineProperty(Promise.prototype, 'then', {
-    value: function (ok, failed) { return then.call(this, capture(ok), capture(failed)); },
-    writable: true, configurable: true,
-  });
+  const define = (target, name, value) => Object.defineProperty(target, name, { value, writable: true, configurable: true });
+  const { then } = Promise.prototype;
+  define(Promise.prototype, 'then', {
+    then(ok, failed) { return then.call(this, bind(ok), bind(failed)); },
+  }.then);
+  // What is not a promise but has a `then` is asked in a job of its own: with the stores
+  // of the code that awaits it.
+  const { resolve } = Promise;
+  define(Promise, 'resolve', {
+    resolve(value) {
+      const lazy = (typeof value === 'object' || typeof value === 'function') && value !== null && !(value instanceof Promise) && typeof value.then === 'function';
+      return resolve.call(this, lazy ? { then: bind((ok, failed) => value.then(ok, failed)) } : value);
+    },
+  }.resolve);
   for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) {
     const original = globalThis[name];
-    globalThis[name] = Object.defineProperty((fn, ...rest) => original(capture(fn), ...rest), 'name', { value: name });
+    define(globalThis, name, { [name]: (fn, ...rest) => original(bind(fn), ...rest) }[name]);
   }
 }
 
+let ids = 1;
+
 /** A thing that callbacks belong to: they run with the stores of its making. */
 export class AsyncResource {
-  #run;
-  constructor(type) {
-    this.type = type;
-    this.#run = AsyncLocalStorage.snapshot();
-  }
+  #run = AsyncLocalStorage.snapshot();
+  #id = ++ids;
+  constructor(type) { this.type = type; }
   runInAsyncScope(fn, self, ...args) { return this.#run(() => fn.apply(self, args)); }
-  bind(fn) { return (...args) => this.runInAsyncScope(fn, undefined, ...args); }
+  bind(fn, self) {
+    const resource = this;
+    return function (...args) { return resource.runInAsyncScope(fn, self === undefined ? this : self, ...args); };
+  }
   emitDestroy() { return this; }
-  asyncId() { return 0; }
-  triggerAsyncId() { return 0; }
-  static bind(fn) { return capture(fn); }
+  asyncId() { return this.#id; }
+  triggerAsyncId() { return 1; }
+  static bind(fn, type, self) { return new AsyncResource(type).bind(fn, self); }
 }
 
 /** Hooks that never fire: the engine has none. */
 export const createHook = () => ({ enable() { return this; }, disable() { return this; } });
-export const executionAsyncId = () => 0;
+export const executionAsyncId = () => 1;
 export const triggerAsyncId = () => 0;
 export const executionAsyncResource = () => ({});
 export default { AsyncLocalStorage, AsyncResource, createHook, executionAsyncId, triggerAsyncId, executionAsyncResource };

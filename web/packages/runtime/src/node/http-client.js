@@ -7,6 +7,7 @@ import { classed } from '../errors.js';
 import { concat } from '../web/bytes.js';
 import { URL } from '../web/url.js';
 import { Buffer } from './buffer.js';
+import { bind } from './context.js';
 import { Readable, Writable } from './stream.js';
 
 export const METHODS = Object.freeze(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']);
@@ -153,6 +154,8 @@ export class ClientRequest extends Writable {
     done(err);
   }
 
+  #inContext = bind((fn) => fn()); // of the code that made the request
+
   async #send() {
     const body = this.#parts.length ? concat(this.#parts) : undefined;
     const headers = [...this.#headers.values()].flatMap(([n, v]) => (Array.isArray(v) ? v.map((each) => [n, String(each)]) : [[n, String(v)]]))
@@ -161,16 +164,18 @@ export class ClientRequest extends Writable {
     try {
       const { head, body: bytes } = await kernel.call('fetch', { url: this.#url, method: this.method, headers, hasBody: body !== undefined }, body);
       if (this.destroyed) return;
-      answer = new IncomingMessage(head, bytes);
+      answer = this.#inContext(() => new IncomingMessage(head, bytes));
     } catch (err) {
-      this.destroy(classed(err));
+      this.#inContext(() => this.destroy(classed(err)));
       return;
     }
     if (this.#timer !== undefined) kernel.clearTimer(this.#timer);
     this.res = answer;
     answer.req = this;
     answer.once('end', () => this.emit('close'));
-    if (!this.emit('response', answer)) answer.resume();
+    this.#inContext(() => {
+      if (!this.emit('response', answer)) answer.resume();
+    });
   }
 }
 
@@ -201,5 +206,6 @@ export function client(protocol) {
   const name = protocol.slice(0, -1);
   const createServer = notOfferedNow(`${name}.createServer`);
   const Server = notOfferedClass(`${name}.Server`);
-  return { request, get, Agent, globalAgent, ClientRequest, IncomingMessage, METHODS, STATUS_CODES, createServer, Server, maxHeaderSize: 16384 };
+  const ServerResponse = notOfferedClass(`${name}.ServerResponse`);
+  return { ServerResponse, request, get, Agent, globalAgent, ClientRequest, IncomingMessage, METHODS, STATUS_CODES, createServer, Server, maxHeaderSize: 16384 };
 }
