@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"runtime"
@@ -17,6 +19,9 @@ import (
 
 func main() {
 	annex.Child()
+	// net/http's client writes pieces of what hosts answer to the standard logger. No log of
+	// ours goes there.
+	log.SetOutput(io.Discard)
 	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo})
 }
 

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/netip"
@@ -135,3 +136,5 @@ func (o *outside) neverDialled(t *testing.T, addrs ...string) {
 		}
 	}
 }
+
+func tlsOf(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }

@@ -91,6 +91,17 @@ type Request struct {
 	Method string          // "fetch", "kvs.get", …
 	Head   json.RawMessage // method-specific, ≤ 60 KiB
 	Body   []byte          // ≤ 10 MiB
+	Room   Room            // for the answer; nil does not bound it
+}
+
+// Room is the part of the server's memory that a host call's answer may take up. Whoever
+// reads an answer of a size that others decide takes room before the bytes arrive. What
+// was taken and not given is given back when the answer has been delivered.
+type Room interface {
+	// Take reserves n bytes more, or says what is full.
+	Take(n int) error
+	// Give gives n of the bytes back.
+	Give(n int)
 }
 
 // Reply answers a Request. A refusal is an error (a *fault.Error), never a Reply.

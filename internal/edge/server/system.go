@@ -149,6 +149,8 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
 	s.Installs = install.New(install.Config{
 		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: s.Tenancy, Log: log,
+		// An open connection is of the policy under which it was made.
+		Changed: func(install id.Install) { s.Guard.Forget(string(install)) },
 	})
 	s.Registry.Installations = s.Installs
 	s.Tenancy.Installations = s.Installs
@@ -194,7 +196,6 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	door.Door = s.Door
 	s.Installs.Removed = func(ctx context.Context, scope tenant.Scope) error {
-		s.Guard.Forget(string(scope.Install()))
 		return s.Triggers.DeleteAll(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{

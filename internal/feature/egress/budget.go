@@ -25,8 +25,13 @@ type budgets struct {
 }
 
 type budget struct {
-	rate  *rate.Limiter
-	slots chan struct{}
+	rate   *rate.Limiter
+	volume *rate.Limiter // of bytes; a day's fill it
+	slots  chan struct{}
+
+	mu    sync.Mutex
+	hosts map[string]struct{} // asked since the minute began
+	since time.Time
 }
 
 func newBudgets(cfg Config) *budgets {
@@ -41,18 +46,28 @@ func (b *budgets) of(install id.Install) *budget {
 		return got
 	}
 	made := &budget{
-		rate:  rate.NewLimiter(rate.Limit(b.cfg.PerSecond), b.cfg.Burst),
-		slots: make(chan struct{}, b.cfg.Concurrent),
+		rate:   rate.NewLimiter(rate.Limit(b.cfg.PerSecond), b.cfg.Burst),
+		volume: rate.NewLimiter(rate.Limit(b.cfg.PerDay)/(24*60*60), int(b.cfg.PerDay)),
+		slots:  make(chan struct{}, b.cfg.Concurrent),
+		hosts:  map[string]struct{}{},
 	}
 	b.all.Add(install, made)
 	return made
 }
 
 // take waits for a free slot; too many requests per second are refused at once, since
-// waiting would only pile them up.
-func (b *budgets) take(ctx context.Context, install id.Install) (release func(), err error) {
+// waiting would only pile them up. Once the request is done, release charges its bytes.
+func (b *budgets) take(ctx context.Context, install id.Install, d *Decision) (release func(), err error) {
 	budget := b.of(install)
 	now := b.cfg.Now()
+	if budget.volume.TokensAt(now) < 1 {
+		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_BYTES", "an installation may send and fetch %d bytes a day", b.cfg.PerDay).
+			With("limit", "outbound bytes per day").With("figure", b.cfg.PerDay).With("retryAfter", 60)
+	}
+	if !budget.host(d.Host, b.cfg.Hosts, now) {
+		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_HOSTS", "an installation may ask %d different hosts within a minute", b.cfg.Hosts).
+			With("limit", "outbound hosts per minute").With("figure", b.cfg.Hosts).With("retryAfter", 60)
+	}
 	if r := budget.rate.ReserveN(now, 1); !r.OK() || r.DelayFrom(now) > 0 {
 		wait := max(1, int(math.Ceil(r.DelayFrom(now).Seconds())))
 		r.CancelAt(now)
@@ -61,11 +76,33 @@ func (b *budgets) take(ctx context.Context, install id.Install) (release func(),
 	}
 	select {
 	case budget.slots <- struct{}{}:
-		return func() { <-budget.slots }, nil
+		return func() {
+			<-budget.slots
+			// More than what is left is owed: requests are refused until it has come in.
+			budget.volume.ReserveN(b.cfg.Now(), int(min(d.Sent+d.Received, b.cfg.PerDay)))
+		}, nil
 	case <-ctx.Done():
 		return nil, fault.New(fault.Limit, "LIMIT_OUTBOUND_CONCURRENCY", "an installation may have %d outbound requests in flight", b.cfg.Concurrent).
 			With("limit", "outbound requests in flight").With("figure", b.cfg.Concurrent).Because(ctx.Err())
 	}
+}
+
+// host notes a host and says whether it is one of at most limit within its minute.
+func (b *budget) host(name string, limit int, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.since) >= time.Minute {
+		b.since = now
+		clear(b.hosts)
+	}
+	if _, known := b.hosts[name]; known {
+		return true
+	}
+	if len(b.hosts) >= limit {
+		return false
+	}
+	b.hosts[name] = struct{}{}
+	return true
 }
 
 // allowance is the count of one call's requests: so many per started minute.

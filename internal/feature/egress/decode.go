@@ -2,16 +2,17 @@ package egress
 
 import (
 	"bufio"
-	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/andybalholm/brotli"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 )
 
@@ -19,7 +20,7 @@ import (
 // silently cut off.
 type counted struct {
 	r     io.Reader
-	n     int64
+	n     atomic.Int64 // read beside the reader
 	limit int64
 }
 
@@ -28,8 +29,7 @@ var errTooLarge = errors.New("body over the limit")
 // Read implements io.Reader.
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
-	if c.n > c.limit {
+	if c.n.Add(int64(n)) > c.limit {
 		return 0, errTooLarge
 	}
 	return n, err
@@ -37,21 +37,80 @@ func (c *counted) Read(p []byte) (int, error) {
 
 // readBody reads an answer's body, decoding one known encoding as fetch does. Both
 // the bytes on the wire and the decoded ones are bounded, so a small answer cannot
-// become a large one. An encoding that is not known is passed on as it is.
-func readBody(wire *counted, encoding string, limit int64) ([]byte, error) {
-	r, err := decoder(wire, encoding)
+// become a large one. An encoding that is not known is passed on as it is. Room is taken
+// before the bytes are there; what an answer announces is believed no further than limit.
+func readBody(wire *counted, encoding string, announced, limit int64, room call.Room) ([]byte, error) {
+	b := grown{room: room}
+	r, err := decoder(wire, encoding, &b)
 	if err != nil {
 		return nil, err
 	}
-	decoded := &counted{r: r, limit: limit}
-	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(decoded); err != nil {
+	if r != wire || announced < 0 {
+		announced = firstRoom // how much comes of it, nobody knows
+	}
+	if err := b.grow(min(announced, limit)); err != nil {
 		return nil, err
 	}
-	return buf.Bytes(), nil
+	decoded := &counted{r: r, limit: limit}
+	for {
+		// A body that has just what it announced needs no more room for its end to be found.
+		var probe [1]byte
+		free, full := b.bytes[len(b.bytes):cap(b.bytes)], len(b.bytes) == cap(b.bytes)
+		if full {
+			free = probe[:]
+		}
+		n, err := decoded.Read(free)
+		switch {
+		case full && n > 0:
+			if err := b.grow(min(max(2*int64(cap(b.bytes)), firstRoom), limit)); err != nil {
+				return nil, err
+			}
+			b.bytes = append(b.bytes, probe[0])
+		default:
+			b.bytes = b.bytes[:len(b.bytes)+n]
+		}
+		if errors.Is(err, io.EOF) {
+			return b.bytes, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
-func decoder(wire io.Reader, encoding string) (io.Reader, error) {
+// firstRoom is taken for a body of unknown length.
+const firstRoom = 16 << 10
+
+// grown is a body that takes room as it grows.
+type grown struct {
+	bytes []byte
+	room  call.Room
+}
+
+// take takes room for something beside the body.
+func (g *grown) take(size int64) error {
+	if g.room == nil {
+		return nil
+	}
+	return g.room.Take(int(size))
+}
+
+// grow moves the body to a place of size bytes; while it moves, both places are taken.
+func (g *grown) grow(size int64) error {
+	if err := g.take(size); err != nil {
+		return err
+	}
+	was := cap(g.bytes)
+	next := make([]byte, len(g.bytes), size)
+	copy(next, g.bytes)
+	g.bytes = next
+	if g.room != nil {
+		g.room.Give(was)
+	}
+	return nil
+}
+
+func decoder(wire io.Reader, encoding string, b *grown) (io.Reader, error) {
 	coding := strings.ToLower(strings.TrimSpace(encoding))
 	switch coding {
 	case "gzip", "x-gzip", "deflate", "br":
@@ -66,6 +125,9 @@ func decoder(wire io.Reader, encoding string) (io.Reader, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	if err := b.take(window(coding, head[0])); err != nil {
+		return nil, err
+	}
 	switch coding {
 	case "br":
 		return brotli.NewReader(buffered), nil
@@ -77,6 +139,25 @@ func decoder(wire io.Reader, encoding string) (io.Reader, error) {
 		return flate.NewReader(buffered), nil
 	default:
 		return gzip.NewReader(buffered)
+	}
+}
+
+// window is what a decoder remembers of what it has decoded. A Brotli stream says in its
+// first bits how much it wants, up to 16 MB (RFC 7932, 9.1).
+func window(coding string, first byte) int64 {
+	if coding != "br" {
+		return 64 << 10
+	}
+	n, m := first>>1&7, first>>4&7
+	switch {
+	case first&1 == 0:
+		return 1 << 16
+	case n != 0:
+		return 1 << (17 + n)
+	case m == 0:
+		return 1 << 17
+	default:
+		return 1 << (8 + m)
 	}
 }
 

@@ -39,25 +39,29 @@ type Decisions interface {
 // Decision is what was decided about one request and what came of it. It holds no
 // path, query, header or body.
 type Decision struct {
-	ReasonID    string // also in the app's error and in the log's line
-	Install     id.Install
-	Site        id.Site
-	App         id.App
-	Version     id.Version
-	Epoch       uint64
-	Invocation  id.Invocation
-	Method      string
-	Origin      string // "" when the URL could not be taken in
-	Type        string // FETCH_BACKEND_SIDE
-	Allow       bool
-	Rule        string // stable id of the rule that decided
-	Reason      string // for the log; may name an address
-	AllowedBy   string // the pattern that admits it
-	Status      int    // the answer's, 0 if there was none
-	Code        string // of the error, "" if there was none
-	Sent, Got   int64  // bytes of the bodies, as they were on the wire
-	ReachedAddr bool   // a connection was attempted
-	Took        time.Duration
+	ReasonID   string // also in the app's error and in the log's line
+	Install    id.Install
+	Site       id.Site
+	App        id.App
+	Version    id.Version
+	Epoch      uint64
+	Invocation id.Invocation
+	Method     string
+	// Origin, Scheme, Host and Port are empty when the URL could not be taken in.
+	Origin, Scheme, Host string
+	Port                 uint16
+	Type                 string // FETCH_BACKEND_SIDE
+	Allow                bool
+	Rule                 string // stable id of the rule that decided
+	Reason               string // for the log; may name an address
+	// AddressClass is what kind of address answered or was refused (netguard.Verdict.Class),
+	// "" when none was looked at.
+	AddressClass   string
+	AllowedBy      string // the pattern that admits it
+	Status         int    // the answer's, 0 if there was none
+	Code           string // of the error, "" if there was none
+	Sent, Received int64  // bytes of the bodies, as they were on the wire
+	Took           time.Duration
 }
 
 // Config is what the broker stands on; the zero value of a limit takes the documented
@@ -77,6 +81,12 @@ type Config struct {
 	Concurrent int
 	// PerSecond and Burst bound an installation's requests over all its calls.
 	PerSecond, Burst int
+	// Hosts bounds how many different hosts an installation asks within a minute.
+	Hosts int
+	// PerDay bounds the bytes of an installation's bodies, both ways.
+	PerDay int64
+	// Slow is how long an answer may bring next to nothing.
+	Slow time.Duration
 	// MaxBody bounds a request's body and an answer's, on the wire and decoded.
 	MaxBody int64
 	Now     func() time.Time // time.Now when nil
@@ -90,6 +100,9 @@ const (
 	defaultPerSecond   = 200
 	defaultBurst       = 400
 	defaultMaxBody     = 10 << 20
+	defaultHosts       = 100
+	defaultPerDay      = 20 << 30
+	defaultSlow        = 10 * time.Second
 )
 
 // Broker makes the requests of all installations. It is safe for concurrent use.
@@ -112,6 +125,9 @@ func New(cfg Config) *Broker {
 	orInt(&cfg.PerSecond, defaultPerSecond)
 	orInt(&cfg.Burst, defaultBurst)
 	orInt(&cfg.MaxBody, defaultMaxBody)
+	orInt(&cfg.Hosts, defaultHosts)
+	orInt(&cfg.PerDay, defaultPerDay)
+	or(&cfg.Slow, defaultSlow)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

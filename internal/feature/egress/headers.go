@@ -46,7 +46,12 @@ var hopByHop = map[string]bool{
 // the policy's, and proxies' headers would speak for the platform.
 var ours = map[string]bool{"Host": true, "Expect": true, "Forwarded": true, "Via": true}
 
+// dropRequest also drops names with underscores: many servers read X_Forwarded_For as the
+// name with hyphens.
 func dropRequest(name string) bool {
+	if strings.Contains(name, "_") {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
 	return hopByHop[name] || ours[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-") || platform(name)
 }
 
@@ -95,7 +100,8 @@ func requestHeaders(list [][2]string) (http.Header, error) {
 	return h, nil
 }
 
-// responseHeaders gives what the app sees of an answer's head. Cookies are for the app
+// responseHeaders gives what the app sees of an answer's head; net/http takes in names
+// that are none, which no program would read alike. Cookies are for the app
 // only when it asked for them: no jar keeps them, and most apps pass answers on.
 func responseHeaders(h http.Header, raw bool) [][2]string {
 	connection := map[string]bool{}
@@ -111,7 +117,13 @@ func responseHeaders(h http.Header, raw bool) [][2]string {
 			platform(name) || connection[name] || (cookie && !raw) {
 			continue
 		}
+		if !httpguts.ValidHeaderFieldName(name) {
+			continue
+		}
 		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				continue
+			}
 			out = append(out, [2]string{strings.ToLower(name), fromLatin1(v)})
 		}
 	}

@@ -52,6 +52,9 @@ type Config struct {
 	Sites    Sites
 	// Removed is told of an installation's end, in its transaction; it may be nil.
 	Removed func(ctx context.Context, scope tenant.Scope) error
+	// Changed is told of each installation whose policy is another one now, or none,
+	// whichever process changed it; it may be nil and must not block.
+	Changed func(install id.Install)
 	Words   Words
 	Now     func() time.Time // time.Now when nil
 	Log     *slog.Logger
@@ -74,6 +77,11 @@ func New(cfg Config) *Service {
 	}
 	s := &Service{Config: cfg}
 	s.policies = newPolicies(s.changed, cfg.Now, cfg.Log)
+	s.policies.told = func(i id.Install) {
+		if s.Changed != nil {
+			s.Changed(i)
+		}
+	}
 	return s
 }
 

@@ -48,6 +48,7 @@ type policies struct {
 	source source
 	now    func() time.Time
 	log    *slog.Logger
+	told   func(id.Install) // of each change but the first reading's; may be nil
 	state  atomic.Pointer[snapshot]
 
 	// turn is held by the one who reads. It is a channel, so that waiting for a hanging
@@ -185,6 +186,11 @@ func (p *policies) readOn(ctx context.Context) error {
 		}
 	}
 	p.state.Store(next)
+	if before != nil && p.told != nil {
+		for _, c := range changes {
+			p.told(c.install)
+		}
+	}
 	return nil
 }
 

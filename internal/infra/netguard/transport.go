@@ -18,6 +18,7 @@ const (
 	MaxResponseHead = 64 << 10
 	maxConnsPerHost = 32
 	maxIdleConns    = 16
+	maxUnread       = 128 << 10 // of one answer over HTTP/2
 	idleTimeout     = 30 * time.Second
 	tlsTimeout      = 10 * time.Second
 )
@@ -101,6 +102,8 @@ func (g *Guard) newTransport(class Class) *http.Transport {
 		MaxIdleConns:           4 * maxIdleConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: MaxResponseHead,
-		ExpectContinueTimeout:  time.Second,
+		// What a host may send before anybody reads it; by itself HTTP/2 takes 4 MB a stream.
+		HTTP2:                 &http.HTTP2Config{MaxReceiveBufferPerStream: maxUnread, MaxReceiveBufferPerConnection: 4 * maxUnread},
+		ExpectContinueTimeout: time.Second,
 	}
 }

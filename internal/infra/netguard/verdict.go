@@ -76,6 +76,24 @@ func (v Verdict) String() string {
 	return verdictText[Refused]
 }
 
+// verdictClass are the verdicts in logs: stable words, for those who count them.
+var verdictClass = [...]string{
+	Refused: "refused", Public: "public", Invalid: "invalid", Zoned: "zoned", ThisNetwork: "this-network", Loopback: "loopback",
+	Private: "private", SharedSpace: "shared", LinkLocal: "link-local", ProtocolAssignment: "protocol-assignment",
+	Documentation: "documentation", RelayAnycast: "relay", Benchmarking: "benchmarking", Multicast: "multicast",
+	ReservedSpace: "reserved", CloudPlatform: "cloud-platform", NotGlobalUnicast: "not-global", IETFProtocol: "ietf-protocol",
+	SixToFour: "6to4", Own: "own", SpecialName: "special-name", SingleLabel: "single-label", NoAddress: "no-address",
+	NotConfigured: "not-configured", WrongNetwork: "wrong-network", NotPinned: "not-pinned",
+}
+
+// Class is the verdict as one stable word.
+func (v Verdict) Class() string {
+	if int(v) < len(verdictClass) {
+		return verdictClass[v]
+	}
+	return verdictClass[Refused]
+}
+
 type rule struct {
 	prefix  netip.Prefix
 	verdict Verdict

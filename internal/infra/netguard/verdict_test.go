@@ -104,5 +104,8 @@ func TestVerdictZeroRefuses(t *testing.T) {
 		if verdictText[i] == "" {
 			t.Errorf("verdict %d has no reason", i)
 		}
+		if class := Verdict(i).Class(); class == "" || i > 0 && class == verdictClass[Refused] {
+			t.Errorf("verdict %d has no word for logs", i)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // What host calls under way may hold of the server's memory, by their requests and by the
 // answers that a worker has not taken yet.
 const (
-	maxCallBytes    = 32 << 20 // one call's requests
+	maxCallBytes    = 32 << 20
 	maxInstallBytes = 64 << 20
 	maxServerBytes  = 256 << 20
 )
@@ -24,34 +24,51 @@ type budget struct {
 
 func newBudget() *budget { return &budget{installs: map[id.Install]int{}} }
 
-// hold is what one host call holds.
+// hold is what one host call holds. It is the call.Room of its answer.
 type hold struct {
 	b               *budget
 	f               *flight
-	request, answer int
+	request, answer int // bytes
 }
 
 // request takes n bytes of a request, or refuses it.
 func (b *budget) request(f *flight, n int) (*hold, *fault.Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f.held+n > maxCallBytes {
-		return nil, tooMuchHeld("one call", maxCallBytes)
-	}
 	if err := b.take(f, n); err != nil {
 		return nil, err
 	}
-	f.held += n
 	return &hold{b: b, f: f, request: n}, nil
 }
 
-// reply takes the answer's bytes, or refuses it.
-func (h *hold) reply(n int) *fault.Error {
+// Take implements call.Room: the answer is counted while it is read, not when it is there.
+func (h *hold) Take(n int) error {
 	h.b.mu.Lock()
 	defer h.b.mu.Unlock()
 	if err := h.b.take(h.f, n); err != nil {
 		return err
 	}
+	h.answer += n
+	return nil
+}
+
+// Give implements call.Room.
+func (h *hold) Give(n int) {
+	h.b.mu.Lock()
+	defer h.b.mu.Unlock()
+	n = min(n, h.answer)
+	h.b.give(h.f, n)
+	h.answer -= n
+}
+
+// reply makes what is held for the answer n bytes, or refuses it.
+func (h *hold) reply(n int) *fault.Error {
+	h.b.mu.Lock()
+	defer h.b.mu.Unlock()
+	if err := h.b.take(h.f, max(0, n-h.answer)); err != nil {
+		return err
+	}
+	h.b.give(h.f, max(0, h.answer-n))
 	h.answer = n
 	return nil
 }
@@ -60,28 +77,37 @@ func (h *hold) reply(n int) *fault.Error {
 func (h *hold) release() {
 	h.b.mu.Lock()
 	defer h.b.mu.Unlock()
-	n := h.request + h.answer
-	h.f.held -= h.request
-	h.b.all -= n
-	if h.b.installs[h.f.call.Installation] -= n; h.b.installs[h.f.call.Installation] == 0 {
-		delete(h.b.installs, h.f.call.Installation)
-	}
+	h.b.give(h.f, h.request+h.answer)
 	h.request, h.answer = 0, 0
 }
 
+// take counts n bytes more; b.mu is held.
 func (b *budget) take(f *flight, n int) *fault.Error {
 	install := f.call.Installation
 	switch {
+	case f.held+n > maxCallBytes:
+		return tooMuchHeld("one call", maxCallBytes)
 	case b.installs[install]+n > maxInstallBytes:
 		return tooMuchHeld("one installation", maxInstallBytes)
 	case b.all+n > maxServerBytes:
 		return tooMuchHeld("all installations", maxServerBytes)
 	}
 	if n > 0 {
+		f.held += n
 		b.installs[install] += n
 		b.all += n
 	}
 	return nil
+}
+
+// give takes n bytes off the count; b.mu is held.
+func (b *budget) give(f *flight, n int) {
+	install := f.call.Installation
+	f.held -= n
+	b.all -= n
+	if b.installs[install] -= n; b.installs[install] == 0 {
+		delete(b.installs, install)
+	}
 }
 
 func tooMuchHeld(whose string, limit int) *fault.Error {

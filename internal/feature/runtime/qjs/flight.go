@@ -23,7 +23,7 @@ type flight struct {
 	cpu      time.Duration
 	stopping <-chan struct{} // closed when calls have to end
 	bodies   *budget
-	held     int // bytes of its requests under way; under bodies.mu
+	held     int // bytes of its host calls under way; under bodies.mu
 
 	// effects says that a host call with an effect was made: the call must not run again.
 	effects   atomic.Bool

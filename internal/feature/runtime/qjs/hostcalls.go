@@ -36,7 +36,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		a.slots = make(chan struct{}, maxConcurrent)
 	}
 	slots := a.slots
-	answer := a.host.Admit(call.Request{Method: h.Method, Head: h.Head, Body: m.Body})
+	answer := a.host.Admit(call.Request{Method: h.Method, Head: h.Head, Body: m.Body, Room: held})
 	a.serving.Add(1)
 	go func() {
 		defer a.serving.Done()

@@ -218,6 +218,37 @@ func TestBudgetsOfAllCalls(t *testing.T) {
 	}
 }
 
+// The room of an answer is taken while it is read, and is the same room that requests take.
+func TestAnswersTakeRoomWhileTheyAreRead(t *testing.T) {
+	b := newBudget()
+	f := &flight{call: &call.Call{Installation: "a"}, bodies: b}
+	h, err := b.request(f, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Take(maxCallBytes - 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := fault.As(h.Take(1)); got == nil || got.Code != "LIMIT_HOSTCALLS" || got.Fields["figure"] != maxCallBytes {
+		t.Errorf("one call's answers hold too much: %v", got)
+	}
+	if _, err := b.request(f, 1); err == nil {
+		t.Error("an answer that is read leaves room for another request")
+	}
+	h.Give(1 << 20)
+	if err := h.Take(1 << 20); err != nil {
+		t.Errorf("what was given back is not there: %v", err)
+	}
+	if err := h.reply(5 << 20); err != nil || b.all != 6<<20 || f.held != 6<<20 {
+		t.Errorf("%v, %d and %d bytes", err, b.all, f.held)
+	}
+	h.Give(maxServerBytes) // more than it has
+	h.release()
+	if b.all != 0 || f.held != 0 || len(b.installs) != 0 {
+		t.Errorf("%d and %d bytes are left", b.all, f.held)
+	}
+}
+
 func TestStrikesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newTallies()

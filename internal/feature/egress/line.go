@@ -1,0 +1,31 @@
+package egress
+
+import (
+	"context"
+	"log/slog"
+)
+
+// tell writes the one line of the decision and hands it on. The line's fields are part of
+// what operators build on (docs/egress.md): none is renamed, and none holds a path, a
+// query, a header or a body.
+func (b *Broker) tell(ctx context.Context, d Decision) {
+	decision := "deny"
+	if d.Allow {
+		decision = "allow"
+	}
+	b.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "CANONICAL-EGRESS-DECISION",
+		slog.String("id", d.ReasonID), slog.String("decision", decision), slog.String("code", d.Code), slog.String("rule", d.Rule), slog.String("reason", d.Reason),
+		slog.String("app", string(d.App)), slog.String("installation", string(d.Install)), slog.String("site", string(d.Site)),
+		slog.String("version", string(d.Version)), slog.Uint64("epoch", d.Epoch), slog.String("invocation", string(d.Invocation)),
+		slog.String("type", d.Type), slog.String("method", d.Method), slog.String("scheme", d.Scheme), slog.String("host", d.Host), slog.Int("port", int(d.Port)),
+		slog.String("address_class", d.AddressClass), slog.String("allowed_by", d.AllowedBy),
+		slog.Int("status", d.Status), slog.Int64("sent", d.Sent), slog.Int64("received", d.Received), slog.Duration("duration", d.Took))
+	if b.cfg.Decisions == nil {
+		return
+	}
+	if d.Allow {
+		b.cfg.Decisions.Allowed(ctx, d)
+	} else {
+		b.cfg.Decisions.Denied(ctx, d)
+	}
+}
