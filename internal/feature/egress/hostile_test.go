@@ -314,11 +314,11 @@ func flood(head, piece string) func(net.Conn) {
 	}
 }
 
-// bomb is 20 MB of zeros in a few KB.
+// bomb is 3 MB of zeros in a few KB.
 func bomb(coding string) string {
 	var buf bytes.Buffer
 	e := encoder(&buf, coding)
-	_, _ = io.CopyN(e, zeros{}, 20<<20)
+	_, _ = io.CopyN(e, zeros{}, 3<<20)
 	_ = e.Close()
 	return buf.String()
 }
@@ -466,7 +466,7 @@ func TestBrotliWindowIsCounted(t *testing.T) {
 	for _, tt := range []struct{ bits, want int }{{10, 1 << 10}, {16, 1 << 16}, {17, 1 << 17}, {18, 1 << 18}, {22, 1 << 22}, {24, 1 << 24}} {
 		var buf bytes.Buffer
 		w := brotli.NewWriterOptions(&buf, brotli.WriterOptions{Quality: 5, LGWin: tt.bits})
-		_, _ = io.CopyN(w, zeros{}, 64<<20)
+		_, _ = io.CopyN(w, zeros{}, 1<<20)
 		_ = w.Close()
 		if got := window("br", buf.Bytes()[0]); got != int64(tt.want) {
 			t.Errorf("a window of %d bits takes %d bytes", tt.bits, got)
