@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -434,4 +435,70 @@ func FuzzRequestHeaders(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The line of a decision has the fields that docs/egress.md names, in each case the same,
+// and none says more than it may.
+func TestCanonicalLine(t *testing.T) {
+	docs, err := os.ReadFile("../../../docs/egress.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(docs), "## The decision's line")
+	if !ok {
+		t.Fatal("docs/egress.md does not describe the line")
+	}
+	table, _, _ = strings.Cut(table, "\n## ")
+	want := map[string]bool{"time": true, "level": true, "msg": true}
+	for row := range strings.Lines(table) {
+		if first, _, ok := strings.Cut(strings.TrimPrefix(row, "| "), " |"); ok && strings.HasPrefix(first, "`") {
+			for name := range strings.SplitSeq(first, ", ") {
+				want[strings.Trim(name, "`")] = true
+			}
+		}
+	}
+	var log bytes.Buffer
+	b := newBench(t, Config{Log: slog.New(slog.NewJSONHandler(&log, nil))}, nil, "*.example.com")
+	b.world.Host(t, "a.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret answer") }))
+	b.world.Resolve("in.example.com", []string{"10.1.2.3"})
+	for _, tt := range []struct {
+		url  string
+		want map[string]any
+	}{
+		{"https://a.example.com/secret?q=secret", map[string]any{"decision": "allow", "code": "", "host": "a.example.com", "port": 443.0, "scheme": "https", "method": "POST", "address_class": "public", "status": 200.0, "sent": 6.0, "received": 13.0}},
+		{"https://in.example.com/secret", map[string]any{"decision": "deny", "code": CodeDenied, "rule": "address", "address_class": "private", "status": 0.0}},
+		{"https://other.example/secret", map[string]any{"decision": "deny", "rule": "egress-not-declared", "address_class": "", "host": "other.example"}},
+		{"http:secret", map[string]any{"decision": "deny", "host": "", "port": 0.0}},
+		{"https://b.example.com:25/secret", map[string]any{"decision": "deny", "rule": "bad-port", "port": 25.0}},
+		{"https://none.example.com/secret", map[string]any{"decision": "allow", "code": "FETCH_FAILED", "address_class": ""}},
+	} {
+		log.Reset()
+		_, _ = b.fetch(t.Context(), map[string]any{"url": tt.url, "method": "POST", "headers": [][2]string{{"x-a", "secret"}}}, []byte("secret"))
+		var line map[string]any
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil || strings.Count(log.String(), "\n") != 1 {
+			t.Fatalf("%s: not one line: %q, %v", tt.url, log.String(), err)
+		}
+		if strings.Contains(log.String(), "secret") {
+			t.Errorf("%s: the line tells a secret: %s", tt.url, log.String())
+		}
+		for name := range line {
+			if !want[name] {
+				t.Errorf("%s: the docs do not name %s", tt.url, name)
+			}
+		}
+		for name := range want {
+			if _, ok := line[name]; !ok {
+				t.Errorf("%s: the line has no %s", tt.url, name)
+			}
+		}
+		for name, v := range tt.want {
+			if line[name] != v {
+				t.Errorf("%s: %s is %v, want %v", tt.url, name, line[name], v)
+			}
+		}
+	}
+	log.Reset()
+	if _, err := b.handle(t.Context(), b.policy, call.Request{Method: "fetch", Head: []byte("[")}); fault.CodeOf(err) != "INVALID_ARGUMENT" || !strings.Contains(log.String(), "INVALID_ARGUMENT") {
+		t.Errorf("malformed arguments: %v, %s", err, log.String())
+	}
 }
