@@ -55,10 +55,7 @@ func setUpAnnex(ctx context.Context, root, data string) (*annex, error) {
 }
 
 func (a *annex) serve(ctx context.Context, env ...string) (*process, error) {
-	cmd := exec.Command(a.bin, "serve", "--data", filepath.Join(a.data, "annex"), "--listen", fmt.Sprintf("127.0.0.1:%d", a.port))
-	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+a.home)
-	cmd.Env = append(cmd.Env, env...)
-	p, err := start(cmd)
+	p, err := a.launch(env...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +64,13 @@ func (a *annex) serve(ctx context.Context, env ...string) (*process, error) {
 		return nil, fmt.Errorf("%w: %s", err, p.output())
 	}
 	return p, nil
+}
+
+func (a *annex) launch(env ...string) (*process, error) {
+	cmd := exec.Command(a.bin, "serve", "--data", filepath.Join(a.data, "annex"), "--listen", fmt.Sprintf("127.0.0.1:%d", a.port))
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+a.home)
+	cmd.Env = append(cmd.Env, env...)
+	return start(cmd)
 }
 
 // healthy waits until the server answers.
@@ -204,66 +208,6 @@ func (p *process) stopWait() {
 		p.stop()
 		<-p.ended
 	}
-}
-
-// life are figures of an app's life: what its first call costs, what it holds idle.
-type life struct{ firstCallMS, idleAppKB float64 }
-
-// apps is how many further apps the life figures are taken over.
-const apps = 20
-
-// life installs further apps, each with code of its own, calls each for the first time,
-// and compares the platform's memory before and after.
-func (a *annex) life(ctx context.Context) (life, error) {
-	p, err := a.serve(ctx)
-	if err != nil {
-		return life{}, err
-	}
-	defer p.stopWait()
-	if _, err := loadHTTP(ctx, a.addr(), a.hook, 2, time.Second); err != nil {
-		return life{}, err
-	}
-	before := treeKB(p.cmd.Process.Pid)
-	var first []float64
-	for n := range apps {
-		dir, err := a.variant(n)
-		if err != nil {
-			return life{}, err
-		}
-		host, err := a.install(ctx, dir)
-		if err != nil {
-			return life{}, err
-		}
-		took, err := once(a.addr(), host)
-		if err != nil {
-			return life{}, err
-		}
-		first = append(first, took)
-	}
-	after := treeKB(p.cmd.Process.Pid)
-	return life{firstCallMS: median(first), idleAppKB: float64(after-before) / apps}, nil
-}
-
-// variant copies the benchmark's app under another id and with other bytes.
-func (a *annex) variant(n int) (string, error) {
-	from, to := filepath.Join(a.root, "bench", "app"), filepath.Join(a.data, fmt.Sprintf("app-%d", n))
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		return "", err
-	}
-	for file, change := range map[string][2]string{
-		"manifest.yml":   {"be4c4", fmt.Sprintf("%05x", 0xf0000+n)},
-		"src/handler.js": {"let calls = 0;", fmt.Sprintf("let calls = 0;\nconst variant = %d;\nglobalThis.variant = variant;", n)},
-	} {
-		path := filepath.Join(to, file)
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o644); err != nil {
-			return "", err
-		}
-	}
-	return to, nil
 }
 
 // once makes one request over a new connection and gives its time in ms.

@@ -31,7 +31,8 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "time per system and round")
 	flag.IntVar(&o.conns, "conns", 16, "connections")
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
-	flag.StringVar(&o.only, "only", "", "run one system only, by `name`")
+	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps")
+	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
 	flag.Parse()
 	// The load takes one processor's time at most; the rest is for what is measured.
 	runtime.GOMAXPROCS(1)
@@ -47,6 +48,7 @@ func main() {
 type options struct {
 	json, root, only string
 	rounds, conns    int
+	apps             int
 	span             time.Duration
 }
 
@@ -95,15 +97,17 @@ func run(ctx context.Context, o options) error {
 			fmt.Printf("round %d  %-18s %8.0f requests/s   p50 %7.2f ms   p99 %7.2f ms   %6.0f MB\n", r+1, s.name, got.Rate, got.P50, got.P99, got.MemoryMB)
 		}
 	}
-	inside, err := inProcess(ctx, o.root)
-	if err != nil {
-		return err
+	rep := report{rounds: rounds}
+	if o.only == "" {
+		if rep.inside, err = inProcess(ctx, o.root); err != nil {
+			return err
+		}
 	}
-	life, err := annex.life(ctx)
-	if err != nil {
-		return err
+	if o.apps > 0 && (o.only == "" || o.only == "apps") {
+		if rep.many, err = annex.manyApps(ctx, o.apps); err != nil {
+			return err
+		}
 	}
-	rep := report{rounds: rounds, inside: inside, life: life}
 	rep.print(os.Stdout)
 	if o.json != "" {
 		out, err := json.MarshalIndent(rep.figures(), "", "  ")

@@ -17,7 +17,7 @@ type inside struct {
 type report struct {
 	rounds map[string][]sample
 	inside inside
-	life   life
+	many   many
 }
 
 var order = []string{"annex_fresh", "workerd_reused", "workerd_fresh", "node_worker", "deno_process"}
@@ -61,7 +61,11 @@ func (r report) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nIn process: a fresh call %.1f µs, a reused one %.1f µs: %.2f×. A live instance holds %.0f KB.\n",
 		r.inside.FreshUS, r.inside.ReusedUS, ratio(r.inside.FreshUS, r.inside.ReusedUS), r.inside.liveInstanceKB)
-	fmt.Fprintf(w, "The first call of a version takes %.1f ms; an idle app holds %.0f KB.\n", r.life.firstCallMS, r.life.idleAppKB)
+	if m := r.many; m.Apps > 0 {
+		fmt.Fprintf(w, "With %s installed apps: the server starts in %.0f ms; an app's first call then takes %.1f ms (p99 %.1f); calling all of them twice takes\n"+
+			"%.0f MB at most, server and workers together; an idle app holds %.0f KB. A deployment of 500 KB takes %.0f ms.\n",
+			thousands(float64(m.Apps)), m.StartMS, m.FirstCallMS, m.FirstCallP99, m.MemoryMB, m.IdleAppKB, m.DeployMS)
+	}
 }
 
 func (r report) times(name string) string {
@@ -117,7 +121,9 @@ func (r report) figures() any {
 	}
 	return map[string]any{
 		"throughput": throughput, "p99_ms": p99s, "memory_mb": mem, "annex_fresh_to": ratios, "call": r.inside,
-		"first_call_ms": r.life.firstCallMS, "idle_app_kb": r.life.idleAppKB, "live_instance_kb": r.inside.liveInstanceKB,
+		"live_instance_kb": r.inside.liveInstanceKB,
+		"apps":             r.many.Apps, "first_call_ms": r.many.FirstCallMS, "first_call_p99_ms": r.many.FirstCallP99, "second_call_ms": r.many.SecondCallMS,
+		"start_ms": r.many.StartMS, "idle_app_kb": r.many.IdleAppKB, "apps_memory_mb": r.many.MemoryMB, "deploy_500kb_ms": r.many.DeployMS,
 		"rounds": r.rounds,
 	}
 }
