@@ -219,12 +219,6 @@ func (w *worker) build(m hostcall.Message) error {
 		msg.Body = append(list, '\n')
 		msg.Body = append(msg.Body, b.Snapshot...)
 	}
-	if len(msg.Body) > hostcall.MaxBody {
-		out.Fault = hostcall.FromFault(fault.New(fault.Limit, "LIMIT_SNAPSHOT", "what module scope leaves in memory takes %d MB; %d MB are allowed", (len(msg.Body)+1<<20-1)>>20, hostcall.MaxBody>>20).
-			With("limit", "snapshot").With("figure", hostcall.MaxBody>>20).
-			WithFix("make large data inside a function, when it is first needed"))
-		msg.Body = nil
-	}
 	msg.Head = mustJSON(out)
 	if len(msg.Head) > hostcall.MaxHead {
 		msg.Head = mustJSON(hostcall.BuiltHead{Fault: hostcall.FromFault(fault.New(fault.Internal, "ENGINE_ERROR", "module scope could not be run"))})

@@ -74,6 +74,7 @@ func (e *Engine) buildBase(s *space) error {
 	if err := e.settleHeap(in); err != nil {
 		return err
 	}
+	clear(s.mem()[:in.meta.StackPointer]) // as in snapshots: what lies there means nothing
 	in.meta.Engine, in.meta.Tags = e.cfg.sum(), e.tags.list()
 	img, err := image.Create("annex-base", s.mem(), in.meta)
 	if err != nil {
@@ -213,7 +214,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 // sum identifies what a base image is built from; the constant changes when this package
 // builds it differently.
 func (c *Config) sum() string {
-	const builder = "3"
+	const builder = "4"
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
 		own := sha256.Sum256(part)

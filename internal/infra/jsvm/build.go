@@ -59,7 +59,11 @@ func (e *Engine) Build(src Source, host Host, limits Limits) (*Built, error) {
 		}
 		return nil, err
 	}
-	b.Snapshot, err = image.Diff(e.base.Image, in.sp.mem(), in.meta)
+	if b.Snapshot, err = image.Diff(e.base.Image, in.sp.mem(), in.meta); errors.Is(err, image.ErrTooLarge) {
+		const mb = image.MaxPages * image.PageSize >> 20
+		err = fault.New(fault.Limit, "LIMIT_SNAPSHOT", "what module scope leaves in memory takes more than %d MB", mb).
+			With("limit", "snapshot").With("figure", mb).WithFix("make large data inside a function, when it is first needed")
+	}
 	return b, err
 }
 

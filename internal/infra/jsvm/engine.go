@@ -57,6 +57,7 @@ type Engine struct {
 	live         int // instances that are handed out
 	mappings     int // that all handed out and idle instances may take
 	idleMappings int // and those that are idle
+	idleSpaces   int // how many they are
 
 	mapped *space // what the machine's memory is now
 	next   *space // what Reallocate shall make it

@@ -11,9 +11,12 @@ const (
 	// its image, which takes three; at hardMappings those of all apps do. What is left is
 	// enough for as many of these as a worker holds.
 	maxIdleMappings = 20_000
-	maxMappings     = 30_000
-	hardMappings    = 50_000
-	severalAtOnce   = 8
+	// maxIdleSpaces is how many reset instances of all images are kept. Each holds the pages
+	// that its calls wrote, half a megabyte; mapping a new one takes a tenth of a millisecond.
+	maxIdleSpaces = 96
+	maxMappings   = 30_000
+	hardMappings  = 50_000
+	severalAtOnce = 8
 )
 
 // takeSpace gives a space that reads as img in every page.
@@ -90,7 +93,9 @@ func (e *Engine) giveSpace(s *space) {
 	e.gives++
 	img.used = e.gives
 	e.idle[img] = struct{}{}
-	for e.idleMappings += s.mappings; e.idleMappings > maxIdleMappings; {
+	e.idleMappings += s.mappings
+	e.idleSpaces++
+	for e.idleMappings > maxIdleMappings || e.idleSpaces > maxIdleSpaces {
 		e.freeIdle(e.longestIdle(), 0)
 	}
 }
@@ -111,6 +116,7 @@ func (e *Engine) takeIdle(img *Image, i int) *space {
 	s := img.idle[i]
 	img.idle = append(img.idle[:i], img.idle[i+1:]...)
 	e.idleMappings -= s.mappings
+	e.idleSpaces--
 	if len(img.idle) == 0 {
 		delete(e.idle, img)
 	}

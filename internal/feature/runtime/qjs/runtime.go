@@ -3,6 +3,7 @@ package qjs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os/exec"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/sourcemap"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -22,6 +24,9 @@ type SnapshotStore interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 	Put(ctx context.Context, key string, b []byte) error
 }
+
+// maxProven is how many versions that were let go are remembered.
+const maxProven = 50_000
 
 // Config is what a Runtime is made from.
 type Config struct {
@@ -53,8 +58,11 @@ type Runtime struct {
 
 	mu       sync.Mutex
 	versions map[string]*version
-	closed   chan struct{}
-	once     sync.Once
+	// proven are how many calls versions that were let go had served: they need not prove
+	// themselves again.
+	proven *lru.Cache[string, int64]
+	closed chan struct{}
+	once   sync.Once
 	// stopping is closed when the server's time for running calls is over.
 	stopping chan struct{}
 	stopOnce sync.Once
@@ -75,11 +83,14 @@ func New(cfg Config) (*Runtime, error) {
 		cfg.Grace = 250 * time.Millisecond
 	}
 	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{}), stopping: make(chan struct{})}
-	p, err := newPool(cfg)
-	if err != nil {
+	var err error
+	if r.proven, err = lru.New[string, int64](maxProven); err != nil {
+		return nil, fmt.Errorf("qjs: %w", err)
+	}
+	if r.pool, err = newPool(cfg); err != nil {
 		return nil, err
 	}
-	r.pool = p
+	go r.sweep()
 	return r, nil
 }
 

@@ -111,6 +111,9 @@ func (r *Runtime) keep(v *version) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v.lastUsed = time.Now()
+	if served, ok := r.proven.Get(v.key); ok {
+		v.served.Store(served)
+	}
 	r.versions[v.key] = v
 	if len(r.versions) <= r.cfg.MaxImages {
 		return
@@ -123,9 +126,48 @@ func (r *Runtime) keep(v *version) {
 	}
 	if oldest != nil {
 		delete(r.versions, oldest.key)
+		r.proven.Add(oldest.key, oldest.served.Load())
 		r.pool.forget(oldest)
 		oldest.close()
 	}
+}
+
+// idleFor is how long a version stays ready after its last call. Its image is then closed,
+// here and in the workers, and composed again from the stored snapshot at the next call,
+// which takes a few milliseconds. One whose module scope runs at each call has nothing
+// stored, and is let go only for want of room.
+const idleFor = 30 * time.Second
+
+// sweep closes what has been idle.
+func (r *Runtime) sweep() {
+	tick := time.NewTicker(idleFor / 6)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.closed:
+			return
+		case now := <-tick.C:
+			for _, v := range r.idle(now) {
+				r.pool.forget(v)
+				v.close()
+			}
+		}
+	}
+}
+
+// idle takes the versions out that nobody has called for a while.
+func (r *Runtime) idle(now time.Time) []*version {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*version
+	for key, v := range r.versions {
+		if v.refs == 0 && v.image != nil && r.cfg.Snapshots != nil && now.Sub(v.lastUsed) > idleFor {
+			delete(r.versions, key)
+			r.proven.Add(v.key, v.served.Load())
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // makeVersion composes the image from the cached snapshot, or makes the snapshot.
@@ -231,5 +273,6 @@ func unpack(b []byte) (snapshot, files []byte, err error) {
 	if n > uint64(len(body)-8) {
 		return nil, nil, image.ErrDamaged
 	}
-	return body[8 : 8+n], body[8+n:], nil
+	// The files are kept: they must not keep the rest.
+	return body[8 : 8+n], bytes.Clone(body[8+n:]), nil
 }
