@@ -110,9 +110,6 @@ func readTest(root, rel string) (*wptTest, error) {
 	}
 	test := &wptTest{path: rel}
 	var all strings.Builder
-	if strict(own) {
-		all.WriteString("'use strict';\n")
-	}
 	for _, m := range meta.FindAllStringSubmatch(string(own), -1) {
 		value := strings.TrimSpace(m[2])
 		switch m[1] {
@@ -140,13 +137,6 @@ func readTest(root, rel string) (*wptTest, error) {
 		test.variants = []string{""}
 	}
 	return test, nil
-}
-
-var comments = regexp.MustCompile(`(?s)^(\s|//[^\n]*\n|/\*.*?\*/)*`)
-
-func strict(text []byte) bool {
-	rest := string(text[len(comments.Find(text)):])
-	return strings.HasPrefix(rest, "'use strict'") || strings.HasPrefix(rest, `"use strict"`)
 }
 
 //go:embed testdata/wpt.js

@@ -137,11 +137,6 @@ func modules(web string, list moduleList) api.Plugin {
 		b.OnResolve(api.OnResolveOptions{Filter: `^process/?$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: target(web, list, "node:process")}, nil
 		})
-		// Of the encodings that the URL library carries, URLs made by programs need UTF-8 only.
-		b.OnLoad(api.OnLoadOptions{Filter: `/@exodus/bytes/fallback/multi-byte\.encodings\.json$`}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
-			contents := "{}"
-			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJSON}, nil
-		})
 		b.OnLoad(api.OnLoadOptions{Filter: `^modules$`, Namespace: "annex"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			var text strings.Builder
 			names := list.names()

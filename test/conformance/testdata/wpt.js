@@ -7,10 +7,9 @@
   function run({ harness, test, location }) {
     const at = new URL(location);
     const base = at.href;
-    globalThis.location = at;
+    const { href, origin, protocol, host, hostname, port, pathname, search, hash } = at;
+    globalThis.location = { href, origin, protocol, host, hostname, port, pathname, search, hash };
     globalThis.GLOBAL = { isWindow: () => false, isWorker: () => false, isShadowRealm: () => false };
-    globalThis.get_host_info = undefined;
-    delete globalThis.get_host_info;
     // Files name others relative to themselves. An app has no place of its own.
     const absolute = (input) => (typeof input === 'string' || input instanceof URL ? new URL(input, base).href : input);
     const { fetch: realFetch, Request: RealRequest } = globalThis;
@@ -29,6 +28,8 @@
     });
     const { setTimeout } = globalThis;
     eval_(harness);
+    // What is offered to workers is what idlharness looks for.
+    Object.defineProperty(globalThis, 'DedicatedWorkerGlobalScope', { value: class { static [Symbol.hasInstance](value) { return value === globalThis; } }, configurable: true });
     const { add_result_callback, add_completion_callback, timeout, setup } = globalThis;
     setup({ explicit_timeout: true });
     const result = (t) => log('\u0001', String(t.name), t.status, String(t.message ?? ''));

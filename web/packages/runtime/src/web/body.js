@@ -1,10 +1,13 @@
 // What Request and Response have in common: a body that can be read once, in several
 // forms. Bodies are whole in memory; a ReadableStream is made only when asked for.
-import { Blob, bytesOfBlob } from './blob.js';
-import { bytesOf, concat, isBuffer, text, utf8 } from './bytes.js';
+import { Blob, blobOf, bytesOfBlob } from './blob.js';
+import { bytesOf, concat, decoded, isBuffer, text, utf8 } from './bytes.js';
+import { structuredClone } from './clone.js';
 import { FormData, decodeMultipart, encodeMultipart } from './formdata.js';
+import { formatMIME, typeOfHeaders } from './mime.js';
+import { ReadableStream, TransformStream, disturbed, drain, spent, streamOf } from './stream.js';
 import { URLSearchParams } from './url.js';
-import { ReadableStream, drain, streamOf } from './stream.js';
+import { Anything } from './webidl.js';
 
 /**
  * The bytes of any value that fetch takes as a body, and the content type that it implies.
@@ -12,19 +15,22 @@ import { ReadableStream, drain, streamOf } from './stream.js';
  */
 export function bodyOf(value) {
   if (value === null || value === undefined) return { type: null };
-  if (typeof value === 'string') return { bytes: utf8(value), type: 'text/plain;charset=UTF-8' };
+  if (typeof value === 'string') return { bytes: utf8(value.toWellFormed()), type: 'text/plain;charset=UTF-8' };
   if (value instanceof URLSearchParams) return { bytes: utf8(value.toString()), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
   if (value instanceof FormData) return encodeMultipart(value);
   if (value instanceof Blob) return { bytes: bytesOfBlob(value), type: value.type || null };
   if (isBuffer(value) || ArrayBuffer.isView(value)) return { bytes: bytesOf(value, 'body').slice(), type: null };
-  if (value instanceof ReadableStream) return { stream: value, type: null };
+  if (value instanceof ReadableStream) {
+    if (disturbed(value) || value.locked) throw new TypeError('body: the stream is locked or was read from');
+    return { stream: value, type: null };
+  }
   if (typeof value.pipe === 'function' && typeof value.on === 'function') {
     // A Node.js stream, or the npm form-data package, which knows its own boundary.
     const type = typeof value.getBoundary === 'function' ? `multipart/form-data; boundary=${value.getBoundary()}` : null;
     return { stream: fromNodeStream(value), type };
   }
   if (typeof value[Symbol.asyncIterator] === 'function') return { stream: ReadableStream.from(value), type: null };
-  return { bytes: utf8(String(value)), type: 'text/plain;charset=UTF-8' };
+  return { bytes: utf8(`${value}`.toWellFormed()), type: 'text/plain;charset=UTF-8' };
 }
 
 function fromNodeStream(source) {
@@ -38,47 +44,55 @@ function fromNodeStream(source) {
   });
 }
 
-export class Body {
-  #bytes = null;
-  #stream = null;
-  #used = false;
+const unusable = () => new TypeError('Body is unusable: it has already been read');
 
-  get bodyUsed() { return this.#used || (this.#stream !== null && this.#bytes === null && this.#stream.locked); }
+// The interfaces that include a body have no parent.
+export class Body extends Anything {
+  #bytes = null; // the whole body, where it is known
+  #stream = null;
+  #used = false; // it was read without a stream, or given away
 
   /** @returns {ReadableStream | null} */
   get body() {
-    if (this.#stream === null && this.#bytes !== null) this.#stream = watched(streamOf(this.#bytes), () => { this.#used = true; });
+    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : streamOf(this.#bytes);
     return this.#stream;
   }
+  get bodyUsed() { return this.#used || (this.#stream !== null && disturbed(this.#stream)); }
 
   async #take() {
-    if (this.bodyUsed || this.#stream?.locked) throw new TypeError('Body is unusable: it has already been read');
+    if (this.bodyUsed || this.#stream?.locked) throw unusable();
     if (this.#bytes === null && this.#stream === null) return new Uint8Array(0);
     this.#used = true;
-    if (this.#bytes !== null && this.#stream === null) return this.#bytes;
-    return concat(await drain(this.#stream));
+    if (this.#bytes === null) return concat([new Uint8Array(0), ...await drain(this.#stream)]);
+    if (this.#stream !== null) void this.#stream.getReader().cancel();
+    return this.#bytes;
   }
 
-  async text() { return text(await this.#take()); }
-  async json() { return JSON.parse(text(await this.#take())); }
-  async bytes() { return (await this.#take()).slice(); }
   async arrayBuffer() { return (await this.#take()).slice().buffer; }
-  async blob() { return new Blob([await this.#take()], { type: this.headers.get('content-type') ?? '' }); }
+  async blob() {
+    const bytes = await this.#take();
+    const type = typeOfHeaders(this.headers);
+    return blobOf(bytes, type === null ? '' : formatMIME(type));
+  }
+  async bytes() { return (await this.#take()).slice(); }
+  async formData() {
+    const bytes = await this.#take();
+    const type = typeOfHeaders(this.headers);
+    if (type?.type === 'multipart/form-data') return decodeMultipart(bytes, this.headers.get('content-type'));
+    if (type?.type === 'application/x-www-form-urlencoded') {
+      const form = new FormData();
+      for (const [n, v] of new URLSearchParams(`&${decoded(bytes)}`)) form.append(n, v); // a "?" at the start is data
+      return form;
+    }
+    throw new TypeError(`formData: the content type ${JSON.stringify(this.headers.get('content-type'))} is not a form`);
+  }
+  async json() { return JSON.parse(text(await this.#take())); }
+  async text() { return text(await this.#take()); }
+
   /** node-fetch's buffer(): a Node.js Buffer where there is one. */
   async buffer() {
     const bytes = await this.#take();
     return globalThis.Buffer ? globalThis.Buffer.from(bytes) : bytes.slice();
-  }
-  async formData() {
-    const type = this.headers.get('content-type') ?? '';
-    const bytes = await this.#take();
-    if (/^multipart\/form-data\b/i.test(type)) return decodeMultipart(bytes, type);
-    if (/^application\/x-www-form-urlencoded\b/i.test(type)) {
-      const form = new FormData();
-      for (const [n, v] of new URLSearchParams(text(bytes))) form.append(n, v);
-      return form;
-    }
-    throw new TypeError(`formData: the content type ${JSON.stringify(type)} is not a form`);
   }
 
   static set(target, { bytes = null, stream = null }) {
@@ -86,36 +100,45 @@ export class Body {
     target.#stream = stream;
   }
 
+  static has(target) { return target.#bytes !== null || target.#stream !== null; }
+
   /** Whole body as bytes, or undefined if there is none; marks it as read. */
-  static async take(source) {
-    if (source.#bytes === null && source.#stream === null) return undefined;
-    return source.#take();
-  }
+  static async take(source) { return Body.#has(source) ? source.#take() : undefined; }
+  static #has(source) { return source.#bytes !== null || source.#stream !== null; }
 
   static copy(source, target) {
-    if (source.bodyUsed) throw new TypeError('clone: the body has already been read');
-    if (source.#bytes !== null && source.#stream === null) {
+    if (source.bodyUsed || source.#stream?.locked) throw new TypeError('clone: the body has already been read');
+    if (source.#bytes !== null) {
       target.#bytes = source.#bytes;
     } else if (source.#stream !== null) {
       const [one, two] = source.#stream.tee();
-      source.#bytes = null;
       source.#stream = one;
-      target.#stream = two;
+      target.#stream = two.pipeThrough(new TransformStream({
+        transform(chunk, controller) { controller.enqueue(structuredClone(chunk)); },
+      }, undefined, { highWaterMark: 0 }));
     }
+  }
+
+  static move(source, target) {
+    if (!Body.#has(source)) return;
+    if (source.bodyUsed || source.#stream?.locked) throw unusable();
+    source.#used = true;
+    target.#bytes = source.#bytes;
+    if (source.#bytes === null) target.#stream = source.#stream.pipeThrough(new TransformStream());
+    else if (source.#stream !== null) void source.#stream.getReader().cancel();
   }
 }
 export const setBody = Body.set;
+export const hasBody = Body.has;
 export const takeBody = Body.take;
 export const copyBody = Body.copy;
-delete Body.set;
-delete Body.take;
-delete Body.copy;
+/** Gives the body of one to another; the first has been read then. */
+export const moveBody = Body.move;
+for (const name of ['set', 'has', 'take', 'copy', 'move']) delete Body[name];
 
-function watched(stream, onRead) {
-  const getReader = stream.getReader;
-  stream.getReader = function (...args) {
-    onRead();
-    return getReader.apply(this, args);
-  };
-  return stream;
+/** Makes the members of Body those of an interface whose constructor calls new Body(this). */
+export function includeBody(Class) {
+  for (const [key, own] of Object.entries(Object.getOwnPropertyDescriptors(Body.prototype))) {
+    if (key !== 'constructor') Object.defineProperty(Class.prototype, key, own);
+  }
 }

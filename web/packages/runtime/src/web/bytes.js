@@ -18,9 +18,12 @@ export function isBuffer(value) {
 }
 
 export const utf8 = (text) => kernel.native('utf8enc', text);
+/** UTF-8 as text; a byte order mark is a character of it. */
+export const decoded = (bytes) => kernel.native('utf8dec', bytes, false);
+/** UTF-8 as text, without its byte order mark. */
 export const text = (bytes) => {
-  const decoded = kernel.native('utf8dec', bytes, false);
-  return decoded.charCodeAt(0) === 0xfeff ? decoded.slice(1) : decoded;
+  const all = decoded(bytes);
+  return all.charCodeAt(0) === 0xfeff ? all.slice(1) : all;
 };
 
 /** @param {Uint8Array[]} parts */

@@ -1,39 +1,60 @@
-// TextEncoder and TextDecoder over the engine's own UTF-8 conversion, which runs
-// outside the interpreter. Of other encodings only UTF-16LE and Latin-1 (the label
-// covers windows-1252 too, as the standard says) are known; another label is a RangeError.
+// TextEncoder and TextDecoder. UTF-8 goes through the host, outside of the interpreter;
+// the encodings of old are decoded by @exodus/bytes, which follows the standard's own tables.
 import { kernel } from '@annex/runtime/kernel';
+import { createMultibyteDecoder } from '@exodus/bytes/multi-byte.js';
+import { createSinglebyteDecoder } from '@exodus/bytes/single-byte.js';
+import { normalizeEncoding } from '@exodus/bytes/encoding-lite.js';
 import { bytesOf } from './bytes.js';
+import { defineInterface, dictionary, need } from './webidl.js';
 
-const labels = new Map([
-  ['utf-8', 'utf-8'], ['utf8', 'utf-8'], ['unicode-1-1-utf-8', 'utf-8'], ['unicode11utf8', 'utf-8'], ['unicode20utf8', 'utf-8'], ['x-unicode20utf8', 'utf-8'],
-  ['utf-16le', 'utf-16le'], ['utf-16', 'utf-16le'], ['ucs-2', 'utf-16le'], ['unicode', 'utf-16le'],
-  ['latin1', 'windows-1252'], ['iso-8859-1', 'windows-1252'], ['iso8859-1', 'windows-1252'], ['ascii', 'windows-1252'], ['us-ascii', 'windows-1252'],
-  ['windows-1252', 'windows-1252'], ['cp1252', 'windows-1252'], ['x-cp1252', 'windows-1252'],
-]);
+const multibyte = new Set(['big5', 'euc-kr', 'euc-jp', 'iso-2022-jp', 'shift_jis', 'gbk', 'gb18030']);
 
-// windows-1252 differs from Latin-1 in the bytes 0x80 to 0x9f.
-const windows1252 = '\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178';
+/** The encoding that a label names, null if it names none that can be decoded. */
+export function encodingOf(label) {
+  const name = normalizeEncoding(`${label}`);
+  return name === 'replacement' ? null : name;
+}
 
 export class TextEncoder {
-  get encoding() { return 'utf-8'; }
+  #own;
+  get encoding() {
+    void this.#own;
+    return 'utf-8';
+  }
 
   /** @param {string} [text] @returns {Uint8Array} */
-  encode(text = '') { return kernel.native('utf8enc', String(text).toWellFormed()); }
+  encode(text = '') {
+    void this.#own;
+    return kernel.native('utf8enc', `${text}`.toWellFormed());
+  }
 
   /** Writes as much of text as fits; never half a character. */
   encodeInto(text, into) {
-    text = String(text).toWellFormed();
-    const whole = kernel.native('utf8enc', text);
-    if (whole.length <= into.length) {
+    void this.#own;
+    need(arguments.length, 2, 'TextEncoder.encodeInto');
+    text = `${text}`.toWellFormed();
+    if (!(into instanceof Uint8Array)) throw new TypeError('TextEncoder.encodeInto: a Uint8Array is needed');
+    const room = into.length;
+    // A character takes at least a byte for each of its units.
+    const whole = kernel.native('utf8enc', text.length > room ? text.slice(0, room).toWellFormed() : text);
+    if (whole.length <= room && text.length <= room) {
       into.set(whole);
       return { read: text.length, written: whole.length };
     }
-    let written = into.length;
-    while (written > 0 && (whole[written] & 0xc0) === 0x80) written--;
+    let read = 0;
+    let written = 0;
+    for (const character of text) {
+      const unit = character.codePointAt(0);
+      const size = unit < 0x80 ? 1 : unit < 0x800 ? 2 : unit < 0x10000 ? 3 : 4;
+      if (written + size > room) break;
+      read += character.length;
+      written += size;
+    }
     into.set(whole.subarray(0, written));
-    return { read: kernel.native('utf8dec', whole.subarray(0, written), false).length, written };
+    return { read, written };
   }
 }
+defineInterface(TextEncoder, 'TextEncoder');
 
 export class TextDecoder {
   #encoding;
@@ -41,13 +62,20 @@ export class TextDecoder {
   #ignoreBOM;
   #rest = null; // bytes of an unfinished character, while streaming
   #begun = false;
+  #streaming = false;
+  #legacy = null; // the decoder of an encoding of old
 
-  constructor(label = 'utf-8', options = {}) {
-    const encoding = labels.get(String(label).trim().toLowerCase());
-    if (!encoding) throw new RangeError(`TextDecoder: the encoding ${JSON.stringify(String(label))} is not known here (utf-8, utf-16le, windows-1252 are)`);
+  constructor(label = 'utf-8', options = undefined) {
+    const encoding = encodingOf(label);
+    if (!encoding) {
+      const err = new RangeError(`The "${label}" encoding is not supported`);
+      err.code = 'ERR_ENCODING_NOT_SUPPORTED';
+      throw err;
+    }
+    const { fatal, ignoreBOM } = dictionary(options, 'TextDecoder');
     this.#encoding = encoding;
-    this.#fatal = Boolean(options.fatal);
-    this.#ignoreBOM = Boolean(options.ignoreBOM);
+    this.#fatal = Boolean(fatal);
+    this.#ignoreBOM = Boolean(ignoreBOM);
   }
 
   get encoding() { return this.#encoding; }
@@ -55,8 +83,17 @@ export class TextDecoder {
   get ignoreBOM() { return this.#ignoreBOM; }
 
   /** @returns {string} @throws {TypeError} on malformed input when fatal */
-  decode(input, options = {}) {
+  decode(input = undefined, options = undefined) {
     let bytes = input === undefined ? new Uint8Array(0) : bytesOf(input, 'TextDecoder.decode');
+    const stream = Boolean(dictionary(options, 'TextDecoder.decode').stream);
+    if (!this.#streaming) {
+      this.#rest = null;
+      this.#begun = false;
+    }
+    this.#streaming = stream;
+    const wide = this.#encoding === 'utf-16le' || this.#encoding === 'utf-16be';
+    if (!wide && this.#encoding !== 'utf-8') return this.#decodeLegacy(bytes, stream);
+
     if (this.#rest) {
       const joined = new Uint8Array(this.#rest.length + bytes.length);
       joined.set(this.#rest);
@@ -64,41 +101,47 @@ export class TextDecoder {
       bytes = joined;
       this.#rest = null;
     }
-    const stream = Boolean(options.stream);
     if (stream) {
-      const end = this.#encoding === 'utf-8' ? wholeUTF8(bytes) : this.#encoding === 'utf-16le' ? wholeUTF16(bytes) : bytes.length;
+      const end = wide ? wholeUTF16(bytes, this.#encoding === 'utf-16be') : wholeUTF8(bytes);
       if (end < bytes.length) this.#rest = bytes.slice(end);
       bytes = bytes.subarray(0, end);
     }
-    let text = this.#convert(bytes);
+    let text = wide ? this.#decodeWide(bytes) : this.#decodeUTF8(bytes);
     if (!this.#begun && text.length > 0) {
-      if (!this.#ignoreBOM && text.charCodeAt(0) === 0xfeff && this.#encoding !== 'windows-1252') text = text.slice(1);
+      if (!this.#ignoreBOM && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
       this.#begun = true;
     }
-    if (!stream) this.#begun = false;
     return text;
   }
 
-  #convert(bytes) {
-    if (this.#encoding === 'utf-8') {
-      try {
-        return kernel.native('utf8dec', bytes, this.#fatal);
-      } catch (cause) {
-        throw this.#malformed(cause);
-      }
+  #decodeUTF8(bytes) {
+    try {
+      return kernel.native('utf8dec', bytes, this.#fatal);
+    } catch (cause) {
+      throw this.#malformed(cause);
     }
-    let text = '';
-    if (this.#encoding === 'utf-16le') {
-      for (let i = 0; i + 1 < bytes.length; i += 2) text += String.fromCharCode(bytes[i] | (bytes[i + 1] << 8));
-      if (bytes.length % 2) text += '\ud800';
-      if (!text.isWellFormed()) {
-        if (this.#fatal) throw this.#malformed();
-        text = text.toWellFormed();
-      }
-      return text;
+  }
+
+  #decodeWide(bytes) {
+    const odd = bytes.length % 2 === 1;
+    bytes = bytes.subarray(0, bytes.length - (odd ? 1 : 0));
+    if (this.#encoding === 'utf-16be') bytes = swapped(bytes);
+    if (this.#fatal && (odd || !wellFormedWide(bytes))) throw this.#malformed();
+    const text = kernel.native('utf16dec', bytes);
+    // What ends in half a pair and half a unit is one error.
+    return odd && wholeUTF16(bytes, false) === bytes.length ? `${text}\ufffd` : text;
+  }
+
+  #decodeLegacy(bytes, stream) {
+    const decode = (this.#legacy ??= multibyte.has(this.#encoding)
+      ? createMultibyteDecoder(this.#encoding, !this.#fatal)
+      : createSinglebyteDecoder(this.#encoding, !this.#fatal));
+    try {
+      return decode(bytes, stream);
+    } catch (cause) {
+      this.#legacy = null;
+      throw this.#malformed(cause);
     }
-    for (const b of bytes) text += b >= 0x80 && b < 0xa0 ? windows1252[b - 0x80] : String.fromCharCode(b);
-    return text;
   }
 
   #malformed(cause) {
@@ -107,20 +150,50 @@ export class TextDecoder {
     return err;
   }
 }
+defineInterface(TextDecoder, 'TextDecoder');
 
-// wholeUTF8 is the length of the bytes without a character that is still incomplete.
+// wholeUTF8 is the length of the bytes without a character at their end that may still be
+// completed.
 function wholeUTF8(bytes) {
-  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
-    const b = bytes[bytes.length - back];
+  const { length } = bytes;
+  for (let back = 1; back <= 3 && back <= length; back++) {
+    const b = bytes[length - back];
     if ((b & 0xc0) === 0x80) continue;
-    const need = b >= 0xf0 && b < 0xf5 ? 4 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xc2 && b < 0xe0 ? 2 : 1;
-    return need > back ? bytes.length - back : bytes.length;
+    const size = b >= 0xf0 && b < 0xf5 ? 4 : b >= 0xe0 && b < 0xf0 ? 3 : b >= 0xc2 && b < 0xe0 ? 2 : 1;
+    if (size <= back) return length;
+    const next = back > 1 ? bytes[length - back + 1] : 0x80 | (b === 0xe0 ? 0x20 : b === 0xf0 ? 0x10 : 0);
+    const low = b === 0xe0 ? 0xa0 : b === 0xf0 ? 0x90 : 0x80;
+    const high = b === 0xed ? 0x9f : b === 0xf4 ? 0x8f : 0xbf;
+    return next >= low && next <= high ? length - back : length;
   }
-  return bytes.length;
+  return length;
 }
 
-function wholeUTF16(bytes) {
+function wholeUTF16(bytes, bigEndian) {
   let end = bytes.length - (bytes.length % 2);
-  if (end >= 2 && (bytes[end - 1] & 0xfc) === 0xd8) end -= 2;
+  if (end >= 2 && (bytes[bigEndian ? end - 2 : end - 1] & 0xfc) === 0xd8) end -= 2;
   return end;
+}
+
+function swapped(bytes) {
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i + 1 < bytes.length; i += 2) {
+    out[i] = bytes[i + 1];
+    out[i + 1] = bytes[i];
+  }
+  return out;
+}
+
+// wellFormedWide says whether little-endian UTF-16 holds no half of a pair.
+function wellFormedWide(bytes) {
+  const { length } = bytes;
+  for (let i = 0; i < length; i += 2) {
+    const kind = bytes[i + 1] & 0xfc;
+    if (kind === 0xdc) return false;
+    if (kind === 0xd8) {
+      i += 2;
+      if (i >= length || (bytes[i + 1] & 0xfc) !== 0xdc) return false;
+    }
+  }
+  return true;
 }

@@ -1,49 +1,67 @@
 // FormData, and its multipart form in both directions.
 import { kernel } from '@annex/runtime/kernel';
-import { Blob, File, bytesOfBlob } from './blob.js';
+import { Blob, File, bytesOfBlob, renamed } from './blob.js';
 import { concat, text, utf8 } from './bytes.js';
+import { defineInterface, iterable, need, usv } from './webidl.js';
 
 export class FormData {
   #entries = []; // [name, string | File]
 
-  constructor(form) {
+  constructor(form = undefined) {
     if (form !== undefined) throw new TypeError('FormData: there are no forms here');
   }
 
-  append(name, value, filename) { this.#entries.push(entry(name, value, filename, arguments.length)); }
-
-  set(name, value, filename) {
+  append(name, value, filename = undefined) {
+    need(arguments.length, 2, 'FormData.append');
+    this.#entries.push(entry(name, value, filename, arguments.length));
+  }
+  delete(name) {
+    need(arguments.length, 1, 'FormData.delete');
+    name = usv(name);
+    this.#entries = this.#entries.filter(([n]) => n !== name);
+  }
+  get(name) {
+    need(arguments.length, 1, 'FormData.get');
+    name = usv(name);
+    return this.#entries.find(([n]) => n === name)?.[1] ?? null;
+  }
+  getAll(name) {
+    need(arguments.length, 1, 'FormData.getAll');
+    name = usv(name);
+    return this.#entries.filter(([n]) => n === name).map(([, v]) => v);
+  }
+  has(name) {
+    need(arguments.length, 1, 'FormData.has');
+    name = usv(name);
+    return this.#entries.some(([n]) => n === name);
+  }
+  set(name, value, filename = undefined) {
+    need(arguments.length, 2, 'FormData.set');
     const made = entry(name, value, filename, arguments.length);
     const at = this.#entries.findIndex(([n]) => n === made[0]);
     if (at < 0) {
       this.#entries.push(made);
       return;
     }
-    this.#entries = this.#entries.filter(([n], i) => i === at || n !== made[0]);
+    this.#entries = this.#entries.filter(([n], i) => i <= at || n !== made[0]);
     this.#entries[at] = made;
   }
 
-  delete(name) { this.#entries = this.#entries.filter(([n]) => n !== String(name)); }
-  get(name) { return this.#entries.find(([n]) => n === String(name))?.[1] ?? null; }
-  getAll(name) { return this.#entries.filter(([n]) => n === String(name)).map(([, v]) => v); }
-  has(name) { return this.#entries.some(([n]) => n === String(name)); }
-  forEach(callback, self) { for (const [n, v] of this) callback.call(self, v, n, this); }
-  *entries() { for (const [n, v] of this.#entries) yield [n, v]; }
-  *keys() { for (const [n] of this.#entries) yield n; }
-  *values() { for (const [, v] of this.#entries) yield v; }
-  [Symbol.iterator]() { return this.entries(); }
-  get [Symbol.toStringTag]() { return 'FormData'; }
+  static at(form, index) { return form.#entries[index]; }
 }
+const { at } = FormData;
+delete FormData.at;
+iterable(FormData, 'FormData', at);
+defineInterface(FormData, 'FormData');
 
 function entry(name, value, filename, given) {
-  if (given < 2) throw new TypeError('FormData: a name and a value are needed');
-  name = String(name).toWellFormed();
+  name = usv(name);
   if (!(value instanceof Blob)) {
     if (given > 2) throw new TypeError('FormData: only a Blob has a file name');
-    return [name, String(value).toWellFormed()];
+    return [name, usv(value)];
   }
-  if (value instanceof File && filename === undefined) return [name, value];
-  return [name, new File([value], filename === undefined ? 'blob' : filename, { type: value.type })];
+  if (filename !== undefined) return [name, renamed(value, filename)];
+  return [name, value instanceof File ? value : renamed(value, 'blob')];
 }
 
 const quoted = (s) => s.replace(/\n/g, '%0A').replace(/\r/g, '%0D').replace(/"/g, '%22');
@@ -96,7 +114,7 @@ function addPart(form, head, body) {
     form.append(unquote(name), text(body));
     return;
   }
-  const type = /^content-type:\s*(.+?)\s*$/im.exec(head)?.[1] ?? 'text/plain';
+  const type = /^content-type:[\t ]*(.*?)[\t ]*$/im.exec(head)?.[1] || 'text/plain';
   form.append(unquote(name), new File([body], unquote(file), { type }));
 }
 

@@ -1,46 +1,71 @@
-// Headers, without a guard: app code sets what it likes, and the server decides what
-// leaves.
+// Headers. A guard refuses what may not be changed; which headers leave is the server's
+// decision, not this one's.
+import { defineInterface, iterable, need } from './webidl.js';
+
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 export class Headers {
   #list = []; // [lower-case name, value], in order
+  #sorted = null; // the pairs as iterating shows them, until something changes
+  #immutable = false;
 
-  constructor(init) {
+  constructor(init = undefined) {
     if (init === undefined) return;
-    if (init === null || typeof init !== 'object') throw new TypeError('Headers: an object, a list of pairs or Headers is needed');
-    if (init instanceof Headers) {
-      this.#list = init.#list.map((pair) => [...pair]);
-    } else if (typeof init[Symbol.iterator] === 'function') {
+    if (init === null || (typeof init !== 'object' && typeof init !== 'function')) throw new TypeError('Headers: an object, a list of pairs or Headers is needed');
+    const iterate = init[Symbol.iterator];
+    if (iterate !== undefined && iterate !== null) {
+      if (init instanceof Headers && iterate === Headers.prototype[Symbol.iterator]) {
+        this.#list = init.#list.map((pair) => [...pair]);
+        return;
+      }
+      // All is converted before anything is appended.
+      const pairs = [];
       for (const pair of init) {
-        const [name, value, ...more] = pair;
-        if (more.length || pair.length === 1) throw new TypeError('Headers: each pair has a name and a value');
-        this.append(name, value);
+        if (typeof pair !== 'object' || pair === null) throw new TypeError('Headers: each pair is a list');
+        pairs.push([...pair].map((part) => `${part}`));
       }
-    } else {
-      for (const name of Reflect.ownKeys(init)) {
-        if (typeof name === 'symbol') throw new TypeError('Headers: a name must be a string');
-        if (Object.getOwnPropertyDescriptor(init, name).enumerable) this.append(name, init[name]);
+      for (const pair of pairs) {
+        if (pair.length !== 2) throw new TypeError('Headers: each pair has a name and a value');
+        this.append(pair[0], pair[1]);
       }
+      return;
     }
+    const record = [];
+    for (const key of Reflect.ownKeys(init)) {
+      if (Object.getOwnPropertyDescriptor(init, key)?.enumerable) record.push([byteString(key), byteString(init[key])]);
+    }
+    for (const [name, value] of record) this.append(name, value);
   }
 
-  append(name, value) { this.#list.push([nameOf(name), valueOf(name, value)]); }
+  append(name, value) {
+    need(arguments.length, 2, 'Headers.append');
+    const pair = [nameOf(name), valueOf(name, value)];
+    this.#change();
+    this.#list.push(pair);
+  }
   delete(name) {
+    need(arguments.length, 1, 'Headers.delete');
     name = nameOf(name);
+    this.#change();
     this.#list = this.#list.filter(([n]) => n !== name);
   }
   get(name) {
+    need(arguments.length, 1, 'Headers.get');
     name = nameOf(name);
     let found = null;
     for (const [n, v] of this.#list) if (n === name) found = found === null ? v : `${found}, ${v}`;
     return found;
   }
+  getSetCookie() { return this.#list.filter(([n]) => n === 'set-cookie').map(([, v]) => v); }
   has(name) {
+    need(arguments.length, 1, 'Headers.has');
     name = nameOf(name);
     return this.#list.some(([n]) => n === name);
   }
   set(name, value) {
+    need(arguments.length, 2, 'Headers.set');
     const pair = [nameOf(name), valueOf(name, value)];
+    this.#change();
     const at = this.#list.findIndex(([n]) => n === pair[0]);
     if (at < 0) {
       this.#list.push(pair);
@@ -49,23 +74,6 @@ export class Headers {
     this.#list = this.#list.filter(([n], i) => i <= at || n !== pair[0]);
     this.#list[at] = pair;
   }
-  getSetCookie() { return this.#list.filter(([n]) => n === 'set-cookie').map(([, v]) => v); }
-
-  /** The pairs as they go over the wire, repeated names kept apart. */
-  static wire(headers) { return headers.#list; }
-
-  forEach(callback, self) { for (const [n, v] of this) callback.call(self, v, n, this); }
-  *entries() {
-    const names = [...new Set(this.#list.map(([n]) => n))].sort();
-    for (const name of names) {
-      if (name === 'set-cookie') for (const v of this.getSetCookie()) yield [name, v];
-      else yield [name, this.get(name)];
-    }
-  }
-  *keys() { for (const [n] of this) yield n; }
-  *values() { for (const [, v] of this) yield v; }
-  [Symbol.iterator]() { return this.entries(); }
-  get [Symbol.toStringTag]() { return 'Headers'; }
 
   // node-fetch's way of asking for all headers, which many apps for Forge use.
   raw() {
@@ -73,18 +81,53 @@ export class Headers {
     for (const [n, v] of this.#list) (all[n] ??= []).push(v);
     return all;
   }
+
+  #change() {
+    if (this.#immutable) throw new TypeError('Headers: these cannot be changed');
+    this.#sorted = null;
+  }
+
+  #pairs() {
+    if (this.#sorted !== null) return this.#sorted;
+    const sorted = [];
+    for (const name of [...new Set(this.#list.map(([n]) => n))].sort()) {
+      if (name === 'set-cookie') for (const v of this.getSetCookie()) sorted.push([name, v]);
+      else sorted.push([name, this.get(name)]);
+    }
+    return (this.#sorted = sorted);
+  }
+
+  static wire(headers) { return headers.#list; }
+  static freeze(headers) {
+    headers.#immutable = true;
+    return headers;
+  }
+  static at(headers, index) { return headers.#pairs()[index]; }
 }
+/** The pairs as they go over the wire, repeated names kept apart. */
 export const wireHeaders = Headers.wire;
-delete Headers.wire;
+/** Makes headers that refuse every change. */
+export const freezeHeaders = Headers.freeze;
+const { at } = Headers;
+for (const name of ['wire', 'freeze', 'at']) delete Headers[name];
+iterable(Headers, 'Headers', at);
+defineInterface(Headers, 'Headers');
+Object.defineProperty(Headers.prototype, 'raw', { enumerable: false });
+
+function byteString(value) {
+  const text = `${value}`;
+  if (/[^\0-\xff]/.test(text)) throw new TypeError('Headers: a character that headers cannot carry');
+  return text;
+}
 
 function nameOf(name) {
-  name = String(name);
+  name = `${name}`;
   if (!tokenPattern.test(name)) throw new TypeError(`Headers: ${JSON.stringify(name)} is not a header name`);
   return name.toLowerCase();
 }
 
 function valueOf(name, value) {
-  value = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  value = `${value}`.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
   if (/[\0\r\n]|[^\0-\xff]/.test(value)) throw new TypeError(`Headers: the value of ${name} holds a character that headers cannot carry`);
   return value;
 }

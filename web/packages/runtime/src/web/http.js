@@ -2,13 +2,17 @@
 // again, so that each is decided on its own.
 import { kernel } from '@annex/runtime/kernel';
 import { classed } from '../errors.js';
+import { onAbort } from './abort.js';
+import { blobOfURL, bytesOfBlob } from './blob.js';
 import { bodyOf, takeBody } from './body.js';
 import { concat } from './bytes.js';
+import { readDataURL } from './data.js';
 import { Headers, wireHeaders } from './headers.js';
-import { Request, methodOf, redirectOf } from './request.js';
+import { blobOfRequest, checkInit, isRequest, methodOf, redirectOf, Request } from './request.js';
 import { receivedResponse } from './response.js';
 import { drain } from './stream.js';
 import { URL } from './url.js';
+import { dictionary, need } from './webidl.js';
 
 export const maxRedirects = 20;
 const redirects = new Set([301, 302, 303, 307, 308]);
@@ -26,21 +30,23 @@ const credentials = ['authorization', 'proxy-authorization', 'cookie', 'host'];
  * @param {RequestInit} [init]
  * @returns {Promise<Response>}
  */
-export async function fetch(input, init = {}) {
-  init ??= {};
-  const request = await prepare(input, init);
+export async function fetch(input, init = undefined) {
+  need(arguments.length, 1, 'fetch');
+  const request = await prepare(input, dictionary(init, 'fetch'));
   return request.signal ? abortable(request, request.signal) : follow(request);
 }
 
 async function prepare(input, init) {
-  if (input instanceof Request) {
+  if (isRequest(input) || (init.signal !== undefined && init.signal !== null)) {
     const whole = new Request(input, init);
+    whole.signal.throwIfAborted();
     const body = await takeBody(whole);
-    return { url: whole.url, method: whole.method, headers: whole.headers, body, redirect: whole.redirect, signal: whole.signal };
+    return { url: whole.url, method: whole.method, headers: whole.headers, body, redirect: whole.redirect, signal: whole.signal, blob: blobOfRequest(whole) };
   }
   const url = typeof input === 'string' ? input : String(input?.href ?? input);
   // The host parses the URL, twice, and decides; here only what could never be one is refused.
-  if (!/^\s*https?:/i.test(url)) throw new TypeError(`fetch: ${JSON.stringify(url)} is not an absolute http(s) URL`);
+  if (!/^\s*(https?|data|blob):/i.test(url)) throw new TypeError(`fetch: ${JSON.stringify(url)} is not an absolute http(s) URL`);
+  checkInit(init);
   const method = methodOf(init.method);
   const headers = new Headers(init.headers ?? undefined);
   let body;
@@ -50,11 +56,40 @@ async function prepare(input, init) {
     body = content.bytes ?? concat([new Uint8Array(0), ...await drain(content.stream)]);
     if (content.type && !headers.has('content-type')) headers.set('content-type', content.type);
   }
-  return { url, method, headers, body, redirect: redirectOf(init.redirect), signal: init.signal ?? null };
+  return { url, method, headers, body, redirect: redirectOf(init.redirect), signal: null, blob: /^\s*blob:/i.test(url) ? blobOfURL(new URL(url).href) : undefined };
+}
+
+// local answers a URL that names its own content.
+function local({ url, method, headers, blob }) {
+  const parsed = new URL(url);
+  const isBlob = parsed.protocol === 'blob:';
+  if (isBlob && method !== 'GET') throw failed(`${method} cannot be done with a Blob`);
+  const content = isBlob ? blob && { type: blob.type, bytes: bytesOfBlob(blob) } : readDataURL(parsed);
+  if (!content) throw failed(isBlob ? 'the URL names no Blob of this call' : 'the data: URL is malformed');
+  const answer = [['content-type', content.type]];
+  if (isBlob) {
+    answer.unshift(['content-length', String(content.bytes.length)]);
+    const range = headers.get('range');
+    if (range !== null) return partOf(content, range, parsed.href);
+  }
+  return receivedResponse({ status: 200, statusText: 'OK', headers: answer, url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes });
+}
+
+// partOf answers a request for a range of a Blob.
+function partOf({ type, bytes }, range, url) {
+  const [, first = '', last = ''] = /^bytes=[\t ]*(\d*)[\t ]*-[\t ]*(\d*)[\t ]*$/i.exec(range) ?? [];
+  const size = bytes.length;
+  const from = first === '' ? Math.max(size - Number(last), 0) : Number(first);
+  const to = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if ((first === '' && last === '') || from > to || from >= size) throw failed(`${range} is no range of the Blob`);
+  const part = bytes.slice(from, to + 1);
+  const headers = [['content-length', String(part.length)], ['content-range', `bytes ${from}-${to}/${size}`], ['content-type', type]];
+  return receivedResponse({ status: 206, statusText: 'Partial Content', headers, url, redirected: false, bytes: part });
 }
 
 async function follow(request) {
   let { url, method, headers, body, redirect, signal } = request;
+  if (/^\s*(data|blob):/i.test(url)) return local(request);
   for (let hops = 0; ; hops++) {
     signal?.throwIfAborted();
     const { head, body: bytes } = await ask({ url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
@@ -109,8 +144,7 @@ function failed(why) {
 function abortable(request, signal) {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    follow(request).then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const done = onAbort(signal, reject);
+    follow(request).then(resolve, reject).finally(done);
   });
 }

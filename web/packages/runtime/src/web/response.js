@@ -1,12 +1,13 @@
 // Response of the fetch standard.
-import { Body, bodyOf, copyBody, setBody } from './body.js';
-import { Headers } from './headers.js';
+import { Body, bodyOf, copyBody, includeBody, setBody } from './body.js';
+import { Headers, freezeHeaders } from './headers.js';
 import { utf8 } from './bytes.js';
 import { URL } from './url.js';
+import { defineInterface, dictionary, need, usv } from './webidl.js';
 
 const bodiless = new Set([101, 103, 204, 205, 304]);
 
-export class Response extends Body {
+export class Response {
   #status = 200;
   #statusText = '';
   #headers;
@@ -14,16 +15,19 @@ export class Response extends Body {
   #redirected = false;
   #type = 'default';
 
-  constructor(body = null, init = {}) {
-    super();
-    init ??= {};
-    if (init.status !== undefined) {
-      const status = Number(init.status);
-      if (!(status >= 200 && status <= 599)) throw new RangeError(`Response: the status ${init.status} is not between 200 and 599`);
-      this.#status = Math.trunc(status);
+  constructor(body = null, init = undefined) {
+    new Body(this);
+    const options = dictionary(init, 'Response');
+    if (options.status !== undefined) {
+      const status = Math.trunc(Number(options.status));
+      if (!(status >= 200 && status <= 599)) throw new RangeError(`Response: the status ${options.status} is not between 200 and 599`);
+      this.#status = status;
     }
-    if (init.statusText !== undefined) this.#statusText = String(init.statusText);
-    this.#headers = new Headers(init.headers ?? undefined);
+    if (options.statusText !== undefined) {
+      this.#statusText = `${options.statusText}`;
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(this.#statusText)) throw new TypeError('Response: the status text holds a character that it cannot carry');
+    }
+    this.#headers = new Headers(options.headers ?? undefined);
     if (body === null || body === undefined) return;
     if (bodiless.has(this.#status)) throw new TypeError(`Response: status ${this.#status} has no body`);
     const content = bodyOf(body);
@@ -31,14 +35,41 @@ export class Response extends Body {
     if (content.type && !this.#headers.has('content-type')) this.#headers.set('content-type', content.type);
   }
 
+  static error() {
+    const response = new Response();
+    response.#type = 'error';
+    response.#status = 0;
+    freezeHeaders(response.#headers);
+    return response;
+  }
+
+  static json(data, init = undefined) {
+    need(arguments.length, 1, 'Response.json');
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
+    const { status, statusText, headers } = dictionary(init, 'Response.json');
+    const response = new Response(utf8(text.toWellFormed()), { status, statusText, headers });
+    if (!response.#headers.has('content-type')) response.#headers.set('content-type', 'application/json');
+    return response;
+  }
+
+  static redirect(url, status = 302) {
+    need(arguments.length, 1, 'Response.redirect');
+    const { href } = new URL(usv(url));
+    status = Math.trunc(Number(status));
+    if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`Response.redirect: ${status} is not a redirect`);
+    const response = new Response(null, { status, headers: { location: href } });
+    freezeHeaders(response.#headers);
+    return response;
+  }
+
+  get type() { return this.#type; }
+  get url() { return this.#url; }
+  get redirected() { return this.#redirected; }
   get status() { return this.#status; }
   get ok() { return this.#status >= 200 && this.#status < 300; }
   get statusText() { return this.#statusText; }
   get headers() { return this.#headers; }
-  get url() { return this.#url; }
-  get redirected() { return this.#redirected; }
-  get type() { return this.#type; }
-  get [Symbol.toStringTag]() { return 'Response'; }
 
   clone() {
     const copy = new Response();
@@ -49,36 +80,18 @@ export class Response extends Body {
     copy.#url = this.#url;
     copy.#redirected = this.#redirected;
     copy.#type = this.#type;
+    if (this.#type !== 'default') freezeHeaders(copy.#headers);
     return copy;
-  }
-
-  static error() {
-    const response = new Response();
-    response.#type = 'error';
-    response.#status = 0;
-    return response;
-  }
-
-  static json(data, init = {}) {
-    const text = JSON.stringify(data);
-    if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
-    const headers = new Headers(init.headers);
-    if (!headers.has('content-type')) headers.set('content-type', 'application/json');
-    return new Response(utf8(text), { ...init, headers });
-  }
-
-  static redirect(url, status = 302) {
-    if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`Response.redirect: ${status} is not a redirect`);
-    return new Response(null, { status, headers: { location: new URL(url).href } });
   }
 
   static received({ status, statusText, headers, url, redirected, bytes }) {
     const response = new Response(null, { headers });
     response.#status = status;
     response.#statusText = statusText ?? '';
-    response.#url = url ?? '';
+    response.#url = (url ?? '').replace(/#.*$/s, '');
     response.#redirected = redirected;
     response.#type = 'basic';
+    freezeHeaders(response.#headers);
     if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0) });
     return response;
   }
@@ -86,3 +99,6 @@ export class Response extends Body {
 /** Makes the Response of an answer that came from outside. */
 export const receivedResponse = Response.received;
 delete Response.received;
+includeBody(Response);
+defineInterface(Response, 'Response');
+Object.defineProperty(Response.prototype, 'buffer', { enumerable: false });

@@ -20,6 +20,16 @@ export function streamOf(bytes) {
   });
 }
 
+/** Whether a stream was read from or cancelled. The library keeps that as a field. */
+export const disturbed = (stream) => stream._disturbed === true;
+
+/** The stream of a body that was read without it. */
+export function spent() {
+  const stream = streamOf(new Uint8Array(0));
+  void stream.getReader().cancel();
+  return stream;
+}
+
 /** Reads a stream of byte chunks to its end. */
 export async function drain(stream) {
   const parts = [];
