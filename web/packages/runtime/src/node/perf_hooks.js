@@ -1,8 +1,13 @@
-import { Performance, performance } from '../web/performance.js';
-import { notOfferedClass, notOfferedNow } from '../faults.js';
+// node:perf_hooks: the same as the web's performance.
+import { notOfferedNow } from '../faults.js';
+import {
+  Performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, PerformanceObserver, PerformanceObserverEntryList, performance,
+} from '../web/performance.js';
 
-export { Performance, performance };
-export const PerformanceObserver = notOfferedClass('PerformanceObserver');
+export { Performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, PerformanceObserver, PerformanceObserverEntryList, performance };
 export const constants = Object.freeze({});
 export const monitorEventLoopDelay = notOfferedNow('monitorEventLoopDelay');
-export default { Performance, performance, PerformanceObserver, constants, monitorEventLoopDelay };
+export default {
+  Performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, PerformanceObserver, PerformanceObserverEntryList, performance,
+  constants, monitorEventLoopDelay,
+};
