@@ -469,7 +469,7 @@ func TestCanonicalLine(t *testing.T) {
 		{"https://in.example.com/secret", map[string]any{"decision": "deny", "code": CodeDenied, "rule": "address", "address_class": "private", "status": 0.0}},
 		{"https://other.example/secret", map[string]any{"decision": "deny", "rule": "egress-not-declared", "address_class": "", "host": "other.example"}},
 		{"http:secret", map[string]any{"decision": "deny", "host": "", "port": 0.0}},
-		{"https://b.example.com:25/secret", map[string]any{"decision": "deny", "rule": "bad-port", "port": 25.0}},
+		{"https://b.example.com:25/secret", map[string]any{"decision": "deny", "rule": "egress-port-blocked", "port": 25.0}},
 		{"https://none.example.com/secret", map[string]any{"decision": "allow", "code": "FETCH_FAILED", "address_class": ""}},
 	} {
 		log.Reset()

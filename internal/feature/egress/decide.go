@@ -40,31 +40,12 @@ func (b *Broker) decide(p *call.Policy, raw string) verdict {
 		v.rule, v.reason, v.by = "reserved-host", "the host belongs to the platform", "nothing: the platform's own hosts are never a destination"
 		return v
 	}
-	if badPorts[u.Port] {
-		v.rule, v.reason, v.by = "bad-port", "the port belongs to a protocol that an HTTP request could be taken for", "another port"
-		return v
-	}
 	d := perm.AllowsURL(p.Set, perm.Backend, u)
 	v.allow, v.rule, v.reason = d.Allow, d.Rule, d.Reason
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
 	}
 	return v
-}
-
-// badPorts are those to which the Fetch standard sends no request ("port blocking"): mail,
-// chat and file servers read the lines of an HTTP request as commands of their own.
-var badPorts = set(0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-	109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
-	540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566,
-	6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080)
-
-func set(ports ...uint16) map[uint16]bool {
-	out := make(map[uint16]bool, len(ports))
-	for _, p := range ports {
-		out[p] = true
-	}
-	return out
 }
 
 func refusedURL(err error) verdict {

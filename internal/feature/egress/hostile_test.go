@@ -522,7 +522,7 @@ func TestBadPorts(t *testing.T) {
 	b.world.Host(t, "mail.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	_, err := b.fetch(t.Context(), get("https://mail.example.com:25/"), nil)
 	wantFault(t, err, fault.Denied, CodeDenied)
-	if len(b.world.Resolved()) != 0 || b.told.denied[0].Rule != "bad-port" {
+	if len(b.world.Resolved()) != 0 || b.told.denied[0].Rule != "egress-port-blocked" {
 		t.Errorf("resolved %v, %+v", b.world.Resolved(), b.told.denied)
 	}
 	if _, err := b.fetch(t.Context(), get("https://mail.example.com:8443/"), nil); err != nil {
