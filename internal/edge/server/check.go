@@ -52,6 +52,9 @@ func check(ctx context.Context, cfg Config) error {
 		return err
 	default:
 		defer d.Close()
+		if err := db.Intact(ctx, db.Config{URL: cfg.DatabaseURL}); err != nil {
+			return err
+		}
 		have, err := d.Migrated(ctx, migrations())
 		if err != nil {
 			return err

@@ -61,8 +61,7 @@ func (d *DB) wrap(err error) error {
 		case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
 			return unavailable(err)
 		case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-			return fault.New(fault.Internal, "STORAGE_DAMAGED", "the database file is damaged, or is not a database").
-				WithFix("stop the server and restore the data directory from a backup").Because(err)
+			return damaged(err)
 		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 			return busy(err)
 		}
@@ -126,6 +125,11 @@ func isConnection(err error) bool {
 	// has no type of its own; all that is known of it is that nothing was sent.
 	return unreachable || network || pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+func damaged(err error) error {
+	return fault.New(fault.Internal, "STORAGE_DAMAGED", "the database file is damaged, or is not a database").
+		WithFix("stop the server and restore the data directory from a backup").Because(err)
 }
 
 func busy(err error) error {

@@ -91,3 +91,26 @@ func (d *DB) Migrated(ctx context.Context, steps []Migration) (map[string]bool, 
 	}
 	return out, nil
 }
+
+// Intact reads every page of a SQLite file and refuses one that is damaged; it takes its
+// time. What a crash left in the log beside the file belongs to it and is read at a start
+// only, so until then nothing can be said of such a file. Postgres looks after its own.
+func Intact(ctx context.Context, cfg Config) error {
+	path, lite := strings.CutPrefix(cfg.URL, "sqlite:")
+	if log, err := os.Stat(path + "-wal"); !lite || err == nil && log.Size() > 0 && !isOpen(path) {
+		return nil
+	}
+	d, err := OpenReadOnly(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	var said string
+	if err := d.QueryRow(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
+		return fault.Op("db.Intact", err)
+	}
+	if said != "ok" {
+		return fault.Op("db.Intact", damaged(errors.New(said)))
+	}
+	return nil
+}
