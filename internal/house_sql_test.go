@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -45,7 +44,7 @@ func tenant(columns []string) (out []string) {
 // CONTRACTS 10: a statement on a tenant's rows names the tenant in its WHERE, or in the
 // columns that it inserts. What reaches further on purpose is listed with its reason.
 func TestStatementsNameTheTenant(t *testing.T) {
-	golden := crossTenant(t)
+	golden := listed(t, "testdata/cross-tenant.txt")
 	tenants := 0
 	for name, f := range stores(t) {
 		for _, columns := range f.tables {
@@ -99,27 +98,6 @@ func TestStatementsStayInTheirFeature(t *testing.T) {
 			}
 		}
 	}
-}
-
-// crossTenant reads the list of what reaches beyond one tenant: feature/file:name: reason.
-func crossTenant(t *testing.T) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/cross-tenant.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for n, line := range strings.Split(string(text), "\n") {
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, reason, ok := strings.Cut(line, ": ")
-		if !ok || len(strings.Fields(reason)) < 4 || out[key] != "" {
-			t.Errorf("cross-tenant.txt:%d: not feature/file:name: reason, or twice", n+1)
-		}
-		out[key] = reason
-	}
-	return out
 }
 
 // stores reads every feature's sources.

@@ -30,6 +30,8 @@ CREATE TABLE tokens (
 	revoked_at   BIGINT NOT NULL
 );
 CREATE INDEX tokens_account ON tokens (account_id);
+`}, {ID: "account/2", SQL: `
+CREATE INDEX tokens_operator ON tokens (kind) WHERE kind = 'operator';
 `}}
 
 const (

@@ -50,6 +50,12 @@ CREATE TABLE install_requests (
 );
 `}, {ID: "install/2", SQL: `
 ALTER TABLE installations ADD COLUMN suspended BIGINT NOT NULL DEFAULT 0;
+`}, {ID: "install/4", SQL: `
+DROP INDEX installations_site;
+CREATE INDEX installations_place ON installations (site_id, app_id, env_name, product);
+CREATE INDEX installations_owner ON installations (owner);
+CREATE INDEX install_requests_site ON install_requests (site_id);
+CREATE INDEX install_requests_account ON install_requests (account_id);
 `}}
 
 const (

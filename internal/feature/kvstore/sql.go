@@ -69,10 +69,10 @@ const (
 	deleteSecret = `DELETE FROM kv_secrets WHERE install_id = ? AND key = ?`
 
 	eraseValues = `DELETE FROM kv WHERE install_id = ? AND key IN
-		(SELECT key FROM kv WHERE install_id = ? LIMIT ?)`
+		(SELECT key FROM kv WHERE install_id = ? ORDER BY key LIMIT ?)`
 
 	eraseSecrets = `DELETE FROM kv_secrets WHERE install_id = ? AND key IN
-		(SELECT key FROM kv_secrets WHERE install_id = ? LIMIT ?)`
+		(SELECT key FROM kv_secrets WHERE install_id = ? ORDER BY key LIMIT ?)`
 
 	// Expiry is a property of the row and no tenant's act: nothing is read.
 	sweepValuesAllTenants = `DELETE FROM kv WHERE (install_id, key) IN

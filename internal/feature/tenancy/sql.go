@@ -26,6 +26,8 @@ CREATE TABLE site_products (
 	product TEXT NOT NULL REFERENCES products(key),
 	PRIMARY KEY (site_id, product)
 );
+`}, {ID: "tenancy/2", SQL: `
+CREATE INDEX product_names_product ON product_names (product);
 `}}
 
 const (
