@@ -27,7 +27,7 @@ var word = regexp.MustCompile(`'(?:[^']|'')*'|\w+(?:\.\w+)?|<=|>=|<>|[^\s\w]`)
 func words(text string) []string { return word.FindAllString(strings.ToLower(text), -1) }
 
 // clauses end a list of tables or a WHERE.
-var clauses = []string{"where", "group", "order", "limit", "returning", "on", "set", "values", "join", "left", "inner", "cross", "window", "having", "union", "as", "select", "do"}
+var clauses = []string{"where", "group", "order", "limit", "returning", "on", "set", "values", "join", "left", "inner", "cross", "natural", "using", "window", "having", "union", "as", "select", "do"}
 
 // blocks takes a statement apart.
 func blocks(text string) []block {
@@ -60,8 +60,18 @@ func read(in []string, out *[]block) {
 		own = append(own, "()")
 		i = end
 	}
-	if len(own) == 0 || !slices.Contains([]string{"select", "insert", "update", "delete"}, own[0]) {
+	verb := slices.IndexFunc(own, func(w string) bool { return slices.Contains([]string{"select", "insert", "update", "delete"}, w) })
+	if verb < 0 || verb > 0 && own[0] != "with" {
 		return
+	}
+	own = own[verb:]
+	if i := slices.Index(own, "select"); own[0] == "insert" && i > 0 {
+		read(own[i:], out) // what is inserted is read from somewhere
+		if j := slices.Index(own, "conflict"); j > i {
+			own = append(own[:i:i], own[j-1:]...)
+		} else {
+			own = own[:i]
+		}
 	}
 	b.verb = own[0]
 	if i := slices.Index(own, "conflict"); i >= 0 {
@@ -101,7 +111,7 @@ func (b *block) refer(own []string) {
 	for i := 0; i+1 < len(own); i++ {
 		listed := false
 		switch own[i] {
-		case "from":
+		case "from", "using":
 			listed = true
 		case "into", "join":
 		case "update":
@@ -183,6 +193,19 @@ func TestStatementsAreUnderstood(t *testing.T) {
 		`INSERT INTO plain (one) SELECT key FROM kv`:                                                                      false,
 		`SELECT 'install_id = ?' FROM kv WHERE key = 'x' AND 'install_id' = ?`:                                            false,
 		`SELECT value FROM kv WHERE install_id = ? UNION SELECT value FROM kv`:                                            false,
+		`WITH x AS (SELECT one FROM plain) SELECT value FROM kv`:                                                          false,
+		`WITH x AS (SELECT key FROM kv) SELECT one FROM plain`:                                                            false,
+		`WITH x AS (SELECT one FROM plain) DELETE FROM kv`:                                                                false,
+		`INSERT INTO kv (install_id, key) SELECT ?, key FROM kv`:                                                          false,
+		`INSERT INTO kv (install_id, key) SELECT ?, key FROM kv WHERE install_id = ?`:                                     true,
+		`UPDATE plain SET one = kv.key FROM kv WHERE one = ?`:                                                             false,
+		`UPDATE kv SET value = ? FROM plain WHERE kv.key = plain.one`:                                                     false,
+		`DELETE FROM plain USING kv WHERE plain.one = kv.key`:                                                             false,
+		`DELETE FROM kv USING plain WHERE kv.key = plain.one`:                                                             false,
+		`SELECT p.one FROM plain p LEFT JOIN kv k ON k.install_id = ? WHERE p.one = ?`:                                    false,
+		`SELECT value FROM kv WHERE (install_id = ? OR key = ?)`:                                                          false,
+		`SELECT value FROM kv WHERE EXISTS (SELECT 1 FROM kv b WHERE b.install_id = ?)`:                                   false,
+		`SELECT value FROM kv NATURAL JOIN plain WHERE one = ?`:                                                           false,
 	} {
 		if wrong := unscoped(text, tables); (wrong == "") != ok {
 			t.Errorf("%s\nscoped %v, want %v: %s", text, wrong == "", ok, wrong)
