@@ -64,8 +64,8 @@ func limits(l hostcall.Limits) jsvm.Limits {
 }
 
 func (w *worker) invoke(m hostcall.Message) error {
-	var h hostcall.InvokeHead
-	if err := json.Unmarshal(m.Head, &h); err != nil {
+	h, err := hostcall.ParseInvoke(m.Head)
+	if err != nil {
 		return err
 	}
 	img, ok := w.images[h.Image]

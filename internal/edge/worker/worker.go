@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
@@ -167,8 +168,13 @@ func (w *worker) beat(alive bool) {
 	if seen := w.sock.Seen(); seen != w.acked || alive {
 		w.acked = seen
 		w.lastBeat = time.Now()
-		w.send(hostcall.Message{Type: hostcall.Beat, Head: fmt.Appendf(nil, `{"seen":%d}`, seen)})
+		w.send(hostcall.Message{Type: hostcall.Beat, Head: beatHead(seen)})
 	}
+}
+
+// beatHead is a hostcall.BeatHead; each batch of messages has one.
+func beatHead(seen uint64) []byte {
+	return append(strconv.AppendUint([]byte(`{"seen":`), seen, 10), '}')
 }
 
 // fits says whether a message can go on the wire. What does not is the matter of the call
@@ -202,7 +208,7 @@ func (w *worker) flushLate() {
 // beatStale is a heartbeat from inside a step: it acknowledges only what was handled.
 func (w *worker) beatStale() {
 	w.lastBeat = time.Now()
-	w.send(hostcall.Message{Type: hostcall.Beat, Head: fmt.Appendf(nil, `{"seen":%d}`, w.acked)})
+	w.send(hostcall.Message{Type: hostcall.Beat, Head: beatHead(w.acked)})
 }
 
 // timer is one pending timer of a task.

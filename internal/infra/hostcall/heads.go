@@ -99,6 +99,77 @@ func (h *InvokeHead) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// ParseInvoke reads an InvokeHead. What AppendJSON wrote is read as it stands, since each
+// call has one; anything else is read by the book.
+func ParseInvoke(text []byte) (h InvokeHead, err error) {
+	if h.scan(text) {
+		return h, nil
+	}
+	h = InvokeHead{}
+	if err := json.Unmarshal(text, &h); err != nil {
+		return h, fmt.Errorf("%w: invoke: %w", ErrProtocol, err)
+	}
+	return h, nil
+}
+
+func (h *InvokeHead) scan(text []byte) bool {
+	s := scanner{rest: text}
+	h.Image = uint32(s.number(`{"image":`))
+	h.WallMS = int64(s.number(`,"wall":`))
+	h.CPUMS = int64(s.number(`,"cpu":`))
+	h.Response = int(s.number(`,"response":`))
+	h.Seed = s.number(`,"seed":`)
+	if bytes.HasPrefix(s.rest, []byte(`,"text"`)) {
+		h.Text = s.take(`,"text":true`)
+	}
+	h.Facts = int(s.number(`,"facts":`))
+	h.Context = int(s.number(`,"context":`))
+	h.Kind = s.text(`,"kind":"`)
+	h.Function = s.text(`,"fn":"`)
+	ok := s.take(`,"envelope":{`) && bytes.HasSuffix(s.rest, []byte(`}}`))
+	if ok {
+		h.Envelope = text[len(text)-len(s.rest)-1 : len(text)-1]
+	}
+	return ok
+}
+
+// scanner reads JSON whose members are known to stand in a certain order; after the first
+// surprise it takes nothing more.
+type scanner struct {
+	rest []byte
+	lost bool
+}
+
+func (s *scanner) take(prefix string) bool {
+	if s.lost = s.lost || !bytes.HasPrefix(s.rest, []byte(prefix)); !s.lost {
+		s.rest = s.rest[len(prefix):]
+	}
+	return !s.lost
+}
+
+func (s *scanner) number(name string) (v uint64) {
+	if !s.take(name) {
+		return 0
+	}
+	n := 0
+	for ; n < len(s.rest) && n < 21 && s.rest[n] >= '0' && s.rest[n] <= '9'; n++ {
+		v = 10*v + uint64(s.rest[n]-'0')
+	}
+	s.lost = n == 0 || n == 21
+	s.rest = s.rest[n:]
+	return v
+}
+
+func (s *scanner) text(name string) string {
+	if !s.take(name) {
+		return ""
+	}
+	text, rest, ok := bytes.Cut(s.rest, []byte{'"'})
+	s.lost = !ok || bytes.IndexByte(text, '\\') >= 0
+	s.rest = rest
+	return string(text)
+}
+
 // AppendString appends a JSON string; ids and names are plain, anything else is encoded
 // by the book.
 func AppendString(b []byte, s string) []byte {

@@ -2,8 +2,13 @@ package hostcall_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
 )
@@ -33,6 +38,34 @@ func TestResultsAreReadByTheBook(t *testing.T) {
 	} {
 		if h, err := hostcall.ParseResult([]byte(text)); err == nil {
 			t.Errorf("%s was read as %+v", text, h)
+		}
+	}
+}
+
+// An invoke's head is read as encoding/json reads it, whoever wrote it.
+func TestInvokeHeadsAreReadAsJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := hostcall.InvokeHead{
+			Image: rapid.Uint32().Draw(t, "image"), Seed: rapid.Uint64().Draw(t, "seed"), Text: rapid.Bool().Draw(t, "text"),
+			Limits: hostcall.Limits{WallMS: rapid.Int64().Draw(t, "wall"), CPUMS: rapid.Int64().Draw(t, "cpu"), Response: rapid.Int().Draw(t, "response")},
+			Facts:  rapid.IntRange(0, 1<<20).Draw(t, "facts"), Context: rapid.IntRange(0, 1<<20).Draw(t, "context"),
+			Kind: rapid.String().Draw(t, "kind"), Function: rapid.String().Draw(t, "fn"), Envelope: []byte(`{"id":"}}","module":"a\"b"}`),
+		}
+		text := in.AppendJSON(nil)
+		if !rapid.Bool().Draw(t, "ours") {
+			text = append([]byte(" "), text...)
+		}
+		var want hostcall.InvokeHead
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := hostcall.ParseInvoke(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s\n%+v\n%+v %v", text, got, want, err)
+		}
+	})
+	for _, bad := range []string{``, `{`, `{"image":1,"envelope":}`, `{"image":-1}`, `{"image":99999999999999999999999}`, `{"image":1,"wall":x`} {
+		if h, err := hostcall.ParseInvoke([]byte(bad)); !errors.Is(err, hostcall.ErrProtocol) {
+			t.Errorf("%s was read as %+v, %v", bad, h, err)
 		}
 	}
 }
