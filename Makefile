@@ -96,7 +96,7 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 
 .PHONY: compat
 compat: build test/compat/node_modules/.done ## The npm packages of docs/compat.md, each at a job in the engine
-	go test -count=1 ./test/compat $(COMPAT_FLAGS)
+	ANNEX_COMPAT=1 go test -count=1 ./test/compat $(COMPAT_FLAGS)
 
 test/compat/node_modules/.done: test/compat/package.json test/compat/package-lock.json
 	npm --prefix test/compat ci --ignore-scripts --no-audit --no-fund --silent

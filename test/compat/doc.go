@@ -4,6 +4,6 @@
 // table in docs/compat.md is what it found.
 //
 // A file's first line names the package and the job. A line "// partly: why" or "// no:
-// why" below it says what does not work; a "no" must go on failing, so that the table
-// cannot be too modest either.
+// why" below it says what does not work. A "no" must go on failing, and so must a function
+// cannot of the file, so that the table cannot be too modest either.
 package compat

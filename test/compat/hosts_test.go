@@ -140,7 +140,7 @@ func openAI(w http.ResponseWriter, r *http.Request) {
 
 func anthropic(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.Header.Get("X-Api-Key") != "sk-2" || r.URL.Path != "/v1/messages":
+	case r.Header.Get("X-Api-Key")+r.Header.Get("Authorization") != "Bearer sk-2" || r.URL.Path != "/v1/messages":
 		answer(w, 404, object{"error": object{"message": "none"}})
 	case streamed(r):
 		events(w, `event: message_start

@@ -1,6 +1,9 @@
 // pdfkit: a page with text
 import assert from 'node:assert/strict';
-import PDFDocument from 'pdfkit';
+// partly: standard fonts are imported one by one, as its form for browsers asks
+import PDFDocument, { registerStdFonts } from 'pdfkit';
+import Helvetica from 'pdfkit/standard-fonts/Helvetica';
+registerStdFonts(Helvetica);
 export async function run() {
   const doc = new PDFDocument();
   const parts = [];

@@ -1,4 +1,5 @@
 // superagent: POST of JSON
+// no: its form for browsers needs XMLHttpRequest, its form for Node.js sockets; use fetch or axios
 import assert from 'node:assert/strict';
 import superagent from 'superagent';
 export async function run() {

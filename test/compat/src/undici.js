@@ -1,4 +1,5 @@
 // undici: its fetch and request
+// no: it opens sockets of its own; the global fetch has the same interface
 import assert from 'node:assert/strict';
 import { fetch, request } from 'undici';
 export async function run() {

@@ -232,6 +232,14 @@
     assert.equal(t.reason.name, 'TimeoutError');
   }
 
+  // What a module is by require and by import, for those that inherit from one another.
+  async function modules() {
+    const stream = __annex_require('node:stream');
+    assert.equal(stream.default, stream);
+    assert.ok(new stream.Readable() instanceof stream && new stream() instanceof __annex_require('node:events'));
+    assert.equal(typeof stream.default.pipeline, 'function');
+  }
+
   async function storages() {
     const { AsyncLocalStorage } = __annex_require('node:async_hooks');
     const als = new AsyncLocalStorage();
@@ -300,6 +308,6 @@
   }
 
   __annex_register({ list: { unbuilt, urlCases }, checks: {
-    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, storages, times,
+    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, modules, storages, times,
   } });
 })

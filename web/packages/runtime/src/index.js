@@ -27,6 +27,7 @@ function commonJS(namespace) {
   for (const [name, member] of Object.entries(namespace)) {
     if (name !== 'default' && !(name in value)) value[name] = member;
   }
-  if (!('default' in value)) Object.defineProperty(value, 'default', { value, configurable: true, writable: true });
+  // Not by inheritance: streams are event emitters.
+  if (!Object.hasOwn(value, 'default')) Object.defineProperty(value, 'default', { value, configurable: true, writable: true });
   return value;
 }

@@ -75,7 +75,7 @@ export class IncomingMessage extends Readable {
 }
 const single = new Set(['age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'last-modified', 'location', 'max-forwards', 'referer', 'retry-after', 'server', 'user-agent']);
 const quiet = () => socket;
-const socket = { encrypted: true, authorized: true, remoteAddress: undefined, destroyed: false, writable: true, setKeepAlive: quiet, setNoDelay: quiet, setTimeout: quiet, ref: quiet, unref: quiet, on: quiet, once: quiet, off: quiet, removeListener: quiet, destroy: quiet, end: quiet };
+const socket = { encrypted: true, authorized: true, remoteAddress: undefined, destroyed: false, writable: true, setKeepAlive: quiet, setNoDelay: quiet, setTimeout: quiet, ref: quiet, unref: quiet, on: quiet, once: quiet, off: quiet, removeListener: quiet, addListener: quiet, prependListener: quiet, removeAllListeners: quiet, cork: quiet, uncork: quiet, pause: quiet, resume: quiet, destroy: quiet, end: quiet };
 
 /** A request on its way. */
 export class ClientRequest extends Writable {
