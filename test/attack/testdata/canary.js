@@ -9,31 +9,7 @@ const mark = (o, me) => { try { Object.defineProperty(o, spot, { value: me, conf
 const optional = (name) => { try { const m = __annex_require(name); return m.default ?? m; } catch { return undefined; } };
 const number = (me) => parseInt(me.slice(10, 18), 16);
 
-// Everything that can be reached from the global object and the base image's modules.
 const modules = MODULES.map((name) => { try { return __annex_require(name); } catch { return undefined; } }).filter((m) => m !== undefined);
-const reachable = [];
-const methods = [];
-{
-  const seen = new Set();
-  const queue = [globalThis, Object.getPrototypeOf(async function () {}), Object.getPrototypeOf(function* () {}), Object.getPrototypeOf(async function* () {}),
-    Object.getPrototypeOf([][Symbol.iterator]()), Object.getPrototypeOf(new Map().entries()), Object.getPrototypeOf("x".matchAll(/x/g)), ...modules];
-  while (queue.length > 0) {
-    const o = queue.pop();
-    if (o === null || (typeof o !== "object" && typeof o !== "function") || seen.has(o)) continue;
-    seen.add(o);
-    reachable.push(o);
-    try {
-      queue.push(Object.getPrototypeOf(o));
-      for (const key of Reflect.ownKeys(o)) {
-        const d = Object.getOwnPropertyDescriptor(o, key);
-        if (d === undefined) continue;
-        queue.push(d.value, d.get, d.set);
-        if (typeof d.value === "function" && d.writable && d.configurable && d.value.prototype === undefined && typeof key === "string") methods.push([o, key, d.value]);
-      }
-    } catch { /* an object that does not let itself be looked at */ }
-  }
-}
-
 // State of module scope, in each form that code keeps it in.
 let variable = "";
 const cache = new Map();
@@ -62,6 +38,31 @@ const intl = Object.getOwnPropertyNames(Intl);
 const calls = { settled: "" };
 const { kvs } = __annex_require("@annex/kvs");
 
+// Everything that can be reached from the global object and the base image's modules, as
+// it is at the end of module scope.
+const reachable = [];
+const methods = [];
+{
+  const seen = new Set();
+  const queue = [globalThis, Object.getPrototypeOf(async function () {}), Object.getPrototypeOf(function* () {}), Object.getPrototypeOf(async function* () {}),
+    Object.getPrototypeOf([][Symbol.iterator]()), Object.getPrototypeOf(new Map().entries()), Object.getPrototypeOf("x".matchAll(/x/g)), ...modules];
+  while (queue.length > 0) {
+    const o = queue.pop();
+    if (o === null || (typeof o !== "object" && typeof o !== "function") || seen.has(o)) continue;
+    seen.add(o);
+    reachable.push(o);
+    try {
+      queue.push(Object.getPrototypeOf(o));
+      for (const key of Reflect.ownKeys(o)) {
+        const d = Object.getOwnPropertyDescriptor(o, key);
+        if (d === undefined) continue;
+        queue.push(d.value, d.get, d.set);
+        if (typeof d.value === "function" && d.writable && d.configurable && d.value.prototype === undefined && typeof key === "string") methods.push([o, key, d.value]);
+      }
+    } catch { /* an object that does not let itself be looked at */ }
+  }
+}
+
 // Pages that no other call is likely to write to: one page of these in each call.
 const vault = new Uint8Array(VAULT);
 for (let i = 0; i < vault.length; i += 64) vault[i] = 1 + (i >> 6) % 255;
@@ -82,6 +83,7 @@ const dirt = (view) => {
   for (let i = 0; i < words.length; i += 97) if (words[i] !== 0) return "memory " + spell(view, 4 * i);
   return stray(view);
 };
+const sizes = (me, heavy) => (heavy ? [64, 4096, 65_536, 1 << 20, 4 << 20] : [64, 4096, [500, 9000, 2000, 20_000][number(me) & 3]]);
 const around = (n, step, size) => { const out = []; for (let i = 0, at = n % size; i < step; i++, at = (at + 7919) % size) out.push(at); return out; };
 
 // In most calls (heavy is false) the largest channels plant and look at a sample only, of
@@ -132,16 +134,16 @@ const channels = {
     look: () => settle.map(([, me]) => me).join(),
   },
   buffers: {
-    plant: (me, heavy) => { fill(bytes, me); for (const n of heavy ? [64, 4096, 65_536, 1 << 20] : [64, 4096, 16_000]) fill(new Uint8Array(n), me); let s = ""; for (let i = 0; i < 20; i++) s += me + i; holder.length = s.length; },
+    plant: (me, heavy) => { fill(bytes, me); for (const n of sizes(me, heavy)) fill(new Uint8Array(n), me); let s = ""; for (let i = 0; i < 20; i++) s += me + i; holder.length = s.length; },
     look: (me, heavy) => {
       let seen = dirt(bytes);
-      for (const n of heavy ? [64, 4096, 65_536, 1 << 20, 4 << 20] : [64, 4096, 16_000]) seen += dirt(new Uint8Array(new ArrayBuffer(n)));
+      for (const n of sizes(me, heavy)) seen += dirt(new Uint8Array(new ArrayBuffer(n)));
       return seen;
     },
   },
   unsafe: {
-    plant: (me) => { for (const n of [32, 1000, 5000]) fill(Buffer.allocUnsafe(n), me); holder.unsafe = Buffer.allocUnsafe(96); fill(holder.unsafe, me); },
-    look: () => [32, 1000, 5000].map((n) => stray(Buffer.allocUnsafe(n))).join("") + (holder.unsafe === undefined ? "" : stray(holder.unsafe)),
+    plant: (me) => { for (const n of [32, 2000]) fill(Buffer.allocUnsafe(n), me); holder.unsafe = Buffer.allocUnsafe(96); fill(holder.unsafe, me); },
+    look: () => [32, 2000].map((n) => stray(Buffer.allocUnsafe(n))).join("") + (holder.unsafe === undefined ? "" : stray(holder.unsafe)),
   },
   vault: {
     plant: (me) => { if (vault.length > 0) for (const at of around(number(me), 2, vault.length >> 12)) fill(vault.subarray(at << 12, (at << 12) + 200), me); },
