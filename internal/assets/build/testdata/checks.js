@@ -232,6 +232,46 @@
     assert.equal(t.reason.name, 'TimeoutError');
   }
 
+  // The backend members that public apps use (a census of 176): each is there, and works or
+  // fails with NOT_OFFERED when it is called.
+  async function census() {
+    const store = __annex_require('@annex/kvs');
+    const events = __annex_require('@annex/events');
+    const resolver = __annex_require('@annex/resolver');
+    const { storage } = api;
+    const provider = api.asUser().withProvider('p', 'r');
+    const query = storage.query();
+    const kvsQuery = kvs.query();
+    const queue = new events.Queue({ key: 'q' });
+    const values = {
+      route: api.route, asApp: api.asApp, asUser: api.asUser, fetch: api.fetch, assumeTrustedRoute: api.assumeTrustedRoute, getAppContext: api.getAppContext, authorize: api.authorize,
+      default: api.default.asApp, 'webTrigger.getUrl': api.webTrigger.getUrl, 'webTrigger.deleteUrl': api.webTrigger.deleteUrl, AuthProfile: api.AuthProfile,
+      asAppJira: api.asApp().requestJira, asUserJira: api.asUser().requestJira, asAppConfluence: api.asApp().requestConfluence, asUserConfluence: api.asUser().requestConfluence,
+      asAppBitbucket: api.asApp().requestBitbucket, asUserBitbucket: api.asUser().requestBitbucket, graph: api.asApp().requestGraph, old: api.__requestAtlassianAsApp,
+      hasCredentials: provider.hasCredentials, requestCredentials: provider.requestCredentials, providerFetch: provider.fetch,
+      onJiraIssue: api.properties.onJiraIssue, onJiraProject: api.properties.onJiraProject, authorizeJira: api.authorize().onJira, authorizeIssue: api.authorize().onJiraIssue,
+      get: storage.get, set: storage.set, delete: storage.delete, getSecret: storage.getSecret, setSecret: storage.setSecret, deleteSecret: storage.deleteSecret, query: storage.query, entity: storage.entity,
+      where: query.where, limit: query.limit, cursor: query.cursor, getMany: query.getMany, getOne: query.getOne, startsWith: api.startsWith,
+      equalsTo: api.WhereConditions.equalsTo, beginsWith: api.WhereConditions.beginsWith, entityQuery: storage.entity('e').query, entityGet: storage.entity('e').get, entitySet: storage.entity('e').set,
+      entityDelete: storage.entity('e').delete, index: storage.entity('e').query().index,
+      kvsGet: kvs.get, kvsSet: kvs.set, kvsDelete: kvs.delete, kvsGetSecret: kvs.getSecret, kvsSetSecret: kvs.setSecret, kvsDeleteSecret: kvs.deleteSecret, kvsQuery: kvs.query, kvsWhere: kvsQuery.where,
+      kvsLimit: kvsQuery.limit, kvsCursor: kvsQuery.cursor, kvsGetMany: kvsQuery.getMany, kvsEntity: kvs.entity, kvsEntityQuery: kvs.entity('e').query, kvsIndex: kvs.entity('e').query().index,
+      kvsSort: kvs.entity('e').query().index('i').sort, transact: kvs.transact, transactSet: kvs.transact().set, execute: kvs.transact().execute, named: store.kvs.get,
+      kvsBegins: store.WhereConditions.beginsWith, kvsEqual: store.WhereConditions.equalTo, FilterEqual: store.FilterConditions.equalTo, Filter: store.Filter,
+      Resolver: resolver.default, makeResolver: resolver.makeResolver, define: new resolver.default().define, getDefinitions: new resolver.default().getDefinitions,
+      Queue: events.Queue, push: queue.push, getJob: queue.getJob, getStats: queue.getJob('j').getStats, cancel: queue.getJob('j').cancel, InvocationError: events.InvocationError, PayloadTooBigError: events.PayloadTooBigError,
+    };
+    for (const [name, value] of Object.entries(values)) assert.equal(typeof value, 'function', name);
+    assert.ok(api.SortOrder.DESC && store.Sort.DESC && events.InvocationErrorCode.FUNCTION_RETRY_REQUEST);
+    // What is not built says so, and answers nothing.
+    const later = [
+      () => api.asApp().requestJira(api.route`/rest/api/3/myself`), () => api.asUser().requestConfluence(api.route`/wiki`), () => provider.hasCredentials(), () => provider.fetch('/x'), () => queue.push({ body: {} }),
+      () => queue.getJob('j').getStats(), () => queue.getJob('j').cancel(), () => api.properties.onJiraIssue('A-1').get('k'), () => api.authorize().onJira([{ permissions: ['X'] }]), () => storage.entity('e').get('k'),
+      () => kvs.transact().set('k', 1).execute(), () => api.__requestAtlassianAsApp('/x'), () => api.asApp().requestGraph('{}'),
+    ];
+    for (const fn of later) await rejects((async () => fn())(), 'NOT_OFFERED');
+  }
+
   // What a module is by require and by import, for those that inherit from one another.
   async function modules() {
     const stream = __annex_require('node:stream');
@@ -308,6 +348,6 @@
   }
 
   __annex_register({ list: { unbuilt, urlCases }, checks: {
-    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, modules, storages, times,
+    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, census, modules, storages, times,
   } });
 })
