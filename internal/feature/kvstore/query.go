@@ -47,7 +47,7 @@ func (s *Store) Query(ctx context.Context, sc tenant.Scope, q Query) (Page, erro
 	if err != nil {
 		return Page{}, err
 	}
-	rows, err := s.db.Query(ctx, listValues, install, from, after(q.Prefix), s.millis(), limit+1)
+	rows, err := s.db.Query(ctx, listValues, install, from, after(q.Prefix), s.clock.millis(), limit+1)
 	if err != nil {
 		return Page{}, fault.Op("kvstore.Query", err)
 	}

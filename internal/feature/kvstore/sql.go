@@ -68,6 +68,19 @@ const (
 
 	deleteSecret = `DELETE FROM kv_secrets WHERE install_id = ? AND key = ?`
 
+	// What an installation has; LENGTH of a value does not read it.
+	countValues = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv
+		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
+
+	countSecrets = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv_secrets
+		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
+
+	sizeOfValue = `SELECT LENGTH(key) + LENGTH(value) FROM kv
+		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+
+	sizeOfSecret = `SELECT LENGTH(key) + LENGTH(value) FROM kv_secrets
+		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+
 	eraseValues = `DELETE FROM kv WHERE install_id = ? AND key IN
 		(SELECT key FROM kv WHERE install_id = ? ORDER BY key LIMIT ?)`
 

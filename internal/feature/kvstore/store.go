@@ -28,11 +28,14 @@ type Sealer interface {
 type Store struct {
 	db     *db.DB
 	sealer Sealer
-	now    func() time.Time
+	clock  *clock
+	usages *usages
 }
 
 // New makes a Store. Its Migrations must have run.
-func New(d *db.DB, sealer Sealer) *Store { return &Store{db: d, sealer: sealer, now: time.Now} }
+func New(d *db.DB, sealer Sealer) *Store {
+	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(DefaultQuota)}
+}
 
 // SetOptions are the options of a write.
 type SetOptions struct {
@@ -48,7 +51,7 @@ func (s *Store) Get(ctx context.Context, sc tenant.Scope, key string) (value []b
 	if err != nil {
 		return nil, false, err
 	}
-	err = s.db.QueryRow(ctx, getValue, install, key, s.millis()).Scan(&value)
+	err = s.db.QueryRow(ctx, getValue, install, key, s.clock.millis()).Scan(&value)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -64,7 +67,10 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	now := s.millis()
+	if err := s.room(ctx, install, key, value, sizeOfValue); err != nil {
+		return err
+	}
+	now := s.clock.millis()
 	statement := setValue
 	if o.FailIfExists {
 		statement = addValue
@@ -83,6 +89,7 @@ func (s *Store) Delete(ctx context.Context, sc tenant.Scope, key string) error {
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteValue, install, key)
+	s.usages.deleted(install)
 	return fault.Op("kvstore.Delete", err)
 }
 
@@ -96,7 +103,7 @@ func (s *Store) GetSecret(ctx context.Context, sc tenant.Scope, key string) (val
 		sealed     []byte
 		generation int64
 	)
-	err = s.db.QueryRow(ctx, getSecret, install, key, s.millis()).Scan(&sealed, &generation)
+	err = s.db.QueryRow(ctx, getSecret, install, key, s.clock.millis()).Scan(&sealed, &generation)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -116,7 +123,10 @@ func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, valu
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	now := s.millis()
+	if err := s.room(ctx, install, key, value, sizeOfSecret); err != nil {
+		return err
+	}
+	now := s.clock.millis()
 	return fault.Op("kvstore.SetSecret", s.db.Tx(ctx, func(ctx context.Context) error {
 		var last, created, expires int64
 		err := s.db.QueryRow(ctx, secretState, install, key).Scan(&last, &created, &expires)
@@ -147,6 +157,7 @@ func (s *Store) DeleteSecret(ctx context.Context, sc tenant.Scope, key string) e
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteSecret, install, key)
+	s.usages.deleted(install)
 	return fault.Op("kvstore.DeleteSecret", err)
 }
 
@@ -167,13 +178,14 @@ func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
 			}
 		}
 	}
+	s.usages.deleted(install)
 	return nil
 }
 
 // Sweep removes what has expired, of all installations, and says how much it was.
 // Reads do not see expired values anyway; it frees their space.
 func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
-	now := s.millis()
+	now := s.clock.millis()
 	for _, statement := range []string{sweepValuesAllTenants, sweepSecretsAllTenants} {
 		for n := int64(batch); n == batch; removed += n {
 			if n, err = s.db.Exec(ctx, statement, now, batch); err != nil {
@@ -183,8 +195,6 @@ func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	}
 	return removed, nil
 }
-
-func (s *Store) millis() int64 { return s.now().UnixMilli() }
 
 func expiry(now int64, ttl time.Duration) int64 {
 	if ttl == 0 {

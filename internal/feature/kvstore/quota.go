@@ -1,0 +1,126 @@
+package kvstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/db"
+)
+
+// Quota is how much one installation may store, values and secrets together.
+type Quota struct {
+	Keys  int64
+	Bytes int64 // of keys and values
+}
+
+// DefaultQuota is what an installation may store unless it is said otherwise.
+var DefaultQuota = Quota{Keys: 1_000_000, Bytes: 1 << 30}
+
+const (
+	// recountAfter is how long a count is relied on: what other servers stored is known
+	// after this time.
+	recountAfter = 10 * time.Minute
+	// recountPause bounds how often an installation near its limit is counted again.
+	recountPause = time.Second
+	// maxCounted bounds the counts in memory; what is forgotten is counted again.
+	maxCounted = 16384
+)
+
+// usage is what an installation has at most. Far from the limit a write costs no look:
+// what is stored is added, as if it replaced nothing, so the sum is too high rather than
+// too low. Near the limit it is counted anew, and each write is held against what it
+// replaces.
+type usage struct {
+	mu          sync.Mutex
+	keys, bytes int64
+	counted     time.Time
+	inflated    bool // something was added, or deleted, without a look
+}
+
+type usages struct {
+	quota Quota
+	cache *lru.Cache[id.Install, *usage]
+}
+
+func newUsages(q Quota) *usages {
+	cache, _ := lru.New[id.Install, *usage](maxCounted) // the only error is a size below one
+	return &usages{quota: q, cache: cache}
+}
+
+func (u *usages) of(install id.Install) *usage {
+	if have, ok := u.cache.Get(install); ok {
+		return have
+	}
+	fresh := &usage{}
+	if have, ok, _ := u.cache.PeekOrAdd(install, fresh); ok {
+		return have
+	}
+	return fresh
+}
+
+// deleted notes that a count may be too high now.
+func (u *usages) deleted(install id.Install) {
+	if have, ok := u.cache.Get(install); ok {
+		have.mu.Lock()
+		have.inflated = true
+		have.mu.Unlock()
+	}
+}
+
+// room takes room for a value, or refuses. size is the statement that tells how much the
+// key has already: near the limit, what replaces a value needs only what it has more.
+func (s *Store) room(ctx context.Context, install id.Install, key string, value []byte, size string) error {
+	keys, bytes, q := int64(1), int64(len(key)+len(value)), s.usages.quota
+	u := s.usages.of(install)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	over := func(keysLimit, bytesLimit int64) bool { return u.keys+keys > keysLimit || u.bytes+bytes > bytesLimit }
+	near := func() bool { return over(q.Keys/8*7, q.Bytes/8*7) }
+	full := func() bool { return over(q.Keys, q.Bytes) }
+	if age := time.Since(u.counted); u.counted.IsZero() || age > recountAfter || near() && u.inflated && (full() || age > recountPause) {
+		if err := s.count(ctx, install, u); err != nil {
+			return err
+		}
+	}
+	if near() {
+		var old int64
+		switch err := s.db.QueryRow(ctx, size, install, key, s.clock.millis()).Scan(&old); {
+		case err == nil:
+			keys, bytes = 0, bytes-old
+		case !errors.Is(err, db.ErrNoRows):
+			return fault.Op("kvstore.room", err)
+		}
+	} else {
+		u.inflated = true
+	}
+	if !full() {
+		u.keys += keys
+		u.bytes += bytes
+		return nil
+	}
+	limit, figure, what := q.Bytes, u.bytes+bytes, "bytes"
+	if u.keys+keys > q.Keys {
+		limit, figure, what = q.Keys, u.keys+keys, "keys"
+	}
+	return fault.New(fault.Limit, "LIMIT_STORAGE", "the installation would have %d %s stored, the limit is %d", figure, what, limit).
+		With("limit", limit).With("figure", figure).WithFix("delete what is not needed, or store values with a time to live")
+}
+
+func (s *Store) count(ctx context.Context, install id.Install, u *usage) error {
+	var keys, bytes int64
+	for _, statement := range []string{countValues, countSecrets} {
+		var k, b int64
+		if err := s.db.QueryRow(ctx, statement, install, s.clock.millis()).Scan(&k, &b); err != nil {
+			return fault.Op("kvstore.count", err)
+		}
+		keys, bytes = keys+k, bytes+b
+	}
+	u.keys, u.bytes, u.counted, u.inflated = keys, bytes, time.Now(), false
+	return nil
+}
