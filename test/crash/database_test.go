@@ -67,7 +67,7 @@ func (l *load) without(gone bool) {
 	l.t.Helper()
 	eventually(l.t, func() string {
 		a := l.ask("GET", "/readyz", "", nil)
-		if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "database") {
+		if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "POLICY_STALE") {
 			return a.String()
 		}
 		return ""
