@@ -152,7 +152,8 @@ const bundle = `(function(__annex_require, __annex_register) {
     const set = one(request, "set"), get = one(request, "get"), mark = one(request, "mark");
     const sealed = one(request, "secret"), del = one(request, "delete");
     if (mark) console.log(mark);
-    if (set) await kvs.set(set, one(request, "value"));
+    const size = one(request, "size");
+    if (set) await kvs.set(set, size ? "z".repeat(Number(size)) : one(request, "value"));
     if (set && sealed) await kvs.setSecret(set, one(request, "value"));
     if (del) await (sealed ? kvs.deleteSecret(del) : kvs.delete(del));
     if (one(request, "wait")) await new Promise((done) => setTimeout(done, Number(one(request, "wait"))));

@@ -133,7 +133,8 @@ func (l *load) store(e *entries) answer {
 	if e.secret {
 		query.Set("secret", "1")
 	}
-	key, want := fmt.Sprint("k", e.n), there
+	var key string
+	want := there
 	if e.deleting = e.n > kept && !e.deleting; e.deleting {
 		key, want = fmt.Sprint("k", e.n-kept), gone
 		query.Set("delete", key)
