@@ -86,6 +86,27 @@ func New(ctx context.Context, cfg Config) (*Platform, error) {
 // writes nothing, and may be asked beside a running platform.
 func Check(ctx context.Context, cfg Config) error { return server.Check(ctx, cfg.server()) }
 
+// What Backup and Restore are told, and what they tell.
+type (
+	BackupOptions  = server.BackupOptions
+	BackupReport   = server.BackupReport
+	RestoreOptions = server.RestoreOptions
+	RestoreReport  = server.RestoreReport
+)
+
+// Backup writes the database and the deployed bytes of a platform into one file; it may
+// run beside the platform.
+func Backup(ctx context.Context, cfg Config, o BackupOptions) (BackupReport, error) {
+	return server.Backup(ctx, cfg.server(), o)
+}
+
+// Restore puts a backup in the place of a platform's database, which must not run. Every
+// token is void afterwards, and no app may do more than it may now until its site's admin
+// confirms that.
+func Restore(ctx context.Context, cfg Config, o RestoreOptions) (RestoreReport, error) {
+	return server.Restore(ctx, cfg.server(), o)
+}
+
 func (cfg Config) server() server.Config {
 	if cfg.ChildCommand == nil {
 		cfg.ChildCommand = ChildCommand

@@ -22,15 +22,12 @@ func main() {
 	// net/http's client writes pieces of what hosts answer to the standard logger. No log of
 	// ours goes there.
 	log.SetOutput(io.Discard)
-	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo})
+	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo, Backup: backup, Restore: restore})
 }
 
 func serve(ctx context.Context, o cli.ServeOptions) error {
 	leaveRoom()
-	cfg := annex.Config{
-		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
-		Workers: o.Workers, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
-	}
+	cfg := config(o)
 	if o.Check {
 		if err := annex.Check(ctx, cfg); err != nil {
 			return err
@@ -55,6 +52,23 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 		fmt.Fprintf(o.Out, "a first operator token is in %s\n", token)
 	}
 	return p.Run(ctx)
+}
+
+func config(o cli.ServeOptions) annex.Config {
+	return annex.Config{
+		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
+		Workers: o.Workers, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
+	}
+}
+
+func backup(ctx context.Context, o cli.ServeOptions, b cli.BackupOptions) (cli.BackupReport, error) {
+	r, err := annex.Backup(ctx, config(o), annex.BackupOptions(b))
+	return cli.BackupReport(r), err
+}
+
+func restore(ctx context.Context, o cli.ServeOptions, r cli.RestoreOptions) (cli.RestoreReport, error) {
+	done, err := annex.Restore(ctx, config(o), annex.RestoreOptions(r))
+	return cli.RestoreReport(done), err
 }
 
 // logger writes the server's own log: one line an event, text or JSON.

@@ -73,8 +73,15 @@ async function keep(secret) { globalThis.held = [early, process.env.SEALED, secr
 			needles[name+" without its beginning"] = []byte(secret[i+1:])
 		}
 	}
+	backup, err := os.ReadFile(p.backup())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "a backup"), backup, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	files, kinds := 0, map[string]bool{}
-	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || path == filepath.Join(p.dir, "demo.json") { // which is to hold them
 			return err
 		}
@@ -95,7 +102,7 @@ async function keep(secret) { globalThis.held = [early, process.env.SEALED, secr
 		}
 		return nil
 	})
-	if err != nil || !kinds["annex.db"] || !kinds["blobs"] || !kinds["snapshots"] {
+	if err != nil || !kinds["annex.db"] || !kinds["blobs"] || !kinds["snapshots"] || !kinds["a backup"] {
 		t.Errorf("%d files of %v, %v", files, kinds, err)
 	}
 

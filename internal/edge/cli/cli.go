@@ -28,6 +28,9 @@ type Hooks struct {
 	Version string
 	// Serve runs the platform until ctx ends.
 	Serve func(ctx context.Context, o ServeOptions) error
+	// Backup writes a server's data to a file, Restore puts it back.
+	Backup  func(ctx context.Context, o ServeOptions, b BackupOptions) (BackupReport, error)
+	Restore func(ctx context.Context, o ServeOptions, r RestoreOptions) (RestoreReport, error)
 	// Demo runs platform, reference product and sample apps until ctx ends.
 	Demo func(ctx context.Context, o DemoOptions) error
 }

@@ -22,36 +22,57 @@ type installFlags struct {
 func (c *cli) installCommand() *cobra.Command {
 	var f installFlags
 	cmd := &cobra.Command{
-		Use:   "install",
+		Use:   "install [INSTALLATION]",
 		Short: "Install the app on a site's product, or allow what a newer version asks",
 		Long: "Shows in plain words what the app may do and the digest of exactly that, asks, and installs. It takes a token of the\n" +
 			"site's admin; with a developer's it files a request and ends with exit code 5. --confirm confirms what the server\n" +
 			"shows now, also that the developer of a development or staging app can read its logs and change its code; with\n" +
-			"--expect only if that is still what was shown earlier.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.install(cmd.Context(), f)
+			"--expect only if that is still what was shown earlier. One that a restored backup brought back, which `annex install list`\n" +
+			"shows as narrowed or stopped, is confirmed in the same way, and may be named by its id alone.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.install(cmd.Context(), f, args)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.confirm, "confirm", false, "install without asking")
 	cmd.Flags().StringVar(&f.expect, "expect", "", "install only if the permissions have this `digest`")
-	required(cmd, "site", "product")
 	jsonFlag(cmd)
 	cmd.AddCommand(c.installListCommand(), c.installRequestsCommand())
 	return cmd
 }
 
-func (c *cli) install(ctx context.Context, f installFlags) error {
+// installTarget is what the command line names: a target, or an installation there is.
+func (c *cli) installTarget(ctx context.Context, api *client.Client, f installFlags, args []string) (client.Target, error) {
+	if len(args) == 0 {
+		app, err := c.appID(f.app)
+		return client.Target{App: app, Environment: f.environment, Site: f.site, Product: f.product}, err
+	}
+	all, err := api.Installations(ctx, "", "", "")
+	if err != nil {
+		return client.Target{}, err
+	}
+	for _, i := range all {
+		if i.ID == args[0] {
+			return client.Target{App: i.App, Environment: i.Environment, Site: i.Site, Product: i.Product}, nil
+		}
+	}
+	return client.Target{}, fault.New(fault.NotFound, "NOT_INSTALLED", "there is no installation %q that you may see", args[0]).
+		WithFix("`annex install list` shows the installations")
+}
+
+func (c *cli) install(ctx context.Context, f installFlags, args []string) error {
+	if len(args) == 0 && (f.site == "" || f.product == "") {
+		return usage("required flag(s) \"product\", \"site\" not set").WithFix("name --site and --product, or an installation by its id")
+	}
 	api, err := c.connect()
 	if err != nil {
 		return err
 	}
-	app, err := c.appID(f.app)
+	t, err := c.installTarget(ctx, api, f, args)
 	if err != nil {
 		return err
 	}
-	t := client.Target{App: app, Environment: f.environment, Site: f.site, Product: f.product}
 	p, err := api.Preview(ctx, t)
 	if err != nil {
 		return err
@@ -82,11 +103,13 @@ func (c *cli) install(ctx context.Context, f installFlags) error {
 		}{i, p.Digest, created})
 		return nil
 	}
-	grew := p.Installation != "" && len(p.Growth) > 0
+	grew := p.Installation != "" && len(p.Growth) > 0 && !p.Restored
 	what := "installed"
 	switch {
 	case grew:
 		what = "upgraded"
+	case p.Restored:
+		what = "confirmed"
 	case !created:
 		what = "up to date"
 	}
@@ -106,6 +129,9 @@ func (c *cli) printPreview(p client.Preview) {
 	} else {
 		c.ui.printf("  may:")
 		c.printLines(p.Words)
+	}
+	if p.Restored {
+		c.ui.printf("  ! A backup brought it back. Confirming gives it what was granted then, and lets it run.")
 	}
 	if p.Installation != "" && len(p.Growth) > 0 {
 		c.ui.printf("  New against what it may now:")
@@ -174,9 +200,9 @@ func (c *cli) installListCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, i := range all {
-				rows = append(rows, []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber})
+				rows = append(rows, []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber, i.State})
 			}
-			c.ui.table("INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING", rows)
+			c.ui.table("INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING STATE", rows)
 			return nil
 		},
 	}

@@ -58,7 +58,7 @@ func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
 		"app": p.Release.App, "appName": a.appName(r.ctx(), p.Release.App), "environment": p.Release.EnvName, "environmentType": p.Release.EnvType,
 		"site": a.siteName(r.ctx(), t.Site), "product": t.Product, "version": p.Release.Version, "number": p.Release.Number,
 		"declared": p.Declared, "words": lines(p.Words), "growth": lines(p.Growth), "digest": p.Digest,
-		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning,
+		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning, "restored": p.Restored,
 	})
 	return nil
 }
@@ -108,6 +108,7 @@ type installationJSON struct {
 	Version       id.Version `json:"version"`
 	Number        string     `json:"number"`
 	WaitingNumber string     `json:"waitingNumber,omitempty"`
+	State         string     `json:"state"`
 	InstalledAt   time.Time  `json:"installedAt"`
 	InstalledBy   string     `json:"installedBy,omitempty"`
 	Granted       perm.Set   `json:"granted"`
@@ -119,9 +120,23 @@ func (a *API) installationView(ctx context.Context, i install.Installation, name
 	}
 	return installationJSON{
 		ID: i.ID, App: i.App, AppName: names[i.App], Environment: i.EnvName, Site: a.siteName(ctx, i.Site), Product: i.Product,
-		Version: i.Version, Number: i.Number, WaitingNumber: i.WaitingNumber,
+		Version: i.Version, Number: i.Number, WaitingNumber: i.WaitingNumber, State: stateOf(i),
 		InstalledAt: i.Installed.UTC(), InstalledBy: i.InstalledBy, Granted: i.Granted,
 	}
+}
+
+// stateOf says whether an installation runs. "narrowed" runs with less than a restored
+// backup had granted, "stopped" not at all, until the site's admin confirms.
+func stateOf(i install.Installation) string {
+	switch {
+	case i.Held != nil && i.Held.Stopped:
+		return "stopped"
+	case i.Suspended:
+		return "suspended"
+	case i.Held != nil:
+		return "narrowed"
+	}
+	return "running"
 }
 
 func (a *API) listInstallations(w http.ResponseWriter, r *request) error {

@@ -61,7 +61,9 @@ type System struct {
 	Handler   http.Handler
 	stopping  atomic.Bool
 	snapshots *snapshots
-	closeRest []func()
+	// attendance tells a restore that a server uses the database.
+	attendance func()
+	closeRest  []func()
 }
 
 // migrations are all tables, each feature's own.
@@ -114,6 +116,9 @@ func (s *System) openStorage(ctx context.Context) (err error) {
 	if s.DB, err = db.Open(ctx, db.Config{URL: s.Config.DatabaseURL, Dial: s.Guard.Dialer(netguard.Database)}); err != nil {
 		return err
 	}
+	if s.attendance, err = s.DB.Attend(ctx); err != nil {
+		return err
+	}
 	if err := s.DB.Migrate(ctx, migrations()); err != nil {
 		return err
 	}
@@ -164,7 +169,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 }
 
 func (s *System) openRuntime(context.Context) (err error) {
-	snapshots, err := openSnapshots(filepath.Join(s.Config.DataDir, "snapshots"), s.Ring, s.Config.Log)
+	snapshots, err := openSnapshots(s.Config.snapshots(), s.Ring, s.Config.Log)
 	if err != nil {
 		return err
 	}
@@ -221,10 +226,12 @@ func (s *System) Health() httpapi.Health {
 	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
 }
 
-func (s *System) firstToken() string { return filepath.Join(s.Config.DataDir, "operator.token") }
+func (c *Config) firstToken() string { return filepath.Join(c.DataDir, "operator.token") }
+
+func (c *Config) snapshots() string { return filepath.Join(c.DataDir, "snapshots") }
 
 func (s *System) removeFirstToken() {
-	if err := os.Remove(s.firstToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(s.Config.firstToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.Config.Log.Warn("the file of the first operator token is still there; it opens nothing any more", "err", err)
 	}
 }
@@ -233,7 +240,7 @@ func (s *System) removeFirstToken() {
 // the data directory's owner reads; it returns the file, "" when none was needed. The
 // token lives for a day, and ends when an operator makes another one.
 func (s *System) FirstOperatorToken(ctx context.Context) (string, error) {
-	file := s.firstToken()
+	file := s.Config.firstToken()
 	written := false
 	secret, err := s.Accounts.Bootstrap(ctx, func(secret string) error {
 		written = true
@@ -296,6 +303,9 @@ func (s *System) Close() {
 	}
 	if s.Guard != nil {
 		s.Guard.Close()
+	}
+	if s.attendance != nil {
+		s.attendance()
 	}
 	if s.DB != nil {
 		_ = s.DB.Close()

@@ -70,7 +70,7 @@ func (v *Values) parse(name string, text []byte) error {
 		}
 		seen[s.Name] = true
 		if val.Kind != yaml.ScalarNode || val.Tag == "!!null" {
-			return at(name, val, "%s is one value", s.Name).WithFix("write %s: %s", s.Name, s.Value)
+			return at(name, val, "%s is one value", s.Name).WithFix("write %s: %s", s.Name, s.Value())
 		}
 		// From the file, a path is meant from the file's folder.
 		if err := v.set(s, value{val.Value, fmt.Sprintf("%s:%d:%d", name, key.Line, key.Column), fromFile}, filepath.Dir(v.File)); err != nil {

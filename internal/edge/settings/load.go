@@ -36,7 +36,7 @@ func Flags(flags *pflag.FlagSet, names ...string) {
 		case s.Switch:
 			flags.Bool(s.Name, s.Default == "true", s.Words)
 		default:
-			flags.String(s.Name, s.Default, "`"+s.Value+"`: "+s.Words)
+			flags.String(s.Name, s.Default, s.Words)
 		}
 	}
 }

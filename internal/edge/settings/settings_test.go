@@ -160,7 +160,7 @@ func TestPrintedConfigurationIsOne(t *testing.T) {
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Table {
-		if seen[s.Name] || strings.ToLower(s.Name) != s.Name || s.Words == "" || s.Value == "" && !s.Switch {
+		if seen[s.Name] || strings.ToLower(s.Name) != s.Name || s.Words == "" || s.Value() == "" && !s.Switch {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true

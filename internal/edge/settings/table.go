@@ -18,9 +18,8 @@ import (
 // Setting is one row of the table.
 type Setting struct {
 	Name    string // "key-ring": --key-ring, key-ring: in the file, ANNEX_KEY_RING
-	Value   string // what kind of value: "file"
 	Default string
-	Words   string
+	Words   string // for people; the kind of value is in backquotes: "`file` of the keys"
 	// Path says that a relative value is meant from the place where it was written: the
 	// file's folder, or the working directory.
 	Path bool
@@ -34,6 +33,13 @@ type Setting struct {
 	check func(value string) string
 }
 
+// Value is the kind of value that the setting takes: "file".
+func (s Setting) Value() string {
+	_, rest, _ := strings.Cut(s.Words, "`")
+	name, _, _ := strings.Cut(rest, "`")
+	return name
+}
+
 // Env is the setting's environment variable.
 func (s Setting) Env() string {
 	return "ANNEX_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
@@ -41,20 +47,20 @@ func (s Setting) Env() string {
 
 // Table holds every setting of `annex serve`, in the order of the documentation.
 var Table = []Setting{
-	{Name: "data", Value: "directory", Default: "annex-data", Path: true, Words: "data directory"},
-	{Name: "database", Value: "URL", Words: "postgres:// URL (default: SQLite in the data directory); one with a password only by the environment or database-file",
+	{Name: "data", Default: "annex-data", Path: true, Words: "data `directory`"},
+	{Name: "database", Words: "postgres:// `URL` (default: SQLite in the data directory); one with a password only by the environment or database-file",
 		Secret: hasPassword, check: databaseURL},
-	{Name: "database-file", Value: "file", Path: true, FileOf: "database", Words: "file that holds the database's URL"},
-	{Name: "key-ring", Value: "file", Path: true, Words: "file of the keys that seal stored secrets (default: annex/keyring in your configuration folder)"},
-	{Name: "blobs", Value: "folder", Path: true, Words: "folder of deployed bytes, the same for all servers of one database (default: blobs in the data directory)"},
-	{Name: "listen", Value: "address", Default: "127.0.0.1:8480", Words: "address to listen on", check: address},
-	{Name: "platform-domain", Value: "domain", Words: "domain of api.… and ui.…"},
-	{Name: "apps-domain", Value: "domain", Words: "another registrable domain, for apps and web triggers"},
-	{Name: "workers", Value: "number", Default: "0", Words: "number of worker processes (0: as the machine allows)", check: whole},
-	{Name: "shutdown-delay", Value: "duration", Default: "0s", Words: "how long a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
-	{Name: "shutdown-grace", Value: "duration", Default: "30s", Words: "how long running calls may take to finish then", check: duration},
-	{Name: "log-format", Value: "format", Default: "auto", Words: "text, json, or auto: text on a terminal", check: oneOf("auto", "text", "json")},
-	{Name: "log-level", Value: "level", Default: "info", Words: "debug, info, warn or error", check: oneOf("debug", "info", "warn", "error")},
+	{Name: "database-file", Path: true, FileOf: "database", Words: "`file` that holds the database's URL"},
+	{Name: "key-ring", Path: true, Words: "`file` of the keys that seal stored secrets (default: annex/keyring in your configuration folder)"},
+	{Name: "blobs", Path: true, Words: "`folder` of deployed bytes, the same for all servers of one database (default: blobs in the data directory)"},
+	{Name: "listen", Default: "127.0.0.1:8480", Words: "`address` to listen on", check: address},
+	{Name: "platform-domain", Words: "`domain` of api.… and ui.…"},
+	{Name: "apps-domain", Words: "another registrable `domain`, for apps and web triggers"},
+	{Name: "workers", Default: "0", Words: "`number` of worker processes (0: as the machine allows)", check: whole},
+	{Name: "shutdown-delay", Default: "0s", Words: "`duration` for which a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
+	{Name: "shutdown-grace", Default: "30s", Words: "`duration` in which running calls may finish then", check: duration},
+	{Name: "log-format", Default: "auto", Words: "`format` of the log: text, json, or auto: text on a terminal", check: oneOf("auto", "text", "json")},
+	{Name: "log-level", Default: "info", Words: "lowest `level` of the log: debug, info, warn or error", check: oneOf("debug", "info", "warn", "error")},
 }
 
 func find(table []Setting, name string) (Setting, bool) {
@@ -105,13 +111,13 @@ func Markdown() string {
 	for _, s := range Table {
 		flag := "--" + s.Name
 		if !s.Switch {
-			flag += " " + strings.ToUpper(s.Value)
+			flag += " " + strings.ToUpper(s.Value())
 		}
 		def := s.Default
 		if def != "" {
 			def = "`" + def + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s:` | `%s` | %s | %s |\n", flag, s.Name, s.Env(), def, strings.ReplaceAll(s.Words, "|", "\\|"))
+		fmt.Fprintf(&b, "| `%s` | `%s:` | `%s` | %s | %s |\n", flag, s.Name, s.Env(), def, strings.ReplaceAll(s.Words, "`", ""))
 	}
 	return b.String()
 }

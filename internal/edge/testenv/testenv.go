@@ -56,6 +56,7 @@ type Env struct {
 	product *http.Server
 	stop    context.CancelFunc
 	serving bool
+	closed  bool
 	served  chan error
 }
 
@@ -145,8 +146,12 @@ func (e *Env) register(ctx context.Context) error {
 	return fault.Op("testenv.register", e.accounts(ctx, site.ID))
 }
 
-// Close stops everything that Start began and waits for it.
+// Close stops everything that Start began and waits for it. It may be called again.
 func (e *Env) Close() error {
+	if e.closed {
+		return nil
+	}
+	e.closed = true
 	var err error
 	if e.product != nil {
 		err = e.product.Close()

@@ -333,3 +333,10 @@ func scanToken(row interface{ Scan(...any) error }) (Token, error) {
 }
 
 func isNoRows(err error) bool { return errors.Is(err, db.ErrNoRows) }
+
+// VoidTokens ends every token, in the transaction that restores a backup: some of them may
+// have been revoked after it was made. The next start gives the operator a new one.
+func (s *Service) VoidTokens(ctx context.Context) (n int64, err error) {
+	n, err = s.DB.Exec(ctx, voidTokens, s.Now().UnixMilli())
+	return n, fault.Op("account.VoidTokens", err)
+}

@@ -40,12 +40,13 @@ func (s *Service) preview(ctx context.Context, t Target, release *call.Policy, h
 	if have != nil {
 		out.Installation = have.ID
 		out.Waiting = have.Version != release.Version
+		out.Restored = have.Held != nil
 		out.Growth = perm.Describe(perm.Diff(have.Granted, proposed), words)
 	}
 	if release.EnvType != call.Production {
 		out.DevelopmentWarning = DevelopmentWarning
 	}
-	if out.Digest, err = digestOf(t, release, proposed); err != nil {
+	if out.Digest, err = digestOf(t, release, have, proposed); err != nil {
 		return Preview{}, fault.Op("install.Preview", err)
 	}
 	return out, nil
@@ -98,7 +99,7 @@ func (s *Service) decide(t Target, release *call.Policy, have *Installation, dev
 		}
 	}
 	proposed := propose(have, release)
-	digest, err := digestOf(t, release, proposed)
+	digest, err := digestOf(t, release, have, proposed)
 	if err != nil {
 		return perm.Set{}, err
 	}
@@ -142,12 +143,16 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 		return Outcome{Installation: i, Created: true, Changed: true}, s.record(ctx, p, &i, "install.install")
 	}
 	i := *have
+	i.Held = nil // the admin has decided
 	i.run(release, grant)
-	if i.Version == have.Version && perm.Equal(i.Granted, have.Granted) {
+	if i.Version == have.Version && have.Held == nil && perm.Equal(i.Granted, have.Granted) {
 		return Outcome{Installation: *have}, nil
 	}
 	act := "install.approve"
-	if i.Version == have.Version {
+	switch {
+	case have.Held != nil:
+		act = "install.reconfirm"
+	case i.Version == have.Version:
 		act = "install.grant"
 	}
 	if err := s.save(ctx, &i); err != nil {

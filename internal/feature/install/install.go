@@ -117,6 +117,18 @@ type Installation struct {
 	Active          bool
 	// Suspended says that it stands still: the site takes no development apps at present.
 	Suspended bool
+	// Held is set after a restore until the site's admin has confirmed what it gave back.
+	Held *Held
+}
+
+// Held is what a restored backup would widen: it waits for the site's admin.
+type Held struct {
+	// Granted is what the backup had granted; until it is confirmed, Granted of the
+	// installation is what was granted both then and before the restore.
+	Granted perm.Set `json:"granted"`
+	// Stopped says that nothing runs until then: before the restore it was not installed,
+	// or nobody knows what it was.
+	Stopped bool `json:"stopped"`
 }
 
 // Effective is what the app may do: granted ∩ declared(running version).
@@ -133,6 +145,8 @@ type Preview struct {
 	// Installation is set when it is installed already, Waiting when a version waits.
 	Installation id.Install
 	Waiting      bool
+	// Restored says that the confirmation is also the one that a restored backup waits for.
+	Restored bool
 	// DevelopmentWarning is set for development and staging apps.
 	DevelopmentWarning string
 }

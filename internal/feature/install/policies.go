@@ -25,12 +25,39 @@ const (
 	askPatience   = 500 * time.Millisecond
 )
 
-// change is an installation's policy after a change, nil when it ended or is suspended.
+// change is an installation's policy after a change, nil when it ended or is halted.
 type change struct {
-	install   id.Install
-	policy    *call.Policy
-	suspended bool
-	at        int64 // of the policy clock
+	install id.Install
+	policy  *call.Policy
+	halt    halt
+	at      int64 // of the policy clock
+}
+
+// halt is why an installation that exists runs nothing.
+type halt uint8
+
+const (
+	running        halt = iota
+	noDevelopment       // the site takes no development apps at present
+	notReconfirmed      // a backup brought it back, and no admin has confirmed that
+)
+
+func (i *Installation) halt() halt {
+	switch {
+	case i.Held != nil && i.Held.Stopped:
+		return notReconfirmed
+	case i.Suspended:
+		return noDevelopment
+	}
+	return running
+}
+
+func (h halt) refusal() error {
+	if h == notReconfirmed {
+		return fault.New(fault.Denied, "RESTORE_UNCONFIRMED", "the installation was brought back from a backup, and no admin of its site has confirmed it since").
+			WithFix("an admin of the site looks at it with `annex install list` and confirms it with `annex install`")
+	}
+	return developmentOff()
 }
 
 // source reads what changed after a value of the policy clock; 0 asks for everything.
@@ -39,7 +66,7 @@ type source func(ctx context.Context, after int64) ([]change, error)
 // snapshot is all policies as of a moment. It is never changed, only replaced.
 type snapshot struct {
 	policies  map[id.Install]*call.Policy
-	suspended map[id.Install]struct{}
+	halted    map[id.Install]halt
 	confirmed time.Time // when the reading that confirmed it began
 }
 
@@ -74,8 +101,8 @@ func (p *policies) get(ctx context.Context, install id.Install) (*call.Policy, e
 		if policy, ok := s.policies[install]; ok {
 			return policy, nil
 		}
-		if _, ok := s.suspended[install]; ok {
-			return nil, developmentOff()
+		if h := s.halted[install]; h != running {
+			return nil, h.refusal()
 		}
 	}
 	return p.look(ctx, install, asked)
@@ -94,8 +121,8 @@ func (p *policies) look(ctx context.Context, install id.Install, asked time.Time
 			WithFix("try again; the server cannot reach its database")
 	}
 	policy, ok := s.policies[install]
-	if _, suspended := s.suspended[install]; suspended {
-		return nil, developmentOff()
+	if h := s.halted[install]; h != running {
+		return nil, h.refusal()
 	}
 	if !ok {
 		return nil, fault.New(fault.Denied, "NOT_INSTALLED", "there is no such installation, or it has ended")
@@ -161,21 +188,21 @@ func (p *policies) readOn(ctx context.Context) error {
 	}
 	next := &snapshot{confirmed: began}
 	if before != nil {
-		next.policies, next.suspended = before.policies, before.suspended
+		next.policies, next.halted = before.policies, before.halted
 	}
 	if len(changes) > 0 || next.policies == nil {
 		next.policies = maps.Clone(next.policies)
 		if next.policies == nil {
 			next.policies = make(map[id.Install]*call.Policy, len(changes))
 		}
-		next.suspended = maps.Clone(next.suspended)
-		if next.suspended == nil {
-			next.suspended = map[id.Install]struct{}{}
+		next.halted = maps.Clone(next.halted)
+		if next.halted == nil {
+			next.halted = map[id.Install]halt{}
 		}
 		for _, c := range changes {
-			delete(next.suspended, c.install)
-			if c.suspended {
-				next.suspended[c.install] = struct{}{}
+			delete(next.halted, c.install)
+			if c.halt != running {
+				next.halted[c.install] = c.halt
 			}
 			if c.policy == nil {
 				delete(next.policies, c.install)

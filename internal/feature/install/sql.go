@@ -50,6 +50,8 @@ CREATE TABLE install_requests (
 );
 `}, {ID: "install/2", SQL: `
 ALTER TABLE installations ADD COLUMN suspended BIGINT NOT NULL DEFAULT 0;
+`}, {ID: "install/3", SQL: `
+ALTER TABLE installations ADD COLUMN held TEXT NOT NULL DEFAULT '';
 `}, {ID: "install/4", SQL: `
 DROP INDEX installations_site;
 CREATE INDEX installations_place ON installations (site_id, app_id, env_name, product);
@@ -62,7 +64,7 @@ const (
 	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
 
 	columns = `SELECT id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number, declared, granted,
-		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, suspended, epoch, changed FROM installations`
+		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, suspended, held, epoch, changed FROM installations`
 	// Cross-tenant: every process holds the policies of all installations in memory.
 	allActive    = columns + ` WHERE active = 1`
 	changedSince = columns + ` WHERE changed > ? ORDER BY changed`
@@ -84,10 +86,15 @@ const (
 		declared, granted, waiting_version, waiting_number, waiting_declared, installed_at, installed_by, removed_at, active, epoch, changed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?)`
 	update = `UPDATE installations SET version_id = ?, number = ?, declared = ?, granted = ?,
-		waiting_version = ?, waiting_number = ?, waiting_declared = ?, suspended = ?, epoch = ?, changed = ?
+		waiting_version = ?, waiting_number = ?, waiting_declared = ?, suspended = ?, held = ?, epoch = ?, changed = ?
 		WHERE id = ? AND site_id = ?`
 	remove = `UPDATE installations SET active = 0, removed_at = ?, epoch = epoch + 1, changed = ?
 		WHERE id = ? AND site_id = ? AND active = 1`
+
+	// Cross-tenant: what every installation was, before a backup takes its place.
+	allKept      = columns + ` ORDER BY id`
+	policyClock  = `SELECT value FROM policy_clock WHERE one = 1`
+	advanceClock = `UPDATE policy_clock SET value = value + ? WHERE one = 1`
 
 	fileRequest = `INSERT INTO install_requests (id, app_id, env_name, site_id, product, account_id, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)

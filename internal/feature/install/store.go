@@ -29,12 +29,13 @@ func (s *Service) query(ctx context.Context, q string, args ...any) ([]row, erro
 		var (
 			r                          row
 			declared, granted, waiting string
+			held                       string
 			installed, active          int64
 			suspended, epoch           int64
 		)
 		err := rows.Scan((*string)(&r.ID), (*string)(&r.App), (*string)(&r.Owner), (*string)(&r.Environment), &r.EnvName,
 			(*string)(&r.EnvType), (*string)(&r.Site), (*string)(&r.Product), (*string)(&r.Version), &r.Number, &declared, &granted,
-			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &suspended, &epoch, &r.changed)
+			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &suspended, &held, &epoch, &r.changed)
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +43,12 @@ func (s *Service) query(ctx context.Context, q string, args ...any) ([]row, erro
 		r.Suspended = suspended != 0
 		for set, text := range map[*perm.Set]string{&r.Declared: declared, &r.Granted: granted, &r.WaitingDeclared: waiting} {
 			if err := json.Unmarshal([]byte(text), set); err != nil {
+				return nil, err
+			}
+		}
+		if held != "" {
+			r.Held = &Held{}
+			if err := json.Unmarshal([]byte(held), r.Held); err != nil {
 				return nil, err
 			}
 		}
@@ -104,8 +111,16 @@ func (s *Service) save(ctx context.Context, i *Installation) error {
 	if err != nil {
 		return err
 	}
+	held := ""
+	if i.Held != nil {
+		text, err := json.Marshal(i.Held)
+		if err != nil {
+			return err
+		}
+		held = string(text)
+	}
 	i.Epoch++
-	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Suspended, i.Epoch, now, i.ID, i.Site)
+	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Suspended, held, i.Epoch, now, i.ID, i.Site)
 	return err
 }
 
@@ -138,8 +153,7 @@ func (s *Service) changed(ctx context.Context, after int64) ([]change, error) {
 		if !r.Active {
 			continue
 		}
-		if r.Suspended {
-			out[n].suspended = true
+		if out[n].halt = r.halt(); out[n].halt != running {
 			continue
 		}
 		if out[n].policy, err = r.policy(); err != nil {

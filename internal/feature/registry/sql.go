@@ -70,6 +70,7 @@ const (
 	environmentsOf    = environmentColumns + ` WHERE e.app_id = ? ORDER BY e.position, e.name`
 	setCurrent        = `UPDATE environments SET version_id = ?, deployed_at = ? WHERE id = ?`
 	nextRevision      = `UPDATE environments SET revision = revision + 1 WHERE id = ? RETURNING revision`
+	skipRevisions     = `UPDATE environments SET revision = revision + ?`
 	dropEnvironment   = `DELETE FROM environments WHERE id = ?`
 	dropVersionsOf    = `DELETE FROM versions WHERE env_id = ?`
 	dropVariablesOf   = `DELETE FROM variables WHERE env_id = ?`

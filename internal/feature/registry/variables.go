@@ -177,3 +177,11 @@ func (s *Service) opened(ctx context.Context, env id.Env) (map[string]string, er
 func variablePlace(env id.Env, key string, generation int64) seal.Place {
 	return seal.Place{Table: "variables", Column: "secret", Row: string(env) + "/" + key, Generation: generation}
 }
+
+// Restored moves every environment on to a revision of its variables that none had before
+// the restore of a backup: snapshots are kept by it, and one made with values that the
+// backup does not have must not be taken for its own.
+func (s *Service) Restored(ctx context.Context) error {
+	_, err := s.DB.Exec(ctx, skipRevisions, s.Now().Unix())
+	return fault.Op("registry.Restored", err)
+}

@@ -39,13 +39,15 @@ const (
 	productSource    = `SELECT p.source FROM product_names n JOIN products p ON p.key = n.product WHERE n.name = ?`
 	allProducts      = `SELECT source FROM products ORDER BY key`
 
-	putSite         = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
-	setSite         = `UPDATE sites SET name = ?, development_apps = ? WHERE id = ?`
-	siteColumns     = `SELECT id, name, development_apps, created_at FROM sites`
-	siteByID        = siteColumns + ` WHERE id = ?`
-	siteByName      = siteColumns + ` WHERE name = ?`
-	allSites        = siteColumns + ` ORDER BY name`
-	putSiteProduct  = `INSERT INTO site_products (site_id, product) VALUES (?, ?)`
-	siteProducts    = `SELECT product FROM site_products WHERE site_id = ? ORDER BY product`
-	dropSiteProduct = `DELETE FROM site_products WHERE site_id = ? AND product = ?`
+	putSite          = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
+	setSite          = `UPDATE sites SET name = ?, development_apps = ? WHERE id = ?`
+	siteColumns      = `SELECT id, name, development_apps, created_at FROM sites`
+	siteByID         = siteColumns + ` WHERE id = ?`
+	siteByName       = siteColumns + ` WHERE name = ?`
+	sitesSwitchedOff = `SELECT id FROM sites WHERE development_apps = 0 ORDER BY id`
+	switchOff        = `UPDATE sites SET development_apps = 0 WHERE id = ?`
+	allSites         = siteColumns + ` ORDER BY name`
+	putSiteProduct   = `INSERT INTO site_products (site_id, product) VALUES (?, ?)`
+	siteProducts     = `SELECT product FROM site_products WHERE site_id = ? ORDER BY product`
+	dropSiteProduct  = `DELETE FROM site_products WHERE site_id = ? AND product = ?`
 )

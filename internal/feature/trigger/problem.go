@@ -86,7 +86,7 @@ func public(err error, called bool) (int, problem) {
 	case fault.NotFound, fault.Denied, fault.Unauthenticated, fault.Waiting:
 		// Unknown, foreign, revoked, not granted: the same answer for all. Once the call
 		// was made, these kinds are about what the app did and no longer about the address.
-		if !called || f.Code == "NOT_INSTALLED" || f.Code == "DEVELOPMENT_APPS_OFF" {
+		if !called || f.Code == "NOT_INSTALLED" || f.Code == "DEVELOPMENT_APPS_OFF" || f.Code == "RESTORE_UNCONFIRMED" {
 			return http.StatusNotFound, problem{}
 		}
 		return http.StatusInternalServerError, problem{Code: "APP_ERROR", Message: "The app failed."}

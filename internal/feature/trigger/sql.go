@@ -29,6 +29,10 @@ const (
 	deleteTrigger  = `DELETE FROM web_triggers WHERE install_id = ? AND trigger_id = ?`
 	deleteTriggers = `DELETE FROM web_triggers WHERE install_id = ?`
 
+	// Cross-tenant on purpose: all addresses, before and after a restore.
+	allTriggers   = `SELECT trigger_id, install_id FROM web_triggers ORDER BY trigger_id`
+	forgetTrigger = `DELETE FROM web_triggers WHERE trigger_id = ?`
+
 	// Cross-tenant on purpose: the address is all that a request brings, and finding out
 	// whose it is is what this statement is for.
 	triggerByID = `SELECT install_id, site_id, module_key FROM web_triggers WHERE trigger_id = ?`

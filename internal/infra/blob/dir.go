@@ -126,6 +126,36 @@ func (d *Dir) Has(ctx context.Context, h Hash) (bool, error) {
 	return err == nil, fault.Op("blob.Has", storage(err))
 }
 
+// Each visits the name of every blob that there is, in no order that means anything.
+func (d *Dir) Each(ctx context.Context, visit func(Hash) error) error {
+	shelves, err := os.ReadDir(d.root)
+	if err != nil {
+		return fault.Op("blob.Each", storage(err))
+	}
+	for _, shelf := range shelves {
+		if !shelf.IsDir() || len(shelf.Name()) != 2 {
+			continue
+		}
+		names, err := os.ReadDir(filepath.Join(d.root, shelf.Name()))
+		if err != nil {
+			return fault.Op("blob.Each", storage(err))
+		}
+		for _, n := range names {
+			h := Hash(n.Name())
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !h.Valid() || d.path(h) != filepath.Join(d.root, shelf.Name(), n.Name()) {
+				continue
+			}
+			if err := visit(h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (d *Dir) path(h Hash) string { return filepath.Join(d.root, string(h[:2]), string(h)) }
 
 func syncDir(dir string) error {

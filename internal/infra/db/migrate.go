@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,8 @@ import (
 type Migration struct {
 	ID  string
 	SQL string
+
+	digest string // of the text that once ran, when it is not to run again
 }
 
 const migrationPatience = 6 * time.Hour
@@ -66,7 +69,7 @@ func (d *DB) apply(ctx context.Context, m Migration) error {
 		}
 	}
 	_, err := d.Exec(ctx, `INSERT INTO annex_migrations (id, digest, applied_at) VALUES (?, ?, ?)`,
-		m.ID, digest(m.SQL), time.Now().UnixMilli())
+		m.ID, cmp.Or(m.digest, digest(m.SQL)), time.Now().UnixMilli())
 	return err
 }
 

@@ -34,13 +34,13 @@ func OpenReadOnly(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fault.Op("db.OpenReadOnly", unavailable(err))
 	}
 	f.Close()
-	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}
+	dsn := besideDSN(path)
 	// Alone with the file, SQLite would make or renew its side files even for reading only.
 	// What a crash left in the log is read at the next start.
 	if !isOpen(path) {
-		q.Set("immutable", "1")
+		dsn += "&immutable=1"
 	}
-	p, err := openSQLitePool((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String(), 1)
+	p, err := openSQLitePool(dsn, 1)
 	if err != nil {
 		return nil, fault.Op("db.OpenReadOnly", err)
 	}
@@ -52,19 +52,30 @@ func OpenReadOnly(ctx context.Context, cfg Config) (*DB, error) {
 	return d, nil
 }
 
-// sharedLock is the byte of the -shm file that every connection in WAL mode keeps locked
-// (https://www.sqlite.org/walformat.html).
-const sharedLock = 128
+// besideDSN names a file to be read only, beside whoever has it open.
+func besideDSN(path string) string {
+	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
 
-// isOpen asks, without taking a lock, whether somebody has the database open.
+// sharedStart and sharedSize are the bytes of the file that every connection in WAL mode
+// keeps locked for reading (https://www.sqlite.org/lockingv3.html).
+const (
+	sharedStart = 0x40000000 + 2
+	sharedSize  = 510
+)
+
+// isOpen asks, without taking a lock, whether somebody has the database open, be it this
+// process. The locks on the -shm file would tell too, but those are the process's: closing
+// that file would take them away from a connection of our own.
 func isOpen(path string) bool {
-	f, err := os.Open(path + "-shm")
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: sharedLock, Len: 1}
-	return unix.FcntlFlock(f.Fd(), unix.F_GETLK, &l) == nil && l.Type != unix.F_UNLCK
+	l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: sharedStart, Len: sharedSize}
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &l) == nil && l.Type != unix.F_UNLCK
 }
 
 // Migrated reads which schema steps the database has, none for a new one, and refuses

@@ -189,6 +189,7 @@ type (
 		Digest             string          `json:"digest"`
 		Installation       string          `json:"installation,omitempty"`
 		DevelopmentWarning string          `json:"developmentWarning,omitempty"`
+		Restored           bool            `json:"restored,omitempty"`
 	}
 	InstallRequest struct {
 		Target
@@ -205,6 +206,7 @@ type (
 		Version       string          `json:"version,omitempty"`
 		Number        string          `json:"number"`
 		WaitingNumber string          `json:"waitingNumber,omitempty"`
+		State         string          `json:"state,omitempty"`
 		InstalledAt   *time.Time      `json:"installedAt,omitempty"`
 		InstalledBy   string          `json:"installedBy,omitempty"`
 		Granted       json.RawMessage `json:"granted,omitempty"`

@@ -1,0 +1,109 @@
+package install
+
+import (
+	"context"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+)
+
+// Before is what was installed before a backup takes the place of the database.
+type Before struct {
+	installs map[id.Install]Installation
+	clock    int64
+}
+
+// Any reports whether anything was ever installed: otherwise nobody knows what was.
+func (b *Before) Any() bool { return b.clock > 0 }
+
+// Running reports whether an installation was there and could run.
+func (b *Before) Running(install id.Install) bool {
+	if b == nil {
+		return false
+	}
+	i, ok := b.installs[install]
+	return ok && i.Active && i.halt() != notReconfirmed
+}
+
+// Before reads what is installed, in the transaction that then restores a backup.
+func (s *Service) Before(ctx context.Context) (*Before, error) {
+	rows, err := s.query(ctx, allKept)
+	if err != nil {
+		return nil, fault.Op("install.Before", err)
+	}
+	b := &Before{installs: make(map[id.Install]Installation, len(rows))}
+	for _, r := range rows {
+		b.installs[r.ID] = r.Installation
+	}
+	return b, fault.Op("install.Before", s.DB.QueryRow(ctx, policyClock).Scan(&b.clock))
+}
+
+// unknownEpochs is above every epoch and clock that a lost database can have had.
+const unknownEpochs = 1 << 40
+
+// Restored makes what a backup brought back no wider than what was before, in the
+// restore's transaction: an installation keeps what was granted both in the backup and
+// before, and runs nothing at all if it was not installed before. What the backup had
+// granted beyond that waits for the site's admin. before is nil where nobody knows what
+// was: then every installation waits. It gives how many wait, and how many of those run
+// nothing.
+func (s *Service) Restored(ctx context.Context, by id.Principal, before *Before) (waiting, stopped int, err error) {
+	rows, err := s.query(ctx, allKept)
+	if err != nil {
+		return 0, 0, fault.Op("install.Restored", err)
+	}
+	ahead := int64(unknownEpochs)
+	if before != nil {
+		ahead = before.clock
+	}
+	if _, err := s.DB.Exec(ctx, advanceClock, ahead); err != nil {
+		return 0, 0, fault.Op("install.Restored", err)
+	}
+	for n := range rows {
+		i := &rows[n].Installation
+		if !i.Active {
+			continue
+		}
+		i.narrow(before)
+		if i.Held != nil {
+			waiting++
+			if i.Held.Stopped {
+				stopped++
+			}
+		}
+		if err := s.save(ctx, i); err != nil {
+			return 0, 0, fault.Op("install.Restored", err)
+		}
+		if err := s.record(ctx, by, i, "install.restore"); err != nil {
+			return 0, 0, fault.Op("install.Restored", err)
+		}
+	}
+	return waiting, stopped, nil
+}
+
+// narrow applies that rule to one installation. save raises the epoch once more.
+func (i *Installation) narrow(before *Before) {
+	granted, stopped := i.confirmable(), i.Held != nil && i.Held.Stopped
+	if before == nil {
+		i.Epoch += unknownEpochs
+		i.hold(granted, perm.Set{}, true)
+		return
+	}
+	was, known := before.installs[i.ID]
+	i.Epoch = max(i.Epoch, was.Epoch)
+	if !known || !was.Active {
+		i.hold(granted, perm.Set{}, true)
+		return
+	}
+	i.Suspended = i.Suspended || was.Suspended
+	i.hold(granted, perm.Intersect(i.Granted, was.Granted), stopped || was.Held != nil && was.Held.Stopped)
+}
+
+// hold grants what holds now, and keeps what waits for the admin if that is more.
+func (i *Installation) hold(granted, now perm.Set, stopped bool) {
+	i.Granted, i.Held = now, nil
+	if stopped || !perm.Equal(granted, now) {
+		i.Held = &Held{Granted: granted, Stopped: stopped}
+	}
+}
