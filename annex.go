@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/server"
 	"github.com/annexhq/annex/internal/edge/worker"
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jail"
 )
 
 // version is set when the command is built by make.
@@ -61,6 +62,10 @@ type Config struct {
 	// ChildCommand makes the command of a worker process. By default it is this
 	// executable again; then main must call Child first.
 	ChildCommand func() *exec.Cmd
+	// InsecureNoSandbox runs workers without the operating system's sandbox: whoever
+	// escapes the engine has this user's rights. Without it, New refuses a host that has no
+	// complete wall for network, files and processes.
+	InsecureNoSandbox bool
 	// Log receives the platform's own log; nothing of it when nil.
 	Log *slog.Logger
 }
@@ -115,7 +120,7 @@ func (cfg Config) server() server.Config {
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
 		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownGrace: cfg.ShutdownGrace,
-		ChildCommand: cfg.ChildCommand, Version: Version(), Log: cfg.Log,
+		ChildCommand: cfg.ChildCommand, InsecureNoSandbox: cfg.InsecureNoSandbox, Version: Version(), Log: cfg.Log,
 	}
 }
 
@@ -132,8 +137,15 @@ func (p *Platform) Address() string { return p.sys.Listener.Addr().String() }
 // servers could share the database, "" otherwise.
 func (p *Platform) LocalBlobs() string { return p.sys.LocalBlobs() }
 
-// Isolation says how strongly app code is kept apart from the machine.
-func (p *Platform) Isolation() string { return server.Isolation }
+// Isolation says how strongly app code is kept apart from the machine: which walls stand
+// between it and network, files and processes.
+func (p *Platform) Isolation() string { return p.sys.Jail.Grade().Explain() }
+
+// Isolation says it of this configuration and this host, by trying; nothing is started.
+func Isolation(ctx context.Context, cfg Config) (string, error) {
+	g, err := server.Isolation(ctx, cfg.server())
+	return g.Explain(), err
+}
 
 // OperatorToken writes a one-time operator token to a file in DataDir (mode 0600) when
 // no operator has a usable one, and gives the file's name, "" otherwise.
@@ -150,18 +162,17 @@ func (p *Platform) Run(ctx context.Context) error {
 // Close takes the platform down; Run does so itself.
 func (p *Platform) Close() { p.sys.Close() }
 
-// childEnv marks a process as a worker.
-const childEnv = "ANNEX_CHILD"
+// childName marks a process as a worker; the server puts it where programs find the name
+// that they were called by.
+const childName = "annex-worker"
 
 // ChildCommand starts this executable again as a worker.
 func ChildCommand() *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		self = "/proc/self/exe"
-	}
-	cmd := exec.Command(self)
+	// This file, whatever lies under its name by now.
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{childName}
 	// A worker gets nothing of the server's environment: no credential can be in it.
-	cmd.Env = []string{childEnv + "=worker"}
+	cmd.Env = []string{}
 	if v, ok := os.LookupEnv(worker.SkipResetEnv); ok {
 		cmd.Env = append(cmd.Env, worker.SkipResetEnv+"="+v)
 	}
@@ -171,7 +182,7 @@ func ChildCommand() *exec.Cmd {
 // Child runs a worker and ends the process if this process was started as one;
 // otherwise it returns at once. Call it first in main, before flags are read.
 func Child() {
-	if os.Getenv(childEnv) != "worker" {
+	if len(os.Args) == 0 || os.Args[0] != childName {
 		return
 	}
 	if err := child(); err != nil {
@@ -181,10 +192,11 @@ func Child() {
 	os.Exit(0)
 }
 
-// workerSocket is the descriptor that the server leaves to a worker.
-const workerSocket = 3
-
 func child() error {
+	cell, err := jail.Enter()
+	if err != nil {
+		return err
+	}
 	wasm, err := assets.QuickJS()
 	if err != nil {
 		return err
@@ -193,9 +205,9 @@ func child() error {
 	if err != nil {
 		return err
 	}
-	sock, err := hostcall.NewSocket(workerSocket)
+	sock, err := hostcall.NewSocket(jail.Socket)
 	if err != nil {
 		return err
 	}
-	return worker.Main(context.Background(), sock, worker.Options{WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
+	return worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
 }

@@ -32,7 +32,11 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 		if err := annex.Check(ctx, cfg); err != nil {
 			return err
 		}
-		fmt.Fprintln(o.Out, "the configuration is usable")
+		isolation, err := annex.Isolation(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.Out, "the configuration is usable\nisolation: %s\n", isolation)
 		return nil
 	}
 	p, err := annex.New(ctx, cfg)
@@ -57,7 +61,7 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 func config(o cli.ServeOptions) annex.Config {
 	return annex.Config{
 		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
-		Workers: o.Workers, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
+		Workers: o.Workers, InsecureNoSandbox: o.InsecureNoSandbox, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
 	}
 }
 

@@ -51,7 +51,7 @@ func live(t *testing.T, database string) {
 }
 
 func (l *life) operators() {
-	l.ask("GET", "/healthz", "", nil).is(200).want("ok", "status").want("engine only", "isolation")
+	l.ask("GET", "/healthz", "", nil).is(200).want("ok", "status").want(l.env.System.Health().Isolation, "isolation")
 	l.ask("GET", "/readyz", "", nil).is(200).want("ready", "status").length(0, "reasons")
 	l.ask("GET", "/api/v1/whoami", l.operator, nil).is(200).want("operator", "kind")
 	l.ask("GET", "/api/v1/whoami", "", nil).is(401)

@@ -33,6 +33,8 @@ import (
 // The test binary is the worker too: a deployment starts it again.
 func TestMain(m *testing.M) {
 	annex.Child()
+	inmate()
+	impostor()
 	os.Exit(m.Run())
 }
 
@@ -51,13 +53,20 @@ func newPlatform(t testing.TB) *platform { return newPlatformOf(t, 1) }
 
 // newPlatformOf is a deployment with so many workers, beside those for new versions.
 func newPlatformOf(t testing.TB, workers int) *platform {
+	return newPlatformWith(t, func(s *testenv.Setup) { s.Workers = workers })
+}
+
+// newPlatformWith is a deployment that differs from the usual one.
+func newPlatformWith(t testing.TB, change func(*testenv.Setup)) *platform {
 	t.Helper()
 	p := &platform{t: t, ctx: t.Context(), dir: t.TempDir(), log: &lockedBuffer{}, World: netguardtest.New(t)}
 	network := p.World.Network()
-	e, err := testenv.Start(t.Context(), testenv.Setup{
-		Dir: p.dir, Listen: "127.0.0.1:0", Workers: workers, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
+	setup := testenv.Setup{
+		Dir: p.dir, Listen: "127.0.0.1:0", Workers: 1, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
 		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	change(&setup)
+	e, err := testenv.Start(t.Context(), setup)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,5 +46,5 @@ test('the platform says what it is and how strongly it isolates', async () => {
   const page = await demo.browser.newPage();
   await page.goto(demo.access.uiUrl);
   await page.getByRole('heading', { name: 'Annex is running' }).waitFor();
-  await page.getByText('engine only').waitFor();
+  await page.getByText(/^(one wall|two walls)$/).waitFor();
 });

@@ -49,6 +49,8 @@ type ServeOptions struct {
 	ShutdownDelay, ShutdownGrace time.Duration
 	LogJSON                      bool
 	LogLevel                     string // debug, info, warn or error
+	// InsecureNoSandbox starts workers without the operating system's sandbox.
+	InsecureNoSandbox bool
 	// Check only checks the configuration.
 	Check    bool
 	Out, Err io.Writer
@@ -61,7 +63,9 @@ type DemoOptions struct {
 	// Upstreams maps host names to addresses that stand in for them.
 	Upstreams  map[string]string
 	UpstreamCA string // PEM file
-	Out, Err   io.Writer
+	// InsecureNoSandbox starts workers without the operating system's sandbox.
+	InsecureNoSandbox bool
+	Out, Err          io.Writer
 }
 
 // Env is what a run of the command sees of its surroundings.

@@ -19,7 +19,7 @@ import (
 )
 
 func (c *cli) serveCommand() *cobra.Command {
-	var check, show bool
+	var check, show, insecure bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the platform",
@@ -41,10 +41,12 @@ func (c *cli) serveCommand() *cobra.Command {
 				c.ui.printf("%s", strings.TrimSuffix(v.String(), "\n"))
 				return nil
 			}
-			o.Check = check
+			o.Check, o.InsecureNoSandbox = check, insecure
 			return c.hooks.Serve(cmd.Context(), o)
 		},
 	}
+	// A flag and nothing else: no forgotten file or variable takes the walls away.
+	cmd.Flags().BoolVar(&insecure, "insecure-no-sandbox", false, insecureUsage)
 	settings.Flags(cmd.Flags())
 	cmd.Flags().BoolVar(&check, "check", false, "only check configuration, data directory, keys and database")
 	cmd.Flags().BoolVar(&show, "print-config", false, "only print the settings that count and where each comes from")
@@ -104,8 +106,11 @@ func (c *cli) demoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8480", "`address` to listen on; port 0 takes a free one")
 	cmd.Flags().StringArrayVar(&upstreams, "upstream", nil, "`HOST=ADDR`: requests to HOST reach ADDR instead; repeatable")
 	cmd.Flags().StringVar(&o.UpstreamCA, "upstream-ca", "", "PEM `file` with the authority that upstreams are trusted by")
+	cmd.Flags().BoolVar(&o.InsecureNoSandbox, "insecure-no-sandbox", false, insecureUsage)
 	return cmd
 }
+
+const insecureUsage = "start workers without the operating system's sandbox, on a host that has none"
 
 // listenAddress refuses what is no HOST:PORT, before anything is opened.
 func listenAddress(text string) error {

@@ -53,7 +53,8 @@ type Config struct {
 // Health is what /healthz answers.
 type Health struct {
 	Status    string `json:"status"`
-	Isolation string `json:"isolation"` // "engine only" until the operating system's sandbox is set up
+	Isolation string `json:"isolation"` // "two walls", "one wall" or "engine only": that of the class with the fewest
+	Walls     Walls  `json:"walls"`
 	Version   string `json:"version"`
 	Workers   int    `json:"workers"`
 }
@@ -62,6 +63,16 @@ type Health struct {
 type Reason struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+}
+
+// Walls are those that stand between app code and each class of what the machine has, and
+// the layers that they are made of.
+type Walls struct {
+	Network   []string `json:"network"`
+	Files     []string `json:"files"`
+	Processes []string `json:"processes"`
+	Layers    []string `json:"layers"`
+	Landlock  int      `json:"landlock"` // the kernel's version of it, 0 for none
 }
 
 // API serves the routes.

@@ -65,7 +65,15 @@ func check(ctx context.Context, cfg Config) error {
 			}
 		}
 	}
-	return checkRing(cfg.KeyRing, bound)
+	if err := checkRing(cfg.KeyRing, bound); err != nil {
+		return err
+	}
+	j, err := openJail(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	j.Close()
+	return nil
 }
 
 // checkListen tries the address. The server that uses this data directory may have it.

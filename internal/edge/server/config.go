@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
@@ -44,6 +45,10 @@ type Config struct {
 	// ChildCommand makes the command of a worker process: this program again, which
 	// calls Child first in its main.
 	ChildCommand func() *exec.Cmd
+	// InsecureNoSandbox starts workers without the operating system's sandbox.
+	InsecureNoSandbox bool
+	// WithoutLayers are layers of the sandbox that are not to be had. Only tests set it.
+	WithoutLayers jail.Layers
 	// Guard makes the way out; netguard.New when nil. Only testenv gives another.
 	Guard   func(netguard.Config) (*netguard.Guard, error)
 	Version string

@@ -28,12 +28,10 @@ import (
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/blob"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
-
-// Isolation says how strongly app code is kept apart from the machine.
-const Isolation = "engine only"
 
 // System is every part of a running server, in the order in which they are made.
 type System struct {
@@ -54,6 +52,7 @@ type System struct {
 	KV        *kvstore.Store
 	Logs      *applog.Service
 	Broker    *egress.Broker
+	Jail      *jail.Jail
 	Runtime   *qjs.Runtime
 	Triggers  *trigger.Service
 	Door      *invoke.Door
@@ -168,14 +167,18 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	return s.Installs.Start(ctx)
 }
 
-func (s *System) openRuntime(context.Context) (err error) {
+func (s *System) openRuntime(ctx context.Context) (err error) {
+	if s.Jail, err = openJail(ctx, s.Config); err != nil {
+		return err
+	}
+	s.warnInsecure(ctx)
 	snapshots, err := openSnapshots(s.Config.snapshots(), s.Ring, s.Config.Log)
 	if err != nil {
 		return err
 	}
 	s.snapshots = snapshots
 	s.Runtime, err = qjs.New(qjs.Config{
-		ChildCommand: s.Config.ChildCommand, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
+		ChildCommand: s.Config.ChildCommand, Jail: s.Jail, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
 	})
 	s.Registry.Preparer = s.Runtime
 	return err
@@ -223,7 +226,11 @@ func (s *System) LocalBlobs() string {
 
 // Health says what the server is and how strongly it isolates.
 func (s *System) Health() httpapi.Health {
-	return httpapi.Health{Status: "ok", Isolation: Isolation, Version: s.Config.Version, Workers: s.Config.Workers}
+	g := s.Jail.Grade()
+	return httpapi.Health{
+		Status: "ok", Isolation: g.String(), Walls: httpapi.Walls{Network: g.Network, Files: g.Files, Processes: g.Processes, Layers: g.Layers, Landlock: g.Landlock},
+		Version: s.Config.Version, Workers: s.Config.Workers,
+	}
 }
 
 func (c *Config) firstToken() string { return filepath.Join(c.DataDir, "operator.token") }
@@ -294,6 +301,9 @@ func (s *System) Close() {
 	}
 	if s.Runtime != nil {
 		s.Runtime.Close()
+	}
+	if s.Jail != nil {
+		s.Jail.Close()
 	}
 	if s.Logs != nil {
 		_ = s.Logs.Close()

@@ -35,7 +35,8 @@ func Demo(ctx context.Context, d DemoConfig) error {
 	}
 	e, err := Start(ctx, Setup{
 		Dir: d.Options.Data, Listen: d.Options.Listen, Network: network, ChildCommand: d.ChildCommand, Version: d.Version,
-		Log: slog.New(slog.NewTextHandler(d.Options.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		InsecureNoSandbox: d.Options.InsecureNoSandbox,
+		Log:               slog.New(slog.NewTextHandler(d.Options.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/server"
 	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
@@ -41,8 +42,11 @@ type Setup struct {
 	Network *netguard.TestNetwork
 	// ChildCommand starts a worker.
 	ChildCommand func() *exec.Cmd
-	Version      string
-	Log          *slog.Logger
+	// InsecureNoSandbox and WithoutLayers are those of server.Config.
+	InsecureNoSandbox bool
+	WithoutLayers     jail.Layers
+	Version           string
+	Log               *slog.Logger
 	// NoProduct leaves out Tracker's own listener.
 	NoProduct bool
 }
@@ -70,7 +74,7 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	}
 	cfg := server.Config{
 		DataDir: s.Dir, DatabaseURL: s.Database, KeyRing: filepath.Join(s.Dir, "keyring"), Listen: s.Listen, Workers: s.Workers,
-		ChildCommand: s.ChildCommand, Version: s.Version, Log: s.Log,
+		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Log: s.Log,
 	}
 	if s.Network != nil {
 		cfg.Guard = func(n netguard.Config) (*netguard.Guard, error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
 
@@ -26,6 +27,9 @@ const SkipResetEnv = "ANNEX_BENCH_SKIP_RESET"
 type Options struct {
 	WASM, SDK []byte
 	SkipReset bool
+	// Cell is the room that the process has entered. It is shut when the engine is ready,
+	// before the first message that an app had a part in.
+	Cell *jail.Cell
 }
 
 // SkipReset reads SkipResetEnv.
@@ -75,7 +79,11 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	if err != nil {
 		return hungUp(err)
 	}
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, SkipReset: o.SkipReset})
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
+	if err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	room, err := o.Cell.Shut()
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -85,7 +93,7 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 		fmt.Fprintln(os.Stderr, "annex worker: WARNING: instances are not reset between calls; calls can see each other. For measurements only.")
 		features = append(features, SkipResetFeature)
 	}
-	if err := w.hello(features); err != nil {
+	if err := w.hello(features, room); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
 	err = w.run()
@@ -125,9 +133,9 @@ func greeting(sock *hostcall.Socket) (base *os.File, budget int, err error) {
 	return m.File, h.Budget, nil
 }
 
-func (w *worker) hello(features []string) error {
+func (w *worker) hello(features []string, room jail.Report) error {
 	base := w.engine.Base()
-	head := mustJSON(hostcall.HelloHead{Protocol: hostcall.Protocol, Features: features, Base: base.Hash})
+	head := mustJSON(hostcall.HelloHead{Protocol: hostcall.Protocol, Features: features, Base: base.Hash, Room: mustJSON(room)})
 	return w.sock.Send(hostcall.Message{Type: hostcall.Hello, Head: head, File: base.File})
 }
 

@@ -20,6 +20,8 @@ type HelloHead struct {
 	// Budget is how many bytes the worker's calls may hold together; the worker's own
 	// choice when 0.
 	Budget int `json:"budget,omitempty"`
+	// Room is what a worker says of the walls around it.
+	Room json.RawMessage `json:"room,omitempty"`
 }
 
 // Negotiate picks the protocol that both sides speak.

@@ -29,6 +29,9 @@ type Config struct {
 	// Budget is what all calls together may hold of memory beyond their images;
 	// DefaultBudget when 0.
 	Budget int
+	// Pagemap is the process's own /proc/self/pagemap, opened before it lost sight of it;
+	// New opens it itself when nil, and takes it over.
+	Pagemap *os.File
 	// SkipReset hands instances on as the last call left them. It exists to measure
 	// what isolation costs, and to show that the tests of isolation can fail.
 	SkipReset bool
@@ -83,7 +86,7 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Budget == 0 {
 		cfg.Budget = DefaultBudget
 	}
-	e := &Engine{cfg: cfg, scan: openScanner(), idle: map[*Image]struct{}{}, holders: map[*space]*Instance{}}
+	e := &Engine{cfg: cfg, scan: openScanner(cfg.Pagemap), idle: map[*Image]struct{}{}, holders: map[*space]*Instance{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
 	// The automatic choice would fall back to the interpreter without a word.

@@ -9,8 +9,8 @@ import (
 
 // scanner asks the kernel which pages of a private mapping were written since it was
 // mapped or dropped: those are anonymous, all others still belong to the image file.
-// It is opened once, before any jail; without it (an older kernel, a jail that came
-// first) resets drop every page that they do not copy, which is as safe and slower.
+// Without it (an older kernel, no /proc) resets drop every page that they do not copy,
+// which is as safe and slower.
 type scanner struct {
 	file    *os.File
 	regions []pageRegion
@@ -31,10 +31,12 @@ const (
 	pageSwapped = 1 << 4
 )
 
-func openScanner() *scanner {
-	f, err := os.OpenFile("/proc/self/pagemap", os.O_RDONLY, 0)
-	if err != nil {
-		return nil
+func openScanner(f *os.File) *scanner {
+	if f == nil {
+		var err error
+		if f, err = os.OpenFile("/proc/self/pagemap", os.O_RDONLY, 0); err != nil {
+			return nil
+		}
 	}
 	s := &scanner{file: f, regions: make([]pageRegion, 512)}
 	probe, err := unix.Mmap(-1, 0, 2*pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)

@@ -8,7 +8,7 @@ import (
 )
 
 func poolEngine() *Engine {
-	e := &Engine{scan: openScanner(), idle: map[*Image]struct{}{}}
+	e := &Engine{scan: openScanner(nil), idle: map[*Image]struct{}{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	return e
 }

@@ -62,7 +62,7 @@ func contents(img *Image) []byte {
 func TestResetUndoesEveryWrite(t *testing.T) {
 	const basePages = 96
 	for kind, img := range images(t, basePages) {
-		for name, scan := range map[string]func() *scanner{"pagemap": openScanner, "without pagemap": func() *scanner { return nil }} {
+		for name, scan := range map[string]func() *scanner{"pagemap": func() *scanner { return openScanner(nil) }, "without pagemap": func() *scanner { return nil }} {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				e := &Engine{scan: scan()}
 				e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
@@ -127,7 +127,7 @@ func resets(t *rapid.T, e *Engine, img *Image) {
 }
 
 func TestScannerFindsWhatWasWritten(t *testing.T) {
-	sc := openScanner()
+	sc := openScanner(nil)
 	if sc == nil {
 		t.Skip("this kernel has no PAGEMAP_SCAN")
 	}

@@ -141,6 +141,7 @@ func (t *tree) test(ctx context.Context, pkg string, tests []string, limit time.
 	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1", "-json", "-timeout", limit.String(),
 		"-run", "^("+strings.Join(tests, "|")+")$", pkg)
 	cmd.Dir = t.dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // Landlock reaches no thread of the C library
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	runErr := cmd.Run()

@@ -10,8 +10,16 @@ type (
 	Health struct {
 		Status    string `json:"status"`
 		Isolation string `json:"isolation"`
+		Walls     Walls  `json:"walls"`
 		Version   string `json:"version"`
 		Workers   int    `json:"workers,omitempty"`
+	}
+	Walls struct {
+		Network   []string `json:"network"`
+		Files     []string `json:"files"`
+		Processes []string `json:"processes"`
+		Layers    []string `json:"layers"`
+		Landlock  int      `json:"landlock"`
 	}
 	Whoami struct {
 		Kind         string   `json:"kind"`

@@ -47,7 +47,7 @@ func newPool(cfg Config) (*pool, error) {
 		changed: make(chan struct{}), stop: make(chan struct{}),
 		builders: newBuilders(),
 	}
-	first, err := startWorker(cfg.ChildCommand, cfg.Log, nil)
+	first, err := startWorker(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *pool) replace(slot int) {
 }
 
 func (p *pool) start() (*worker, error) {
-	w, err := startWorker(p.cfg.ChildCommand, p.cfg.Log, p.image)
+	w, err := startWorker(p.cfg, p.image)
 	if err != nil {
 		return nil, err
 	}

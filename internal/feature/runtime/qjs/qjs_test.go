@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jail"
 )
 
 // The test binary is its own worker: it finds the engine in files that the parent names.
@@ -31,11 +33,16 @@ func child() int {
 	if err != nil {
 		return 1
 	}
-	sock, err := hostcall.NewSocket(3)
+	cell, err := jail.Enter()
+	if err != nil {
+		slog.Error("worker", "err", err)
+		return 1
+	}
+	sock, err := hostcall.NewSocket(jail.Socket)
 	if err != nil {
 		return 1
 	}
-	err = worker.Main(context.Background(), sock, worker.Options{WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
+	err = worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
 	if err != nil {
 		slog.Error("worker", "err", err)
 		return 1
@@ -52,15 +59,28 @@ func newRuntime(t testing.TB, change ...func(*qjs.Config)) *qjs.Runtime {
 	if err := os.WriteFile(dir+"/sdk.js", runtimetest.KernelOnly(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// The child is another user, where the tests are root's.
+	for _, path := range []string{filepath.Dir(dir), dir, dir + "/quickjs.wasm", dir + "/sdk.js"} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	child := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "QJS_TEST_WORKER=1", "QJS_TEST_WASM="+dir+"/quickjs.wasm", "QJS_TEST_SDK="+dir+"/sdk.js")
+		return cmd
+	}
+	room, err := jail.Open(t.Context(), jail.Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}, child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(room.Close)
 	cfg := qjs.Config{
-		Workers: 2,
-		ChildCommand: func() *exec.Cmd {
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), "QJS_TEST_WORKER=1", "QJS_TEST_WASM="+dir+"/quickjs.wasm", "QJS_TEST_SDK="+dir+"/sdk.js")
-			return cmd
-		},
-		Snapshots: &memStore{},
-		Log:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Workers:      2,
+		ChildCommand: child,
+		Jail:         room,
+		Snapshots:    &memStore{},
+		Log:          slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, c := range change {
 		c(&cfg)

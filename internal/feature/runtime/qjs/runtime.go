@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/sourcemap"
+	"github.com/annexhq/annex/internal/infra/jail"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	// ChildCommand makes the command of one worker process. Its descriptor 3 is the
 	// socket to serve.
 	ChildCommand func() *exec.Cmd
+	// Jail is the room that workers are started into.
+	Jail *jail.Jail
 	// Workers is the number of worker processes; the number of CPUs when 0.
 	Workers   int
 	Snapshots SnapshotStore

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
 
@@ -56,24 +56,23 @@ type built struct {
 
 // startWorker starts a process and waits for its hello.
 // It is given the base image that another worker has built; the first one builds it.
-func startWorker(command func() *exec.Cmd, log *slog.Logger, base *image.Image) (_ *worker, err error) {
+func startWorker(cfg Config, base *image.Image) (_ *worker, err error) {
 	ours, theirs, err := hostcall.Pair()
 	if err != nil {
 		return nil, err
 	}
-	cmd := command()
-	cmd.ExtraFiles = []*os.File{theirs}
-	if cmd.Stderr == nil {
-		cmd.Stderr = os.Stderr
+	cmd := cfg.ChildCommand()
+	if err = cfg.Jail.Start(cmd, theirs); err != nil { // somebody ended it half-way, or the machine is short of something
+		cmd = cfg.ChildCommand()
+		err = cfg.Jail.Start(cmd, theirs)
 	}
-	err = cmd.Start()
 	_ = theirs.Close()
 	if err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("qjs: start worker: %w", err)
 	}
 	w := &worker{
-		log: log, cmd: cmd, gone: make(chan struct{}),
+		log: cfg.Log, cmd: cmd, gone: make(chan struct{}),
 		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
 	}
 	defer func() {
@@ -95,7 +94,11 @@ func startWorker(command func() *exec.Cmd, log *slog.Logger, base *image.Image) 
 	if err != nil {
 		return nil, fmt.Errorf("qjs: worker said no hello: %w", err)
 	}
-	if err = w.hello(m); err != nil {
+	room, err := w.hello(m)
+	if err == nil {
+		err = cfg.Jail.Verify(cmd.Process.Pid, room)
+	}
+	if err != nil {
 		return nil, err
 	}
 	w.heard()
@@ -103,30 +106,35 @@ func startWorker(command func() *exec.Cmd, log *slog.Logger, base *image.Image) 
 	return w, nil
 }
 
-func (w *worker) hello(m hostcall.Message) error {
+// hello takes the worker's hello; it gives what the worker says of the room it is in.
+func (w *worker) hello(m hostcall.Message) (room jail.Report, err error) {
 	var h hostcall.HelloHead
 	if m.Type != hostcall.Hello || m.File == nil {
-		return fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
+		return room, fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
 	}
 	if err := json.Unmarshal(m.Head, &h); err != nil {
-		return fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
+		return room, fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
 	}
 	if _, err := hostcall.Negotiate(h.Protocol); err != nil {
-		return err
+		return room, err
+	}
+	if len(h.Room) > 0 {
+		if err := json.Unmarshal(h.Room, &room); err != nil {
+			return room, fmt.Errorf("%w: hello: %w", hostcall.ErrProtocol, err)
+		}
 	}
 	for _, f := range h.Features {
 		if f == "skip-reset" {
 			w.log.Warn("a worker does not reset its instances: calls can see each other. For measurements only.")
 		}
 	}
-	var err error
 	if w.base, err = image.Open(m.File, nil); err != nil {
-		return fmt.Errorf("qjs: base image: %w", err)
+		return room, fmt.Errorf("qjs: base image: %w", err)
 	}
 	if w.base.Hash != h.Base {
-		return fmt.Errorf("qjs: base image: %w", image.ErrDamaged)
+		return room, fmt.Errorf("qjs: base image: %w", image.ErrDamaged)
 	}
-	return nil
+	return room, nil
 }
 
 // greet is our hello.

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/jail"
+)
+
+// openJail finds the best room for workers that this host allows, and refuses a host on
+// which app code would have no wall of the operating system around it.
+func openJail(ctx context.Context, cfg Config) (*jail.Jail, error) {
+	j, err := jail.Open(ctx, jail.Config{Insecure: cfg.InsecureNoSandbox, Without: cfg.WithoutLayers, Log: cfg.Log}, cfg.ChildCommand)
+	var missing *jail.MissingError
+	if errors.As(err, &missing) {
+		return nil, fault.New(fault.Unavailable, "SANDBOX_MISSING", "%s", missing.Error()).
+			WithFix("%s", missing.Remedy())
+	}
+	return j, fault.Op("server.openJail", err)
+}
+
+// Isolation says which walls a server with this configuration would stand behind, by
+// trying them; it starts no server.
+func Isolation(ctx context.Context, cfg Config) (jail.Grade, error) {
+	if err := cfg.complete(); err != nil {
+		return jail.Grade{}, fault.Op("server.Isolation", err)
+	}
+	j, err := openJail(ctx, cfg)
+	if err != nil {
+		return jail.Grade{}, err
+	}
+	defer j.Close()
+	return j.Grade(), nil
+}
+
+// warnInsecure says at each start what the operator chose.
+func (s *System) warnInsecure(ctx context.Context) {
+	if s.Config.InsecureNoSandbox {
+		s.Config.Log.WarnContext(ctx, "INSECURE: workers run without the operating system's sandbox (--insecure-no-sandbox); "+
+			"whoever escapes the engine has this user's rights. Run only apps whose authors you trust.", "isolation", s.Jail.Grade().String())
+	}
+}
