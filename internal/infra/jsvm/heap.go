@@ -60,8 +60,8 @@ type heapReader struct {
 	nth     int
 }
 
-// maxHeapSteps bounds one reading, to some ten milliseconds.
-const maxHeapSteps = 1 << 20
+// maxHeapSteps bounds one reading, to some fifty milliseconds.
+const maxHeapSteps = 4 << 20
 
 // heapOf gives a reader of the instance that runs, or false where this is not known to work.
 func (in *Instance) heapOf() (h heapReader, ok bool) {

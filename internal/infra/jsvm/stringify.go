@@ -12,7 +12,7 @@ import (
 const (
 	// maxQuick is the longest text that is made here; the engine makes longer ones itself,
 	// and can be interrupted.
-	maxQuick = 4 << 20
+	maxQuick = 12 << 20
 	maxDepth = 200
 	// maxKept is the largest buffer that is kept for the next text.
 	maxKept = 64 << 10

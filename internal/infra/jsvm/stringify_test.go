@@ -69,7 +69,7 @@ __annex_register({ index: {
   },
   deep() { let v = 1; for (let i = 0; i < 190; i++) v = i % 2 ? [v] : { v }; compare(v); for (let i = 0; i < 100; i++) v = [v]; compare(v); return "same" },
   large() {
-    compare("x".repeat(5e6)); compare(Array.from({ length: 30000 }, (_, i) => i));
+    compare(Array.from({ length: 30000 }, (_, i) => i));
     let v = { w: "z" }; for (let i = 0; i < 12; i++) v = [v, v]; compare(v);
     return "same";
   },
