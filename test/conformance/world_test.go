@@ -49,7 +49,10 @@ func newWorld(t *testing.T, root string) *world {
 	w := &world{root: root, now: time.Date(2026, time.January, 1, 12, 0, 0, 0, time.UTC)}
 	w.vm, err = jsvm.New(context.Background(), jsvm.Config{
 		WASM: wasm, SDK: sdk,
-		Now:    func() time.Time { return w.now },
+		Now: func() time.Time {
+			w.now = w.now.Add(10 * time.Microsecond) // who waits in a loop comes to an end
+			return w.now
+		},
 		Random: rand.NewChaCha8([32]byte{1}),
 	})
 	if err != nil {
@@ -193,6 +196,8 @@ func contentType(path string) string {
 		return "text/html"
 	case ".js":
 		return "text/javascript"
+	case ".png":
+		return "image/png"
 	}
 	return "text/plain"
 }

@@ -20,7 +20,7 @@ var wptFolders = []string{
 	"url", "encoding", "fetch/api", "fetch/data-urls", "FileAPI", "xhr/formdata", "streams", "compression", "urlpattern",
 	"dom/abort", "dom/events", "html/webappapis/atob", "html/webappapis/structured-clone", "html/webappapis/timers",
 	"html/webappapis/microtask-queuing", "html/webappapis/scripting", "hr-time", "user-timing", "performance-timeline", "console",
-	"webidl/ecmascript-binding/es-exceptions", "webmessaging", "WebCryptoAPI",
+	"webidl/ecmascript-binding/es-exceptions", "webmessaging",
 }
 
 // folder is the checkout that a variable names; the test skips without it.

@@ -14,8 +14,12 @@ import (
 	"github.com/annexhq/annex/internal/assets"
 )
 
-// notOfferedFile lists the members that refuse. TestEngine holds it to the truth.
-const notOfferedFile = "packages/runtime/not-offered.json"
+// notOfferedFile lists the members that refuse, globalsFile what the global object holds
+// beyond the language. TestEngine holds both to the truth.
+const (
+	notOfferedFile = "packages/runtime/not-offered.json"
+	globalsFile    = "packages/runtime/globals.json"
+)
 
 // moduleList is web/packages/runtime/modules.json: which file answers to which import.
 type moduleList struct {
@@ -48,6 +52,18 @@ func readList(path string) (moduleList, error) {
 		}
 	}
 	return list, nil
+}
+
+func readGlobals(web string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(web, globalsFile))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	if err := json.Unmarshal(text, &names); err != nil {
+		return nil, fmt.Errorf("%s: %w", globalsFile, err)
+	}
+	return names, nil
 }
 
 // baseImage bundles the script that the engine evaluates once. Names are kept: stack

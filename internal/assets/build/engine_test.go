@@ -45,6 +45,7 @@ func TestEngine(t *testing.T) {
 	defer vm.Close()
 	app, checks := open(t, vm, "testdata/checks.js")
 	t.Run("not offered", func(t *testing.T) { checkNotOffered(t, vm, app, web, list) })
+	t.Run("globals", func(t *testing.T) { checkList(t, vm, app, "list.globals", nil, filepath.Join(web, globalsFile)) })
 	t.Run("web platform tests", func(t *testing.T) { checkURLs(t, vm, app) })
 	runChecks(t, vm, app, checks)
 	for _, file := range []string{"testdata/crypto.js"} {
@@ -155,7 +156,7 @@ func checkURLs(t *testing.T, vm *jsvm.Engine, app *jsvm.Image) {
 	}
 }
 
-var update = flag.Bool("update", false, "write web/packages/runtime/not-offered.json anew")
+var update = flag.Bool("update", false, "write web/packages/runtime/not-offered.json and globals.json anew")
 
 // checkNotOffered compares the members that refuse with the list that docs/sdk.md is
 // made from.
@@ -164,7 +165,13 @@ func checkNotOffered(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, web string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := invoke(t, vm, app, "list.unbuilt", names)
+	checkList(t, vm, app, "list.unbuilt", names, filepath.Join(web, notOfferedFile))
+}
+
+// checkList compares what a function of the checks lists with a file.
+func checkList(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, fn string, payload []byte, path string) {
+	t.Helper()
+	o := invoke(t, vm, app, fn, payload)
 	if !o.OK {
 		t.Fatalf("%s %v", o.Head, o.Fault)
 	}
@@ -173,7 +180,6 @@ func checkNotOffered(t *testing.T, vm *jsvm.Engine, app *jsvm.Image, web string,
 		t.Fatal(err)
 	}
 	text.WriteByte('\n')
-	path := filepath.Join(web, notOfferedFile)
 	if *update {
 		if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

@@ -38,13 +38,17 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	globals, err := readGlobals(web)
+	if err != nil {
+		return err
+	}
 	page := filepath.Join(root, "docs/sdk.md")
 	if check {
 		have, err := os.ReadFile(page)
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(have, reference(table)) {
+		if !bytes.Equal(have, reference(table, globals)) {
 			return fmt.Errorf("docs/sdk.md is stale: run make build")
 		}
 		return nil
@@ -69,7 +73,7 @@ func run(root string, check bool) error {
 		{filepath.Join(dist, "sdk.js"), script},
 		{filepath.Join(dist, "sdk.json"), append(tableText, '\n')},
 		{filepath.Join(dist, "quickjs.wasm"), wasm},
-		{page, reference(table)},
+		{page, reference(table, globals)},
 	} {
 		if err := replace(f.path, f.text); err != nil {
 			return err

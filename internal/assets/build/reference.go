@@ -11,7 +11,7 @@ import (
 
 // reference renders docs/sdk.md: every module and member, and which of them are not
 // built yet.
-func reference(table assets.Table) []byte {
+func reference(table assets.Table, globals []string) []byte {
 	var b bytes.Buffer
 	b.WriteString(`# What app code may import
 
@@ -20,6 +20,29 @@ Made by ` + "`make build`" + ` from the modules themselves; do not edit.
 A member marked *not offered* exists, so that an app which imports it bundles, and
 rejects with code ` + "`NOT_OFFERED`" + ` when it is used. A module or member that is missing
 here fails at ` + "`annex lint`" + ` and ` + "`annex deploy`" + ` with the import's name, file and line.
+`)
+	b.WriteString(`
+## Globals
+
+What the global object holds beyond the language, each as its standard says;
+[conformance.md](conformance.md) has the counts of the standards' own tests.
+
+`)
+	for i, name := range globals {
+		sep := ", "
+		if i == 0 {
+			sep = ""
+		} else if i%8 == 0 {
+			sep = ",\n"
+		}
+		fmt.Fprintf(&b, "%s`%s`", sep, name)
+	}
+	b.WriteString(`.
+
+There is no memory that is shared, no WebAssembly, no worker and no page: of those
+standards that speak of them, what remains is here. The global object itself receives no
+events. ` + "`console`" + ` keeps its values as data; a format string takes its values as Node.js
+prints them.
 `)
 	names := make([]string, 0, len(table.Modules))
 	for name := range table.Modules {

@@ -26,6 +26,7 @@
         return Reflect.construct(target, args, self === globalThis.Request ? target : self);
       },
     });
+    RealRequest.prototype.constructor = globalThis.Request;
     const { setTimeout } = globalThis;
     eval_(harness);
     // What is offered to workers is what idlharness looks for.

@@ -210,6 +210,18 @@
     assert.equal(err.code, 'REQUEST_EGRESS_ALLOWLIST_ERR');
   }
 
+  // A clone that fails has transferred nothing.
+  async function transfers() {
+    const buffer = new ArrayBuffer(8);
+    assert.throws(() => structuredClone([buffer, () => {}], { transfer: [buffer] }), { name: 'DataCloneError' });
+    assert.equal(buffer.byteLength, 8);
+    const moved = structuredClone({ buffer, view: new Uint8Array(buffer, 2, 3) }, { transfer: [buffer] });
+    assert.equal(buffer.byteLength, 0);
+    assert.equal(moved.view.buffer, moved.buffer);
+    assert.throws(() => structuredClone(1, { transfer: [buffer] }), { name: 'DataCloneError' });
+    assert.throws(() => structuredClone(new URL('https://a.example/')), { name: 'DataCloneError' });
+  }
+
   async function clones() {
     const value = { d: new Date(1), m: new Map([[1, new Set([2])]]), u: new Uint8Array([1]), e: new RangeError('x') };
     value.self = value;
@@ -331,6 +343,16 @@
     return found;
   }
 
+  // globals lists what the global object holds beyond the language.
+  function globals() {
+    const language = new Set(('AggregateError Array ArrayBuffer AsyncDisposableStack BigInt BigInt64Array BigUint64Array Boolean DataView Date DisposableStack '
+      + 'Error EvalError FinalizationRegistry Float16Array Float32Array Float64Array Function Infinity Int16Array Int32Array Int8Array InternalError Intl Iterator '
+      + 'JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp Set SharedArrayBuffer String SuppressedError Symbol SyntaxError '
+      + 'TypeError URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet Atomics decodeURI decodeURIComponent encodeURI '
+      + 'encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt undefined unescape').split(' '));
+    return Object.getOwnPropertyNames(globalThis).filter((name) => !language.has(name)).sort();
+  }
+
   // urlCases runs the web platform's own cases: [{input, base, href, failure}].
   function urlCases(cases) {
     const wrong = [];
@@ -347,7 +369,7 @@
     return wrong;
   }
 
-  __annex_register({ list: { unbuilt, urlCases }, checks: {
-    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, aborts, census, modules, storages, times,
+  __annex_register({ list: { unbuilt, globals, urlCases }, checks: {
+    fetching, stacks, storing, routes, contexts, resolving, texts, urls, bodies, streams, crypting, buffers, nodes, requests, clones, transfers, aborts, census, modules, storages, times,
   } });
 })

@@ -1,5 +1,6 @@
 // What Request and Response have in common: a body that can be read once, in several
 // forms. Bodies are whole in memory; a ReadableStream is made only when asked for.
+import { onAbort } from './abort.js';
 import { Blob, blobOf, bytesOfBlob } from './blob.js';
 import { bytesOf, concat, decoded, isBuffer, text, utf8 } from './bytes.js';
 import { structuredClone } from './clone.js';
@@ -51,19 +52,30 @@ export class Body extends Anything {
   #bytes = null; // the whole body, where it is known
   #stream = null;
   #used = false; // it was read without a stream, or given away
+  #signal = null; // ends a body that nobody has read yet
 
   /** @returns {ReadableStream | null} */
   get body() {
-    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : streamOf(this.#bytes);
+    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : this.#open();
     return this.#stream;
   }
   get bodyUsed() { return this.#used || (this.#stream !== null && disturbed(this.#stream)); }
 
-  async #take() {
+  #open() {
+    const signal = this.#signal;
+    return streamOf(this.#bytes, signal === null ? undefined : (fail) => {
+      if (signal.aborted) fail(signal.reason);
+      else onAbort(signal, fail);
+    });
+  }
+
+  // take gives the bytes, or a promise of them, and marks the body as read.
+  #take() {
     if (this.bodyUsed || this.#stream?.locked) throw unusable();
+    this.#signal?.throwIfAborted();
     if (this.#bytes === null && this.#stream === null) return new Uint8Array(0);
     this.#used = true;
-    if (this.#bytes === null) return concat([new Uint8Array(0), ...await drain(this.#stream)]);
+    if (this.#bytes === null) return drain(this.#stream).then((parts) => concat([new Uint8Array(0), ...parts]));
     if (this.#stream !== null) void this.#stream.getReader().cancel();
     return this.#bytes;
   }
@@ -95,9 +107,10 @@ export class Body extends Anything {
     return globalThis.Buffer ? globalThis.Buffer.from(bytes) : bytes.slice();
   }
 
-  static set(target, { bytes = null, stream = null }) {
+  static set(target, { bytes = null, stream = null, signal = null }) {
     target.#bytes = bytes;
     target.#stream = stream;
+    target.#signal = signal;
   }
 
   static has(target) { return target.#bytes !== null || target.#stream !== null; }
@@ -110,6 +123,7 @@ export class Body extends Anything {
     if (source.bodyUsed || source.#stream?.locked) throw new TypeError('clone: the body has already been read');
     if (source.#bytes !== null) {
       target.#bytes = source.#bytes;
+      target.#signal = source.#signal;
     } else if (source.#stream !== null) {
       const [one, two] = source.#stream.tee();
       source.#stream = one;

@@ -61,6 +61,17 @@ function cloneBuffer(buffer) {
   return made;
 }
 
+// outOfBounds says whether a view lies outside of what its buffer has become.
+function outOfBounds(view) {
+  try {
+    if (view instanceof DataView) void view.byteLength;
+    else view.at(0);
+  } catch {
+    return true;
+  }
+  return false;
+}
+
 function copy(value, seen) {
   if (typeof value === 'symbol' || typeof value === 'function') throw refuse(value);
   if (typeof value !== 'object' || value === null) return value;
@@ -71,7 +82,7 @@ function copy(value, seen) {
   };
   if (value instanceof ArrayBuffer) return keep(cloneBuffer(value));
   if (ArrayBuffer.isView(value)) {
-    if (!(value.buffer instanceof ArrayBuffer)) throw refuse(value);
+    if (!(value.buffer instanceof ArrayBuffer) || outOfBounds(value)) throw refuse(value);
     const buffer = copy(value.buffer, seen);
     const Type = value instanceof DataView ? DataView : globalThis[value[Symbol.toStringTag]];
     const length = value instanceof DataView ? value.byteLength : value.length;

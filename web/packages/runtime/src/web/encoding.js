@@ -35,6 +35,7 @@ export class TextEncoder {
     text = `${text}`.toWellFormed();
     if (!(into instanceof Uint8Array)) throw new TypeError('TextEncoder.encodeInto: a Uint8Array is needed');
     const room = into.length;
+    if (room === 0) return { read: 0, written: 0 };
     // A character takes at least a byte for each of its units.
     const whole = kernel.native('utf8enc', text.length > room ? text.slice(0, room).toWellFormed() : text);
     if (whole.length <= room && text.length <= room) {

@@ -32,17 +32,18 @@ const credentials = ['authorization', 'proxy-authorization', 'cookie', 'host'];
  */
 export async function fetch(input, init = undefined) {
   need(arguments.length, 1, 'fetch');
-  const request = await prepare(input, dictionary(init, 'fetch'));
-  return request.signal ? abortable(request, request.signal) : follow(request);
+  const options = dictionary(init, 'fetch');
+  if (isRequest(input) || (options.signal !== undefined && options.signal !== null)) {
+    const whole = new Request(input, options);
+    whole.signal.throwIfAborted();
+    const { url, method, headers, redirect, signal } = whole;
+    const body = await takeBody(whole);
+    return abortable({ url, method, headers, body, redirect, signal, blob: blobOfRequest(whole) }, signal);
+  }
+  return follow(await prepare(input, options));
 }
 
 async function prepare(input, init) {
-  if (isRequest(input) || (init.signal !== undefined && init.signal !== null)) {
-    const whole = new Request(input, init);
-    whole.signal.throwIfAborted();
-    const body = await takeBody(whole);
-    return { url: whole.url, method: whole.method, headers: whole.headers, body, redirect: whole.redirect, signal: whole.signal, blob: blobOfRequest(whole) };
-  }
   const url = typeof input === 'string' ? input : String(input?.href ?? input);
   // The host parses the URL, twice, and decides; here only what could never be one is refused.
   if (!/^\s*(https?|data|blob):/i.test(url)) throw new TypeError(`fetch: ${JSON.stringify(url)} is not an absolute http(s) URL`);
@@ -60,7 +61,7 @@ async function prepare(input, init) {
 }
 
 // local answers a URL that names its own content.
-function local({ url, method, headers, blob }) {
+function local({ url, method, headers, blob, signal }) {
   const parsed = new URL(url);
   const isBlob = parsed.protocol === 'blob:';
   if (isBlob && method !== 'GET') throw failed(`${method} cannot be done with a Blob`);
@@ -72,7 +73,7 @@ function local({ url, method, headers, blob }) {
     const range = headers.get('range');
     if (range !== null) return partOf(content, range, parsed.href);
   }
-  return receivedResponse({ status: 200, statusText: 'OK', headers: answer, url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes });
+  return receivedResponse({ status: 200, statusText: 'OK', headers: answer, url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes, signal });
 }
 
 // partOf answers a request for a range of a Blob.
@@ -93,7 +94,7 @@ async function follow(request) {
   for (let hops = 0; ; hops++) {
     signal?.throwIfAborted();
     const { head, body: bytes } = await ask({ url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
-    const answer = { ...head, url: head.url ?? url, redirected: hops > 0, bytes };
+    const answer = { ...head, url: head.url ?? url, redirected: hops > 0, bytes, signal };
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
     if (location === undefined || redirect === 'manual') return receivedResponse(answer);
     if (redirect === 'error') throw failed(`${url} answered with a redirect, which this request does not allow`);

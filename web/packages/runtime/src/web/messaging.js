@@ -71,7 +71,7 @@ export class MessagePort extends EventTarget {
     if (list.includes(this)) throw new DOMException('a port cannot be sent through itself', 'DataCloneError');
     const { value, transferred } = cloneWith(message, list);
     const to = this.#end?.other;
-    if (!to || to.closed) return;
+    if (!to) return;
     to.queue.push({ data: value, ports: transferred.filter((t) => t instanceof MessagePort) });
     deliver(to);
   }
@@ -86,8 +86,9 @@ export class MessagePort extends EventTarget {
     own.closed = true;
     own.open = false;
     const { other } = own;
-    if (!other || other.closed) return;
-    other.closed = true;
+    own.other = null;
+    if (!other) return;
+    other.other = null;
     kernel.setTimer(() => { if (other.port) fire(other.port, () => new Event('close')); }, 0);
   }
   /** As in Node.js, where a port can keep a process alive; here nothing does. */
@@ -96,7 +97,7 @@ export class MessagePort extends EventTarget {
 
   static take(port, seen) {
     const own = port.#end;
-    if (own === null) throw new DOMException('the port was transferred before', 'DataCloneError');
+    if (own === null || own.closed) throw new DOMException('the port was closed or transferred before', 'DataCloneError');
     const made = new MessagePort(token, { ...own, port: null });
     own.port = port; // until the transfer is certain
     seen.set(port, made);

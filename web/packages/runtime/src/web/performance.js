@@ -23,6 +23,7 @@ export class PerformanceEntry {
   get startTime() { return this.#start; }
   get duration() { return this.#duration; }
   toJSON() {
+    void this.#name;
     const { name, entryType, startTime, duration } = this;
     return 'detail' in this ? { name, entryType, startTime, duration, detail: this.detail } : { name, entryType, startTime, duration };
   }
@@ -114,7 +115,10 @@ export class Performance extends EventTarget {
   }
   clearMarks(name = undefined) { this.#clear('mark', name); }
   clearMeasures(name = undefined) { this.#clear('measure', name); }
-  toJSON() { return { timeOrigin: this.timeOrigin }; }
+  toJSON() {
+    void this.#entries;
+    return { timeOrigin: this.timeOrigin };
+  }
 
   #add(entry) {
     this.#entries.push(entry);
@@ -172,6 +176,7 @@ export class PerformanceObserver {
     const kind = entryTypes === undefined ? 'single' : 'multiple';
     if (entryTypes === undefined && type === undefined) throw new TypeError('PerformanceObserver.observe: a type is needed');
     if (entryTypes !== undefined && (type !== undefined || buffered !== undefined)) throw new TypeError('PerformanceObserver.observe: entryTypes stands alone');
+    if (entryTypes !== undefined && (typeof entryTypes !== 'object' || entryTypes === null)) throw new TypeError('PerformanceObserver.observe: entryTypes is a list');
     if (this.#kind !== null && this.#kind !== kind) throw new DOMException('an observer observes one type at a time or several at once', 'InvalidModificationError');
     const wanted = (kind === 'multiple' ? [...entryTypes].map((t) => `${t}`) : [`${type}`]).filter((t) => types.includes(t));
     this.#kind = kind;

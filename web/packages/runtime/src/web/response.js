@@ -84,7 +84,7 @@ export class Response {
     return copy;
   }
 
-  static received({ status, statusText, headers, url, redirected, bytes }) {
+  static received({ status, statusText, headers, url, redirected, bytes, signal = null }) {
     const response = new Response(null, { headers });
     response.#status = status;
     response.#statusText = statusText ?? '';
@@ -92,7 +92,7 @@ export class Response {
     response.#redirected = redirected;
     response.#type = 'basic';
     freezeHeaders(response.#headers);
-    if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0) });
+    if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0), signal });
     return response;
   }
 }

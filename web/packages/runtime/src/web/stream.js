@@ -8,12 +8,19 @@ export const {
   TransformStreamDefaultController,
 } = streams;
 
-/** @param {Uint8Array} bytes */
-export function streamOf(bytes) {
+/**
+ * A stream of bytes, which stay as they are: readers get a copy.
+ * @param {Uint8Array} bytes
+ * @param {(fail: (reason: unknown) => void) => void} [failing] is given what ends the stream early
+ */
+export function streamOf(bytes, failing) {
+  let given = false;
   return new ReadableStream({
     type: 'bytes',
+    start(controller) { failing?.((reason) => { if (!given) controller.error(reason); }); },
     pull(controller) {
-      if (bytes.length > 0) controller.enqueue(bytes);
+      given = true;
+      if (bytes.length > 0) controller.enqueue(bytes.slice());
       controller.close();
       controller.byobRequest?.respond(0);
     },
