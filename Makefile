@@ -122,6 +122,11 @@ bench/node_modules/.done: bench/package.json bench/package-lock.json
 	npm --prefix bench ci --no-audit --no-fund --silent
 	@touch $@
 
+.PHONY: apps
+apps: assets ## Public apps, fetched into the folder APPS, answer as expected (APPS_JSON=FILE writes what happened)
+	@test -n "$(or $(APPS),$(ANNEX_REAL_APPS))" || { echo "make apps APPS=FOLDER: the folder that the apps of docs/compat.md were fetched into, one folder each"; exit 1; }
+	ANNEX_REAL_APPS="$(or $(APPS),$(ANNEX_REAL_APPS))" APPS_JSON="$(if $(APPS_JSON),$(abspath $(APPS_JSON)))" go test ./test/apps -count=1 -v -timeout 30m -update
+
 .PHONY: fuzz
 fuzz: assets ## Run each fuzz target for FUZZTIME (default 20s)
 	scripts/fuzz $(or $(FUZZTIME),20s)

@@ -7,11 +7,16 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/annexhq/annex/internal/infra/netguard/netguardtest"
 )
@@ -75,24 +80,55 @@ func signingKeys(w http.ResponseWriter, r *http.Request) {
 		"n": base64.RawURLEncoding.EncodeToString(signer.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(signer.E)).Bytes())}}})
 }
 
-// token is signed by the build system; change makes another one of it.
-func token(change func(header, claims object)) string {
+// token keeps a token that the build system signed. A change is NAME=VALUE of a claim or
+// header, -NAME for none, exp=SECONDS from now, or bent for another signature.
+func (a *app) token(ts *testscript.TestScript, args []string) error {
 	header := object{"alg": "RS256", "typ": "JWT", "kid": "key-1"}
 	claims := object{"aud": "audience", "iss": "https://oidc.circleci.com/org/" + organization, "exp": time.Now().Add(time.Hour).Unix()}
-	if change != nil {
-		change(header, claims)
+	bent := false
+	for _, change := range args[1:] {
+		name, value, set := strings.Cut(change, "=")
+		switch {
+		case change == "bent":
+			bent = true
+		case name == "kid":
+			header["kid"] = value
+		case name == "-kid":
+			delete(header, "kid")
+		case name == "exp":
+			seconds, err := strconv.Atoi(value)
+			if err != nil {
+				return err
+			}
+			claims["exp"] = time.Now().Unix() + int64(seconds)
+		case set:
+			claims[name] = value
+		default:
+			return fmt.Errorf("%q is no change of a token", change)
+		}
 	}
+	text, err := signed(header, claims)
+	if err != nil {
+		return err
+	}
+	if bent {
+		b := []byte(text)
+		b[len(b)-10] ^= 1
+		text = string(b)
+	}
+	ts.Setenv(args[0], text)
+	return nil
+}
+
+func signed(header, claims object) (string, error) {
 	part := func(v any) string {
-		text, _ := json.Marshal(v)
+		text, _ := json.Marshal(v) // texts and numbers
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
-	signed := part(header) + "." + part(claims)
-	digest := sha256.Sum256([]byte(signed))
+	text := part(header) + "." + part(claims)
+	digest := sha256.Sum256([]byte(text))
 	signature, err := rsa.SignPKCS1v15(nil, signer, crypto.SHA256, digest[:])
-	if err != nil {
-		panic(err)
-	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature), err
 }
 
 func gitHub(w http.ResponseWriter, r *http.Request) {
@@ -129,6 +165,14 @@ func scanner(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		answer(w, 200, object{"Token": "of-the-session"})
+	case "/api/v4/Account/TenantInfo":
+		answer(w, 200, object{"TenantName": "acme", "Asked": r.Header.Get("Authorization")})
+	case "/api/v4/Policies":
+		answer(w, 200, object{"Items": []any{object{"Id": "p", "Name": "strict"}}})
+	case "/api/v4/Issues/Application/none":
+		answer(w, 200, object{"Count": 0, "Items": []any{}})
+	case "/api/v4/Issues/Application/a":
+		answer(w, 200, object{"Count": 1, "Items": []any{object{"Id": "i", "IssueType": "XSS"}}})
 	case "/api/v4/Apps":
 		answer(w, 200, object{"Items": []any{object{"Id": "1", "Name": "shop"}}, "Asked": r.Header.Get("Authorization")})
 	default:
