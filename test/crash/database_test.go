@@ -15,6 +15,7 @@ import (
 // and may be tried again, no call runs under a policy that nobody confirms, /readyz says
 // why; afterwards all goes on by itself, and nothing that was acknowledged is lost.
 func TestDatabaseGoesAndComesBack(t *testing.T) {
+	t.Parallel()
 	pg := dbtest.OwnPostgres(t)
 	p := newPlace(t)
 	p.database = pg.URL

@@ -51,8 +51,8 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 		few      int
 		database func(testing.TB) string
 	}{
-		{"sqlite", 10, func(testing.TB) string { return "" }},
-		{"postgres", 5, dbtest.PostgresURL},
+		{"sqlite", 8, func(testing.TB) string { return "" }},
+		{"postgres", 4, dbtest.PostgresURL},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			p := newPlace(t)
