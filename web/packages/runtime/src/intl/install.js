@@ -1,44 +1,131 @@
-// Puts the locale-aware members in place of the engine's own, which know no locale and
-// so would be silently wrong.
-import { Collator } from './collate.js';
-import { canonical } from './data.js';
-import { DateTimeFormat } from './dates.js';
-import { NumberFormat } from './numbers.js';
+// Intl, and the members of Date, Number, String and their like that stand on it.
+import { Collator, collatorSlots, compare } from './collator.js';
+import { DateTimeFormat, localeDate } from './date.js';
+import { askFor, localeList } from './host.js';
+import { Locale } from './locale.js';
+import { NumberFormat, formatNumber, numberSlots } from './number.js';
+import { PluralRules } from './plural.js';
+import { Segmenter } from './segmenter.js';
+import { DisplayNames, ListFormat, RelativeTimeFormat } from './words.js';
 
-const dates = (defaults) => function (locales, options) {
-  const ms = Date.prototype.getTime.call(this);
-  if (Number.isNaN(ms)) return 'Invalid Date';
-  if (options && defaults === 'date-only' && options.timeStyle) throw new TypeError('Invalid option : timeStyle');
-  if (options && defaults === 'time-only' && options.dateStyle) throw new TypeError('Invalid option : dateStyle');
-  return new DateTimeFormat(locales, options, defaults).format(ms);
-};
+const call = (fn) => Function.prototype.call.bind(fn);
+const numberOf = call(Number.prototype.valueOf);
+const bigOf = call(BigInt.prototype.valueOf);
+const lower = call(String.prototype.toLowerCase);
+const upper = call(String.prototype.toUpperCase);
 
-const root = new Collator();
-let plain;
+// What is asked for without locales and options is made once, when it is first needed.
+let plainNumber;
+let plainOrder;
+
+function localeNumber(value, locales, options) {
+  if (locales === undefined && options === undefined) return formatNumber((plainNumber ??= numberSlots()), value);
+  return formatNumber(numberSlots(locales, options), value);
+}
+
+// Of the languages with own rules for case, the one that a list begins with.
+function caseLanguage(locales) {
+  const [first] = localeList(locales);
+  return first === undefined ? '' : first.split('-')[0];
+}
+
+function localeLower(text, locales) {
+  switch (caseLanguage(locales)) {
+    case 'tr':
+    case 'az':
+      return lower(text.replace(/İ/gu, 'i').replace(/I\u0307/gu, 'i').replace(/I/gu, 'ı'));
+    case 'lt': // a dot stays visible under another accent
+      return lower(text.replace(/([IJĮ])(?=\p{Mn}*[\u0300\u0301\u0303])/gu, '$1\u0307').replace(/Ì/gu, 'i\u0307\u0300').replace(/Í/gu, 'i\u0307\u0301').replace(/Ĩ/gu, 'i\u0307\u0303'));
+  }
+  return lower(text);
+}
+
+function localeUpper(text, locales) {
+  switch (caseLanguage(locales)) {
+    case 'tr':
+    case 'az':
+      return upper(text.replace(/i/gu, 'İ'));
+    case 'lt':
+      return upper(text.replace(/([ijįɨʝẋḭⁱĳ\u012d\u1e2d\u1ecb]\p{Mn}*?)\u0307/gu, '$1'));
+    case 'el': // capitals have no accents
+      return upper(text).normalize('NFD').replace(/([\p{Script=Greek}])([\u0300\u0301\u0313\u0314\u0342\u0345]*)/gu, '$1').normalize('NFC');
+  }
+  return upper(text);
+}
+
+function thisText(value, name) {
+  if (value === undefined || value === null) throw new TypeError(`String.prototype.${name} called on null or undefined`);
+  return `${value}`;
+}
 
 /** Makes `Intl` and the toLocale… members on a global object. */
 export function installIntl(target) {
-  const callable = (Class) => new Proxy(Class, { apply: (_, __, args) => new Class(...args) });
-  const Intl = {
-    DateTimeFormat: callable(DateTimeFormat),
-    NumberFormat: callable(NumberFormat),
-    Collator: callable(Collator),
-    getCanonicalLocales: (tags) => (tags === undefined ? [] : typeof tags === 'string' ? [tags] : [...tags]).map(canonical),
-  };
-  Object.defineProperty(Intl, Symbol.toStringTag, { value: 'Intl', configurable: true });
   const define = (object, name, value) => Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
-  define(target, 'Intl', Intl);
-  define(target.Date.prototype, 'toLocaleString', dates('all'));
-  define(target.Date.prototype, 'toLocaleDateString', dates('date-only'));
-  define(target.Date.prototype, 'toLocaleTimeString', dates('time-only'));
-  function number(locales, options) {
-    if (locales === undefined && options === undefined) return (plain ??= new NumberFormat()).format(this.valueOf());
-    return new NumberFormat(locales, options).format(this.valueOf());
+  const Intl = {};
+  Object.defineProperty(Intl, Symbol.toStringTag, { value: 'Intl', configurable: true });
+  const members = {
+    Collator, DateTimeFormat, DisplayNames, ListFormat, Locale, NumberFormat, PluralRules, RelativeTimeFormat, Segmenter,
+    ...{
+      getCanonicalLocales(locales) { return localeList(locales); },
+      supportedValuesOf(key) { return askFor('values', `${key}`); },
+    },
+  };
+  for (const name of Object.keys(members)) define(Intl, name, members[name]);
+  for (const Class of [Collator, DateTimeFormat, DisplayNames, ListFormat, Locale, NumberFormat, PluralRules, RelativeTimeFormat, Segmenter]) {
+    define(Class.prototype, 'constructor', Class);
   }
-  define(target.Number.prototype, 'toLocaleString', function toLocaleString(l, o) { return number.call(this, l, o); });
-  define(target.BigInt.prototype, 'toLocaleString', function toLocaleString(l, o) { return number.call(this, l, o); });
-  define(target.String.prototype, 'localeCompare', function localeCompare(that, locales, options) {
-    if (locales === undefined && options === undefined) return root.compare(this, that);
-    return new Collator(locales, options).compare(this, that);
+  define(target, 'Intl', Intl);
+  const methods = (object, list) => {
+    for (const name of Object.keys(list)) {
+      Object.defineProperty(list[name], 'length', { value: name === 'localeCompare' ? 1 : 0, configurable: true });
+      define(object, name, list[name]);
+    }
+  };
+  methods(target.Date.prototype, {
+    toLocaleString(locales, options) { return localeDate(this, locales, options, 'any', 'all'); },
+    toLocaleDateString(locales, options) { return localeDate(this, locales, options, 'date', 'date'); },
+    toLocaleTimeString(locales, options) { return localeDate(this, locales, options, 'time', 'time'); },
+  });
+  methods(target.Number.prototype, { toLocaleString(locales, options) { return localeNumber(numberOf(this), locales, options); } });
+  methods(target.BigInt.prototype, { toLocaleString(locales, options) { return localeNumber(bigOf(this), locales, options); } });
+  methods(target.String.prototype, {
+    localeCompare(that, locales, options) {
+      const text = thisText(this, 'localeCompare');
+      that = `${that}`;
+      if (locales === undefined && options === undefined) return compare((plainOrder ??= collatorSlots()), text, that);
+      return compare(collatorSlots(locales, options), text, that);
+    },
+    toLocaleLowerCase(locales) { return localeLower(thisText(this, 'toLocaleLowerCase'), locales); },
+    toLocaleUpperCase(locales) { return localeUpper(thisText(this, 'toLocaleUpperCase'), locales); },
+  });
+  methods(target.Array.prototype, { toLocaleString(locales, options) { return listOf(this, locales, options); } });
+  const typed = Object.getPrototypeOf(target.Uint8Array.prototype);
+  const lengthOf = call(Object.getOwnPropertyDescriptor(typed, 'length').get);
+  methods(typed, {
+    toLocaleString(locales, options) {
+      lengthOf(this); // it must be one
+      return listOf(this, locales, options);
+    },
   });
 }
+
+const open = new Set();
+
+function listOf(list, locales, options) {
+  const from = Object(list);
+  if (open.has(from)) return ''; // it contains itself
+  open.add(from);
+  try {
+    let out = '';
+    const length = Math.min(Math.max(Math.trunc(Number(from.length)) || 0, 0), Number.MAX_SAFE_INTEGER);
+    for (let i = 0; i < length; i++) {
+      if (i > 0) out += ',';
+      const value = from[i];
+      if (value !== undefined && value !== null) out += `${value.toLocaleString(locales, options)}`;
+    }
+    return out;
+  } finally {
+    open.delete(from);
+  }
+}
+

@@ -1,0 +1,439 @@
+package intl
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/annexhq/annex/internal/infra/intl/cldr"
+)
+
+// dateConfig is a resolved Intl.DateTimeFormat: its fields as a skeleton, or its styles.
+type dateConfig struct {
+	Locale, NU, CA, Cycle, Zone string
+	Skeleton                    string
+	DateStyle, TimeStyle        string
+}
+
+// dates is what is known of a configuration before a date comes.
+type dates struct {
+	dateConfig
+	e         *Engine
+	calendar  *cldr.Calendar // patterns, and names where it has its own
+	names     *cldr.Calendar // the Gregorian one, whose names others use
+	generator *generator
+	digits    []string
+	decimal   string
+	separator string // of times, in this numbering system
+	pattern   []run
+	text      string
+	zone      *zone
+	periods   []cldr.DayPeriod
+	zones     *zoneWriter
+	intervals *intervals
+}
+
+var styleNames = []string{"full", "long", "medium", "short"}
+
+func styleIndex(name string) int {
+	for i, s := range styleNames {
+		if s == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (e *Engine) dates(config string) (*dates, error) {
+	return prepare(e, "date ", config, func() (*dates, error) {
+		d := &dates{e: e}
+		if err := json.Unmarshal([]byte(config), &d.dateConfig); err != nil {
+			return nil, err
+		}
+		return d, d.prepare()
+	})
+}
+
+// generatorOf is a locale's, for a calendar.
+func (d *dates) load() error {
+	sec, err := section[cldr.Dates](d.e, d.Locale, "d")
+	if err != nil {
+		return err
+	}
+	d.names = sec.Calendars["gregorian"]
+	d.calendar = d.names
+	own := map[string]string{"buddhist": "dB", "japanese": "dJ", "persian": "dP"}[d.CA]
+	if own != "" {
+		c, err := section[cldr.Calendar](d.e, d.Locale, own)
+		if err != nil {
+			return err
+		}
+		if d.calendar = c; c.Fallback == "" { // the packages do not have the locale
+			d.calendar = sec.Calendars["generic"]
+		}
+	}
+	sys, _, err := d.e.system(d.Locale, d.NU)
+	if err != nil {
+		return err
+	}
+	d.decimal = sys.Decimal
+	d.generator, err = prepare(d.e, "generator ", d.Locale+" "+d.CA+" "+d.NU, func() (*generator, error) {
+		return newGenerator(d.calendar, sec.Fields, sys.Decimal), nil
+	})
+	return err
+}
+
+func (d *dates) prepare() error {
+	if err := d.load(); err != nil {
+		return err
+	}
+	var err error
+	if d.zone, err = d.e.zone(d.Zone); err != nil {
+		return err
+	}
+	d.digits = d.e.digitsOf(d.NU)
+	d.periods = d.dayPeriods()
+	date, clock := styleIndex(d.DateStyle), styleIndex(d.TimeStyle)
+	switch {
+	case date >= 0 && clock >= 0:
+		d.text = glue(d.calendar.At[date], d.times(clock), d.calendar.Date[date])
+	case date >= 0:
+		d.text = d.calendar.Date[date]
+	case clock >= 0:
+		d.text = d.times(clock)
+	default:
+		d.text = d.cycled(d.generator.best(d.Skeleton))
+	}
+	d.pattern = runs(d.text)
+	for _, r := range d.pattern {
+		if strings.IndexByte("zvVO", r.letter) >= 0 && r.letter != 0 {
+			d.zones, err = d.e.zoneWriter(d.Locale, d.NU)
+		}
+	}
+	return err
+}
+
+// times is the pattern of a time style. If another hour cycle was asked for than the
+// locale's, it is found anew.
+func (d *dates) times(style int) string {
+	p := d.calendar.Time[style]
+	s := newSkeleton(p)
+	want := letterOf(d.Cycle)
+	have := s[fieldHour].letter
+	if d.Cycle == "" || have == want {
+		return p
+	}
+	twelve := func(c byte) bool { return c == 'h' || c == 'K' }
+	if twelve(have) == twelve(want) {
+		return d.cycled(p)
+	}
+	list := runs(p)
+	var b strings.Builder
+	for _, r := range list {
+		switch {
+		case r.letter == 0 || strings.IndexByte("abB", r.letter) >= 0:
+		case strings.IndexByte("hHkK", r.letter) >= 0:
+			c := byte('H')
+			if twelve(want) {
+				c = 'h'
+			}
+			b.WriteByte(c) // one letter: the locale knows the length
+			if r.length == 2 && have == 'H' && false {
+				b.WriteByte(c)
+			}
+		default:
+			b.WriteString(strings.Repeat(string(r.letter), r.length))
+		}
+	}
+	return d.cycled(d.generator.best(b.String()))
+}
+
+// cycled writes a pattern's hours in the cycle that was asked for.
+func (d *dates) cycled(pattern string) string {
+	if d.Cycle == "" {
+		return pattern
+	}
+	list := runs(pattern)
+	for i := range list {
+		if list[i].letter != 0 && strings.IndexByte("hHkK", list[i].letter) >= 0 {
+			list[i].letter = letterOf(d.Cycle)
+		}
+	}
+	return quote(list)
+}
+
+func (d *dates) dayPeriods() []cldr.DayPeriod {
+	for at := d.Locale; ; {
+		if p := d.e.sup.DayPeriods[at]; p != nil {
+			return p
+		}
+		cut := strings.LastIndexByte(at, '-')
+		if cut < 0 {
+			return nil
+		}
+		at = at[:cut]
+	}
+}
+
+// format writes a moment by a pattern.
+func (d *dates) format(m moment, pattern []run) []part {
+	out := make([]part, 0, len(pattern))
+	for _, r := range pattern {
+		if r.letter == 0 {
+			out = append(out, part{Type: "literal", Value: r.text})
+			continue
+		}
+		kind, value := d.field(m, r, pattern)
+		if value != "" {
+			out = append(out, part{Type: kind, Value: value})
+		}
+	}
+	return out
+}
+
+func (d *dates) field(m moment, r run, pattern []run) (string, string) {
+	width := cldr.Abbreviated
+	switch {
+	case r.length == 4:
+		width = cldr.Wide
+	case r.length == 5:
+		width = cldr.Narrow
+	}
+	switch r.letter {
+	case 'G':
+		return "era", d.era(m, width)
+	case 'y', 'Y', 'u':
+		if r.length == 2 {
+			return "year", d.number(((m.year%100)+100)%100, 2)
+		}
+		return "year", d.number(m.year, r.length)
+	case 'U', 'r':
+		return "relatedYear", d.number(m.related, r.length)
+	case 'M', 'L':
+		if r.length <= 2 {
+			return "month", d.number(m.month+1, r.length)
+		}
+		return "month", d.month(m, width, r.letter == 'L')
+	case 'd':
+		return "day", d.number(m.day, r.length)
+	case 'E', 'e', 'c':
+		if r.length == 6 {
+			width = cldr.Short
+		}
+		if r.letter != 'E' && r.length <= 2 {
+			return "weekday", d.number((m.weekday+8-d.firstDay()%7)%7+1, 1)
+		}
+		alone := 0
+		if r.letter == 'c' {
+			alone = 1
+		}
+		if names := d.names.Days[alone][width]; m.weekday < len(names) {
+			return "weekday", names[m.weekday]
+		}
+		return "weekday", d.names.Days[0][cldr.Abbreviated][m.weekday]
+	case 'a':
+		name := "am"
+		if m.hour >= 12 {
+			name = "pm"
+		}
+		return "dayPeriod", d.period(name, width)
+	case 'b', 'B':
+		return "dayPeriod", d.flexible(m, width, pattern)
+	case 'h':
+		return "hour", d.number((m.hour+11)%12+1, r.length)
+	case 'H':
+		return "hour", d.number(m.hour, r.length)
+	case 'K':
+		return "hour", d.number(m.hour%12, r.length)
+	case 'k':
+		return "hour", d.number((m.hour+23)%24+1, r.length)
+	case 'm':
+		return "minute", d.number(m.minute, r.length)
+	case 's':
+		return "second", d.number(m.second, r.length)
+	case 'S':
+		text := strconv.Itoa(1000 + m.millisecond)[1:]
+		for len(text) < r.length {
+			text += "0"
+		}
+		return "fractionalSecond", d.local(text[:r.length])
+	case 'z', 'v', 'O', 'V', 'Z', 'X', 'x':
+		return "timeZoneName", d.zones.write(r.letter, r.length, d.zone, m.at)
+	}
+	return "literal", ""
+}
+
+func (d *dates) firstDay() int {
+	if n, ok := d.e.sup.FirstDay[d.e.region(d.Locale)]; ok {
+		return n
+	}
+	return 1
+}
+
+func (d *dates) era(m moment, width int) string {
+	names := d.calendar.Eras[width]
+	if d.calendar == d.names || len(names) == 0 {
+		names = d.names.Eras[width]
+	}
+	if m.era < len(names) {
+		return names[m.era]
+	}
+	return ""
+}
+
+func (d *dates) month(m moment, width int, alone bool) string {
+	i := 0
+	if alone {
+		i = 1
+	}
+	names := d.calendar.Months[i][width]
+	if len(names) == 0 {
+		names = d.names.Months[i][width]
+	}
+	if m.month < len(names) {
+		return names[m.month]
+	}
+	return ""
+}
+
+func (d *dates) period(name string, width int) string {
+	if text := d.names.Periods[0][width][name]; text != "" {
+		return text
+	}
+	return d.names.Periods[0][cldr.Abbreviated][name]
+}
+
+// flexible is a part of the day: "in the afternoon". Noon is a point, so minutes and
+// seconds count if they are shown.
+func (d *dates) flexible(m moment, width int, pattern []run) string {
+	rest := 0
+	for _, r := range pattern {
+		switch r.letter {
+		case 'm':
+			rest += m.minute
+		case 's':
+			rest += m.second
+		}
+	}
+	now := m.hour * 60
+	for _, p := range d.periods {
+		if p.At && p.From == now && rest == 0 {
+			return d.period(p.Name, width)
+		}
+	}
+	for _, p := range d.periods {
+		in := now >= p.From && now < p.Before
+		if p.Before < p.From {
+			in = now >= p.From || now < p.Before
+		}
+		if !p.At && in {
+			if text := d.period(p.Name, width); text != "" {
+				return text
+			}
+		}
+	}
+	if m.hour < 12 {
+		return d.period("am", width)
+	}
+	return d.period("pm", width)
+}
+
+func (d *dates) number(n, least int) string {
+	negative := n < 0
+	if negative {
+		n = -n
+	}
+	text := strconv.Itoa(n)
+	for len(text) < least {
+		text = "0" + text
+	}
+	if negative {
+		text = "-" + text
+	}
+	return d.local(text)
+}
+
+func (d *dates) local(digits string) string {
+	if d.NU == "latn" {
+		return digits
+	}
+	var b strings.Builder
+	for i := range len(digits) {
+		if digits[i] == '-' {
+			b.WriteByte('-')
+			continue
+		}
+		b.WriteString(d.digits[digits[i]-'0'])
+	}
+	return b.String()
+}
+
+// milliseconds reads a time as JavaScript writes the number.
+func milliseconds(text string) (int64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != f || f > 8.64e15 || f < -8.64e15 {
+		return 0, rangeError("Invalid time value")
+	}
+	return int64(f), nil
+}
+
+func (e *Engine) opDateList(args []string) ([]part, error) {
+	d, err := e.dates(args[0])
+	if err != nil {
+		return nil, err
+	}
+	ms, err := milliseconds(args[1])
+	if err != nil {
+		return nil, err
+	}
+	return merged(d.format(momentOf(ms, d.zone, d.CA), d.pattern)), nil
+}
+
+func (e *Engine) opDate(args []string) (string, error) {
+	parts, err := e.opDateList(args)
+	return joined(parts), err
+}
+
+func (e *Engine) opDateParts(args []string) (string, error) {
+	parts, err := e.opDateList(args)
+	if err != nil {
+		return "", err
+	}
+	return toJSON(parts)
+}
+
+// opDateFields answers how each field is written: what resolvedOptions shows.
+func (e *Engine) opDateFields(args []string) (string, error) {
+	d, err := e.dates(args[0])
+	if err != nil {
+		return "", err
+	}
+	out := map[string]string{}
+	for _, r := range d.pattern {
+		t, ok := typeOf(r.letter, r.length)
+		if r.letter == 0 || !ok {
+			continue
+		}
+		name := map[int]string{
+			fieldEra: "era", fieldYear: "year", fieldMonth: "month", fieldWeekday: "weekday", fieldDay: "day", fieldPeriod: "dayPeriod",
+			fieldHour: "hour", fieldMinute: "minute", fieldSecond: "second", fieldZone: "timeZoneName",
+		}[t.field]
+		if name == "" || r.letter == 'a' {
+			continue
+		}
+		value := "numeric"
+		switch {
+		case t.field == fieldZone:
+			value = map[string]string{"z": "short", "zzzz": "long", "O": "shortOffset", "OOOO": "longOffset", "v": "shortGeneric", "vvvv": "longGeneric"}[strings.Repeat(string(r.letter), r.length)]
+		case t.kind < 0:
+			value = map[int]string{4: "long", 5: "narrow"}[r.length]
+			if value == "" {
+				value = "short"
+			}
+		case r.length == 2:
+			value = "2-digit"
+		}
+		out[name] = value
+	}
+	return toJSON(out)
+}
