@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 
 BIN    := bin/annex
-ASSETS := internal/assets/dist/sdk.js
+ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin
 WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -30,8 +30,16 @@ $(BIN): $(ASSETS) $(GOSRC) go.mod go.sum
 .PHONY: assets
 assets: $(ASSETS) ## Build the embedded engine and SDK
 
-$(ASSETS): web/node_modules/.done $(WEBSRC)
+internal/assets/dist/sdk.js: web/node_modules/.done $(WEBSRC)
 	go run ./internal/assets/build
+
+# What is known of the world's locales, made anew only when its sources or its maker change.
+internal/assets/dist/cldr.bin: internal/assets/cldr/node_modules/.done $(wildcard internal/assets/cldr/*.go internal/infra/intl/cldr/*.go)
+	go run ./internal/assets/cldr
+
+internal/assets/cldr/node_modules/.done: internal/assets/cldr/package.json internal/assets/cldr/package-lock.json | tools-present
+	npm --prefix internal/assets/cldr ci --no-audit --no-fund --silent
+	@touch $@
 
 web/node_modules/.done: web/package.json web/package-lock.json | tools-present
 	npm --prefix web ci --no-audit --no-fund --silent
@@ -137,4 +145,4 @@ lint: vet ## All linters
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.wasm
+	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.wasm internal/assets/dist/*.bin

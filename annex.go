@@ -209,5 +209,5 @@ func child() error {
 	if err != nil {
 		return err
 	}
-	return worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
+	return worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, Locales: assets.Locales, SkipReset: worker.SkipReset()})
 }

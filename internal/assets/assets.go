@@ -32,6 +32,10 @@ func QuickJS() ([]byte, error) { return quickjs() }
 // Callers must not change the returned bytes.
 func SDK() ([]byte, error) { return read("sdk.js") }
 
+// Locales returns what is known of the world's locales, as internal/assets/cldr makes it.
+// Callers must not change the returned bytes.
+func Locales() ([]byte, error) { return read("cldr.bin") }
+
 // SDKTable returns the modules that app code may import.
 func SDKTable() (Table, error) { return table() }
 

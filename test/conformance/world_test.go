@@ -18,6 +18,7 @@ import (
 
 	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/intl"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
 
@@ -48,7 +49,7 @@ func newWorld(t *testing.T, root string) *world {
 	}
 	w := &world{root: root, now: time.Date(2026, time.January, 1, 12, 0, 0, 0, time.UTC)}
 	w.vm, err = jsvm.New(context.Background(), jsvm.Config{
-		WASM: wasm, SDK: sdk,
+		WASM: wasm, SDK: sdk, Intl: intl.New(assets.Locales),
 		Now: func() time.Time {
 			w.now = w.now.Add(10 * time.Microsecond) // who waits in a loop comes to an end
 			return w.now

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/infra/intl"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
@@ -38,7 +40,7 @@ func TestEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm, err := jsvm.New(context.Background(), jsvm.Config{WASM: wasm, SDK: sdk})
+	vm, err := jsvm.New(context.Background(), jsvm.Config{WASM: wasm, SDK: sdk, Intl: intl.New(assets.Locales)})
 	if err != nil {
 		t.Fatal(err)
 	}

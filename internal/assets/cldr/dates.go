@@ -158,7 +158,10 @@ func otherCalendar(src source, locale, name string, d *cldr.Dates) (*cldr.Calend
 			c.Available[k] = v
 		}
 	}
-	c.Time, c.Both, c.At, c.Append = generic.Time, generic.Both, generic.At, generic.Append
+	if name != "persian" { // which has its own way of putting times to dates
+		c.Both, c.At = generic.Both, generic.At
+	}
+	c.Time, c.Append = generic.Time, generic.Append
 	c.Days, c.Periods = [2][4][]string{}, [2][3]map[string]string{}
 	if name != "persian" {
 		c.Months = [2][3][]string{}

@@ -77,12 +77,12 @@ func types(src source, s *cldr.Supplemental) error {
 						add(name, preferred)
 						continue
 					}
-					if file == "timezone" {
-						continue // its aliases are names of the time zone database
-					}
 					alias, _ := m["_alias"].(string)
 					for _, a := range strings.Fields(alias) {
-						add(a, name)
+						// Of the time zone database's names, some have a type's form.
+						if a = strings.ToLower(a); file != "timezone" || len(a) >= 3 && len(a) <= 8 && !strings.ContainsAny(a, "/_+-") {
+							add(a, name)
+						}
 					}
 				}
 				if key == "co" {

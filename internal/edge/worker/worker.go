@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/internal/infra/intl"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/jsvm"
 )
@@ -26,6 +27,8 @@ const SkipResetEnv = "ANNEX_BENCH_SKIP_RESET"
 // Options are what the binary gives its worker.
 type Options struct {
 	WASM, SDK []byte
+	// Locales gives the file of what is known of locales, when an app first asks.
+	Locales   func() ([]byte, error)
 	SkipReset bool
 	// Cell is the room that the process has entered. It is shut when the engine is ready,
 	// before the first message that an app had a part in.
@@ -79,7 +82,7 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	if err != nil {
 		return hungUp(err)
 	}
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}

@@ -83,7 +83,13 @@ func (d *dates) load() error {
 	return err
 }
 
+// maxSkeleton is more than all fields at their longest.
+const maxSkeleton = 80
+
 func (d *dates) prepare() error {
+	if len(d.Skeleton) > maxSkeleton {
+		return rangeError("too many fields")
+	}
 	if err := d.load(); err != nil {
 		return err
 	}
@@ -106,7 +112,7 @@ func (d *dates) prepare() error {
 	}
 	d.pattern = runs(d.text)
 	for _, r := range d.pattern {
-		if strings.IndexByte("zvVO", r.letter) >= 0 && r.letter != 0 {
+		if t, ok := typeOf(r.letter, r.length); ok && t.field == fieldZone {
 			d.zones, err = d.e.zoneWriter(d.Locale, d.NU)
 		}
 	}
@@ -133,14 +139,11 @@ func (d *dates) times(style int) string {
 		switch {
 		case r.letter == 0 || strings.IndexByte("abB", r.letter) >= 0:
 		case strings.IndexByte("hHkK", r.letter) >= 0:
-			c := byte('H')
+			c := "H"
 			if twelve(want) {
-				c = 'h'
+				c = "h"
 			}
-			b.WriteByte(c) // one letter: the locale knows the length
-			if r.length == 2 && have == 'H' && false {
-				b.WriteByte(c)
-			}
+			b.WriteString(strings.Repeat(c, r.length))
 		default:
 			b.WriteString(strings.Repeat(string(r.letter), r.length))
 		}
@@ -174,6 +177,10 @@ func (d *dates) dayPeriods() []cldr.DayPeriod {
 		at = at[:cut]
 	}
 }
+
+// narrowSpace stands before "PM" in CLDR's patterns. Programs split at spaces, so browsers
+// and Node.js write a plain one where they make a text of one date, and so does this.
+const narrowSpace = "\u202f"
 
 // format writes a moment by a pattern.
 func (d *dates) format(m moment, pattern []run) []part {
@@ -317,7 +324,7 @@ func (d *dates) flexible(m moment, width int, pattern []run) string {
 	}
 	now := m.hour * 60
 	for _, p := range d.periods {
-		if p.At && p.From == now && rest == 0 {
+		if p.At && p.Name != "midnight" && p.From == now && rest == 0 {
 			return d.period(p.Name, width)
 		}
 	}
@@ -391,7 +398,7 @@ func (e *Engine) opDateList(args []string) ([]part, error) {
 
 func (e *Engine) opDate(args []string) (string, error) {
 	parts, err := e.opDateList(args)
-	return joined(parts), err
+	return strings.ReplaceAll(joined(parts), narrowSpace, " "), err
 }
 
 func (e *Engine) opDateParts(args []string) (string, error) {

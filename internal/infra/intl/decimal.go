@@ -129,15 +129,16 @@ func (d decimal) round(place int, increment int, mode string) decimal {
 		quotient[i] = byte('0' + rest/increment)
 		rest %= increment
 	}
-	h := -2 // exact
+	h := -1
 	switch {
 	case rest == 0 && exact:
+		h = -2
 	case 2*rest > increment || 2*rest == increment && !exact:
 		h = 1
 	case 2*rest == increment:
 		h = 0
-	default:
-		h = -1
+	case 2*rest == increment-1: // half an odd increment ends in a half
+		h = max(half(d.digits, keep), -1)
 	}
 	if up(mode, h, (quotient[len(quotient)-1]-'0')%2 == 1, d.negative) {
 		quotient = increase(quotient)

@@ -114,7 +114,13 @@ func prepare[T any](e *Engine, kind, config string, make func() (*T, error)) (*T
 
 // Call answers an operation. Texts are valid UTF-8. What comes back is a text, or JSON
 // where an operation has several values.
-func (e *Engine) Call(op string, args ...string) (string, error) {
+func (e *Engine) Call(op string, args ...string) (answer string, err error) {
+	// The arguments are an app's. What they bring about must not end other calls.
+	defer func() {
+		if r := recover(); r != nil {
+			answer, err = "", fmt.Errorf("intl: %s failed: %v", op, r)
+		}
+	}()
 	if err := e.ready(); err != nil {
 		return "", fmt.Errorf("intl: %w", err)
 	}
@@ -154,6 +160,7 @@ func init() {
 		"relative":   {3, (*Engine).opRelative},
 		"list":       {3, (*Engine).opList},
 		"name":       {2, (*Engine).opName},
+		"case":       {3, (*Engine).opCase},
 		"compare":    {3, (*Engine).opCompare},
 		"segments":   {2, (*Engine).opSegments},
 		"values":     {1, (*Engine).opValues},

@@ -37,17 +37,8 @@ func (d *dates) ranges() *intervals {
 		}
 	}
 	if date != "" && clock != "" {
-		style := 3
-		switch month := shown[fieldMonth]; {
-		case month.length == 4 && shown[fieldWeekday].length > 0:
-			style = 0
-		case month.length == 4:
-			style = 1
-		case month.length == 3:
-			style = 2
-		}
-		iv.both = d.calendar.Both[style]
-		iv.date, iv.clock = d.generator.best(date), d.cycled(d.generator.best(clock))
+		iv.both = d.calendar.Both[2]
+		iv.date, iv.clock = d.generator.best(plainDate), d.cycled(d.generator.best(clock))
 	}
 	d.intervals = iv
 	found := d.found(iv, plainDate, plainClock)
@@ -63,12 +54,14 @@ func (d *dates) ranges() *intervals {
 		for _, c := range []byte("dMyG") {
 			if !strings.ContainsRune(date, rune(c)) {
 				more = string(c) + more
+			}
+			if more != date+clock && (c != 'G' || strings.ContainsRune(more, 'G')) {
 				iv.fuller[c] = d.cycled(d.generator.best(more))
 			}
 		}
 		for _, c := range []byte("ahm") {
 			if p := iv.patterns[c]; p != "" {
-				iv.patterns[c] = glue(iv.both, p, iv.date)
+				iv.patterns[c] = glue(iv.both, p, d.generator.best(date))
 			}
 		}
 	}
@@ -90,13 +83,16 @@ func divide(s *skeleton) (date, clock, plainDate, plainClock string) {
 		}
 		text := strings.Repeat(string(letter), f.length)
 		plain := text
-		if f.length <= 2 || letter == 'E' && f.length == 3 || letter == 'y' || letter == 'G' && f.length == 3 {
+		if f.length <= 2 && letter != 'y' || letter == 'E' && f.length == 3 || letter == 'G' && f.length == 3 {
 			plain = string(letter)
 		}
 		if i < fieldPeriod {
 			date += text
 			plainDate += plain
 			continue
+		}
+		if i == fieldHour || i == fieldMinute || i == fieldSecond { // the locale knows how many digits
+			text = string(letter)
 		}
 		clock += text
 		switch letter {

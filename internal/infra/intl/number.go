@@ -29,6 +29,7 @@ type formatter struct {
 	digits   []string
 	minGroup int
 	rules    *pluralRules
+	ranges   map[string]string // the forms of ranges
 	pattern  *numberPattern
 	compact  map[int]map[string]string
 	patterns map[string]*numberPattern // compact ones by their text
@@ -91,6 +92,8 @@ func (e *Engine) formatter(config string) (*formatter, error) {
 }
 
 func (e *Engine) newFormatter(c numberConfig) (*formatter, error) {
+	c.MinInt, c.MinFrac, c.MaxFrac = min(c.MinInt, 21), min(c.MinFrac, 100), min(c.MaxFrac, 100)
+	c.MinSig, c.MaxSig, c.Increment = min(c.MinSig, 21), min(c.MaxSig, 21), min(c.Increment, 5000)
 	f := &formatter{numberConfig: c, digits: e.digitsOf(c.NU), patterns: map[string]*numberPattern{}}
 	var err error
 	if f.sys, f.minGroup, err = e.system(c.Locale, c.NU); err != nil {
@@ -99,6 +102,7 @@ func (e *Engine) newFormatter(c numberConfig) (*formatter, error) {
 	if f.rules, err = e.rules(c.Locale, false); err != nil {
 		return nil, err
 	}
+	f.ranges = e.sup.Ranges[language(c.Locale)]
 	text := f.sys.Pattern
 	switch {
 	case c.Style == "percent", c.Style == "unit" && c.Unit == "percent" && c.UnitDisplay != "long":
@@ -351,27 +355,57 @@ func (f *formatter) pieces(s shown, approximately bool) *pieces {
 	}
 	pattern := f.pattern
 	if s.scale >= 0 {
-		pattern = f.compactPattern(s, category)
+		pattern = f.compactPattern(s, f.rules.category(operands{integer: s.integer, fraction: s.fraction}))
 	}
 	f.affix(p, s, pattern, approximately)
+	text, kind := f.word(category), f.wordKind()
+	if text == "" {
+		return p
+	}
+	before, after, found := strings.Cut(text, "{0}")
+	if !found { // the word says the number too, as Arabic does for one
+		return &pieces{outerBefore: around(nil, kind, text)}
+	}
+	p.outerBefore, p.outerAfter = around(nil, kind, before), around(nil, kind, after)
+	return p
+}
+
+func (f *formatter) wordKind() string {
+	if f.names != nil {
+		return "currency"
+	}
+	return "unit"
+}
+
+// word is a unit's or a currency's name around "{0}", in the form of a category; empty
+// where there is none.
+func (f *formatter) word(category string) string {
 	choose := func(m map[string]string) string {
 		if t, ok := m[category]; ok {
 			return t
 		}
 		return m["other"]
 	}
-	var text, kind string
 	switch {
 	case f.names != nil:
-		text, kind = strings.Replace(choose(f.joining), "{1}", choose(f.names), 1), "currency"
+		return strings.Replace(choose(f.joining), "{1}", choose(f.names), 1)
 	case f.unit != nil:
-		text, kind = choose(f.unit), "unit"
-	default:
-		return p
+		return choose(f.unit)
 	}
-	before, after, _ := strings.Cut(text, "{0}")
-	p.outerBefore, p.outerAfter = around(nil, kind, before), around(nil, kind, after)
-	return p
+	return ""
+}
+
+// rangeWord is the word of a range.
+func (f *formatter) rangeWord(x, y decimal) string {
+	a, b := f.category(x, f.rules), f.category(y, f.rules)
+	if to := f.ranges[a+"-"+b]; to != "" {
+		b = to
+	}
+	text := f.word(b)
+	if text != "" && !strings.Contains(text, "{0}") {
+		text = f.word("other")
+	}
+	return text
 }
 
 func (f *formatter) compactPattern(s shown, category string) *numberPattern {
@@ -682,13 +716,17 @@ func (f *formatter) formatRange(x, y decimal) []part {
 	}
 	same := func(p, q []part) bool { return slices.Equal(p, q) }
 	runes := func(lists ...[]part) int { return utf8.RuneCountInString(joined(slices.Concat(lists...))) }
-	outer := same(a.outerBefore, b.outerBefore) && same(a.outerAfter, b.outerAfter)
+	// A unit's word is said once, in the form that the range as a whole has.
+	outer := true
+	if text := f.rangeWord(x, y); text != "" {
+		before, after, _ := strings.Cut(text, "{0}")
+		a.outerBefore, a.outerAfter = around(nil, f.wordKind(), before), around(nil, f.wordKind(), after)
+		b.outerBefore, b.outerAfter = a.outerBefore, a.outerAfter
+	}
 	// A single sign is repeated: "€5 – €8", but "5–8 EUR".
 	middle := outer && same(a.middleBefore, b.middleBefore) && same(a.middleAfter, b.middleAfter) && runes(a.middleBefore, a.middleAfter) > 1
 	inner := middle && same(a.inner, b.inner)
-	repeated := !outer && runes(a.outerBefore, a.outerAfter, b.outerBefore, b.outerAfter) > 0 ||
-		!middle && runes(a.middleBefore, a.middleAfter, b.middleBefore, b.middleAfter) > 0 ||
-		!inner && runes(a.inner, b.inner) > 0
+	repeated := !outer && runes(a.outerBefore, a.outerAfter) > 0 || !middle && runes(a.middleBefore, a.middleAfter) > 0 || !inner && runes(a.inner) > 0
 	separator := strings.NewReplacer("{0}", "", "{1}", "").Replace(f.sys.Range)
 	if repeated && strings.TrimSpace(separator) == separator {
 		separator = " " + separator + " "

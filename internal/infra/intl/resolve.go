@@ -159,6 +159,9 @@ func (e *Engine) region(locale string) string {
 	if t.region != "" {
 		return t.region
 	}
+	if sd, ok := t.keyword("sd"); ok && len(sd) > 2 && isAlpha(sd[:2]) {
+		return strings.ToUpper(sd[:2])
+	}
 	if m := e.maximize(t); m != nil {
 		return m.region
 	}

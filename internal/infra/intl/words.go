@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/cases"
+	xlanguage "golang.org/x/text/language"
+
 	"github.com/annexhq/annex/internal/infra/intl/cldr"
 )
 
@@ -134,9 +137,6 @@ func (e *Engine) opName(args []string) (string, error) {
 	case "region":
 		return styled(names.Territories, code), nil
 	case "script":
-		if v := names.Scripts[code+"-stand-alone"]; v != "" {
-			return v, nil
-		}
 		return styled(names.Scripts, code), nil
 	case "calendar":
 		switch code {
@@ -264,6 +264,18 @@ func (e *Engine) languageName(names *cldr.Names, c *nameConfig, code string) (st
 	return glue(names.Pattern, base, joined), nil
 }
 
+// opCase changes the case of a text by a language's own rules.
+func (e *Engine) opCase(args []string) (string, error) {
+	tag, err := xlanguage.Parse(args[0])
+	if err != nil {
+		return "", rangeError("no language %.20s", args[0])
+	}
+	if args[1] == "upper" {
+		return cases.Upper(tag).String(args[2]), nil
+	}
+	return cases.Lower(tag, cases.HandleFinalSigma(true)).String(args[2]), nil
+}
+
 // opValues is Intl.supportedValuesOf.
 func (e *Engine) opValues(args []string) (string, error) {
 	var out []string
@@ -272,7 +284,7 @@ func (e *Engine) opValues(args []string) (string, error) {
 		out = calendars
 	case "collation":
 		for _, c := range e.sup.Collations {
-			if slices.Contains(allCollations, c) {
+			if slices.Contains(allCollations, c) && c != "phonetic" { // Lingala's alone
 				out = append(out, c)
 			}
 		}

@@ -37,7 +37,7 @@ func (e *Engine) zone(name string) (*zone, error) {
 		if seconds, text, ok := offset(name); ok {
 			return &zone{name: text, loc: time.FixedZone(text, seconds)}, nil
 		}
-		known, ok := e.zones.names[strings.ToLower(name)]
+		known, ok := e.zones.names[asciiLower(name)]
 		if !ok {
 			if len(name) > 64 {
 				name = name[:64] + "…"
@@ -54,6 +54,16 @@ func (e *Engine) zone(name string) (*zone, error) {
 		}
 		return &zone{name: known, loc: loc, cldr: in}, nil
 	})
+}
+
+// asciiLower leaves letters outside of ASCII alone: "İ" is no "i" here.
+func asciiLower(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
 // offset reads "+05:30", "-0330" and "+05".
@@ -158,7 +168,7 @@ const (
 
 func (w *zoneWriter) metaZone(z *zone, at time.Time) string {
 	for _, use := range w.e.sup.MetaZones[z.cldr] {
-		if s := at.Unix(); (use.From == 0 || s >= use.From) && (use.To == 0 || s < use.To) {
+		if s := at.Unix(); s >= use.From && (use.To == 0 || s < use.To) { // before 1970 CLDR knows of none
 			return use.Zone
 		}
 	}

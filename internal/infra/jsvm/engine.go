@@ -13,6 +13,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/annexhq/annex/internal/infra/intl"
+
 	"github.com/annexhq/annex/internal/infra/jsvm/meter"
 )
 
@@ -32,6 +34,8 @@ type Config struct {
 	// Pagemap is the process's own /proc/self/pagemap, opened before it lost sight of it;
 	// New opens it itself when nil, and takes it over.
 	Pagemap *os.File
+	// Intl answers what Intl's classes ask; without it they answer nothing.
+	Intl *intl.Engine
 	// SkipReset hands instances on as the last call left them. It exists to measure
 	// what isolation costs, and to show that the tests of isolation can fail.
 	SkipReset bool

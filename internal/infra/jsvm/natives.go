@@ -135,6 +135,8 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 			return e.tags.undef(), nil
 		}
 		return e.newBytes(cx, b)
+	case opIntl:
+		return in.locales(arg)
 	case opCrypto:
 		return in.crypto(arg)
 	case opEqual:

@@ -36,6 +36,7 @@ const (
 	opCrypto
 	opStringify
 	opRespond
+	opIntl
 )
 
 // entryNames are the kernel's functions that the host calls.

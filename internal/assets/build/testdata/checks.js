@@ -306,7 +306,12 @@
     assert.equal(zone, '01/07/2026, 14:00:00');
     assert.equal((1234567.891).toLocaleString('de-DE'), '1.234.567,891');
     assert.equal((1234567.891).toLocaleString(), '1,234,567.891');
-    assert.throws(() => new Intl.DateTimeFormat('xx-XX'), RangeError);
+    // A locale that nobody knows is answered in the default one, and says so.
+    assert.equal(new Intl.DateTimeFormat('xx-XX').resolvedOptions().locale, 'en-US');
+    assert.equal(new Intl.NumberFormat('de-XX').resolvedOptions().locale, 'de');
+    assert.throws(() => new Intl.DateTimeFormat('de_DE'), RangeError);
+    assert.throws(() => new Intl.DateTimeFormat('de', { timeZone: 'Mars/Olympus' }), RangeError);
+    assert.throws(() => new Intl.NumberFormat('de', { style: 'currency', currency: 'EURO' }), RangeError);
   }
 
   // unbuilt lists what is marked as not offered, two steps deep.

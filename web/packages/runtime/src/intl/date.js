@@ -1,5 +1,5 @@
 // Intl.DateTimeFormat: options are read here, dates are written by the host.
-import { ask, askFor, coerced, config, defineProperty, equip, localeList, make, numberOption, option, readMatcher, resolve, resolved, Slots, supportedLocalesOf, typeOption } from './host.js';
+import { ask, askFor, coerced, config, defineProperty, equip, localeList, make, numberOption, option, readMatcher, resolve, resolved, Slots, supportedLocalesOf, text, typeOption } from './host.js';
 import { joined, legacy, nameless, unwrap } from './number.js';
 
 const three = ['narrow', 'short', 'long'];
@@ -72,9 +72,10 @@ export function dateSlots(locales, options, required, defaults) {
   if (hour12 !== undefined) hourCycle = undefined;
   const r = resolve(list, ['ca', 'hc', 'nu'], { ca, nu, hc: hourCycle });
   const s = { __proto__: null, kind: 'DateTimeFormat', locale: r.locale, Locale: r.data, CA: r.ca, NU: r.nu };
-  const zone = o.timeZone;
-  s.Zone = ask('zone', zone === undefined ? 'UTC' : `${zone}`.toWellFormed());
-  if (zone !== undefined && `${zone}` === '') throw new RangeError('Invalid time zone specified: ');
+  let zone = o.timeZone;
+  zone = zone === undefined ? 'UTC' : `${zone}`;
+  if (zone === '') throw new RangeError('Invalid time zone specified: ');
+  s.Zone = ask('zone', text(zone));
   const [f, explicit] = readFields(o);
   option(o, 'formatMatcher', 'string', ['basic', 'best fit'], 'best fit');
   const dateStyle = option(o, 'dateStyle', 'string', styles, undefined);
@@ -100,10 +101,11 @@ export function dateSlots(locales, options, required, defaults) {
 
 const timeOf = Function.prototype.call.bind(Date.prototype.getTime);
 const now = Date.now;
+const replaceAll = Function.prototype.call.bind(String.prototype.replaceAll);
 
 // A date that can be written, as the text of its milliseconds.
 function moment(date) {
-  const x = date === undefined ? now() : Number(date);
+  const x = date === undefined ? now() : +date;
   if (!(Math.abs(x) <= 8.64e15)) throw new RangeError('Invalid time value');
   return `${Math.trunc(x) + 0}`;
 }
@@ -126,22 +128,21 @@ defineProperty(DateTimeFormat, 'length', { value: 0, configurable: true });
 
 function range(s, start, end) {
   if (start === undefined || end === undefined) throw new TypeError('startDate or endDate cannot be undefined');
-  const x = Number(start);
-  const y = Number(end);
+  const x = +start;
+  const y = +end;
   return askFor('daterange', s.config, moment(x), moment(y));
 }
 
 equip(DateTimeFormat, 'DateTimeFormat', {
   resolvedOptions() {
     const s = unwrap(this, DateTimeFormat, 'DateTimeFormat', 'prototype.resolvedOptions');
-    const list = [['locale', s.locale], ['calendar', s.CA], ['numberingSystem', s.NU], ['timeZone', s.Zone]];
-    if (s.Cycle !== undefined) list.push(['hourCycle', s.Cycle], ['hour12', s.Cycle === 'h11' || s.Cycle === 'h12']);
-    if (s.Skeleton !== undefined) {
-      const f = askFor('datefields', s.config);
-      for (let i = 0; i < shown.length; i++) list.push([shown[i], shown[i] === 'fractionalSecondDigits' ? s.fraction : f[shown[i]]]);
-    }
-    list.push(['dateStyle', s.DateStyle], ['timeStyle', s.TimeStyle]);
-    return resolved(list);
+    const f = s.Skeleton === undefined ? {} : askFor('datefields', s.config);
+    const twelve = s.Cycle === undefined ? undefined : s.Cycle === 'h11' || s.Cycle === 'h12';
+    return resolved([
+      ['locale', s.locale], ['calendar', s.CA], ['numberingSystem', s.NU], ['timeZone', s.Zone], ['hourCycle', s.Cycle], ['hour12', twelve], ['weekday', f.weekday], ['era', f.era],
+      ['year', f.year], ['month', f.month], ['day', f.day], ['dayPeriod', f.dayPeriod], ['hour', f.hour], ['minute', f.minute], ['second', f.second],
+      ['fractionalSecondDigits', s.fraction], ['timeZoneName', f.timeZoneName], ['dateStyle', s.DateStyle], ['timeStyle', s.TimeStyle],
+    ]);
   },
   formatToParts(date) {
     const s = Slots.of(this, 'DateTimeFormat', 'prototype.formatToParts');
@@ -152,7 +153,11 @@ equip(DateTimeFormat, 'DateTimeFormat', {
     return (s.bound ??= nameless((date) => formatDate(s, date)));
   },
   formatRange(startDate, endDate) {
-    return joined(range(Slots.of(this, 'DateTimeFormat', 'prototype.formatRange'), startDate, endDate));
+    const parts = range(Slots.of(this, 'DateTimeFormat', 'prototype.formatRange'), startDate, endDate);
+    let single = true;
+    for (let i = 0; i < parts.length; i++) single &&= parts[i].source === 'shared';
+    const out = joined(parts);
+    return single ? replaceAll(out, '\u202f', ' ') : out; // what format() would say
   },
   formatRangeToParts(startDate, endDate) {
     return range(Slots.of(this, 'DateTimeFormat', 'prototype.formatRangeToParts'), startDate, endDate);

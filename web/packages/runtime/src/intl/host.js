@@ -154,7 +154,7 @@ export const numberOption = (options, name, low, high, otherwise) => bounded(opt
 /** DefaultNumberOption */
 export function bounded(value, name, low, high, otherwise) {
   if (value === undefined) return otherwise;
-  value = Number(value);
+  value = +value;
   if (!(value >= low && value <= high)) throw new RangeError(`${name} value is out of range.`);
   return Math.floor(value);
 }

@@ -1,7 +1,7 @@
 // Intl, and the members of Date, Number, String and their like that stand on it.
 import { Collator, collatorSlots, compare } from './collator.js';
 import { DateTimeFormat, localeDate } from './date.js';
-import { askFor, localeList } from './host.js';
+import { ask, askFor, localeList, text } from './host.js';
 import { Locale } from './locale.js';
 import { NumberFormat, formatNumber, numberSlots } from './number.js';
 import { PluralRules } from './plural.js';
@@ -29,28 +29,10 @@ function caseLanguage(locales) {
   return first === undefined ? '' : first.split('-')[0];
 }
 
-function localeLower(text, locales) {
-  switch (caseLanguage(locales)) {
-    case 'tr':
-    case 'az':
-      return lower(text.replace(/İ/gu, 'i').replace(/I\u0307/gu, 'i').replace(/I/gu, 'ı'));
-    case 'lt': // a dot stays visible under another accent
-      return lower(text.replace(/([IJĮ])(?=\p{Mn}*[\u0300\u0301\u0303])/gu, '$1\u0307').replace(/Ì/gu, 'i\u0307\u0300').replace(/Í/gu, 'i\u0307\u0301').replace(/Ĩ/gu, 'i\u0307\u0303'));
-  }
-  return lower(text);
-}
-
-function localeUpper(text, locales) {
-  switch (caseLanguage(locales)) {
-    case 'tr':
-    case 'az':
-      return upper(text.replace(/i/gu, 'İ'));
-    case 'lt':
-      return upper(text.replace(/([ijįɨʝẋḭⁱĳ\u012d\u1e2d\u1ecb]\p{Mn}*?)\u0307/gu, '$1'));
-    case 'el': // capitals have no accents
-      return upper(text).normalize('NFD').replace(/([\p{Script=Greek}])([\u0300\u0301\u0313\u0314\u0342\u0345]*)/gu, '$1').normalize('NFC');
-  }
-  return upper(text);
+// inCase changes a text's case, where the language is one of those by the host.
+function inCase(value, locales, usual, name) {
+  const own = caseLanguage(locales);
+  return own === 'tr' || own === 'az' || own === 'lt' || own === 'el' ? ask('case', own, name, text(value)) : usual(value);
 }
 
 function thisText(value, name) {
@@ -90,13 +72,13 @@ export function installIntl(target) {
   methods(target.BigInt.prototype, { toLocaleString(locales, options) { return localeNumber(bigOf(this), locales, options); } });
   methods(target.String.prototype, {
     localeCompare(that, locales, options) {
-      const text = thisText(this, 'localeCompare');
+      const own = thisText(this, 'localeCompare');
       that = `${that}`;
-      if (locales === undefined && options === undefined) return compare((plainOrder ??= collatorSlots()), text, that);
-      return compare(collatorSlots(locales, options), text, that);
+      if (locales === undefined && options === undefined) return compare((plainOrder ??= collatorSlots()), own, that);
+      return compare(collatorSlots(locales, options), own, that);
     },
-    toLocaleLowerCase(locales) { return localeLower(thisText(this, 'toLocaleLowerCase'), locales); },
-    toLocaleUpperCase(locales) { return localeUpper(thisText(this, 'toLocaleUpperCase'), locales); },
+    toLocaleLowerCase(locales) { return inCase(thisText(this, 'toLocaleLowerCase'), locales, lower, 'lower'); },
+    toLocaleUpperCase(locales) { return inCase(thisText(this, 'toLocaleUpperCase'), locales, upper, 'upper'); },
   });
   methods(target.Array.prototype, { toLocaleString(locales, options) { return listOf(this, locales, options); } });
   const typed = Object.getPrototypeOf(target.Uint8Array.prototype);

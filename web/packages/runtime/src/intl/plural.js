@@ -10,6 +10,8 @@ export function PluralRules(locales = undefined, options = undefined) {
   const s = { __proto__: null, kind: 'PluralRules' };
   s.Type = option(o, 'type', 'string', ['cardinal', 'ordinal'], 'cardinal');
   s.Notation = option(o, 'notation', 'string', ['standard', 'scientific', 'engineering', 'compact'], 'standard');
+  const compactDisplay = option(o, 'compactDisplay', 'string', ['short', 'long'], 'short');
+  if (s.Notation === 'compact') s.CompactDisplay = compactDisplay;
   digitOptions(s, o, 0, 3, s.Notation);
   const r = resolve(list, [], {});
   s.locale = r.locale;
@@ -26,18 +28,18 @@ equip(PluralRules, 'PluralRules', {
   resolvedOptions() {
     const s = Slots.of(this, 'PluralRules', 'prototype.resolvedOptions');
     return resolved([
-      ['locale', s.locale], ['type', s.Type], ['notation', s.Notation], ...shownDigits(s), ['pluralCategories', askFor('categories', s.config)], ...shownRounding(s),
+      ['locale', s.locale], ['type', s.Type], ['notation', s.Notation], ['compactDisplay', s.CompactDisplay], ...shownDigits(s), ['pluralCategories', askFor('categories', s.config)], ...shownRounding(s),
     ]);
   },
   select(value) {
     const s = Slots.of(this, 'PluralRules', 'prototype.select');
-    return ask('plural', s.config, mathematical(Number(value)));
+    return ask('plural', s.config, mathematical(+value));
   },
   selectRange(start, end) {
     const s = Slots.of(this, 'PluralRules', 'prototype.selectRange');
     if (start === undefined || end === undefined) throw new TypeError('start or end is undefined');
-    const x = Number(start);
-    const y = Number(end);
+    const x = +start;
+    const y = +end;
     if (x !== x || y !== y) throw new RangeError('start or end is not a number');
     return ask('pluralof', s.config, mathematical(x), mathematical(y));
   },

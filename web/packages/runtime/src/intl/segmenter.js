@@ -62,7 +62,7 @@ function define(target, members) {
 define(SegmentsPrototype, {
   containing(index) {
     const s = Slots.of(this, 'Segments', 'prototype.containing');
-    let n = Number(index);
+    let n = +index;
     n = n !== n ? 0 : Math.trunc(n);
     if (n < 0 || n >= s.string.length) return undefined;
     while (s.done <= n && more(s));

@@ -23,7 +23,7 @@ defineProperty(RelativeTimeFormat, 'length', { value: 0, configurable: true });
 
 function relative(self, method, value, unit) {
   const s = Slots.of(self, 'RelativeTimeFormat', method);
-  value = Number(value);
+  value = +value;
   unit = `${unit}`;
   const known = singular[unit];
   if (known === undefined) throw new RangeError(`Invalid unit argument for ${method}() '${unit}'`);
@@ -69,7 +69,7 @@ function strings(iterable) {
 // in Hebrew a hyphen follows the "and" before what is not Hebrew.
 function adapt(pattern, language, next) {
   if (language === 'es' || language.startsWith('es-')) {
-    if (pattern === '{0} y {1}' && matches(/^(?:h?i(?!a|e)|h?í|y(?![aeou]))/iu, next)) return '{0} e {1}';
+    if (pattern === '{0} y {1}' && matches(/^(?:h?i(?!a|e)|h?í)/iu, next)) return '{0} e {1}';
     if (pattern === '{0} o {1}' && matches(/^(?:h?[oó]|8|11(?:[^\d]|$|\d{3}(?!\d)))/iu, next)) return '{0} u {1}';
   }
   if ((language === 'he' || language.startsWith('he-')) && pattern === '{0} ו{1}' && !matches(/^\p{Script=Hebrew}/u, next)) return '{0} ו-{1}';
