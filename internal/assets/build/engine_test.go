@@ -32,6 +32,9 @@ func TestEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := assets.Locales(); err != nil {
+		t.Skip(err)
+	}
 	list, err := readList(filepath.Join(web, "packages/runtime/modules.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ package intl
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -62,6 +63,9 @@ func (e *Engine) ready() error {
 		return e.err
 	}
 	e.err = func() error {
+		if e.open == nil {
+			return errors.New("this program carries no locales")
+		}
 		b, err := e.open()
 		if err != nil {
 			return err
