@@ -55,6 +55,11 @@ type Config struct {
 	Scheme string
 	// Workers is the number of worker processes, the number of processors when 0.
 	Workers int
+	// WorkerIsolation says who shares a worker process: "shared" (all, the default), "site"
+	// or "app". WorkerMemory is what the calls of one may hold together, in MB; half of the
+	// machine's memory, divided by the workers, when 0.
+	WorkerIsolation string
+	WorkerMemory    int
 	// ShutdownDelay is how long a platform whose Run is to end still takes requests, while
 	// /readyz answers 503; ShutdownGrace is how long running calls may take to finish then,
 	// 30 seconds when 0. After it they end with the error SHUTTING_DOWN.
@@ -118,7 +123,7 @@ func (cfg Config) server() server.Config {
 	}
 	return server.Config{
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
-		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers,
+		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers, WorkerIsolation: cfg.WorkerIsolation, WorkerMemory: cfg.WorkerMemory,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownGrace: cfg.ShutdownGrace,
 		ChildCommand: cfg.ChildCommand, InsecureNoSandbox: cfg.InsecureNoSandbox, Version: Version(), Log: cfg.Log,
 	}

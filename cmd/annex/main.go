@@ -61,7 +61,8 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 func config(o cli.ServeOptions) annex.Config {
 	return annex.Config{
 		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
-		Workers: o.Workers, InsecureNoSandbox: o.InsecureNoSandbox, ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
+		Workers: o.Workers, WorkerIsolation: o.WorkerIsolation, WorkerMemory: o.WorkerMemory, InsecureNoSandbox: o.InsecureNoSandbox,
+		ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
 	}
 }
 

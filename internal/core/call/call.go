@@ -34,8 +34,9 @@ type Call struct {
 	Kind         Kind
 	Version      id.Version
 	Installation id.Install
-	Module       string // module key, for instance a web trigger's
-	Function     string // handler, "file.export"
+	Site         id.Site // of the installation; the door fills it in
+	Module       string  // module key, for instance a web trigger's
+	Function     string  // handler, "file.export"
 	Principal    id.Principal
 	// Context is a JSON object of what the trigger knows of the call; for a web
 	// trigger it holds "request" (see WebRequest). The door adds the app's own facts.
@@ -169,6 +170,8 @@ type Binding struct {
 type Artifact struct {
 	Version     id.Version
 	Environment id.Env
+	// Owner is the account on whose behalf a new version is made ready, if one is.
+	Owner id.Account
 	// Key identifies what a snapshot is made from: version hash, environment and
 	// the revision of its variables.
 	Key string

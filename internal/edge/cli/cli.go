@@ -45,6 +45,9 @@ type ServeOptions struct {
 	PlatformDomain string
 	AppsDomain     string
 	Workers        int // 0 lets the server choose
+	// WorkerIsolation is shared, site or app; WorkerMemory is in MB, 0 lets the server choose.
+	WorkerIsolation string
+	WorkerMemory    int
 	// What happens between the signal to stop and the end.
 	ShutdownDelay, ShutdownGrace time.Duration
 	LogJSON                      bool

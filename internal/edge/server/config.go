@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
@@ -38,6 +39,10 @@ type Config struct {
 	Scheme string
 	// Workers is the number of worker processes, the number of processors when 0.
 	Workers int
+	// WorkerIsolation says who shares a worker process: shared, site or app. WorkerMemory is
+	// what the calls of one may hold together, in MB; the runtime chooses when 0.
+	WorkerIsolation string
+	WorkerMemory    int
 	// ShutdownDelay is how long a server that was told to stop still takes requests, so
 	// that a load balancer sees /readyz fail first; ShutdownGrace is how long running calls
 	// may then take, 30 seconds when 0. What still runs after it ends with SHUTTING_DOWN.
@@ -99,6 +104,9 @@ func (c *Config) complete() error {
 	}
 	if c.Guard == nil {
 		c.Guard = func(n netguard.Config) (*netguard.Guard, error) { return netguard.New(n) }
+	}
+	if _, err := qjs.Grade(c.WorkerIsolation); err != nil {
+		return err
 	}
 	if c.Workers <= 0 {
 		c.Workers = runtime.NumCPU()

@@ -177,8 +177,13 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 		return err
 	}
 	s.snapshots = snapshots
+	grade, err := qjs.Grade(s.Config.WorkerIsolation)
+	if err != nil {
+		return err
+	}
 	s.Runtime, err = qjs.New(qjs.Config{
 		ChildCommand: s.Config.ChildCommand, Jail: s.Jail, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
+		Isolation: grade, Memory: s.Config.WorkerMemory << 20,
 	})
 	s.Registry.Preparer = s.Runtime
 	return err

@@ -162,7 +162,7 @@ func wall(k call.Kind) time.Duration {
 }
 
 func complete(c *call.Call, p *call.Policy, now time.Time) error {
-	c.Version = p.Version
+	c.Version, c.Site = p.Version, p.Site
 	if c.Attempt == 0 {
 		c.Attempt = 1
 	}

@@ -172,7 +172,7 @@ func (s *Service) prepare(ctx context.Context, c *candidate) (call.Prepared, err
 		return call.Prepared{}, fault.New(fault.Invalid, "BUNDLE_REQUIRED", "the manifest has functions and the upload has no bundle")
 	}
 	return s.prepareFor(ctx, c.manifest, call.Artifact{
-		Version: c.id, Key: artifactKey(c.hash, c.env.ID, c.env.Revision), Snapshots: c.manifest.Snapshots(), MemoryMB: c.manifest.MemoryMB(),
+		Version: c.id, Environment: c.env.ID, Owner: c.app.Owner, Key: artifactKey(c.hash, c.env.ID, c.env.Revision), Snapshots: c.manifest.Snapshots(), MemoryMB: c.manifest.MemoryMB(),
 		Load: func(ctx context.Context) (call.Source, error) {
 			variables, err := s.opened(ctx, c.env.ID)
 			return call.Source{Bundle: c.upload.Bundle, SourceMap: c.upload.SourceMap, Variables: variables,

@@ -50,6 +50,8 @@ func TestEveryOperationIsInterrupted(t *testing.T) {
 	b.WriteString("} });")
 	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(b.String())})
 	neighbour := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(counterApp)})
+	// An engine that does not ask would keep the test for ever.
+	defer time.AfterFunc(3*time.Minute, func() { panic("the engine does not ask") }).Stop()
 	for _, x := range endless {
 		t.Run(x.name, func(t *testing.T) {
 			in := acquire(t, e, img, &recorder{}, jsvm.Limits{CPU: 150 * time.Millisecond})

@@ -3,23 +3,35 @@ package qjs
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 )
 
-// maxBuilds is how many module scopes run at once.
-const maxBuilds = 4
+const (
+	// maxBuilds is how many module scopes run at once, those that take long aside, of
+	// which there may be maxSlow.
+	maxBuilds = 4
+	maxSlow   = 8
+	// slowFrom is from when on a module scope takes long: it gives its place to others.
+	slowFrom = 2 * time.Second
+	// maxOfOwner is how many of one owner run at once; one, when the owner's took too long
+	// before.
+	maxOfOwner = 2
+)
 
 // builders run module scopes, each alone in its process: one that hangs takes no other
-// version with it, neither its deploy nor its first calls. pool.mu guards the fields.
+// version with it, neither its deploy nor its first calls. pool.mu guards the processes.
 type builders struct {
-	slots chan struct{}
+	turns turns
 	busy  map[*worker]bool
 	spare *worker // of the last build that ended well
 }
 
 func newBuilders() builders {
-	return builders{slots: make(chan struct{}, maxBuilds), busy: map[*worker]bool{}}
+	return builders{turns: turns{owners: map[string]int{}, struck: map[string]time.Time{}}, busy: map[*worker]bool{}}
 }
 
 func (b *builders) all() []*worker {
@@ -34,13 +46,17 @@ func (b *builders) all() []*worker {
 }
 
 // build makes a snapshot; a lost worker is tried once more.
-func (p *pool) build(ctx context.Context, source []byte) (built, error) {
-	select {
-	case p.builders.slots <- struct{}{}:
-		defer func() { <-p.builders.slots }()
-	case <-ctx.Done():
-		return built{}, fault.New(fault.Unavailable, "NOT_READY", "too many versions are being prepared").Because(ctx.Err())
+func (p *pool) build(ctx context.Context, owner string, source []byte) (built, error) {
+	leave, err := p.builders.turns.enter(ctx, owner)
+	if err != nil {
+		return built{}, err
 	}
+	b, err := p.buildTwice(ctx, source)
+	leave(isLimit(err))
+	return b, err
+}
+
+func (p *pool) buildTwice(ctx context.Context, source []byte) (built, error) {
 	for attempt := 0; ; attempt++ {
 		b, err := p.buildAlone(ctx, source)
 		if err == nil || !isLost(err) || attempt > 0 {
@@ -48,6 +64,8 @@ func (p *pool) build(ctx context.Context, source []byte) (built, error) {
 		}
 	}
 }
+
+func isLimit(err error) bool { return err != nil && fault.KindOf(err) == fault.Limit }
 
 func (p *pool) buildAlone(ctx context.Context, source []byte) (built, error) {
 	p.mu.Lock()
@@ -75,7 +93,9 @@ func (p *pool) buildAlone(ctx context.Context, source []byte) (built, error) {
 	out, err := w.build(ctx, source)
 	p.doneBuilding(w, err)
 	// The version's first calls are next.
-	p.wg.Go(func() { _, _ = p.quarantine.get(p) })
+	if p.cfg.Isolation != BySite && p.cfg.Isolation != ByApp {
+		p.wg.Go(func() { _, _ = p.quarantined() })
+	}
 	return out, err
 }
 
@@ -84,6 +104,7 @@ func (p *pool) startBuilder() (*worker, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker could be started").Because(err)
 	}
+	w.yieldTo(buildNice)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -110,4 +131,106 @@ func (p *pool) doneBuilding(w *worker, err error) {
 
 func shuttingDown() *fault.Error {
 	return fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server is shutting down; it gave running calls the time that is configured").With("retryable", true)
+}
+
+// turns decide who may build next: in the order in which they came, but nobody has more
+// than a few places, and none for long.
+type turns struct {
+	mu     sync.Mutex
+	queue  []*turn
+	places int            // taken
+	slow   int            // builds that gave theirs back
+	owners map[string]int // builds under way, slow ones too
+	struck map[string]time.Time
+}
+
+type turn struct {
+	owner string
+	ready chan struct{}
+	slow  bool
+	timer *time.Timer
+}
+
+// enter waits for the owner's turn. leave is called at the build's end, and told whether
+// it took too long.
+func (t *turns) enter(ctx context.Context, owner string) (leave func(tooLong bool), err error) {
+	me := &turn{owner: owner, ready: make(chan struct{})}
+	t.mu.Lock()
+	t.queue = append(t.queue, me)
+	t.grant(time.Now())
+	t.mu.Unlock()
+	select {
+	case <-me.ready:
+	case <-ctx.Done():
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if i := slices.Index(t.queue, me); i >= 0 {
+			t.queue = slices.Delete(t.queue, i, i+1)
+		} else {
+			t.end(me, false)
+		}
+		return nil, fault.New(fault.Unavailable, "NOT_READY", "too many versions are being prepared").Because(ctx.Err())
+	}
+	return func(tooLong bool) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.end(me, tooLong)
+	}, nil
+}
+
+// grant begins the turns that may begin; t.mu is held.
+func (t *turns) grant(now time.Time) {
+	for i := 0; i < len(t.queue) && t.places < maxBuilds; {
+		me := t.queue[i]
+		limit := maxOfOwner
+		if at, ok := t.struck[me.owner]; ok && now.Sub(at) < strikesFor {
+			limit = 1
+		}
+		if t.owners[me.owner] >= limit {
+			i++
+			continue
+		}
+		t.queue = slices.Delete(t.queue, i, i+1)
+		t.places++
+		t.owners[me.owner]++
+		me.timer = time.AfterFunc(slowFrom, func() { t.slowed(me) })
+		close(me.ready)
+	}
+}
+
+// slowed lets others have the place of a build that takes long.
+func (t *turns) slowed(me *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if me.timer == nil || t.slow >= maxSlow {
+		return // it has ended; or it keeps its place
+	}
+	me.slow = true
+	t.slow++
+	t.places--
+	t.grant(time.Now())
+}
+
+// end ends a turn; t.mu is held.
+func (t *turns) end(me *turn, tooLong bool) {
+	me.timer.Stop()
+	me.timer = nil
+	if me.slow {
+		t.slow--
+	} else {
+		t.places--
+	}
+	if t.owners[me.owner]--; t.owners[me.owner] == 0 {
+		delete(t.owners, me.owner)
+	}
+	now := time.Now()
+	for owner, at := range t.struck {
+		if now.Sub(at) >= strikesFor {
+			delete(t.struck, owner)
+		}
+	}
+	if tooLong {
+		t.struck[me.owner] = now
+	}
+	t.grant(now)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,10 +29,15 @@ import (
 // errLost is the cause of every WORKER_LOST.
 var errLost = errors.New("qjs: worker lost")
 
-func lost() *fault.Error {
+func lost() *fault.Error { return lostBy(errLost) }
+
+func lostBy(why error) *fault.Error {
 	return fault.New(fault.Unavailable, "WORKER_LOST", "the process that ran this call went away").
-		With("retryable", true).WithFix("try again with the same invocation id").Because(errLost)
+		With("retryable", true).WithFix("try again with the same invocation id").Because(why)
 }
+
+// errMoved is the cause of a WORKER_LOST whose worker is silent and may yet live.
+var errMoved = fmt.Errorf("%w: it is silent", errLost)
 
 func isLost(err error) bool { return errors.Is(err, errLost) }
 

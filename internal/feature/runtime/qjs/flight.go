@@ -26,7 +26,10 @@ type flight struct {
 	held     int // bytes of its host calls under way; under bodies.mu
 
 	// effects says that a host call with an effect was made: the call must not run again.
-	effects   atomic.Bool
+	effects atomic.Bool
+	// apart says that the call was in a worker that fell silent, and could be why.
+	apart     bool
+	wasMoved  bool
 	hostCalls atomic.Int64
 	outbound  atomic.Int64
 	logs      atomic.Int64
@@ -56,7 +59,25 @@ type attempt struct {
 	began   time.Time
 	done    chan ended // one value
 	once    sync.Once
+	fate    atomic.Int32
 	slots   chan struct{} // host calls under way; made at the first one
+}
+
+// An attempt has its first effect or is moved to another worker, never both.
+const (
+	undecided = iota
+	effective
+	moved
+)
+
+// effect says whether the attempt may have effects: not when it was moved.
+func (a *attempt) effect() bool {
+	return a.fate.CompareAndSwap(undecided, effective) || a.fate.Load() == effective
+}
+
+// move says whether the call may run again elsewhere: not when it had effects.
+func (a *attempt) move() bool {
+	return !a.effects.Load() && a.fate.CompareAndSwap(undecided, moved)
 }
 
 // finish ends the attempt; the first word counts.

@@ -16,6 +16,9 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	if err := json.Unmarshal(m.Head, &h); err != nil {
 		return fmt.Errorf("%w: call: %w", hostcall.ErrProtocol, err)
 	}
+	if !readOnly[h.Method] && !a.effect() {
+		return nil // the call runs elsewhere by now
+	}
 	if limit := a.admit(h.Method); limit != nil {
 		w.end(a, ended{err: limit})
 		go w.cancel(a, limit) // the reader never waits for a Send

@@ -124,6 +124,7 @@ func TestPanicsOfFacilitiesAreAnswered(t *testing.T) {
 	if ok, head := served(t, a, w, other, nil); ok || head.Code != "INTERNAL" {
 		t.Errorf("%v %+v", ok, head)
 	}
+	a.serving.Wait()
 	if a.bodies.all != 0 {
 		t.Errorf("%d bytes are still held", a.bodies.all)
 	}
@@ -200,6 +201,9 @@ func TestBudgetsOfAllCalls(t *testing.T) {
 	}
 	if err := holds[0].reply(1); err == nil {
 		t.Error("an installation's answers hold too much")
+	}
+	if err := holds[0].Take(1); err == nil {
+		t.Error("an installation's answers hold too much while they are read")
 	}
 	for _, install := range []string{"b", "b", "c", "c", "d", "d"} {
 		if got := figure(install, maxCallBytes); got != nil {
@@ -301,5 +305,172 @@ func TestStrikesOutliveARedeploy(t *testing.T) {
 	first := r.tallyOf(call.Artifact{Key: "one:e:1", Environment: "e"})
 	if r.tallyOf(call.Artifact{Key: "two:e:1", Environment: "e"}) != first || r.tallyOf(call.Artifact{Key: "one:f:1", Environment: "f"}) == first {
 		t.Error("strikes are not those of the environment")
+	}
+}
+
+// A silent worker's calls run elsewhere, each once, unless they had effects; what was in it
+// when it fell silent runs apart.
+func TestSilentWorkersCallsMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &worker{log: slog.New(slog.DiscardHandler), attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}}
+		ours, theirs, err := hostcall.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = theirs.Close()
+		if w.conn, err = hostcall.NewConn(ours); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.conn.Close() }()
+		before, wrote := w.begin(t, "before", answerer(nil)), w.begin(t, "wrote", answerer(nil))
+		if !wrote.effect() {
+			t.Fatal("a call may have no effects")
+		}
+		wrote.effects.Store(true)
+		time.Sleep(time.Millisecond)
+		w.unseen.Store(time.Now().UnixNano())
+		time.Sleep(time.Millisecond)
+		after := w.begin(t, "after", answerer(nil))
+		for range 2 {
+			w.handOver()
+		}
+		for a, apart := range map[*attempt]bool{before: true, after: false} {
+			if e := <-a.done; !errors.Is(e.err, errMoved) || a.apart != apart || !isLost(e.err) {
+				t.Errorf("%s: %v, apart %v", a.call.ID, e.err, a.apart)
+			}
+			if a.effect() {
+				t.Errorf("%s has effects here while it runs elsewhere", a.call.ID)
+			}
+			if tries(a.flight) != 1 {
+				t.Errorf("%s may run %d times more", a.call.ID, tries(a.flight))
+			}
+		}
+		if len(wrote.done) != 0 || len(w.attempts) != 1 {
+			t.Error("a call with effects is moved")
+		}
+		// A host call that comes late finds nobody.
+		if err := w.serve(before, hostcall.Message{Type: hostcall.Call, Handle: before.handle, Head: []byte(`{"id":1,"method":"fetch"}`)}); err != nil || before.hostCalls.Load() != 0 {
+			t.Errorf("a moved call's effect is served: %v", err)
+		}
+		before.wasMoved = true
+		again := &attempt{flight: before.flight, handle: hostcall.NewHandle(), done: make(chan ended, 1)}
+		w.attempts[again.handle] = again
+		w.handOver()
+		if len(again.done) != 0 {
+			t.Error("a call moves twice")
+		}
+		synctest.Wait()
+	})
+}
+
+func TestCallsUnderWayAreCounted(t *testing.T) {
+	c := newCrowd()
+	var leave []func()
+	for i := range maxOfInstall {
+		l, err := c.enter("env", "a")
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		leave = append(leave, l)
+	}
+	_, err := c.enter("env", "a")
+	if f, ok := fault.As(err); !ok || f.Code != "LIMIT_CONCURRENCY" || f.Kind.Status() != 429 || f.Fields["figure"] != maxOfInstall {
+		t.Errorf("%v", err)
+	}
+	for i := range maxOfEnvironment - maxOfInstall {
+		l, err := c.enter("env", id.Install("b"+string(rune('0'+i%2))))
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		leave = append(leave, l)
+	}
+	if _, err := c.enter("env", "c"); fault.CodeOf(err) != "LIMIT_CONCURRENCY" {
+		t.Errorf("an environment has no limit: %v", err)
+	}
+	if l, err := c.enter("other", "d"); err != nil {
+		t.Errorf("another app is refused: %v", err)
+	} else {
+		l()
+	}
+	for _, l := range leave {
+		l()
+	}
+	if len(c.envs)+len(c.installs) != 0 {
+		t.Errorf("%d are left", len(c.installs))
+	}
+}
+
+// Builds that hang give their places to others, and their owner has one at a time.
+func TestBuildsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBuilders()
+		q := &b.turns
+		enter := func(owner string) (leave func(bool), ok bool) {
+			ctx, cancel := context.WithTimeout(t.Context(), slowFrom+time.Second)
+			defer cancel()
+			leave, err := q.enter(ctx, owner)
+			return leave, err == nil
+		}
+		var hanging []func(bool)
+		began := time.Now()
+		for i := range 2 * maxOfOwner {
+			leave, ok := enter([]string{"eve", "mallory"}[i%2])
+			if !ok {
+				t.Fatal("a place is not given")
+			}
+			hanging = append(hanging, leave)
+		}
+		leave, ok := enter("alice")
+		if waited := time.Since(began); !ok || waited > slowFrom {
+			t.Fatalf("others wait for %s", waited)
+		}
+		leave(false)
+		if _, ok := enter("eve"); ok {
+			t.Error("an owner has as many places as it likes")
+		}
+		for _, leave := range hanging {
+			leave(true)
+		}
+		first, ok := enter("eve")
+		if !ok {
+			t.Fatal("nothing is given back")
+		}
+		if _, ok := enter("eve"); ok {
+			t.Error("an owner whose builds hung has several at once")
+		}
+		first(false)
+		if q.places != 0 || q.slow != 0 || len(q.owners) != 0 || len(q.queue) != 0 {
+			t.Errorf("%d places, %d slow, %d owners, %d waiting are left", q.places, q.slow, len(q.owners), len(q.queue))
+		}
+	})
+}
+
+func TestGrades(t *testing.T) {
+	for s, want := range map[string]Isolation{"": Shared, "shared": Shared, "site": BySite, "app": ByApp} {
+		if got, err := Grade(s); err != nil || got != want {
+			t.Errorf("%q: %v %v", s, got, err)
+		}
+	}
+	if _, err := Grade("none"); fault.CodeOf(err) != "WORKER_ISOLATION" {
+		t.Errorf("%v", err)
+	}
+}
+
+// Who shares a worker is a matter of the grade.
+func TestGroups(t *testing.T) {
+	flightOf := func(site, env string) *flight {
+		return &flight{call: &call.Call{Site: id.Site(site)}, version: &version{tally: &tally{owner: env}}}
+	}
+	a, b, other := flightOf("a", "e"), flightOf("b", "e"), flightOf("a", "f")
+	if BySite.group(a, false) == BySite.group(b, false) || BySite.group(a, false) != BySite.group(other, false) {
+		t.Error("by site: sites share a worker, or a site has several")
+	}
+	if ByApp.group(a, false) == ByApp.group(other, false) || ByApp.group(a, false) != ByApp.group(b, false) {
+		t.Error("by app: apps share a worker, or an app has several")
+	}
+	for _, i := range []Isolation{BySite, ByApp} {
+		if i.group(a, true) == i.group(a, false) || i.group(a, true) == i.group(b, true) && i == BySite {
+			t.Errorf("%s: what has to prove itself does so beside others", i)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/worker"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
@@ -162,6 +163,66 @@ func TestHungWorkerIsKilledAtTheDeadline(t *testing.T) {
 	}
 	if c.count() < before+2 {
 		t.Errorf("%d workers were started", c.count())
+	}
+}
+
+// A worker that hung for a caller who left is killed before the next one's deadline.
+func TestHungWorkerIsKilledWhenNobodyWaits(t *testing.T) {
+	var c children
+	rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg); cfg.Workers = 1 })
+	art := runtimetest.App("waiting", waiting)
+	for range 5 {
+		if _, err := rt.Run(t.Context(), art, runtimetest.Call("index.ok", "5"), nil, &runtimetest.Host{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := &runtimetest.Host{Reached: make(chan struct{}, 4)}
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := rt.Run(ctx, art, runtimetest.Call("index.write", "1"), nil, h)
+		ended <- err
+	}()
+	<-h.Reached
+	c.signal(syscall.SIGSTOP)
+	leave()
+	if err := <-ended; fault.CodeOf(err) != "CANCELLED" {
+		t.Errorf("the caller who left got %v", err)
+	}
+	cl := runtimetest.Call("index.ok", "5")
+	cl.Deadline = time.Now().Add(30 * time.Second)
+	if res, err := rt.Run(t.Context(), art, cl, nil, &runtimetest.Host{}); err != nil || string(res.Body) != "5" {
+		t.Errorf("the next call: %s, %v", res.Body, err)
+	}
+	c.signal(syscall.SIGCONT)
+}
+
+// Each site has workers of its own where that is configured: one in which versions prove
+// themselves, and one for the rest.
+func TestSitesHaveTheirOwnWorkers(t *testing.T) {
+	for grade, want := range map[qjs.Isolation]int{qjs.BySite: 4, qjs.ByApp: 2} {
+		var c children
+		rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg); cfg.Workers = 2; cfg.Isolation = grade })
+		art := runtimetest.App("waiting", waiting)
+		if _, err := rt.Prepare(t.Context(), art, nil); err != nil {
+			t.Fatal(err)
+		}
+		before := c.count()
+		run := func() {
+			for _, site := range []id.Site{"a", "b"} {
+				cl := runtimetest.Call("index.ok", "5")
+				cl.Site = site
+				if res, err := rt.Run(t.Context(), art, cl, nil, &runtimetest.Host{}); err != nil || string(res.Body) != "5" {
+					t.Fatalf("got %s, %v", res.Body, err)
+				}
+			}
+		}
+		for range 5 {
+			run()
+		}
+		if got := c.count() - before; got > want || got < want-1 { // one site may prove the version for the other
+			t.Errorf("%s: %d workers were started, want %d", grade, got, want)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package qjs
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -15,7 +14,7 @@ const (
 	// long it is killed when others wait.
 	silentFor = 50 * time.Millisecond
 	hungFor   = time.Second
-	watchTick = 100 * time.Millisecond
+	watchTick = 25 * time.Millisecond
 	// probation is how many calls of a version must end well before it leaves quarantine.
 	probation = 3
 	// maxOwn is how many versions with strikes get a worker of their own.
@@ -29,12 +28,13 @@ type pool struct {
 	mu sync.Mutex
 	// slots are the shared workers; nil while one is being replaced.
 	slots []*worker
-	// quarantine runs first calls of versions.
-	quarantine keeper
+	// quarantine runs first calls of versions; the second while the first is silent.
+	quarantine [2]keeper
 	builders   builders
 	// own are the workers of environments with strikes, by the tally's owner.
 	own     map[string]*ownKeeper
-	image   *image.Image // the base; that of the first worker
+	groups  map[string]*group // the workers of sites or apps
+	image   *image.Image      // the base; that of the first worker
 	changed chan struct{}
 	closed  bool
 	wg      sync.WaitGroup
@@ -42,8 +42,11 @@ type pool struct {
 }
 
 func newPool(cfg Config) (*pool, error) {
+	if cfg.Isolation == BySite || cfg.Isolation == ByApp {
+		cfg.Workers = 1 // only for its base image
+	}
 	p := &pool{
-		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*ownKeeper{},
+		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*ownKeeper{}, groups: map[string]*group{},
 		changed: make(chan struct{}), stop: make(chan struct{}),
 		builders: newBuilders(),
 	}
@@ -125,35 +128,6 @@ func (p *pool) isClosed() bool {
 	return p.closed
 }
 
-// pick gives the worker for the next call of a version.
-func (p *pool) pick(ctx context.Context, v *version) (*worker, error) {
-	if v.tally.struck(time.Now()) {
-		return p.ownWorker(v)
-	}
-	if v.served.Load() < probation {
-		return p.quarantine.get(p)
-	}
-	for {
-		p.mu.Lock()
-		best := p.least()
-		changed, closed := p.changed, p.closed
-		p.mu.Unlock()
-		switch {
-		case closed:
-			return nil, shuttingDown()
-		case best != nil && best.inflight.Load() >= maxPerWorker:
-			return nil, fault.New(fault.Unavailable, "OVERLOADED", "too many calls are in flight").With("figure", maxPerWorker*p.cfg.Workers)
-		case best != nil:
-			return best, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker became ready in time").Because(ctx.Err())
-		}
-	}
-}
-
 // least is the least loaded worker, of those that are not silent if there is one; p.mu
 // is held.
 func (p *pool) least() *worker {
@@ -175,6 +149,8 @@ func (p *pool) least() *worker {
 // keeper is a place for one worker that is started at its first use, and again at its
 // first use after a loss.
 type keeper struct {
+	nice int // how its process yields to others; see yieldTo
+
 	mu sync.Mutex
 	w  *worker
 }
@@ -191,6 +167,9 @@ func (k *keeper) get(p *pool) (*worker, error) {
 	w, err := p.start()
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker could be started").Because(err)
+	}
+	if k.nice > 0 {
+		w.yieldTo(k.nice)
 	}
 	k.w = w
 	return w, nil
@@ -211,18 +190,25 @@ type ownKeeper struct {
 	tally *tally
 }
 
+// ownNice is how much less of a busy processor those get who cost a worker before, or
+// burnt their time, and buildNice who is being deployed.
+const (
+	ownNice   = 5
+	buildNice = 10
+)
+
 // ownWorker gives the worker of an environment that has cost one before: it can only stop
 // itself. Further ones of that kind share the quarantine.
 func (p *pool) ownWorker(v *version) (*worker, error) {
 	p.mu.Lock()
 	own, ok := p.own[v.tally.owner]
 	if !ok && len(p.own) < maxOwn {
-		own = &ownKeeper{tally: v.tally}
+		own = &ownKeeper{keeper: keeper{nice: ownNice}, tally: v.tally}
 		p.own[v.tally.owner] = own
 	}
 	p.mu.Unlock()
 	if own == nil {
-		return p.quarantine.get(p)
+		return p.quarantined()
 	}
 	return own.get(p)
 }
@@ -231,6 +217,7 @@ func (p *pool) ownWorker(v *version) (*worker, error) {
 func (p *pool) pardon(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.dropIdle(now, groupIdle)
 	for owner, own := range p.own {
 		w := own.present()
 		if own.tally.struck(now) || w != nil && w.inflight.Load() > 0 {
@@ -259,8 +246,15 @@ func (p *pool) all() []*worker {
 			all = append(all, w)
 		}
 	}
-	if w := p.quarantine.present(); w != nil {
-		all = append(all, w)
+	for i := range p.quarantine {
+		if w := p.quarantine[i].present(); w != nil {
+			all = append(all, w)
+		}
+	}
+	for _, g := range p.groups {
+		if w := g.present(); w != nil {
+			all = append(all, w)
+		}
 	}
 	for _, k := range p.own {
 		if w := k.present(); w != nil {
@@ -281,6 +275,9 @@ func (p *pool) watch() {
 		case now := <-tick.C:
 			p.pardon(now)
 			for _, w := range p.all() {
+				if w.silent(now) > silentFor && !w.ending.Load() {
+					w.handOver()
+				}
 				if w.silent(now) > hungFor && w.othersWait() && !w.ending.Load() {
 					p.cfg.Log.Warn("worker is silent while calls wait and is killed", "pid", w.cmd.Process.Pid)
 					w.suspect(now)
@@ -320,7 +317,10 @@ func (p *pool) close() {
 	p.closed = true
 	close(p.stop)
 	p.announce()
-	keepers := []*keeper{&p.quarantine}
+	keepers := []*keeper{&p.quarantine[0], &p.quarantine[1]}
+	for _, g := range p.groups {
+		keepers = append(keepers, &g.keeper)
+	}
 	for _, k := range p.own {
 		keepers = append(keepers, &k.keeper)
 	}

@@ -42,6 +42,11 @@ type Config struct {
 	Log       *slog.Logger
 	// MaxImages bounds how many versions are kept ready; 512 when 0.
 	MaxImages int
+	// Isolation says who shares a worker process; Shared when empty.
+	Isolation Isolation
+	// Memory is what the calls of one worker may hold together, in bytes; a share of the
+	// machine's when 0.
+	Memory int
 	// Grace is how long a worker may outlive a call's deadline; 250 ms when 0.
 	Grace time.Duration
 	// CPU is the CPU time of a call; 10 s (60 s for queues and schedules) when 0.
@@ -56,6 +61,7 @@ type Runtime struct {
 	flight singleflight.Group
 	maps   *mapCache
 	bodies *budget
+	crowd  *crowd
 	// tallies outlive the versions that they hold something against.
 	tallies *tallies
 
@@ -85,7 +91,10 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 250 * time.Millisecond
 	}
-	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{}), stopping: make(chan struct{})}
+	if cfg.Memory <= 0 {
+		cfg.Memory = memoryShare(cfg.Workers)
+	}
+	r := &Runtime{cfg: cfg, log: cfg.Log, maps: newMapCache(cfg.Log), bodies: newBudget(), crowd: newCrowd(), tallies: newTallies(), versions: map[string]*version{}, closed: make(chan struct{}), stopping: make(chan struct{})}
 	var err error
 	if r.proven, err = lru.New[string, int64](maxProven); err != nil {
 		return nil, fmt.Errorf("qjs: %w", err)
@@ -162,6 +171,11 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 	if !isObject(c.Context) || !isObject(app) {
 		return call.Result{}, fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
 	}
+	leave, err := r.crowd.enter(art.Environment, c.Installation)
+	if err != nil {
+		return call.Result{}, err
+	}
+	defer leave()
 	v, err := r.version(ctx, art)
 	if err != nil {
 		return call.Result{}, err
@@ -179,7 +193,7 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 		f.cpu = defaultCPU(c.Kind)
 	}
 	for attempt := 0; ; attempt++ {
-		w, err := r.pool.pick(ctx, v)
+		w, err := r.pool.pick(ctx, f)
 		if err != nil {
 			return call.Result{}, err
 		}
@@ -189,11 +203,39 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 			return res, nil
 		}
 		if !isLost(err) {
+			if burnt(err, res.Stats.CPU) {
+				v.tally.suspect(time.Now())
+			}
 			return res, r.explain(ctx, art, err)
 		}
-		if f.effects.Load() || attempt > 0 || ctx.Err() != nil || !time.Now().Before(f.deadline) {
+		if f.effects.Load() || attempt > tries(f) || ctx.Err() != nil || !time.Now().Before(f.deadline) {
 			return res, err
 		}
 		r.log.Info("call runs again elsewhere", "invocation", c.ID, "version", art.Version)
 	}
+}
+
+// tries is how often a call may run again: once for a worker that was lost, once for one
+// that was silent.
+func tries(f *flight) int {
+	if f.wasMoved {
+		return 1
+	}
+	return 0
+}
+
+// burnFrom is the CPU time from which on a call that ran into a limit of time counts as
+// one that burns it.
+const burnFrom = time.Second
+
+// burnt says whether a call used its time for computing and not for waiting. Who does that
+// again and again computes in a worker of its own.
+func burnt(err error, cpu time.Duration) bool {
+	switch fault.CodeOf(err) {
+	case "LIMIT_CPU":
+		return true
+	case "LIMIT_WALL":
+		return cpu >= burnFrom
+	}
+	return false
 }

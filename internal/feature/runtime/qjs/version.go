@@ -189,7 +189,7 @@ func (r *Runtime) makeVersion(ctx context.Context, art call.Artifact) (*version,
 	if err != nil {
 		return nil, fault.Op("qjs.makeVersion", err)
 	}
-	b, err := r.pool.build(ctx, body)
+	b, err := r.pool.build(ctx, ownerOf(art), body)
 	if err != nil {
 		return nil, r.explainWith(src.SourceMap, err)
 	}
@@ -243,6 +243,14 @@ func (r *Runtime) tallyOf(art call.Artifact) *tally {
 		return r.tallies.get("version " + art.Key)
 	}
 	return r.tallies.get("environment " + string(art.Environment))
+}
+
+// ownerOf is in whose name a snapshot is made.
+func ownerOf(art call.Artifact) string {
+	if art.Owner != "" {
+		return "account " + string(art.Owner)
+	}
+	return "environment " + string(art.Environment)
 }
 
 func storeKey(key, base string) string {

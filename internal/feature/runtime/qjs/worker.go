@@ -84,7 +84,7 @@ func startWorker(cfg Config, base *image.Image) (_ *worker, err error) {
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
 		return nil, err
 	}
-	if err = w.greet(base); err != nil {
+	if err = w.greet(base, cfg.Memory); err != nil {
 		return nil, err
 	}
 	// A child that never says hello is ended by this timer: Receive then fails.
@@ -138,8 +138,8 @@ func (w *worker) hello(m hostcall.Message) (room jail.Report, err error) {
 }
 
 // greet is our hello.
-func (w *worker) greet(base *image.Image) error {
-	head := hostcall.HelloHead{Protocol: hostcall.Protocol}
+func (w *worker) greet(base *image.Image, memory int) error {
+	head := hostcall.HelloHead{Protocol: hostcall.Protocol, Budget: memory}
 	m := hostcall.Message{Type: hostcall.Hello}
 	if base != nil {
 		head.Base, m.File = base.Hash, base.File
@@ -323,6 +323,28 @@ func (w *worker) suspect(now time.Time) {
 		} else {
 			t.suspect(now)
 		}
+	}
+}
+
+// handOver lets the calls of a silent worker that had no effects run elsewhere. Those that
+// were in it when it fell silent run apart from others: one of them may be why.
+func (w *worker) handOver() {
+	since := time.Unix(0, max(w.unseen.Load(), w.lastHeard.Load()))
+	w.mu.Lock()
+	var leave []*attempt
+	for h, a := range w.attempts {
+		if !a.wasMoved && a.move() {
+			a.wasMoved, a.apart = true, !a.began.After(since)
+			delete(w.attempts, h)
+			w.left[h] = a
+			leave = append(leave, a)
+		}
+	}
+	w.mu.Unlock()
+	for _, a := range leave {
+		a.finish(ended{err: lostBy(errMoved)})
+		// It may be long before the worker reads it; nobody waits for that.
+		go w.cancel(a, lostBy(errMoved))
 	}
 }
 
