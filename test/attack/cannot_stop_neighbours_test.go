@@ -16,61 +16,22 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/test/hostile"
 )
 
-// vandals are functions that take whatever they can get, and the codes in which each
-// may end. What keeps the engine in native code may cost its worker on a slow machine.
-var vandals = []struct {
-	name, body string
-	codes      []string
-}{
-	{"loop", `for (;;);`, []string{"LIMIT_WALL"}},
-	{"promises", `for (;;) await null;`, []string{"LIMIT_WALL"}},
-	{"timers", `for (;;) await new Promise((r) => setTimeout(r, 0));`, []string{"LIMIT_WALL"}},
-	{"intervals", `for (let i = 0; i < 9000; i++) setInterval(() => { let n = 0; while (n < 1000) n++; }, 1); await new Promise(() => {});`, []string{"LIMIT_WALL"}},
-	{"manyTimers", `for (;;) setTimeout(() => {}, 100000);`, []string{"FUNCTION_ERR"}},
-	{"memory", `const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1));`, []string{"LIMIT_MEMORY", "WORKER_LOST"}},
-	{"objects", `let o = null; for (;;) o = { o };`, []string{"LIMIT_MEMORY", "LIMIT_WALL", "WORKER_LOST"}},
-	{"catchMemory", `const all = []; for (;;) try { all.push(new Array(1 << 16).fill(all)); } catch {}`, []string{"LIMIT_MEMORY", "LIMIT_WALL", "WORKER_LOST"}},
-	{"text", `let s = "x"; for (;;) s += s;`, []string{"LIMIT_MEMORY", "FUNCTION_ERR", "WORKER_LOST"}},
-	{"recursion", `const f = () => f() + 1; f();`, []string{"FUNCTION_ERR"}},
-	{"recursionCaught", `const f = () => { try { f(); } finally { f(); } }; f();`, []string{"FUNCTION_ERR", "LIMIT_WALL"}},
-	{"nestedJSON", `let s = "[".repeat(1e6); JSON.parse(s);`, []string{"FUNCTION_ERR", "LIMIT_WALL", "WORKER_LOST"}},
-	{"nestedValue", `let o = {}; for (let i = 0; i < 1e5; i++) o = { o }; JSON.stringify(o);`, []string{"FUNCTION_ERR", "LIMIT_WALL", "WORKER_LOST"}},
-	{"regexp", `/^(a+)+$/.test("a".repeat(40) + "b"); /(x+x+)+y/.test("x".repeat(60));`, []string{"LIMIT_WALL", "WORKER_LOST", "FUNCTION_ERR"}},
-	{"bigint", `let n = 3n; for (;;) n = n * n;`, []string{"LIMIT_WALL", "WORKER_LOST", "FUNCTION_ERR", "LIMIT_MEMORY"}},
-	{"power", `3n ** 50000000n;`, []string{"LIMIT_WALL", "WORKER_LOST", "FUNCTION_ERR", "LIMIT_MEMORY"}},
-	{"native", `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);`, []string{"LIMIT_WALL", "WORKER_LOST"}},
-	{"join", `const a = []; a.length = 2 ** 32 - 1; Array(100).fill(a).join("");`, []string{"LIMIT_WALL", "WORKER_LOST"}},
-	{"sort", `const a = Array.from({ length: 3e6 }, (_, i) => (i * 7919) % 1000003); for (;;) a.sort();`, []string{"LIMIT_WALL", "WORKER_LOST", "LIMIT_MEMORY"}},
-	{"hostCalls", `for (;;) await kvs.get("key");`, []string{"LIMIT_HOSTCALLS"}},
-	{"hostCallsAtOnce", `const all = []; for (let i = 0; i < 5000; i++) all.push(kvs.set("key" + i, i).catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
-	{"requests", `const all = []; for (let i = 0; i < 200; i++) all.push(fetch("https://slow.example/").catch(() => {})); await Promise.all(all);`, []string{"LIMIT_HOSTCALLS"}},
-	{"waits", `await fetch("https://slow.example/");`, []string{"LIMIT_WALL"}},
-	{"hash", `const b = new Uint8Array(24 << 20), { createHash } = __annex_require("node:crypto"); for (;;) createHash("sha512").update(b).digest();`, []string{"LIMIT_WALL"}},
-	{"compress", `const b = crypto.getRandomValues(new Uint8Array(65536)), all = new Uint8Array(30 << 20); for (let i = 0; i < all.length; i += 65536) all.set(b, i);
-const z = __annex_require("node:zlib"); for (;;) (z.default ?? z).brotliCompressSync(all);`, []string{"LIMIT_WALL"}},
-	{"logs", `for (;;) console.log("x".repeat(1000));`, []string{"LIMIT_WALL", "WORKER_LOST"}},
-	{"longLog", `for (;;) { console.log("x".repeat(1 << 20)); console.log("x".repeat(1 << 18)); }`, []string{"LIMIT_WALL", "WORKER_LOST"}},
-	{"never", `await new Promise(() => {});`, []string{"NEVER_SETTLED"}},
-	{"large", `return "x".repeat(6 << 20);`, []string{"LIMIT_RESPONSE", "WORKER_LOST"}},
-	{"largeError", `throw new Error("x".repeat(6 << 20));`, []string{"FUNCTION_ERR", "WORKER_LOST"}},
-	{"inflate", `const z = __annex_require("node:zlib"); const bomb = (z.default ?? z).gzipSync(new Uint8Array(64 << 20)); const all = []; for (;;) all.push((z.default ?? z).gunzipSync(bomb));`,
-		[]string{"LIMIT_MEMORY", "LIMIT_WALL", "FUNCTION_ERR", "WORKER_LOST"}},
+// vandal is an app of the table's rows.
+func vandal(rows []hostile.Row) source {
+	return source{egress: []string{hostile.SlowHost, hostile.LargeHost}, also: append(hostile.Names(rows), "ok"), code: hostile.Code(rows)}
 }
 
-// vandal is an app of all of them.
-func vandal() source {
-	s := source{egress: []string{"slow.example"}}
-	var b strings.Builder
-	b.WriteString("const { kvs } = __annex_require(\"@annex/kvs\");\nconst { fetch } = __annex_require(\"@annex/api\");\nfunction ok() { return 1; }\n")
-	s.also = []string{"ok"}
-	for _, v := range vandals {
-		fmt.Fprintf(&b, "async function %s() { %s }\n", v.name, v.body)
-		s.also = append(s.also, v.name)
+// rowsToRun are the short ones, or with ANNEX_HOSTILE=all the whole table.
+func rowsToRun() (rows []hostile.Row) {
+	for _, r := range hostile.Rows {
+		if r.Short || os.Getenv("ANNEX_HOSTILE") == "all" {
+			rows = append(rows, r)
+		}
 	}
-	s.code = b.String()
-	return s
+	return rows
 }
 
 // neighbour is a small app whose address is asked again and again until stop is closed;
@@ -100,19 +61,22 @@ func neighbour(t *testing.T, p *platform, url string, stop <-chan struct{}) (ser
 const quiet = `let n = 0; async function hook(request) { n++; await null; return { statusCode: 200, body: n + request.body }; }`
 
 // RUNTIME, CONTRACTS 8: whatever app code does, it ends in a typed error at its limit,
-// and other apps' calls are served meanwhile.
+// other apps' calls are served meanwhile by the same workers, and no worker is lost.
 func TestCannotStopNeighbours(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
-	p.Host(t, "slow.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	p.Host(t, hostile.SlowHost, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
 		}
 	}))
+	large := make([]byte, 10<<20)
+	p.Host(t, hostile.LargeHost, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(large) }))
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet}).hook("hook")
-	bad := p.deploy("development", vandal())
+	rows := rowsToRun()
+	bad := p.deploy("development", vandal(rows))
 	for range 5 { // both apps have left the quarantine in which new versions begin
 		if a := p.ask("POST", good, nil, "hello"); a.body != "1hello" {
 			t.Fatalf("%d %s", a.status, a.body)
@@ -120,40 +84,57 @@ func TestCannotStopNeighbours(t *testing.T) {
 		var one int
 		bad.result("ok", nil, &one)
 	}
-	for _, v := range vandals {
-		t.Run(v.name, func(t *testing.T) {
-			// Only what nothing but the deadline ends gets a short one.
-			deadline := 20 * time.Second
-			if slices.Contains(v.codes, "LIMIT_WALL") {
-				deadline = 600 * time.Millisecond
-			}
+	for _, r := range rows {
+		t.Run(r.Name, func(t *testing.T) {
+			logged := len(p.log.String())
 			stop := make(chan struct{})
 			served := neighbour(t, p.as(t), good, stop)
 			var wg sync.WaitGroup
 			for range 3 { // more than there are workers
-				wg.Go(func() {
-					c := &call.Call{Kind: call.Invoke, Installation: id.Install(bad.installation), Module: v.name, Function: "index." + v.name,
-						Context: []byte("{}"), Payload: []byte("null"), ContentType: "application/json", Deadline: time.Now().Add(deadline)}
-					_, err := p.System.Door.Invoke(context.WithoutCancel(t.Context()), c)
-					f, ok := fault.As(err)
-					if !ok || !slices.Contains(v.codes, f.Code) || f.Public == "" {
-						t.Errorf("it ended with %v", err)
-					}
-					if ok && f.Kind == fault.Limit && f.Fields["limit"] == nil {
-						t.Errorf("%s names no limit: %+v", f.Code, f.Fields)
-					}
-				})
+				wg.Go(func() { bad.vandalise(t, r) })
 			}
 			wg.Wait()
 			close(stop)
 			if n := served(); n < 1 {
 				t.Errorf("%d calls of a neighbour were served", n)
 			}
+			for line := range strings.Lines(p.log.String()[logged:]) {
+				if strings.Contains(line, "is killed") || strings.Contains(line, "hung up on") {
+					t.Errorf("a worker was lost to app code: %s", line)
+				}
+			}
 		})
 	}
 	var one int
 	if bad.result("ok", nil, &one); one != 1 {
 		t.Error("the app itself is not served any more")
+	}
+}
+
+// vandalise makes one call of a row and demands one of its errors.
+func (at place) vandalise(t *testing.T, r hostile.Row) {
+	t.Helper()
+	// Only what nothing but the deadline ends gets a short one.
+	deadline := 20 * time.Second
+	if r.Endless() {
+		deadline = 600 * time.Millisecond
+	}
+	c := &call.Call{Kind: call.Invoke, Installation: id.Install(at.installation), Module: r.Name, Function: "index." + r.Name,
+		Context: []byte("{}"), Payload: []byte("null"), ContentType: "application/json", Deadline: time.Now().Add(deadline)}
+	if r.Web {
+		c.Kind, c.Context = call.WebTrigger, []byte(`{"request":{"method":"GET","path":"/","userPath":"","rawQuery":"","queryParameters":{},"headers":{}}}`)
+	}
+	_, err := at.p.System.Door.Invoke(context.WithoutCancel(t.Context()), c)
+	code := fault.CodeOf(err)
+	if err == nil {
+		code = ""
+	}
+	f, typed := fault.As(err)
+	switch {
+	case !slices.Contains(r.Codes, code) || err != nil && (!typed || f.Public == ""):
+		t.Errorf("it ended with %v", err)
+	case typed && f.Kind == fault.Limit && f.Fields["limit"] == nil:
+		t.Errorf("%s names no limit: %+v", f.Code, f.Fields)
 	}
 }
 

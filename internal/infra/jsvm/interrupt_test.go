@@ -81,6 +81,31 @@ func TestEveryOperationIsInterrupted(t *testing.T) {
 	}
 }
 
+// Large copies and fills go in pieces, and are what they are at one go.
+func TestBulkOperationsInPieces(t *testing.T) {
+	e := newEngine(t)
+	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(`
+const size = 600_000, at = (i) => (i * 7919 + (i >> 8)) & 0xff;
+const wrong = [];
+function check(name, u, want) { for (let i = 0; i < u.length; i++) if (u[i] !== want(i)) { wrong.push(name + " " + i); return } }
+__annex_register({ index: { run: () => {
+  for (const by of [1000, 262145]) {
+    const u = Uint8Array.from({ length: size }, (_, i) => at(i));
+    u.copyWithin(by, 0);
+    check("up " + by, u, (i) => at(i < by ? i : i - by));
+    const d = Uint8Array.from({ length: size }, (_, i) => at(i));
+    d.copyWithin(0, by);
+    check("down " + by, d, (i) => at(i < size - by ? i + by : i));
+    d.fill(9, 5, size - by);
+    check("fill " + by, d, (i) => i >= 5 && i < size - by ? 9 : at(i < size - by ? i + by : i));
+  }
+  return wrong;
+} } });`)})
+	if o := invoke(t, e, img, "index.run", "1"); !o.OK || ended(o) != "[]" {
+		t.Errorf("%+v %s", o, ended(o))
+	}
+}
+
 const greedyApp = `
 const kept = [];
 __annex_register({ index: {

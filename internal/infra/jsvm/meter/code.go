@@ -31,7 +31,7 @@ const (
 	opRefFunc   = 0xd2
 	opMore      = 0xfc
 
-	moreCopy = 10
+	moreCopy = 10 // the function for it comes after the one for filling
 	moreFill = 11
 
 	blockEmpty = 0x40
@@ -40,11 +40,11 @@ const (
 // instructions copies a body's code and puts the metering in.
 type instructions struct {
 	*reader
-	m             *rewriter
-	count, length uint32 // locals
-	out           []byte
-	first         int // where the code begins
-	changed       bool
+	m       *rewriter
+	count   uint32 // a local
+	out     []byte
+	first   int // where the code begins
+	changed bool
 }
 
 func (c *instructions) copyUntilEnd() {
@@ -67,7 +67,8 @@ func (c *instructions) copyUntilEnd() {
 		case op == opMore:
 			if n := c.more(); n == moreCopy || n == moreFill {
 				meter(at)
-				c.out = c.m.drawBytes(c.out, c.count, c.length)
+				from = c.at
+				c.out = appendU32(append(c.out, opCall), c.m.fill+moreFill-n)
 			}
 		default:
 			c.plain(op)
@@ -182,3 +183,16 @@ func appendU32(b []byte, v uint32) []byte {
 	}
 	return append(b, byte(v))
 }
+
+func appendS32(b []byte, v int32) []byte {
+	for {
+		x := byte(v & 0x7f)
+		v >>= 7
+		if v == 0 && x&0x40 == 0 || v == -1 && x&0x40 != 0 {
+			return append(b, x)
+		}
+		b = append(b, x|0x80)
+	}
+}
+
+func sizeU32(v uint32) int { return len(appendU32(nil, v)) }

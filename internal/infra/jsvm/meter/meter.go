@@ -34,8 +34,9 @@ const (
 
 // Rewrite gives the module with its loops metered. The host's function module.name, an
 // import without parameters that gives one i32, is what they call when the count is used
-// up. exempt says which functions are left as they are, by the size of their code.
-func Rewrite(wasm []byte, module, name string, exempt func(size, largest int) bool) (out []byte, err error) {
+// up. exempt says which functions are left as they are, by their code and the size of the
+// largest one's.
+func Rewrite(wasm []byte, module, name string, exempt func(code []byte, largest int) bool) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p, ok := r.(parseError)
@@ -66,13 +67,14 @@ func Rewrite(wasm []byte, module, name string, exempt func(size, largest int) bo
 }
 
 type rewriter struct {
-	exempt func(size, largest int) bool
+	exempt func(code []byte, largest int) bool
 
 	params  []int // of each type
 	imports int   // functions
 	types   []int // type of each function of the module's own
 	poll    int   // the host's function
 	fuel    uint32
+	fill    uint32 // the function that is added for filling; the next one copies
 	// globals, exported and metered say which sections were seen.
 	globals, exported, metered bool
 }
@@ -90,12 +92,19 @@ func (m *rewriter) section(id byte, body []byte, module, name string) []byte {
 			r.take(int(r.u32()))
 			m.params = append(m.params, int(n))
 		}
+		// (i32, i32, i32) → (), of the two functions that are added.
+		out := append(appendU32(nil, uint32(len(m.params)+1)), body[sizeU32(uint32(len(m.params))):]...)
+		return append(out, 0x60, 3, typeI32, typeI32, typeI32, 0)
 	case secImport:
 		m.readImports(r, module, name)
 	case secFunction:
 		for range r.u32() {
 			m.types = append(m.types, int(r.u32()))
 		}
+		m.fill = uint32(m.imports + len(m.types))
+		n := uint32(len(m.types))
+		out := append(appendU32(nil, n+2), body[sizeU32(n):]...)
+		return appendU32(appendU32(out, uint32(len(m.params))), uint32(len(m.params)))
 	case secGlobal:
 		n := r.u32()
 		m.fuel += n
@@ -149,14 +158,18 @@ func (m *rewriter) code(r *reader) []byte {
 		bodies[i] = r.take(int(r.u32()))
 		largest = max(largest, len(bodies[i]))
 	}
-	out := appendU32(nil, uint32(n))
+	out := appendU32(nil, uint32(n+2))
 	for i, b := range bodies {
-		if !m.exempt(len(b), largest) {
+		if !m.exempt(b, largest) {
 			if m.types[i] >= len(m.params) {
 				panic(parseError("a function of an unknown type"))
 			}
 			b = m.function(b, m.params[m.types[i]])
 		}
+		out = appendU32(out, uint32(len(b)))
+		out = append(out, b...)
+	}
+	for _, b := range [][]byte{m.filling(), m.copying()} {
 		out = appendU32(out, uint32(len(b)))
 		out = append(out, b...)
 	}
@@ -174,14 +187,14 @@ func (m *rewriter) function(b []byte, params int) []byte {
 		locals += r.u32()
 		r.byte()
 	}
-	code := &instructions{reader: r, m: m, count: locals, length: locals + 1}
+	code := &instructions{reader: r, m: m, count: locals}
 	code.copyUntilEnd()
 	if !code.changed {
 		return b
 	}
 	out := appendU32(nil, groups+1)
 	out = append(out, b[start:code.first]...)
-	out = append(appendU32(out, 2), typeI32)
+	out = append(appendU32(out, 1), typeI32)
 	return append(out, code.out...)
 }
 
@@ -200,16 +213,4 @@ func (m *rewriter) ask(out []byte, local uint32) []byte {
 func (m *rewriter) draw(out []byte, local uint32) []byte {
 	out = appendU32(append(out, opGlobalGet), m.fuel)
 	return m.ask(append(out, opI32Const, 1, opI32Sub), local)
-}
-
-// bytesShift says that 32 bytes of a bulk operation cost as much as one round of a loop.
-const bytesShift = 5
-
-// drawBytes appends: keep the length on the stack, take as much of the count as it costs,
-// and ask.
-func (m *rewriter) drawBytes(out []byte, count, length uint32) []byte {
-	out = appendU32(append(out, opLocalTee), length)
-	out = appendU32(append(out, opGlobalGet), m.fuel)
-	out = appendU32(append(out, opLocalGet), length)
-	return m.ask(append(out, opI32Const, bytesShift, opI32ShrU, opI32Sub), count)
 }
