@@ -159,7 +159,7 @@ const bundle = `(function(__annex_require, __annex_register) {
     if (one(request, "wait")) await new Promise((done) => setTimeout(done, Number(one(request, "wait"))));
     const key = get ?? set;
     const value = key && await kvs.get(key), secret = key && await kvs.getSecret(key);
-    return { statusCode: 200, body: JSON.stringify({ value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
+    return { statusCode: 200, body: JSON.stringify({ mark, set, del, value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }
   // What is wrong with the storage is told as it was told to the app.
   const told = (error) => ({ statusCode: error.code === "STORAGE_UNAVAILABLE" ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });

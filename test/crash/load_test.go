@@ -61,8 +61,10 @@ func (c *counter) next() answer {
 	return a
 }
 
-// entries are keys that are set once and, some time later, deleted.
+// entries are keys that are set once and, some time later, deleted. The app stores a
+// secret as a value too, so the names of secrets are their own.
 type entries struct {
+	prefix   string
 	secret   bool
 	n        int
 	deleting bool
@@ -110,7 +112,7 @@ func newLoad(c *client, p place, r *result) *load {
 		// An odd number grants less, an even one all.
 		{name: "grant", write: func(n int) answer { return l.grant(l.granted.app, n%2 == 0) }},
 	}
-	l.entries = []*entries{{want: map[string]fate{}}, {secret: true, want: map[string]fate{}}}
+	l.entries = []*entries{{prefix: "k", want: map[string]fate{}}, {prefix: "s", secret: true, want: map[string]fate{}}}
 	for _, c := range l.counters {
 		l.writers = append(l.writers, c.next)
 	}
@@ -136,11 +138,11 @@ func (l *load) store(e *entries) answer {
 	var key string
 	want := there
 	if e.deleting = e.n > kept && !e.deleting; e.deleting {
-		key, want = fmt.Sprint("k", e.n-kept), gone
+		key, want = fmt.Sprint(e.prefix, e.n-kept), gone
 		query.Set("delete", key)
 	} else {
 		e.n++
-		key = fmt.Sprint("k", e.n)
+		key = fmt.Sprint(e.prefix, e.n)
 		query.Set("set", key)
 		query.Set("value", key)
 	}
@@ -150,6 +152,10 @@ func (l *load) store(e *entries) answer {
 	if !a.acknowledged() {
 		e.want[key] = either
 		return a
+	}
+	// The answer is this call's, and the call saw this request.
+	if !strings.Contains(a.body, strconv.Quote(mark)) || !strings.Contains(a.body, strconv.Quote(key)) {
+		l.t.Errorf("the call %q about %q was answered with %s", mark, key, a.body)
 	}
 	e.want[key] = want
 	l.mu.Lock()

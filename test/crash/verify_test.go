@@ -120,7 +120,7 @@ func (l *load) verifyEntries(d *db.DB) {
 		if e.n == 0 {
 			continue
 		}
-		key := fmt.Sprint("k", e.n)
+		key := fmt.Sprint(e.prefix, e.n)
 		if _, is := have[key]; is { // as the app sees it, which opens what is sealed
 			var now kept
 			l.call(l.stores.hook, url.Values{"get": {key}}).into(l.t, &now)

@@ -54,3 +54,24 @@ func TestStatements(t *testing.T) {
 		}
 	})
 }
+
+// Reading to the end is no error, however often: the end of a query's patience comes
+// after its rows are closed.
+func TestRowsEndWithoutError(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for range 500 {
+			rows, err := d.Query(t.Context(), `SELECT 1`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rows.Next() {
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := rows.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -100,6 +100,7 @@ type Rows struct {
 	rows *sql.Rows
 	wait wait // of a query outside a transaction
 	done bool
+	err  error // that ended Next, once done
 }
 
 // Next goes to the next row. At the end, and on an error, it closes the rows.
@@ -122,7 +123,12 @@ func (r *Rows) Scan(dest ...any) error {
 }
 
 // Err is the error that ended Next, if one did.
-func (r *Rows) Err() error { return r.wrap(r.rows.Err()) }
+func (r *Rows) Err() error {
+	if r.done {
+		return r.wrap(r.err)
+	}
+	return r.wrap(r.rows.Err())
+}
 
 // Close may be called more than once.
 func (r *Rows) Close() error {
@@ -135,15 +141,15 @@ func (r *Rows) end() {
 		return
 	}
 	r.done = true
-	err := r.rows.Err()
+	r.err = r.rows.Err()
 	r.rows.Close()
 	if r.t != nil {
-		r.t.doom(err)
+		r.t.doom(r.err)
 		r.t.rows = nil
 		return
 	}
 	if r.wait.ctx != nil {
-		r.wait.end()
+		r.wait.end() // only now: rows that are open would take it for an error
 	}
 }
 
