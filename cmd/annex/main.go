@@ -15,6 +15,7 @@ import (
 	"github.com/annexhq/annex"
 	"github.com/annexhq/annex/internal/edge/cli"
 	"github.com/annexhq/annex/internal/edge/testenv"
+	"github.com/annexhq/annex/internal/infra/jail"
 )
 
 func main() {
@@ -27,6 +28,9 @@ func main() {
 
 func serve(ctx context.Context, o cli.ServeOptions) error {
 	leaveRoom()
+	if err := jail.NoCoreDump(); err != nil {
+		return err
+	}
 	cfg := config(o)
 	if o.Check {
 		if err := annex.Check(ctx, cfg); err != nil {
@@ -104,5 +108,8 @@ func leaveRoom() {
 
 func demo(ctx context.Context, o cli.DemoOptions) error {
 	leaveRoom()
+	if err := jail.NoCoreDump(); err != nil {
+		return err
+	}
 	return testenv.Demo(ctx, testenv.DemoConfig{Options: o, Version: annex.Version(), ChildCommand: annex.ChildCommand})
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,7 @@ func TestServeCheck(t *testing.T) {
 	usable := func() {
 		t.Helper()
 		before := listing(t, filepath.Dir(p.data))
-		if code, said := ends(t, p.serve(t, "--check")); code != 0 || !strings.Contains(said, "usable") {
+		if code, said := ends(t, p.serve(t, "--check")); code != 0 || !strings.Contains(said, "usable") || !strings.Contains(said, " wall") {
 			t.Fatalf("%d %s", code, said)
 		}
 		if after := listing(t, filepath.Dir(p.data)); after != before {
@@ -96,6 +97,30 @@ func TestServeCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.start(t).stop()
+}
+
+// A server says how strong the walls around apps are, and leaves no core dump; without
+// walls it says that at each start.
+func TestServeSaysItsIsolation(t *testing.T) {
+	p := newPlace(t)
+	s := p.start(t)
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", s.cmd.Process.Pid))
+	if line := regexp.MustCompile(`Max core file size +[01] +[01] `); err != nil || !line.Match(limits) {
+		t.Errorf("a server may leave a core dump: %s, %v", limits, err)
+	}
+	if text := s.log.String(); strings.Contains(text, "INSECURE") {
+		t.Errorf("a server with walls says: %s", text)
+	}
+	s.stop()
+	p.flags = []string{"--insecure-no-sandbox"}
+	s = p.start(t)
+	if text := s.log.String(); !strings.Contains(text, "INSECURE") {
+		t.Errorf("a server without walls says: %s", text)
+	}
+	s.stop()
+	if code, said := ends(t, p.serve(t, "--check")); code != 0 || !strings.Contains(said, "isolation: engine only") {
+		t.Errorf("--check without walls: %d %s", code, said)
+	}
 }
 
 // listing is every file and folder below dir, with size and time of change.
