@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jail"
@@ -26,6 +27,7 @@ func Isolation(ctx context.Context, cfg Config) (jail.Grade, error) {
 	if err := cfg.complete(); err != nil {
 		return jail.Grade{}, fault.Op("server.Isolation", err)
 	}
+	cfg.Log = slog.New(slog.DiscardHandler) // what is said here is the answer
 	j, err := openJail(ctx, cfg)
 	if err != nil {
 		return jail.Grade{}, err

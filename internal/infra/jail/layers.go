@@ -143,6 +143,8 @@ func (r Report) grade() Grade {
 // EngineOnly is the grade's word when some class has no wall of the operating system.
 const EngineOnly = "engine only"
 
+const twoWalls = "two walls"
+
 // String is the grade in words: that of the class with the fewest walls.
 func (g Grade) String() string {
 	switch min(len(g.Network), len(g.Files), len(g.Processes)) {
@@ -151,7 +153,7 @@ func (g Grade) String() string {
 	case 1:
 		return "one wall"
 	default:
-		return "two walls"
+		return twoWalls
 	}
 }
 

@@ -67,7 +67,8 @@ func TestCandidatesFallFromBestToLeast(t *testing.T) {
 		want    []Layers
 	}{
 		{0, Landlock, []Layers{
-			User | UID | Namespaces | Caps | Seccomp, UID | Namespaces | Caps | Seccomp, UID | Caps | Seccomp, Caps | Seccomp,
+			User | UID | Namespaces | Caps | Seccomp, UID | Namespaces | Caps | Seccomp, User | Namespaces | Caps | Seccomp,
+			Namespaces | Caps | Seccomp, UID | Caps | Seccomp, Caps | Seccomp,
 		}},
 		{1000, 0, []Layers{User | Namespaces | second, User | Namespaces | Caps | Seccomp, second, Caps | Seccomp}},
 		{1000, User, []Layers{second, Caps | Seccomp}},

@@ -57,8 +57,8 @@ func Open(ctx context.Context, cfg Config, command func() *exec.Cmd) (*Jail, err
 			continue
 		}
 		j.keep(l, r)
-		if len(missing.Tried) > 0 {
-			j.log.WarnContext(ctx, "this host refuses workers a better room", "isolation", j.grade.Explain(), "err", missing.Tried[0])
+		if len(missing.Tried) > 0 && j.grade.String() != twoWalls {
+			j.log.WarnContext(ctx, "this host gives workers no second wall", "isolation", j.grade.Explain(), "err", missing.Tried[0])
 		}
 		break
 	}
@@ -105,7 +105,7 @@ func (j *Jail) Close() { j.once.Do(func() { close(j.spawner.done) }) }
 
 // candidates are rooms from the best to the least, without what is left out. A user
 // namespace is what lets an ordinary user make the others; where it is forbidden, root may
-// make them without.
+// make them without. Root of a container may have no other user to give to a worker.
 func candidates(euid int, without Layers) []Layers {
 	rest := all &^ (User | UID) &^ without
 	var out []Layers
@@ -124,7 +124,7 @@ func candidates(euid int, without Layers) []Layers {
 		}
 		out = append(out, l)
 	}
-	for _, l := range []Layers{rest | User | UID, rest | UID, rest&^Namespaces | UID, rest &^ Namespaces} {
+	for _, l := range []Layers{rest | User | UID, rest | UID, rest | User, rest, rest&^Namespaces | UID, rest &^ Namespaces} {
 		add(l)
 		add(l &^ Landlock) // a kernel without it
 	}
