@@ -29,10 +29,10 @@ var attempts = []attempt{
 		var st unix.Stat_t
 		return "", unix.Stat(o.Secret, &st)
 	}},
-	{"create a file", byAll, func(o world) (string, error) { return create(o.Folder) }},
-	{"create a file in the root", byAll, func(world) (string, error) { return create("/") }},
-	{"create a file in /tmp", byAll, func(world) (string, error) { return create("/tmp") }},
-	{"create a file in /dev/shm", byAll, func(world) (string, error) { return create("/dev/shm") }},
+	{"create a file", byAll, func(o world) (string, error) { return o.create(o.Folder) }},
+	{"create a file in the root", byAll, func(o world) (string, error) { return o.create("/") }},
+	{"create a file in /tmp", byAll, func(o world) (string, error) { return o.create("/tmp") }},
+	{"create a file in /dev/shm", byAll, func(o world) (string, error) { return o.create("/dev/shm") }},
 	{"create a file without a name", byAll, func(o world) (string, error) {
 		_, err := unix.Open(o.Folder, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 		return "", err
@@ -266,8 +266,8 @@ func beyond(err error, allowed ...unix.Errno) error {
 	return err
 }
 
-func create(dir string) (string, error) {
-	name := filepath.Join(dir, "stolen")
+func (o world) create(dir string) (string, error) {
+	name := filepath.Join(dir, o.Canary)
 	fd, err := unix.Open(name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err == nil {
 		_ = unix.Close(fd)
