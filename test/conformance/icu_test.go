@@ -19,7 +19,57 @@ var (
 	icuSeed  = flag.Int("icu-seed", 1, "what TestICU makes its questions from")
 	icuCount = flag.Int("icu-count", 13000, "how many questions TestICU asks")
 	icuShow  = flag.Int("icu-show", 3, "how many disagreements of a kind TestICU shows")
+	icuWrite = flag.Bool("icu-write", false, "write the answers that TestLocales expects anew, from Node.js's where the engine agrees")
 )
+
+// asked is a question with its answer.
+type asked struct {
+	Case   json.RawMessage
+	Answer string
+}
+
+// TestLocales asks the engine what Node.js was asked once. Only answers are kept that the
+// engine gave too: what it can, it goes on doing.
+func TestLocales(t *testing.T) {
+	text, err := os.ReadFile("testdata/icu.answers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []asked
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(want) < 500 {
+		t.Fatalf("only %d answers", len(want))
+	}
+	for i, got := range answers(t, want) {
+		if got != want[i].Answer {
+			t.Errorf("%s\n  engine %s\n  node   %s", want[i].Case, got, want[i].Answer)
+		}
+	}
+}
+
+// write keeps the answers that the engine gives too, one on a line.
+func write(t *testing.T, want []asked, got []string) {
+	t.Helper()
+	var b strings.Builder
+	for i, w := range want {
+		if got[i] != w.Answer {
+			continue
+		}
+		line, err := json.Marshal(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Len() > 0 {
+			b.WriteString(",\n")
+		}
+		b.Write(line)
+	}
+	if err := os.WriteFile("testdata/icu.answers.json", []byte("["+b.String()+"]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestICU asks Node.js, whose Intl is ICU, and the engine the same questions. The two know
 // CLDR in different releases and so never agree in all; the least that they must agree in
@@ -29,27 +79,21 @@ func TestICU(t *testing.T) {
 	if node == "" {
 		t.Skip("ANNEX_NODE names no Node.js (24 or later, with full ICU)")
 	}
-	type answered struct {
-		Case   json.RawMessage
-		Answer string
-	}
 	script := icu + fmt.Sprintf(`
 process.stdout.write(JSON.stringify(icuCases(%d, %d).map((c) => ({ Case: c, Answer: icuAnswer(c) }))));`, *icuSeed, *icuCount)
 	out, err := exec.CommandContext(t.Context(), node, "--input-type=commonjs", "-e", script).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []answered
+	var want []asked
 	if err := json.Unmarshal(out, &want); err != nil {
 		t.Fatal(err)
 	}
-	got := answers(t, func(yield func(json.RawMessage) bool) {
-		for _, w := range want {
-			if !yield(w.Case) {
-				return
-			}
-		}
-	})
+	got := answers(t, want)
+	if *icuWrite {
+		write(t, want, got)
+		return
+	}
 	type count struct{ same, all int }
 	kinds, places := map[string]*count{}, map[string]int{}
 	for i, w := range want {
@@ -102,34 +146,29 @@ process.stdout.write(JSON.stringify(icuCases(%d, %d).map((c) => ({ Case: c, Answ
 }
 
 // answers lets the engine answer questions.
-func answers(t *testing.T, cases func(func(json.RawMessage) bool)) []string {
+func answers(t *testing.T, questions []asked) []string {
+	t.Helper()
 	w := newWorld(t, "")
 	const run = `(function (_, register) { register({ t: { run: (cases) => cases.map(icuAnswer) } }); })`
 	var all []string
-	ask := func(list []json.RawMessage) {
+	for some := range slices.Chunk(questions, 500) {
+		list := make([]json.RawMessage, len(some))
+		for i, q := range some {
+			list[i] = q.Case
+		}
 		payload, err := json.Marshal(list)
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, logs, err := w.run(payload, icu+";(function () {})", run)
+		o, logs, err := w.run(payload, icu+test262End, run)
 		if err != nil {
 			t.Fatal(err, logs)
 		}
-		var some []string
-		if !o.OK || json.Unmarshal(o.Body, &some) != nil {
+		var out []string
+		if !o.OK || json.Unmarshal(o.Body, &out) != nil {
 			t.Fatalf("%s %v", o.Head, o.Fault)
 		}
-		all = append(all, some...)
-	}
-	var list []json.RawMessage
-	for c := range cases {
-		if list = append(list, c); len(list) == 1000 {
-			ask(list)
-			list = nil
-		}
-	}
-	if len(list) > 0 {
-		ask(list)
+		all = append(all, out...)
 	}
 	return all
 }

@@ -52,6 +52,8 @@ var absent = map[string]string{
 	"Atomics.pause":                    "a call has one thread",
 	"IsHTMLDDA":                        "there is no document.all",
 	"Temporal":                         "the engine has no Temporal",
+	"Intl.DurationFormat":              "Intl has no DurationFormat",
+	"Intl.Era-monthcode":               "dates are written in the Gregorian, Buddhist, Japanese and Persian calendars",
 	"decorators":                       "the engine has no decorators",
 	"tail-call-optimization":           "no engine in use has proper tail calls",
 	"explicit-resource-management":     "the engine has no `using`",

@@ -99,7 +99,7 @@ func (e *Engine) comparer(config string) (*comparer, error) {
 }
 
 // maxCompared bounds how much of a text is looked at in one piece of work.
-const maxCompared = 1 << 20
+const maxCompared = 1 << 18
 
 func (c *comparer) compare(a, b string) int {
 	if c.IgnorePunctuation {

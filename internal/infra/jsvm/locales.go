@@ -8,8 +8,9 @@ import (
 	"github.com/annexhq/annex/internal/infra/intl"
 )
 
-// maxLocaleText bounds the texts that Intl looks at at once.
-const maxLocaleText = 4 << 20
+// maxLocaleText bounds the texts that Intl looks at at once: answering is one piece of
+// work, some milliseconds long.
+const maxLocaleText = 256 << 10
 
 // locales answers a question of Intl's: its name, and texts.
 func (in *Instance) locales(arg func(int) uint64) (uint64, error) {

@@ -32,8 +32,21 @@ function caseLanguage(locales) {
 // inCase changes a text's case, where the language is one of those by the host.
 function inCase(value, locales, usual, name) {
   const own = caseLanguage(locales);
-  return own === 'tr' || own === 'az' || own === 'lt' || own === 'el' ? ask('case', own, name, text(value)) : usual(value);
+  if (own !== 'tr' && own !== 'az' && own !== 'lt' && own !== 'el') return usual(value);
+  let out = '';
+  for (let at = 0; at < value.length || at === 0; ) {
+    let end = Math.min(at + piece, value.length);
+    while (end < value.length && end > at + 1 && !startsCharacter(value, end)) end--;
+    out += ask('case', own, name, text(value.slice(at, end)));
+    at = end;
+    if (at === 0) break;
+  }
+  return out;
 }
+
+// Long texts go to the host in pieces, between characters.
+const piece = 1 << 15;
+const startsCharacter = (value, at) => !/^[\p{M}\p{Cs}]/u.test(value.slice(at, at + 2)) && !/[\ud800-\udbff]/.test(value[at - 1]);
 
 function thisText(value, name) {
   if (value === undefined || value === null) throw new TypeError(`String.prototype.${name} called on null or undefined`);
