@@ -24,7 +24,6 @@ type dates struct {
 	generator *generator
 	digits    []string
 	decimal   string
-	separator string // of times, in this numbering system
 	pattern   []run
 	text      string
 	zone      *zone

@@ -17,9 +17,7 @@ type intervals struct {
 	finest   int             // the finest field that is shown
 }
 
-// The fields that can differ, the largest first.
-const differing = "GyMdahms"
-
+// differingField are the fields that can differ, by their letters.
 var differingField = map[byte]int{'G': fieldEra, 'y': fieldYear, 'M': fieldMonth, 'd': fieldDay, 'a': fieldPeriod, 'h': fieldHour, 'm': fieldMinute, 's': fieldSecond}
 
 // ranges prepares intervals when the first range is asked for.
