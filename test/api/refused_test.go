@@ -32,11 +32,14 @@ func (l *life) operations() []operation {
 		"install":          l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{key}", "GONE")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {
 			o := operation{method: method, path: fill.Replace(path), route: path, op: op, body: bodies[op.OperationID]}
+			if op.OperationID == "removeSite" {
+				o.path = "/api/v1/sites/gone"
+			}
 			roles, _ := json.Marshal(op.Extensions["x-annex-roles"])
 			if err := json.Unmarshal(roles, &o.roles); err != nil {
 				l.t.Fatal(err)

@@ -84,7 +84,7 @@ func (c *cli) productListCommand() *cobra.Command {
 }
 
 func (c *cli) siteCommand() *cobra.Command {
-	return parent("site", "Customers' tenants (operator)", c.siteAddCommand(), c.siteListCommand(), c.siteUpdateCommand())
+	return parent("site", "Customers' tenants (operator)", c.siteAddCommand(), c.siteListCommand(), c.siteUpdateCommand(), c.siteRemoveCommand())
 }
 
 func (c *cli) siteAddCommand() *cobra.Command {
@@ -182,7 +182,7 @@ func (c *cli) siteUpdateCommand() *cobra.Command {
 }
 
 func (c *cli) accountCommand() *cobra.Command {
-	return parent("account", "People and their rights (operator)", c.accountAddCommand(), c.accountListCommand())
+	return parent("account", "People and their rights (operator)", c.accountAddCommand(), c.accountListCommand(), c.accountRemoveCommand())
 }
 
 func (c *cli) accountAddCommand() *cobra.Command {
@@ -268,6 +268,9 @@ func (c *cli) accountListCommand() *cobra.Command {
 				}
 				if a.Developer {
 					roles = append(roles, "developer")
+				}
+				if len(roles) == 0 && len(a.AdminOf) == 0 {
+					roles = append(roles, "removed")
 				}
 				rows = append(rows, []string{a.Name, a.ID, strings.Join(roles, ", "), strings.Join(a.AdminOf, ", ")})
 			}

@@ -339,5 +339,5 @@ func logText(e client.LogEntry) string {
 		}
 		text = strings.Join(parts, " ")
 	}
-	return fmt.Sprintf("%s %-5s %s %s", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), strings.ToUpper(e.Level), e.Invocation, text)
+	return fmt.Sprintf("%s %-5s %s %s", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"), strings.ToUpper(e.Level), e.Invocation, indented(text))
 }

@@ -243,3 +243,30 @@ func TestVariablesInTheManifestAreFilledWhereDeployRuns(t *testing.T) {
 		t.Errorf("%+v\n%s", got, sent)
 	}
 }
+
+// What others named and wrote is shown as it is: it cannot begin a line, hide, or turn
+// the direction of what follows.
+func TestTextOfOthers(t *testing.T) {
+	var out, errs bytes.Buffer
+	u := &ui{out: &out, err: &errs}
+	name := "Notes\u202e\nInstallation 0 of Bank\u200b\U000e0041"
+	u.printf("%s", inline(name))
+	u.table("APP", [][]string{{name}})
+	u.printf("%s", logText(client.LogEntry{Level: "info", Invocation: "i", Message: "one\n2026-01-01T00:00:00.000Z ERROR j two\u2028three\r\n"}))
+	u.fault(fault.New(fault.App, "FUNCTION_ERR", "Error: x\nerror: the server is gone\x1b[2J"), nil)
+	for _, text := range []string{out.String(), errs.String()} {
+		for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+			if strings.ContainsFunc(line, hidden) {
+				t.Errorf("%q", line)
+			}
+			if n > 0 && (strings.HasPrefix(line, "Installation") || strings.HasPrefix(line, "2026") && strings.Contains(line, "two") || strings.HasPrefix(line, "error:")) {
+				t.Errorf("a line was forged: %q", line)
+			}
+		}
+	}
+	for _, shown := range []string{`Notes\u202e\nInstallation 0 of Bank\u200b\U000e0041`, `two\u2028three\u000d`} {
+		if !strings.Contains(out.String(), shown) {
+			t.Errorf("%q lacks %q", out.String(), shown)
+		}
+	}
+}

@@ -191,7 +191,7 @@ func (c *cli) printLines(lines []client.Line) {
 	for _, l := range lines {
 		if l.Group != "" && l.Group != group {
 			group = l.Group
-			c.ui.printf("  %s", group)
+			c.ui.printf("  %s", inline(group))
 		}
 		mark := "-"
 		if l.Loud {
@@ -207,7 +207,7 @@ func (c *cli) printLines(lines []client.Line) {
 		if l.Detail != "" {
 			text += " (" + l.Detail + ")"
 		}
-		c.ui.printf("    %s %s", mark, text)
+		c.ui.printf("    %s %s", mark, inline(text))
 	}
 }
 

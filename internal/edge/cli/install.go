@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -62,6 +63,9 @@ func (c *cli) installTarget(ctx context.Context, api *client.Client, f installFl
 }
 
 func (c *cli) install(ctx context.Context, f installFlags, args []string) error {
+	if len(args) == 1 && uuid.Validate(args[0]) != nil {
+		return usage("annex install has no command %q, and that is no installation's id", args[0]).WithFix("`annex install --help` lists the commands")
+	}
 	if len(args) == 0 && (f.site == "" || f.product == "") {
 		return usage("required flag(s) \"product\", \"site\" not set").WithFix("name --site and --product, or an installation by its id")
 	}
@@ -174,7 +178,7 @@ func (c *cli) ask(in *bufio.Reader, question string) error {
 
 func name(name, id string) string {
 	if name != "" {
-		return name
+		return inline(name)
 	}
 	return id
 }

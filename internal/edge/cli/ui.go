@@ -45,18 +45,40 @@ func (u *ui) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// clean takes control characters out of text that others wrote, so that an app's log
-// line or a server's sentence cannot drive the terminal.
+// clean escapes control characters, and characters that turn the direction of text or
+// are not seen, in text that others wrote: an app's log line or a server's sentence can
+// neither drive the terminal nor be read as something else than it is.
 func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !hidden(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, "\\U%08x", r)
+		default:
+			fmt.Fprintf(&b, "\\u%04x", r)
 		}
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+}
+
+// inline is clean for a name or message that stands within a line: it cannot begin one.
+func inline(s string) string {
+	return clean(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))
+}
+
+// indented is clean for a text of several lines: those after the first are set in, so
+// that none of them can be taken for a line of ours.
+func indented(s string) string {
+	return strings.ReplaceAll(clean(strings.TrimRight(s, "\n")), "\n", "\n    ")
 }
 
 // printf writes a line of the result.
@@ -86,7 +108,7 @@ func (u *ui) table(head string, rows [][]string) {
 	fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t"))
 	for _, r := range rows {
 		for i := range r {
-			r[i] = strings.Join(strings.Fields(clean(r[i])), " ")
+			r[i] = strings.TrimSpace(inline(r[i]))
 			if r[i] == "" {
 				r[i] = "-"
 			}
@@ -103,19 +125,19 @@ func (u *ui) fault(f *fault.Error, err error) {
 		what = f.Kind.String()
 	}
 	u.diagnostics(diagnosticsOf(err))
-	fmt.Fprintf(u.err, "%s %s\n", u.paint(red, "error:"), clean(what))
+	fmt.Fprintf(u.err, "%s %s\n", u.paint(red, "error:"), indented(what))
 	field := func(name string) string {
 		text, _ := f.Fields[name].(string)
 		return clean(strings.Trim(text, "\n"))
 	}
 	if stack := field("stack"); stack != "" { // of the app's own code
-		fmt.Fprintln(u.err, stack)
+		fmt.Fprintln(u.err, "    "+indented(stack))
 	}
 	if by := field("allowedBy"); by != "" && f.Fix == "" {
 		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "allowed by:"), by)
 	}
 	if f.Fix != "" {
-		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), clean(f.Fix))
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), indented(f.Fix))
 	}
 	if reason := cmp.Or(clean(f.ReasonID), field("reasonId")); reason != "" {
 		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "reason "+reason))
@@ -132,7 +154,7 @@ func (u *ui) diagnostics(ds []bundle.Diagnostic) {
 		if d.Severity == bundle.Error {
 			colour = red
 		}
-		fmt.Fprintf(u.err, "%s %s\n", u.paint(colour, string(d.Severity)+":"), clean(d.String()))
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(colour, string(d.Severity)+":"), indented(d.String()))
 	}
 }
 

@@ -136,6 +136,24 @@ func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// removeAccount takes an account by name or id.
+func (a *API) removeAccount(w http.ResponseWriter, r *request) error {
+	ref := r.PathValue("account")
+	acc, err := a.Accounts.AccountByName(r.ctx(), ref)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		acc, err = a.Accounts.AccountByID(r.ctx(), id.Account(ref))
+	}
+	if err != nil {
+		return err
+	}
+	tokens, err := a.Accounts.RemoveAccount(r.ctx(), r.caller, acc.ID)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"account": acc.ID, "name": acc.Name, "tokens": tokens})
+	return nil
+}
+
 func containsAll(have, want []id.Site) bool {
 	return !slices.ContainsFunc(want, func(s id.Site) bool { return !slices.Contains(have, s) })
 }

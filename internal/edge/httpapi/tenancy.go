@@ -195,6 +195,19 @@ func (a *API) updateSite(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+func (a *API) removeSite(w http.ResponseWriter, r *request) error {
+	s, err := a.site(r.ctx(), r.PathValue("site"))
+	if err != nil {
+		return err
+	}
+	ended, err := a.Tenancy.RemoveSite(r.ctx(), r.caller, s.ID)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"site": s.ID, "name": s.Name, "installations": ended.Installations, "tokens": ended.Tokens})
+	return nil
+}
+
 // site finds a site by name or id.
 func (a *API) site(ctx context.Context, ref string) (tenancy.Site, error) {
 	s, err := a.Tenancy.SiteByName(ctx, ref)

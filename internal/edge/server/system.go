@@ -159,6 +159,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Registry.Installations = s.Installs
 	s.Tenancy.Installations = s.Installs
 	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
+	s.Tenancy.Accounts = s.Accounts
 	s.KV = kvstore.New(s.DB, s.Ring)
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log})
 	s.Broker = egress.New(egress.Config{

@@ -55,6 +55,11 @@ const (
 	tokensOfAccount = tokenColumns + ` WHERE t.account_id = ? ORDER BY t.created_at, t.id`
 	allTokens       = tokenColumns + ` ORDER BY t.created_at, t.id`
 	revokeToken     = `UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at = 0`
+	endRoles        = `UPDATE accounts SET operator = 0, developer = 0 WHERE id = ?`
+	endSitesOf      = `DELETE FROM account_sites WHERE account_id = ?`
+	endTokensOf     = `UPDATE tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at = 0`
+	endAdminsOf     = `DELETE FROM account_sites WHERE site_id = ?`
+	endTokensSite   = `UPDATE tokens SET revoked_at = ? WHERE site_id = ? AND revoked_at = 0`
 	voidTokens      = `UPDATE tokens SET revoked_at = ? WHERE revoked_at = 0`
 	endFirst        = `UPDATE tokens SET revoked_at = ? WHERE kind = 'operator' AND note = ? AND revoked_at = 0`
 	liveOperators   = `SELECT COUNT(*) FROM tokens WHERE kind = 'operator' AND revoked_at = 0 AND expires_at > ?`

@@ -179,25 +179,58 @@ func (s *Service) Uninstall(ctx context.Context, p id.Principal, install id.Inst
 		if have == nil {
 			return notYours()
 		}
-		now, err := s.tick(ctx)
-		if err != nil {
-			return err
-		}
-		if _, err := s.DB.Exec(ctx, remove, s.Now().UnixMilli(), now, have.ID, have.Site); err != nil {
-			return err
-		}
-		if s.Removed != nil {
-			if err := s.Removed(ctx, scope); err != nil {
-				return err
-			}
-		}
-		return s.record(ctx, p, have, "install.uninstall")
+		return s.end(ctx, p, scope, have)
 	})
 	if err != nil {
 		return fault.Op("install.Uninstall", err)
 	}
 	s.Refresh(ctx)
 	return nil
+}
+
+// EndSite ends every installation and request of a site, in the transaction that removes
+// it. Call Refresh after the commit.
+func (s *Service) EndSite(ctx context.Context, by id.Principal, site id.Site) (ended int, err error) {
+	if !by.Is(id.Operator) {
+		return 0, denied("only an operator ends a site")
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		rows, err := s.query(ctx, ofSite, site)
+		if err != nil {
+			return err
+		}
+		ended = len(rows)
+		for n := range rows {
+			i := &rows[n].Installation
+			scope, err := tenant.ForInstall(by, site, i.ID)
+			if err != nil {
+				return err
+			}
+			if err := s.end(ctx, by, scope, i); err != nil {
+				return err
+			}
+		}
+		_, err = s.DB.Exec(ctx, dropRequestsOn, site)
+		return err
+	})
+	return ended, fault.Op("install.EndSite", err)
+}
+
+// end ends one installation, in the caller's transaction.
+func (s *Service) end(ctx context.Context, by id.Principal, scope tenant.Scope, i *Installation) error {
+	now, err := s.tick(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := s.DB.Exec(ctx, remove, s.Now().UnixMilli(), now, i.ID, i.Site); err != nil {
+		return err
+	}
+	if s.Removed != nil {
+		if err := s.Removed(ctx, scope); err != nil {
+			return err
+		}
+	}
+	return s.record(ctx, by, i, "install.uninstall")
 }
 
 // Request files a developer's wish to install; it answers with a fault of kind

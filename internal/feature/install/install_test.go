@@ -334,3 +334,28 @@ func TestGrowthWaitsAndShrinkingShrinksTheGrant(t *testing.T) {
 		}
 	})
 }
+
+// A site's end ends what is installed there, in every process, and nothing elsewhere.
+func TestEndSite(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		b.publish(t, "production", "v1", scopes("read"))
+		here, there := b.grant(t, alice, production("site-a"), nil).Installation, b.grant(t, aliceB, production("site-b"), nil).Installation
+		ended, err := b.EndSite(t.Context(), operator, "site-a")
+		if err != nil || ended != 1 {
+			t.Fatal(ended, err)
+		}
+		other := b.another(t)
+		b.Refresh(t.Context())
+		for _, s := range []*install.Service{b.Service, other} {
+			_, err := s.Policy(t.Context(), here.ID)
+			want(t, err, "NOT_INSTALLED")
+			if _, err := s.Policy(t.Context(), there.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := b.EndSite(t.Context(), aliceB, "site-a"); err == nil {
+			t.Error("another site's admin ended a site")
+		}
+	})
+}

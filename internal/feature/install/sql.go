@@ -104,5 +104,6 @@ const (
 	requestsOfSite = requestColumns + ` WHERE site_id = ? ORDER BY created_at, id`
 	// Cross-tenant: a developer sees the own requests.
 	requestsOfAccount = requestColumns + ` WHERE account_id = ? ORDER BY created_at, id`
+	dropRequestsOn    = `DELETE FROM install_requests WHERE site_id = ?`
 	dropRequest       = `DELETE FROM install_requests WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ?`
 )

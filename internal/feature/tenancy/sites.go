@@ -116,6 +116,51 @@ func (s *Service) UpdateSite(ctx context.Context, p id.Principal, site id.Site, 
 	return after, fault.Op("tenancy.UpdateSite", err)
 }
 
+// Ended says what ended with a site.
+type Ended struct {
+	Installations int
+	Tokens        int64
+}
+
+// RemoveSite removes a site: its installations end at once, also for calls that run, its
+// admins lose their right to it, and their tokens for it are void. Only an operator may.
+func (s *Service) RemoveSite(ctx context.Context, p id.Principal, site id.Site) (out Ended, err error) {
+	if !p.Is(id.Operator) {
+		return Ended{}, denied("only an operator removes sites")
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		if _, err := s.SiteByID(ctx, site); err != nil {
+			return err
+		}
+		if s.Installations != nil {
+			if out.Installations, err = s.Installations.EndSite(ctx, p, site); err != nil {
+				return err
+			}
+		}
+		if s.Accounts != nil {
+			if out.Tokens, err = s.Accounts.EndSite(ctx, site); err != nil {
+				return err
+			}
+		}
+		for _, q := range []string{dropSiteProducts, dropSite} {
+			if _, err := s.DB.Exec(ctx, q, site); err != nil {
+				return err
+			}
+		}
+		return s.Audit.Append(ctx, site, "", p, "site.remove", map[string]any{"installations": out.Installations, "tokens": out.Tokens})
+	})
+	if err != nil {
+		return Ended{}, fault.Op("tenancy.RemoveSite", err)
+	}
+	if s.Installations != nil {
+		s.Installations.Refresh(ctx)
+	}
+	if s.Accounts != nil {
+		s.Accounts.Forget()
+	}
+	return out, nil
+}
+
 func (s *Service) setProducts(ctx context.Context, before, after Site) error {
 	for _, k := range before.Products {
 		if !slices.Contains(after.Products, k) {

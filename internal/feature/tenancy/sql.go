@@ -49,5 +49,7 @@ const (
 	allSites         = siteColumns + ` ORDER BY name`
 	putSiteProduct   = `INSERT INTO site_products (site_id, product) VALUES (?, ?)`
 	siteProducts     = `SELECT product FROM site_products WHERE site_id = ? ORDER BY product`
+	dropSiteProducts = `DELETE FROM site_products WHERE site_id = ?`
+	dropSite         = `DELETE FROM sites WHERE id = ?`
 	dropSiteProduct  = `DELETE FROM site_products WHERE site_id = ? AND product = ?`
 )

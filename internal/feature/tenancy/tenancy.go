@@ -27,11 +27,21 @@ type Config struct {
 	Now   func() time.Time // time.Now when nil
 }
 
-// Installations follow a site's switch for development apps.
+// Accounts end with a site as far as they administer it.
+type Accounts interface {
+	// EndSite belongs into the transaction that removes the site, Forget comes after its
+	// commit.
+	EndSite(ctx context.Context, site id.Site) (tokens int64, err error)
+	Forget()
+}
+
+// Installations follow a site's switch for development apps, and its end.
 type Installations interface {
 	// SwitchDevelopment belongs into the transaction that turns the switch, Refresh comes
 	// after its commit.
 	SwitchDevelopment(ctx context.Context, by id.Principal, site id.Site, on bool) error
+	// EndSite belongs into the transaction that removes the site.
+	EndSite(ctx context.Context, by id.Principal, site id.Site) (ended int, err error)
 	Refresh(ctx context.Context)
 }
 
@@ -40,6 +50,8 @@ type Service struct {
 	Config
 	// Installations is set once, before the service is used; nil where there are none.
 	Installations Installations
+	// Accounts likewise.
+	Accounts Accounts
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB.

@@ -294,7 +294,16 @@ func TestWhoChangesASite(t *testing.T) {
 }
 
 // follower notes what installations are told.
-type follower struct{ told []string }
+type follower struct {
+	told  []string
+	ended []id.Site
+	err   error
+}
+
+func (f *follower) EndSite(_ context.Context, _ id.Principal, site id.Site) (int, error) {
+	f.ended = append(f.ended, site)
+	return 2, f.err
+}
 
 func (f *follower) SwitchDevelopment(_ context.Context, _ id.Principal, site id.Site, on bool) error {
 	word := map[bool]string{true: "on ", false: "off "}[on]
@@ -303,3 +312,42 @@ func (f *follower) SwitchDevelopment(_ context.Context, _ id.Principal, site id.
 }
 
 func (f *follower) Refresh(context.Context) { f.told = append(f.told, "refresh") }
+
+// A site that is removed takes its installations with it, in one transaction; its name is
+// free again.
+func TestRemoveSite(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := setup(t, d)
+		if _, err := s.AddProduct(t.Context(), operator, "p", []byte(tracker)); err != nil {
+			t.Fatal(err)
+		}
+		add := tenancy.NewSite{Name: "acme", Products: []id.Product{"tracker"}}
+		site, err := s.AddSite(t.Context(), operator, add)
+		if err != nil {
+			t.Fatal(err)
+		}
+		follow := &follower{err: errors.New("cannot")}
+		s.Installations = follow
+		for _, p := range []id.Principal{admin(site.ID), developer, {}} {
+			_, err := s.RemoveSite(t.Context(), p, site.ID)
+			want(t, err, "ROLE_REQUIRED")
+		}
+		if _, err := s.RemoveSite(t.Context(), operator, site.ID); err == nil {
+			t.Error("removed without its installations")
+		}
+		if _, err := s.SiteByName(t.Context(), "acme"); err != nil {
+			t.Error("half removed:", err)
+		}
+		follow.err = nil
+		if ended, err := s.RemoveSite(t.Context(), operator, site.ID); err != nil || ended.Installations != 2 {
+			t.Error(ended, err)
+		}
+		_, err = s.SiteByID(t.Context(), site.ID)
+		want(t, err, "SITE_UNKNOWN")
+		_, err = s.RemoveSite(t.Context(), operator, site.ID)
+		want(t, err, "SITE_UNKNOWN")
+		if again, err := s.AddSite(t.Context(), operator, add); err != nil || again.ID == site.ID {
+			t.Error(again, err)
+		}
+	})
+}

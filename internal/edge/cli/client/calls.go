@@ -108,6 +108,20 @@ func (c *Client) AddSite(ctx context.Context, s NewSite) (Site, error) {
 	return post[Site](ctx, c, seg("sites"), s)
 }
 
+// RemoveAccount ends an account's roles and tokens.
+func (c *Client) RemoveAccount(ctx context.Context, account string) (RemovedAccount, error) {
+	var out RemovedAccount
+	_, err := c.do(ctx, http.MethodDelete, seg("accounts", account), nil, nil, &out)
+	return out, err
+}
+
+// RemoveSite removes a site with its installations.
+func (c *Client) RemoveSite(ctx context.Context, site string) (RemovedSite, error) {
+	var out RemovedSite
+	_, err := c.do(ctx, http.MethodDelete, seg("sites", site), nil, nil, &out)
+	return out, err
+}
+
 // SetDevelopmentApps switches development apps of a site on or off.
 func (c *Client) SetDevelopmentApps(ctx context.Context, site string, on bool) (Site, error) {
 	var out Site

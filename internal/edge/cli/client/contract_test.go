@@ -68,6 +68,8 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Sites(ctx); return err },
 		func() error { _, err := c.AddSite(ctx, NewSite{"s", []string{"p"}, true}); return err },
 		func() error { _, err := c.SetDevelopmentApps(ctx, "s", true); return err },
+		func() error { _, err := c.RemoveSite(ctx, "s"); return err },
+		func() error { _, err := c.RemoveAccount(ctx, "bob"); return err },
 		func() error { _, err := c.Apps(ctx); return err },
 		func() error { _, err := c.RegisterApp(ctx, "n", ""); return err },
 		func() error {
@@ -127,7 +129,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, v := range map[string]any{"Health": Health{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "Product": Product{}, "Site": Site{},
+	for name, v := range map[string]any{"Health": Health{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
 		"Preview": Preview{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]

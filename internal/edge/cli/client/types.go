@@ -48,6 +48,17 @@ type (
 		Account Account    `json:"account"`
 		Tokens  []NewToken `json:"tokens"`
 	}
+	RemovedAccount struct {
+		Account string `json:"account"`
+		Name    string `json:"name"`
+		Tokens  int    `json:"tokens"`
+	}
+	RemovedSite struct {
+		Site          string `json:"site"`
+		Name          string `json:"name"`
+		Installations int    `json:"installations"`
+		Tokens        int    `json:"tokens"`
+	}
 	Token struct {
 		ID           string     `json:"id"`
 		Kind         string     `json:"kind"`
