@@ -84,11 +84,11 @@ type hunt struct {
 	// whose answers go astray are noticed; on a machine that stands still for a while, as
 	// many as patience are forgiven.
 	late, patience int
-	lines    map[id.Invocation]string // who wrote lines
-	made     map[string]int           // calls by kind
-	channels int
-	fetched  int
-	random   *draws
+	lines          map[id.Invocation]string // who wrote lines
+	made           map[string]int           // calls by kind
+	channels       int
+	fetched        int
+	random         *draws
 }
 
 // passing are the codes of a server that is busy at the moment, as on a machine with much
