@@ -80,11 +80,15 @@ race: build test-deps ## All Go tests with the race detector (long)
 	CGO_ENABLED=1 go test -race -timeout 60m ./...
 
 .PHONY: attack
-attack: attack-suite attack-canary ## The attack suite, and a million calls that look for each other's traces (ATTACK_JSON=FILE)
+attack: attack-suite attack-hostile attack-canary ## The attack suite, and a million calls that look for each other's traces (ATTACK_JSON=FILE)
 
 .PHONY: attack-suite
 attack-suite: build test-deps ## The attack suite: one file per "cannot", with a short run of the canaries
 	go test -count=1 ./test/attack/...
+
+.PHONY: attack-hostile
+attack-hostile: build test-deps ## Every row of the table of hostile apps; writes docs/hostile.md
+	ANNEX_HOSTILE=all ANNEX_HOSTILE_TABLE='$(abspath docs/hostile.md)' go test -count=1 -timeout 30m -run '^TestCannotStopNeighbours$$' ./test/attack
 
 # The faults that the canaries must find are removals of guards, each in a copy of the tree.
 .PHONY: attack-canary

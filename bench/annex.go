@@ -153,7 +153,12 @@ func (a *annex) install(ctx context.Context, dir string) (host string, err error
 	if _, err := a.cli(ctx, a.admin, dir, append([]string{"install", "--confirm"}, where...)...); err != nil {
 		return "", err
 	}
-	out, err := a.cli(ctx, a.admin, dir, append([]string{"webtrigger", "create", "--function", "bench"}, where...)...)
+	return a.webTrigger(ctx, dir, "bench", where)
+}
+
+// webTrigger makes an address of a function and gives its host.
+func (a *annex) webTrigger(ctx context.Context, dir, function string, where []string) (host string, err error) {
+	out, err := a.cli(ctx, a.admin, dir, append([]string{"webtrigger", "create", "--function", function}, where...)...)
 	if err != nil {
 		return "", err
 	}

@@ -31,7 +31,7 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "time per system and round")
 	flag.IntVar(&o.conns, "conns", 16, "connections")
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
-	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps")
+	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour")
 	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
 	flag.Parse()
 	// The load takes one processor's time at most; the rest is for what is measured.
@@ -103,12 +103,19 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	if o.only == "" || o.only == "neighbour" {
+		if rep.neighbours, err = annex.besideAttackers(ctx); err != nil {
+			return err
+		}
+	}
 	if o.apps > 0 && (o.only == "" || o.only == "apps") {
 		if rep.many, err = annex.manyApps(ctx, o.apps); err != nil {
 			return err
 		}
 	}
-	rep.print(os.Stdout)
+	if len(rounds) > 0 || rep.many.Apps > 0 {
+		rep.print(os.Stdout)
+	}
 	if o.json != "" {
 		out, err := json.MarshalIndent(rep.figures(), "", "  ")
 		if err != nil {

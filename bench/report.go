@@ -18,6 +18,8 @@ type report struct {
 	rounds map[string][]sample
 	inside inside
 	many   many
+
+	neighbours neighbours
 }
 
 var order = []string{"annex_fresh", "workerd_reused", "workerd_fresh", "node_worker", "deno_process"}
@@ -121,6 +123,7 @@ func (r report) figures() any {
 	}
 	return map[string]any{
 		"throughput": throughput, "p99_ms": p99s, "memory_mb": mem, "annex_fresh_to": ratios, "call": r.inside,
+		"neighbour_p99_ratio": r.neighbours.Ratio, "neighbours": r.neighbours,
 		"live_instance_kb": r.inside.liveInstanceKB,
 		"apps":             r.many.Apps, "first_call_ms": r.many.FirstCallMS, "first_call_p99_ms": r.many.FirstCallP99, "second_call_ms": r.many.SecondCallMS,
 		"start_ms": r.many.StartMS, "idle_app_kb": r.many.IdleAppKB, "apps_memory_mb": r.many.MemoryMB, "deploy_500kb_ms": r.many.DeployMS,

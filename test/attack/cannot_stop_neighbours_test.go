@@ -35,19 +35,20 @@ func rowsToRun() (rows []hostile.Row) {
 }
 
 // neighbour is a small app whose address is asked again and again until stop is closed;
-// every answer has to be right.
-func neighbour(t *testing.T, p *platform, url string, stop <-chan struct{}) (served func() int) {
+// every answer has to be right. served is how long each of its calls took.
+func neighbour(t *testing.T, p *platform, url string, stop <-chan struct{}) (served func() []time.Duration) {
 	t.Helper()
-	n := 0
+	var took []time.Duration
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
+			began := time.Now()
 			if a := p.ask("POST", url, nil, "hello"); a.status != 200 || a.body != "1hello" {
-				t.Errorf("a neighbour's call after %d good ones: %d %s", n, a.status, a.body)
+				t.Errorf("a neighbour's call after %d good ones: %d %s", len(took), a.status, a.body)
 				return
 			}
-			n++
+			took = append(took, time.Since(began))
 			select {
 			case <-stop:
 				return
@@ -55,7 +56,7 @@ func neighbour(t *testing.T, p *platform, url string, stop <-chan struct{}) (ser
 			}
 		}
 	}()
-	return func() int { <-done; return n }
+	return func() []time.Duration { <-done; return took }
 }
 
 const quiet = `let n = 0; async function hook(request) { n++; await null; return { statusCode: 200, body: n + request.body }; }`
@@ -84,20 +85,24 @@ func TestCannotStopNeighbours(t *testing.T) {
 		var one int
 		bad.result("ok", nil, &one)
 	}
+	table := newTable(t, p, good)
 	for _, r := range rows {
 		t.Run(r.Name, func(t *testing.T) {
 			logged := len(p.log.String())
 			stop := make(chan struct{})
 			served := neighbour(t, p.as(t), good, stop)
 			var wg sync.WaitGroup
-			for range 3 { // more than there are workers
-				wg.Go(func() { bad.vandalise(t, r) })
+			ends := make([]ending, 3) // more than there are workers
+			for i := range ends {
+				wg.Go(func() { ends[i] = bad.vandalise(t, r) })
 			}
 			wg.Wait()
 			close(stop)
-			if n := served(); n < 1 {
-				t.Errorf("%d calls of a neighbour were served", n)
+			took := served()
+			if len(took) < 1 {
+				t.Error("no call of a neighbour was served")
 			}
+			table.add(r, ends, took, p.log.String()[logged:])
 			for line := range strings.Lines(p.log.String()[logged:]) {
 				if strings.Contains(line, "is killed") || strings.Contains(line, "hung up on") {
 					t.Errorf("a worker was lost to app code: %s", line)
@@ -111,8 +116,15 @@ func TestCannotStopNeighbours(t *testing.T) {
 	}
 }
 
+// ending is how a hostile call ended: its error, and how long after the call began, or
+// after its deadline where nothing else ends it.
+type ending struct {
+	code string
+	took time.Duration
+}
+
 // vandalise makes one call of a row and demands one of its errors.
-func (at place) vandalise(t *testing.T, r hostile.Row) {
+func (at place) vandalise(t *testing.T, r hostile.Row) ending {
 	t.Helper()
 	// Only what nothing but the deadline ends gets a short one.
 	deadline := 20 * time.Second
@@ -123,6 +135,10 @@ func (at place) vandalise(t *testing.T, r hostile.Row) {
 		Context: []byte("{}"), Payload: []byte("null"), ContentType: "application/json", Deadline: time.Now().Add(deadline)}
 	if r.Web {
 		c.Kind, c.Context = call.WebTrigger, []byte(`{"request":{"method":"GET","path":"/","userPath":"","rawQuery":"","queryParameters":{},"headers":{}}}`)
+	}
+	began := time.Now()
+	if r.Endless() {
+		began = c.Deadline
 	}
 	_, err := at.p.System.Door.Invoke(context.WithoutCancel(t.Context()), c)
 	code := fault.CodeOf(err)
@@ -136,6 +152,7 @@ func (at place) vandalise(t *testing.T, r hostile.Row) {
 	case typed && f.Kind == fault.Limit && f.Fields["limit"] == nil:
 		t.Errorf("%s names no limit: %+v", f.Code, f.Fields)
 	}
+	return ending{code, time.Since(began)}
 }
 
 // Module scope runs in the server's name when a version is deployed; there too an app
@@ -163,7 +180,7 @@ func TestCannotStopNeighboursByDeploying(t *testing.T) {
 				t.Errorf("%d %.300s", a.status, a.body)
 			}
 			close(stop)
-			if n := served(); n < 1 {
+			if n := len(served()); n < 1 {
 				t.Errorf("%d calls of a neighbour were served", n)
 			}
 		})
