@@ -45,7 +45,7 @@ const (
 )
 
 // heapReader reads plain data out of the engine's memory without running it. It writes nothing,
-// calls nothing and trusts nothing: every address is checked, what it does not know makes
+// runs nothing of this call and trusts nothing: every address is checked, what it does not know makes
 // it give up, and so does more work than maxHeapSteps. Whoever uses it goes the engine's
 // own way then.
 type heapReader struct {
@@ -55,6 +55,9 @@ type heapReader struct {
 	toJSON  uint32 // a name
 	objects uint32 // Object.prototype
 	steps   int
+	// pause is asked now and then, and says whether the call has ended; nil where nothing
+	// else can run yet.
+	pause   func() error
 	gaveUp  bool
 	checked [4]uint32 // prototypes that were found to have no toJSON
 	nth     int
@@ -63,6 +66,9 @@ type heapReader struct {
 // maxHeapSteps bounds one reading, to some fifty milliseconds.
 const maxHeapSteps = 4 << 20
 
+// pauseSteps is how many steps pass between two looks at the clock.
+const pauseSteps = 1 << 12
+
 // heapOf gives a reader of the instance that runs, or false where this is not known to work.
 func (in *Instance) heapOf() (h heapReader, ok bool) {
 	if in.meta.Names == 0 {
@@ -70,13 +76,16 @@ func (in *Instance) heapOf() (h heapReader, ok bool) {
 	}
 	h.m, h.tags, h.toJSON, h.objects = in.e.mem(), &in.e.tags, in.meta.ToJSON, in.meta.Objects
 	h.names = h.u32(in.meta.Names)
+	if in.hosting && in.outcome == nil {
+		h.pause = in.pause
+	}
 	return h, !h.gaveUp
 }
 
 func (h *heapReader) giveUp() { h.gaveUp = true }
 
 func (h *heapReader) step() {
-	if h.steps++; h.steps > maxHeapSteps {
+	if h.steps++; h.steps > maxHeapSteps || h.steps%pauseSteps == 0 && h.pause != nil && h.pause() != nil {
 		h.gaveUp = true
 	}
 }

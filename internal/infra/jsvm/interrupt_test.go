@@ -33,6 +33,8 @@ var endless = []struct{ name, body string }{
 	{"upper", `const s = "ab".repeat(8<<20); for (;;) s.toUpperCase()`},
 	{"parse", `const s = "[" + "1,".repeat(1<<20) + "1]"; for (;;) JSON.parse(s)`},
 	{"print", `const s = "\u0001".repeat(8<<20); for (;;) JSON.stringify(s)`},
+	{"shared", `let o = []; for (let i = 0; i < 30; i++) o = [o, o]; return o`},
+	{"sharedText", `let o = []; for (let i = 0; i < 30; i++) o = [o, o]; for (;;) JSON.stringify(o)`},
 	{"number", `for (;;) parseFloat("1".repeat(10<<20))`},
 	{"compile", `for (;;) new Function("return " + "1+".repeat(1<<20) + "1")`},
 	{"finally", `const f = () => { try { f() } finally { f() } }; f()`},

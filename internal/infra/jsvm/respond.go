@@ -12,12 +12,15 @@ func (in *Instance) opRespond(value uint64) (uint64, error) {
 		return no, nil
 	}
 	w := jsonWriter{heapReader: &h, out: e.json[:0]}
+	e.json = nil // another call may make a text in a pause of this one
 	body := e.tags.undef()
 	w.add("{")
 	w.answer(w.object(value), &body)
 	w.add("}")
-	e.json = w.out
-	if h.gaveUp || len(w.out) > MaxHead {
+	if e.json = w.out; cap(w.out) > maxKept {
+		e.json = nil
+	}
+	if h.gaveUp || len(w.out) > MaxHead || in.outcome != nil {
 		return no, nil
 	}
 	o := &Outcome{OK: true, Head: append([]byte(nil), w.out...)}

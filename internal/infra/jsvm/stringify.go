@@ -26,6 +26,7 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 		return nil, false
 	}
 	w := jsonWriter{heapReader: &h, out: in.e.json[:0]}
+	in.e.json = nil // another call may make a text in a pause of this one
 	w.value(v, 0)
 	if in.e.json = w.out; cap(w.out) > maxKept {
 		in.e.json = nil
