@@ -182,6 +182,9 @@ func format(all map[string]*expectation) []byte {
 // judge compares what ran with what is expected of it, and with update writes the latter.
 func judge(t *testing.T, suite string, got results, reasons []reason, whole bool) {
 	t.Helper()
+	if len(got) == 0 {
+		t.Fatal("no file of the suite ran")
+	}
 	want := readExpected(t, suite+".txt")
 	if *update {
 		if whole {

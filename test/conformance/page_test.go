@@ -16,7 +16,7 @@ const pagePath = "../../docs/conformance.md"
 var suites = []struct {
 	name string
 	area func(file string) string
-}{{"wpt", wptArea}, {"test262", test262Area}}
+}{{"wpt", wptArea}, {"webcrypto", wptArea}, {"test262", test262Area}}
 
 // TestPage holds docs/conformance.md to the expectations. It needs no suite.
 func TestPage(t *testing.T) {

@@ -63,12 +63,15 @@ func newWorld(t *testing.T, root string) *world {
 	return w
 }
 
+// patience is the time that one file may take. What a call may take is not tested here.
+const patience = 2 * time.Minute
+
 // run loads scripts one after the other into a fresh instance, as scripts of one page are,
 // and then calls the function that the last of them registers as "t.run".
 // A script that throws ends the run with its error.
 func (w *world) run(payload []byte, scripts ...string) (*jsvm.Outcome, []string, error) {
 	h := &host{w: w, timers: map[uint32]time.Time{}}
-	in, err := w.vm.Acquire(w.vm.Base(), h, jsvm.Limits{CPU: 20 * time.Second, Wall: time.Now().Add(40 * time.Second), Response: 32 << 20})
+	in, err := w.vm.Acquire(w.vm.Base(), h, jsvm.Limits{CPU: patience, Wall: time.Now().Add(2 * patience)})
 	if err != nil {
 		return nil, nil, err
 	}

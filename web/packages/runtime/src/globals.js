@@ -21,9 +21,11 @@ import { Response } from './web/response.js';
 import * as streams from './web/stream.js';
 import { CompressionStream, DecompressionStream, TextDecoderStream, TextEncoderStream } from './web/transforms.js';
 import { URL, URLSearchParams } from './web/url.js';
+import { defineInterface } from './web/webidl.js';
 
 const { streamOf, drain, disturbed, spent, ...streamClasses } = streams;
 for (const [name, Class] of Object.entries(streamClasses)) Object.defineProperty(Class, 'name', { value: name, configurable: true });
+for (const [name, Class] of Object.entries({ Crypto, CryptoKey, SubtleCrypto })) defineInterface(Class, name);
 installObjectURLs(URL, () => crypto.randomUUID());
 
 // What the standards make enumerable on the global object; classes and namespaces are not.
