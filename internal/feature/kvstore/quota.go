@@ -37,6 +37,10 @@ const (
 // too low. Near the limit it is counted anew, and each write is held against what it
 // replaces.
 type usage struct {
+	// writes is held while a value is written: by many far from the limit, by one alone
+	// where the count is read from what is written.
+	writes sync.RWMutex
+
 	mu          sync.Mutex
 	keys, bytes int64
 	counted     time.Time
@@ -73,40 +77,71 @@ func (u *usages) deleted(install id.Install) {
 	}
 }
 
-// room takes room for a value, or refuses. size is the statement that tells how much the
-// key has already: near the limit, what replaces a value needs only what it has more.
-func (s *Store) room(ctx context.Context, install id.Install, key string, value []byte, size string) error {
-	keys, bytes, q := int64(1), int64(len(key)+len(value)), s.usages.quota
+// room takes room for a value, or refuses. Whoever is given room calls written when the
+// value is stored, or was not. size is the statement that tells how much the key has
+// already: near the limit, what replaces a value needs only what it has more.
+func (s *Store) room(ctx context.Context, install id.Install, key string, value []byte, size string) (written func(), err error) {
+	need := amount{1, int64(len(key) + len(value))}
 	u := s.usages.of(install)
+	u.writes.RLock()
+	if u.take(s.usages.quota, need) {
+		return u.writes.RUnlock, nil
+	}
+	u.writes.RUnlock()
+	u.writes.Lock()
+	if err := s.exactRoom(ctx, install, u, need, key, size); err != nil {
+		u.writes.Unlock()
+		return nil, err
+	}
+	return u.writes.Unlock, nil
+}
+
+// amount is what a value needs.
+type amount struct{ keys, bytes int64 }
+
+func (u *usage) over(limit Quota, need amount) bool {
+	return u.keys+need.keys > limit.Keys || u.bytes+need.bytes > limit.Bytes
+}
+
+// near is a limit from which on writes are looked at.
+func (q Quota) near() Quota { return Quota{q.Keys / 8 * 7, q.Bytes / 8 * 7} }
+
+// take adds what is needed without a look; false near the limit, or when it is time to count.
+func (u *usage) take(q Quota, need amount) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	over := func(keysLimit, bytesLimit int64) bool { return u.keys+keys > keysLimit || u.bytes+bytes > bytesLimit }
-	near := func() bool { return over(q.Keys/8*7, q.Bytes/8*7) }
-	full := func() bool { return over(q.Keys, q.Bytes) }
-	if age := time.Since(u.counted); u.counted.IsZero() || age > recountAfter || near() && u.inflated && (full() || age > recountPause) {
+	if u.counted.IsZero() || time.Since(u.counted) > recountAfter || u.over(q.near(), need) {
+		return false
+	}
+	u.keys, u.bytes, u.inflated = u.keys+need.keys, u.bytes+need.bytes, true
+	return true
+}
+
+// exactRoom decides while nobody else writes.
+func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, need amount, key, size string) error {
+	q := s.usages.quota
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if age := time.Since(u.counted); u.counted.IsZero() || age > recountAfter || u.inflated && (u.over(q, need) || age > recountPause) {
 		if err := s.count(ctx, install, u); err != nil {
 			return err
 		}
 	}
-	if near() {
-		var old int64
-		switch err := s.db.QueryRow(ctx, size, install, key, s.clock.millis()).Scan(&old); {
-		case err == nil:
-			keys, bytes = 0, bytes-old
-		case !errors.Is(err, db.ErrNoRows):
-			return fault.Op("kvstore.room", err)
-		}
-	} else {
-		u.inflated = true
+	var old int64
+	switch err := s.db.QueryRow(ctx, size, install, key, s.clock.millis()).Scan(&old); {
+	case err == nil:
+		need = amount{0, need.bytes - old}
+	case !errors.Is(err, db.ErrNoRows):
+		return fault.Op("kvstore.room", err)
 	}
-	if !full() {
-		u.keys += keys
-		u.bytes += bytes
+	if !u.over(q, need) {
+		// A write that fails now leaves the count too high until it is taken anew.
+		u.keys, u.bytes = u.keys+need.keys, u.bytes+need.bytes
 		return nil
 	}
-	limit, figure, what := q.Bytes, u.bytes+bytes, "bytes"
-	if u.keys+keys > q.Keys {
-		limit, figure, what = q.Keys, u.keys+keys, "keys"
+	limit, figure, what := q.Bytes, u.bytes+need.bytes, "bytes"
+	if u.keys+need.keys > q.Keys {
+		limit, figure, what = q.Keys, u.keys+need.keys, "keys"
 	}
 	return fault.New(fault.Limit, "LIMIT_STORAGE", "the installation would have %d %s stored, the limit is %d", figure, what, limit).
 		With("limit", limit).With("figure", figure).WithFix("delete what is not needed, or store values with a time to live")

@@ -67,9 +67,11 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	if err := s.room(ctx, install, key, value, sizeOfValue); err != nil {
+	written, err := s.room(ctx, install, key, value, sizeOfValue)
+	if err != nil {
 		return err
 	}
+	defer written()
 	now := s.clock.millis()
 	statement := setValue
 	if o.FailIfExists {
@@ -123,9 +125,11 @@ func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, valu
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	if err := s.room(ctx, install, key, value, sizeOfSecret); err != nil {
+	written, err := s.room(ctx, install, key, value, sizeOfSecret)
+	if err != nil {
 		return err
 	}
+	defer written()
 	now := s.clock.millis()
 	return fault.Op("kvstore.SetSecret", s.db.Tx(ctx, func(ctx context.Context) error {
 		var last, created, expires int64
