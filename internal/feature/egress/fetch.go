@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
@@ -81,12 +79,12 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 		return call.Reply{}, denied(*d, v.by)
 	}
 	d.AllowedBy = v.by
-	m, err := method(h.Method)
+	m, err := exchange.Method(h.Method)
 	if err != nil {
 		return call.Reply{}, refused(err, d)
 	}
 	d.Method = m
-	header, err := requestHeaders(h.Headers)
+	header, err := exchange.RequestHeaders(h.Headers)
 	if err != nil {
 		return call.Reply{}, refused(err, d)
 	}
@@ -140,80 +138,18 @@ func hostHeader(u hostrule.URL) string { return strings.TrimPrefix(u.Origin(), u
 
 // send makes the one exchange and reads the answer within its limits.
 func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, u hostrule.URL, raw bool, room call.Room, d *Decision) (call.Reply, error) {
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	res, err := c.broker.cfg.Network.Transport(netguard.App, string(p.Install)).RoundTrip(r.WithContext(ctx))
+	rt := c.broker.cfg.Network.Transport(netguard.App, string(p.Install))
+	a, err := exchange.Do(ctx, rt, r, exchange.Options{Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: raw, Room: room})
+	d.Status, d.Received = a.Status, a.Received
+	if a.Status != 0 {
+		d.AddressClass = netguard.Public.Class()
+	}
 	if err != nil {
 		return call.Reply{}, err
 	}
-	defer res.Body.Close()
-	d.Status, d.AddressClass = res.StatusCode, netguard.Public.Class()
-	if res.StatusCode < 200 {
-		return call.Reply{}, fault.New(fault.Unavailable, "FETCH_FAILED", "the answer of %s switches protocols", d.Origin).With("cause", "protocol")
-	}
-	limit := c.broker.cfg.MaxBody
-	if res.ContentLength > limit {
-		return call.Reply{}, bodyTooLarge(limit)
-	}
-	headers := responseHeaders(res.Header, raw)
-	if len(headers) > maxHeaders {
-		return call.Reply{}, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", maxHeaders).With("limit", "response headers").With("figure", maxHeaders)
-	}
-	wire := &counted{r: res.Body, limit: limit}
-	stop := c.broker.pace(wire, giveUp)
-	body, err := readBody(wire, strings.Join(res.Header["Content-Encoding"], ", "), res.ContentLength, limit, room)
-	stop()
-	d.Received = wire.n.Load()
-	switch {
-	case errors.Is(err, errTooLarge):
-		return call.Reply{}, bodyTooLarge(limit)
-	case err != nil && errors.Is(context.Cause(ctx), errSlow):
-		return call.Reply{}, fault.New(fault.Unavailable, "FETCH_TIMEOUT", "%s sent less than %d bytes of its answer within %s", d.Origin, slowBytes, c.broker.cfg.Slow).
-			With("timeoutMs", c.broker.cfg.Slow.Milliseconds()).Because(err)
-	case err != nil:
-		return call.Reply{}, err
-	}
-	out, err := json.Marshal(replyHead{
-		Status:     res.StatusCode,
-		StatusText: fromLatin1(strings.TrimSpace(strings.TrimPrefix(res.Status, strconv.Itoa(res.StatusCode)))),
-		Headers:    headers,
-		URL:        u.String(),
-	})
+	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: u.String()})
 	if err != nil {
 		return call.Reply{}, err
 	}
-	return call.Reply{Head: out, Body: body}, nil
-}
-
-// slowBytes is the least that must come of an answer in each Config.Slow: whoever sends
-// less holds a place that others of the installation wait for.
-const slowBytes = 64
-
-var errSlow = errors.New("the answer comes too slowly")
-
-// pace gives an answer up that comes too slowly, until it is stopped.
-func (b *Broker) pace(wire *counted, giveUp context.CancelCauseFunc) (stop func()) {
-	var mu sync.Mutex
-	var timer *time.Timer
-	before, stopped := int64(0), false
-	timer = time.AfterFunc(b.cfg.Slow, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if stopped {
-			return
-		}
-		now := wire.n.Load()
-		if now-before < slowBytes {
-			giveUp(errSlow)
-			return
-		}
-		before = now
-		timer.Reset(b.cfg.Slow)
-	})
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		stopped = true
-		timer.Stop()
-	}
+	return call.Reply{Head: out, Body: a.Body}, nil
 }

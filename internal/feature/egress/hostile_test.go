@@ -3,14 +3,12 @@ package egress
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -21,12 +19,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/andybalholm/brotli"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/netguard/netguardtest"
 )
 
@@ -77,7 +75,7 @@ var hostile = []badHost{
 	{name: "huge header", serve: says(okHead + "X-A: " + strings.Repeat("a", 1<<20) + "\r\n\r\n"), code: "LIMIT_RESPONSE_HEADERS"},
 	{name: "endless header", serve: flood(okHead+"X-A: ", strings.Repeat("a", 4096)), code: "LIMIT_RESPONSE_HEADERS"},
 	{name: "endless headers", serve: flood(okHead, "X-A: b\r\n"), code: "LIMIT_RESPONSE_HEADERS"},
-	{name: "too many headers", serve: says(okHead + strings.Repeat("X-A: b\r\n", maxHeaders+1) + "Content-Length: 0\r\n\r\n"), code: "LIMIT_RESPONSE_HEADERS"},
+	{name: "too many headers", serve: says(okHead + strings.Repeat("X-A: b\r\n", exchange.MaxHeaders+1) + "Content-Length: 0\r\n\r\n"), code: "LIMIT_RESPONSE_HEADERS"},
 	{name: "endless interim answers", serve: flood("", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), code: "LIMIT_RESPONSE_HEADERS"},
 	{name: "some interim answers", serve: says(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 3) + okHead + "Content-Length: 2\r\n\r\nok"), body: "ok"},
 	{name: "switches protocols", serve: says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello"), code: "FETCH_FAILED", cause: "protocol"},
@@ -462,21 +460,6 @@ func TestAnswersTakeRoom(t *testing.T) {
 	}
 }
 
-func TestBrotliWindowIsCounted(t *testing.T) {
-	for _, tt := range []struct{ bits, want int }{{10, 1 << 10}, {16, 1 << 16}, {17, 1 << 17}, {18, 1 << 18}, {22, 1 << 22}, {24, 1 << 24}} {
-		var buf bytes.Buffer
-		w := brotli.NewWriterOptions(&buf, brotli.WriterOptions{Quality: 5, LGWin: tt.bits})
-		_, _ = io.CopyN(w, zeros{}, 1<<20)
-		_ = w.Close()
-		if got := window("br", buf.Bytes()[0]); got != int64(tt.want) {
-			t.Errorf("a window of %d bits takes %d bytes", tt.bits, got)
-		}
-	}
-	if window("gzip", 0x1f) < 32<<10 {
-		t.Error("gzip remembers 32 KB")
-	}
-}
-
 func TestHostsPerMinute(t *testing.T) {
 	now := time.Unix(0, 0)
 	b := newBench(t, Config{Hosts: 2, Now: func() time.Time { return now }}, nil, "*.example.com")
@@ -527,17 +510,5 @@ func TestBadPorts(t *testing.T) {
 	}
 	if _, err := b.fetch(t.Context(), get("https://mail.example.com:8443/"), nil); err != nil {
 		t.Error(err)
-	}
-}
-
-// A member after a member of a gzip stream counts too.
-func TestGzipMembersCount(t *testing.T) {
-	var one bytes.Buffer
-	w := gzip.NewWriter(&one)
-	_, _ = io.CopyN(w, zeros{}, 600)
-	_ = w.Close()
-	wire := &counted{r: bytes.NewReader(bytes.Repeat(one.Bytes(), 2)), limit: 1000}
-	if _, err := readBody(wire, "gzip", -1, 1000, nil); !errors.Is(err, errTooLarge) {
-		t.Errorf("two members of 600 bytes: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package egress
+package exchange
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxHeaders   = 100
+	MaxHeaders   = 100
 	maxHeadBytes = 64 << 10
 	// maxHeaderValue bounds one value; servers refuse longer ones.
 	maxHeaderValue = 32 << 10
@@ -23,7 +23,8 @@ var methods = map[string]bool{
 	"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "OPTIONS": true,
 }
 
-func method(m string) (string, error) {
+// Method gives a request method in its canonical spelling, GET for "".
+func Method(m string) (string, error) {
 	if m == "" {
 		return "GET", nil
 	}
@@ -34,7 +35,7 @@ func method(m string) (string, error) {
 		WithFix("use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
 }
 
-// hopByHop are headers of one connection; they are the broker's own business in both
+// hopByHop are headers of one connection; they are the platform's own business in both
 // directions, since whoever sets them can make two servers disagree about where a
 // message ends.
 var hopByHop = map[string]bool{
@@ -57,11 +58,11 @@ func dropRequest(name string) bool {
 
 func platform(name string) bool { return strings.HasPrefix(name, "X-Annex-") }
 
-// requestHeaders takes in what the app set. Invalid names and values are refused
-// rather than repaired; what is the broker's own is left out.
-func requestHeaders(list [][2]string) (http.Header, error) {
-	if len(list) > maxHeaders {
-		return nil, fault.New(fault.Limit, "LIMIT_REQUEST_HEADERS", "a request may have %d headers", maxHeaders).With("limit", "request headers").With("figure", maxHeaders)
+// RequestHeaders takes in what the app set. Invalid names and values are refused
+// rather than repaired; what is the platform's own is left out.
+func RequestHeaders(list [][2]string) (http.Header, error) {
+	if len(list) > MaxHeaders {
+		return nil, fault.New(fault.Limit, "LIMIT_REQUEST_HEADERS", "a request may have %d headers", MaxHeaders).With("limit", "request headers").With("figure", MaxHeaders)
 	}
 	h := make(http.Header, len(list)+2)
 	size := 0
@@ -100,10 +101,10 @@ func requestHeaders(list [][2]string) (http.Header, error) {
 	return h, nil
 }
 
-// responseHeaders gives what the app sees of an answer's head; net/http takes in names
+// ResponseHeaders gives what the app sees of an answer's head; net/http takes in names
 // that are none, which no program would read alike. Cookies are for the app
 // only when it asked for them: no jar keeps them, and most apps pass answers on.
-func responseHeaders(h http.Header, raw bool) [][2]string {
+func ResponseHeaders(h http.Header, raw bool) [][2]string {
 	connection := map[string]bool{}
 	for _, v := range h["Connection"] {
 		for n := range strings.SplitSeq(v, ",") {
