@@ -30,6 +30,7 @@ func (l *life) operations() []operation {
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
 		"install":          l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
+		"rotateSigningKeys": {"withdraw": true},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
 	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE")

@@ -23,6 +23,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/infra/signer"
 )
 
 // Invoker is the door into app code.
@@ -38,6 +39,7 @@ type Config struct {
 	Installs *install.Service
 	Triggers *trigger.Service
 	Logs     *applog.Service
+	Signer   *signer.Signer
 	Invoker  Invoker
 	// Changed is called after a deploy or a change of variables, so that the next call
 	// runs with it.
@@ -85,6 +87,7 @@ type API struct {
 var routes = []route{
 	{"GET", "/healthz", nil, (*API).health},
 	{"GET", "/readyz", nil, (*API).ready},
+	{"GET", "/.well-known/jwks.json", nil, (*API).keySet},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
 	{"GET", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).listAccounts},
 	{"POST", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).addAccount},
@@ -94,6 +97,8 @@ var routes = []route{
 	{"DELETE", "/api/v1/tokens/{token}", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).revokeToken},
 	{"GET", "/api/v1/products", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).listProducts},
 	{"POST", "/api/v1/products", []id.Kind{id.Operator}, (*API).addProduct},
+	{"GET", "/api/v1/signing-keys", []id.Kind{id.Operator}, (*API).listSigningKeys},
+	{"POST", "/api/v1/signing-keys/rotations", []id.Kind{id.Operator}, (*API).rotateSigningKeys},
 	{"GET", "/api/v1/sites", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).listSites},
 	{"POST", "/api/v1/sites", []id.Kind{id.Operator}, (*API).addSite},
 	{"PATCH", "/api/v1/sites/{site}", []id.Kind{id.Operator, id.SiteAdmin}, (*API).updateSite},

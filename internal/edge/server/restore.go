@@ -23,6 +23,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
+	"github.com/annexhq/annex/internal/infra/signer"
 )
 
 // RestoreOptions say what is restored.
@@ -230,6 +231,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 			WithFix("use another backup; this one was changed")
 	}
 	if err != nil {
+		return err
+	}
+	if err := signer.Restored(ctx, d); err != nil {
 		return err
 	}
 	if r.Waiting, r.Stopped, err = installs.Restored(ctx, restorer, before); err != nil {

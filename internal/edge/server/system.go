@@ -31,6 +31,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
+	"github.com/annexhq/annex/internal/infra/signer"
 )
 
 // System is every part of a running server, in the order in which they are made.
@@ -45,6 +46,7 @@ type System struct {
 	Blobs     blob.Store
 	Guard     *netguard.Guard
 	Audit     *audit.Log
+	Signer    *signer.Signer
 	Tenancy   *tenancy.Service
 	Registry  *registry.Service
 	Installs  *install.Service
@@ -71,6 +73,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
+		signer.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -149,6 +152,11 @@ func cannotListen(address string, err error) error {
 func (s *System) openFeatures(ctx context.Context) (err error) {
 	log := s.Config.Log
 	s.Audit = audit.New(s.DB, nil)
+	s.Signer, err = signer.New(ctx, signer.Config{DB: s.DB, Sealer: s.Ring, Issuer: s.Origins.ControlURL(), Audit: s.Audit, Log: log})
+	if err != nil {
+		return err
+	}
+	s.Signer.Start()
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
 	s.Installs = install.New(install.Config{
@@ -214,7 +222,7 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
-		Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
+		Signer: s.Signer, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
 	s.sweepHourly()
@@ -316,6 +324,9 @@ func (s *System) Close() {
 	}
 	if s.Installs != nil {
 		s.Installs.Close()
+	}
+	if s.Signer != nil {
+		s.Signer.Close()
 	}
 	if s.Guard != nil {
 		s.Guard.Close()

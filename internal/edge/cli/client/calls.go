@@ -97,6 +97,18 @@ func (c *Client) AddProduct(ctx context.Context, yaml []byte, validate bool) (Ad
 	return out, err
 }
 
+// SigningKeys lists the platform's signing keys.
+func (c *Client) SigningKeys(ctx context.Context) ([]SigningKey, error) {
+	out, err := get[struct{ Keys []SigningKey }](ctx, c, seg("signing-keys"), nil)
+	return out.Keys, err
+}
+
+// RotateSigningKeys makes the next keys; with withdraw the earlier ones end at once.
+func (c *Client) RotateSigningKeys(ctx context.Context, withdraw bool) ([]SigningKey, error) {
+	out, err := post[struct{ Keys []SigningKey }](ctx, c, seg("signing-keys")+"/rotations", map[string]bool{"withdraw": withdraw})
+	return out.Keys, err
+}
+
 // Sites lists the sites that the caller may know of.
 func (c *Client) Sites(ctx context.Context) ([]Site, error) {
 	out, err := get[struct{ Sites []Site }](ctx, c, seg("sites"), nil)

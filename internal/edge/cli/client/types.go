@@ -30,6 +30,15 @@ type (
 		App          string   `json:"app,omitempty"`
 		Environments []string `json:"environments,omitempty"`
 	}
+	SigningKey struct {
+		ID        string     `json:"id"`
+		Family    string     `json:"family"`
+		Algorithm string     `json:"algorithm"`
+		State     string     `json:"state"`
+		Published time.Time  `json:"published"`
+		SignsFrom time.Time  `json:"signsFrom"`
+		Leaves    *time.Time `json:"leaves,omitempty"`
+	}
 	Account struct {
 		ID        string     `json:"id"`
 		Name      string     `json:"name"`

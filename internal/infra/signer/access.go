@@ -1,0 +1,97 @@
+package signer
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
+
+// AccessLife is how long a token for a product counts.
+const AccessLife = 60 * time.Second
+
+// Access says what a token for a product is for: an access token of RFC 9068, as
+// docs/PROTOCOL.md has it. Every field is required.
+type Access struct {
+	Audience string // the product's key
+	// Subject is "user:" and the product's own id of the user on whose behalf the call is
+	// made, or "app:" and the installation for the app's own account.
+	Subject string
+	// ClientID is the app's id.
+	ClientID string
+	// Actor is the app that makes the call (RFC 8693).
+	Actor        Actor
+	Scope        []string
+	Site         string
+	Installation string
+}
+
+// Actor is who makes a call: "app:" and the installation, and the app's name for people.
+type Actor struct {
+	Subject string `json:"sub"`
+	Name    string `json:"name,omitempty"`
+}
+
+// accessClaims has the order of docs/PROTOCOL.md.
+type accessClaims struct {
+	Issuer       string `json:"iss"`
+	Audience     string `json:"aud"`
+	Subject      string `json:"sub"`
+	ClientID     string `json:"client_id"`
+	Actor        Actor  `json:"act"`
+	Scope        string `json:"scope"`
+	Site         string `json:"site"`
+	Installation string `json:"installation"`
+	IssuedAt     int64  `json:"iat"`
+	Expires      int64  `json:"exp"`
+	ID           string `json:"jti"`
+}
+
+// Access makes a token for one product. It reads nothing from the database: whoever calls
+// it has decided, on the present policy, that the call may be made.
+func (s *Signer) Access(a Access) (token string, expires time.Time, err error) {
+	if missing := a.missing(); missing != "" {
+		return "", time.Time{}, fault.New(fault.Internal, "TOKEN_INCOMPLETE", "a token for a product was asked for without %s", missing)
+	}
+	now := s.Now()
+	k := s.state.Load().signing(access, now)
+	if k == nil {
+		return "", time.Time{}, fault.New(fault.Unavailable, "NO_SIGNING_KEY", "there is no key to sign with at present").WithFix("try again")
+	}
+	issued := now.Truncate(time.Second)
+	expires = issued.Add(AccessLife)
+	claims, err := json.Marshal(accessClaims{
+		Issuer: s.Issuer, Audience: a.Audience, Subject: a.Subject, ClientID: a.ClientID, Actor: a.Actor,
+		Scope: strings.Join(a.Scope, " "), Site: a.Site, Installation: a.Installation,
+		IssuedAt: issued.Unix(), Expires: expires.Unix(), ID: rand.Text(),
+	})
+	if err != nil {
+		return "", time.Time{}, fault.Op("signer.Access", err)
+	}
+	signed, err := k.signer.Sign(claims)
+	if err != nil {
+		return "", time.Time{}, fault.Op("signer.Access", err)
+	}
+	token, err = signed.CompactSerialize()
+	return token, expires, fault.Op("signer.Access", err)
+}
+
+func (a Access) missing() string {
+	for _, f := range [][2]string{{"audience", a.Audience}, {"subject", a.Subject}, {"client", a.ClientID}, {"actor", a.Actor.Subject},
+		{"site", a.Site}, {"installation", a.Installation}} {
+		if f[1] == "" {
+			return f[0]
+		}
+	}
+	if len(a.Scope) == 0 {
+		return "scope"
+	}
+	for _, s := range a.Scope {
+		if s == "" || strings.ContainsAny(s, " \t\r\n\"\\") {
+			return "a scope that can be written"
+		}
+	}
+	return ""
+}
