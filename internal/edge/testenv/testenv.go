@@ -135,10 +135,11 @@ func (e *Env) register(ctx context.Context) error {
 	if e.Access.ProductURL != "" {
 		declaration = strings.ReplaceAll(declaration, "http://127.0.0.1:8481", e.Access.ProductURL)
 	}
-	p, err := e.System.Tenancy.AddProduct(ctx, Operator, "product.yaml", []byte(declaration))
+	declared, err := e.System.Tenancy.Declare(ctx, Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(declaration), Document: tracker.OpenAPI})
 	if err != nil {
 		return fault.Op("testenv.register", err)
 	}
+	p := declared.Product
 	site, err := e.System.Tenancy.SiteByName(ctx, SiteName)
 	if fault.KindOf(err) == fault.NotFound && err != nil {
 		site, err = e.System.Tenancy.AddSite(ctx, Operator, tenancy.NewSite{Name: SiteName, Products: []id.Product{p.Key}, AllowDevelopment: true})

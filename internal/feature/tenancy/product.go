@@ -18,11 +18,19 @@ type Product struct {
 	// PageOrigins are the origins of pages that may embed panels.
 	PageOrigins []string `json:"pageOrigins,omitempty"`
 	SignInURL   string   `json:"signInUrl,omitempty"`
-	// Users, Admins, Keys and Consent are kept as written.
-	Users   any `json:"users,omitempty"`
-	Admins  any `json:"admins,omitempty"`
-	Keys    any `json:"keys,omitempty"`
-	Consent any `json:"consent,omitempty"`
+	// Auth is how the product knows who asks, OAuth2 its own server where it has one.
+	Auth   string  `json:"auth,omitempty"`
+	OAuth2 *OAuth2 `json:"oauth2,omitempty"`
+	// Users says who says who a user is, Admins which of them are admins.
+	Users  string `json:"users,omitempty"`
+	OIDC   *OIDC  `json:"oidc,omitempty"`
+	Admins Admins `json:"admins,omitzero"`
+	// Keys are the public keys with which the product's back end signs.
+	Keys    *Keys   `json:"keys,omitempty"`
+	Consent Consent `json:"consent,omitzero"`
+	// Authority is what is said of the operations, Graph of GraphQL.
+	Authority Authority `json:"authority,omitzero"`
+	Graph     *Graph    `json:"graph,omitempty"`
 }
 
 // ModuleType is a place in the product where apps appear.
@@ -46,6 +54,10 @@ type Scope struct {
 	Data   string `json:"data,omitempty"`   // what data it is about
 	Access string `json:"access,omitempty"` // read or change
 	Risk   string `json:"risk,omitempty"`
+	// Consent is who consents to an app using it as a user: user (unless said) or admin.
+	Consent string `json:"consent,omitempty"`
+	// Offline says that an app may ask to use it as a user who is away.
+	Offline bool `json:"offline,omitempty"`
 }
 
 // ForManifest is what a manifest may name of the product.

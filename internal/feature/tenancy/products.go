@@ -8,6 +8,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/openapi"
 	"github.com/annexhq/annex/manifest"
 )
 
@@ -31,20 +32,43 @@ func (f *Findings) Unwrap() error { return f.refusal }
 // Diagnostics are the problems.
 func (f *Findings) Diagnostics() []manifest.Diagnostic { return f.found }
 
-// AddProduct registers a product, or replaces the one with the same key. Only an
-// operator may. The error for an invalid file is a *Findings.
+// AddProduct registers a product without a document, or replaces the one with the same
+// key: none of its operations is known, so none is open.
 func (s *Service) AddProduct(ctx context.Context, p id.Principal, name string, data []byte) (*Product, error) {
+	c, err := s.Declare(ctx, p, Declaration{Name: name, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	return c.Product, nil
+}
+
+// Declare registers a product with its document, or replaces the one with the same key.
+// Only an operator may. The error for what is invalid is a *Findings.
+func (s *Service) Declare(ctx context.Context, p id.Principal, d Declaration) (*Checked, error) {
 	if !p.Is(id.Operator) {
 		return nil, denied("only an operator registers products")
 	}
-	product, problems := ValidateProduct(name, data)
-	if product == nil {
-		return nil, invalid(name, problems)
+	c, err := Check(d)
+	if err != nil {
+		return nil, err
 	}
-	err := s.DB.Tx(ctx, func(ctx context.Context) error {
+	source, read, err := c.document.pack(d.Document)
+	if err != nil {
+		return nil, fault.Op("tenancy.Declare", err)
+	}
+	product := c.Product
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		now := s.Now().UnixMilli()
-		if _, err := s.DB.Exec(ctx, putProduct, product.Key, string(data), now, now); err != nil {
+		if _, err := s.DB.Exec(ctx, putProduct, product.Key, string(d.Data), now, now); err != nil {
 			return err
+		}
+		if _, err := s.DB.Exec(ctx, dropDocument, product.Key); err != nil {
+			return err
+		}
+		if d.Document != nil {
+			if _, err := s.DB.Exec(ctx, putDocument, product.Key, source, read, openapi.Version); err != nil {
+				return err
+			}
 		}
 		if _, err := s.DB.Exec(ctx, dropProductNames, product.Key); err != nil {
 			return err
@@ -60,9 +84,10 @@ func (s *Service) AddProduct(ctx context.Context, p id.Principal, name string, d
 		return s.Audit.Append(ctx, "", "", p, "product.add", map[string]any{"product": product.Key})
 	})
 	if err != nil {
-		return nil, fault.Op("tenancy.AddProduct", err)
+		return nil, fault.Op("tenancy.Declare", err)
 	}
-	return product, nil
+	s.apis.forget(product.Key)
+	return c, nil
 }
 
 // claim takes a name for a product; two products cannot share one, or a manifest

@@ -28,11 +28,26 @@ CREATE TABLE site_products (
 );
 `}, {ID: "tenancy/2", SQL: `
 CREATE INDEX product_names_product ON product_names (product);
+`}, {ID: "tenancy/3", SQL: `
+ALTER TABLE products ADD COLUMN generation BIGINT NOT NULL DEFAULT 1;
+CREATE TABLE product_documents (
+	product      TEXT PRIMARY KEY REFERENCES products(key),
+	source       BLOB NOT NULL,
+	read_form    BLOB NOT NULL,
+	read_version BIGINT NOT NULL
+);
 `}}
 
 const (
 	putProduct = `INSERT INTO products (key, source, created_at, updated_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (key) DO UPDATE SET source = excluded.source, updated_at = excluded.updated_at`
+		ON CONFLICT (key) DO UPDATE SET source = excluded.source, updated_at = excluded.updated_at, generation = products.generation + 1`
+	// A document is kept as it was sent and as it was read, both compressed.
+	putDocument      = `INSERT INTO product_documents (product, source, read_form, read_version) VALUES (?, ?, ?, ?)`
+	dropDocument     = `DELETE FROM product_documents WHERE product = ?`
+	documentForm     = `SELECT read_form, read_version FROM product_documents WHERE product = ?`
+	documentText     = `SELECT source FROM product_documents WHERE product = ?`
+	generationOf     = `SELECT generation FROM products WHERE key = ?`
+	productOfKey     = `SELECT source, generation FROM products WHERE key = ?`
 	dropProductNames = `DELETE FROM product_names WHERE product = ?`
 	putProductName   = `INSERT INTO product_names (name, product) VALUES (?, ?)`
 	productOfName    = `SELECT product FROM product_names WHERE name = ?`

@@ -52,6 +52,7 @@ type Service struct {
 	Installations Installations
 	// Accounts likewise.
 	Accounts Accounts
+	apis     apis
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB.

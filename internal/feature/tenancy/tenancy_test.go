@@ -35,10 +35,10 @@ scopes:
   write:jira-work:
     title: Change issues
     access: change
-users: {assertion: jwt}
-admins: {claim: admin}
-keys: [{kty: EC, crv: P-256}]
-consent: {external: user}
+users: assertion
+admins: assertion
+keys: https://tracker.example/jwks.json
+consent: {external: inform}
 `
 
 var (
@@ -76,7 +76,7 @@ func TestProductIsWhatItsFileSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := p.ForManifest()
-			if p.Key != "tracker" || p.Name != "Tracker" || p.SignInURL == "" || p.Users == nil || p.Admins == nil || p.Keys == nil || p.Consent == nil ||
+			if p.Key != "tracker" || p.Name != "Tracker" || p.SignInURL == "" || p.Users != tenancy.FromAssertion || p.Admins.From != tenancy.FromAssertion || p.Keys.URL == "" || p.Consent.External != tenancy.ExternalInform ||
 				len(p.Events) != 2 || p.Events[1].Detail["object"] != "issue" || p.Modules[0].Context["issue"] == nil ||
 				!slices.Equal(m.Scopes, []string{"read:jira-work", "write:jira-work"}) || m.Modules[0].Aliases[0] != "jira:issuePanel" ||
 				!slices.Equal(m.Events, []string{"tracker:issue:created", "tracker:issue:updated"}) {

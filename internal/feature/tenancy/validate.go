@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -114,7 +115,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 		return func(n *yaml.Node) { r.text(n, what, to, max, ok, fix) }
 	}
 	const keyFix = "use lower-case letters, digits and dashes, a letter first"
-	r.fields(root, "a product", map[string]func(*yaml.Node){
+	known := map[string]func(*yaml.Node){
 		"key":  text("key", (*string)(&p.Key), 63, keyForm.MatchString, keyFix),
 		"name": text("name", &p.Name, 100, nil, ""),
 		"aliases": func(n *yaml.Node) {
@@ -138,11 +139,10 @@ func (r *reader) product(root *yaml.Node) *Product {
 			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
 		},
 		"signInUrl": text("signInUrl", &p.SignInURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
-		"users":     func(n *yaml.Node) { p.Users = r.value(n, "users") },
-		"admins":    func(n *yaml.Node) { p.Admins = r.value(n, "admins") },
-		"keys":      func(n *yaml.Node) { p.Keys = r.value(n, "keys") },
-		"consent":   func(n *yaml.Node) { p.Consent = r.value(n, "consent") },
-	}, "key", "apiBaseUrl")
+	}
+	maps.Copy(known, r.authority(&p))
+	r.fields(root, "a product", known, "key", "apiBaseUrl")
+	r.together(root, &p)
 	if p.Name == "" {
 		p.Name = string(p.Key)
 	}
@@ -258,6 +258,10 @@ func (r *reader) scope(n *yaml.Node, s *Scope, known map[string]func(*yaml.Node)
 	known["risk"] = func(n *yaml.Node) {
 		r.text(n, "risk", &s.Risk, 500, r.now(oneOf("low", "medium", "high")), "write low, medium or high")
 	}
+	known["consent"] = func(n *yaml.Node) {
+		r.text(n, "consent", &s.Consent, 10, oneOf("user", "admin"), "write user or admin")
+	}
+	known["offline"] = func(n *yaml.Node) { r.truth(n, "offline", &s.Offline) }
 	r.fields(n, "a scope", known, append(required, "title", "access")...)
 }
 
