@@ -71,12 +71,12 @@ PLAIN = $(shell go list ./internal/infra/jsvm/... ./internal/feature/runtime/...
 RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red,$(shell go list ./...))
 
 .PHONY: test-go
-test-go: build test-deps ## Go tests, with the race detector where it can say something
+test-go: build test-deps test/protocol/node_modules/.done ## Go tests, with the race detector where it can say something
 	CGO_ENABLED=1 go test -race $(RACED)
 	go test $(PLAIN)
 
 .PHONY: race
-race: build test-deps ## All Go tests with the race detector (long)
+race: build test-deps test/protocol/node_modules/.done ## All Go tests with the race detector (long)
 	CGO_ENABLED=1 go test -race -timeout 60m ./...
 
 .PHONY: attack
@@ -108,6 +108,11 @@ test-browser: build test/browser/node_modules/.done ## The demo in a real browse
 
 test/browser/node_modules/.done: test/browser/package.json test/browser/package-lock.json
 	npm --prefix test/browser ci --no-audit --no-fund --silent
+	@touch $@
+
+# A second verifier of the platform's tokens, in another language.
+test/protocol/node_modules/.done: test/protocol/package.json test/protocol/package-lock.json
+	npm --prefix test/protocol ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: compat

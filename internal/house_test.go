@@ -123,6 +123,7 @@ var only = []struct {
 	{"crypto/aes", []string{"internal/infra/seal", "internal/infra/jsvm/crypt"},
 		"only seal holds the keys of data at rest; what apps encipher, with keys of their own, is jsvm/crypt's"},
 	{"github.com/getkin/kin-openapi/openapi3", []string{"internal/infra/openapi"}, "OpenAPI has one reader"},
+	{"github.com/go-jose/go-jose/v4", []string{"internal/infra/signer", "productkit"}, "what is signed and verified has one reader on each side"},
 	{"github.com/evanw/esbuild/pkg/api", []string{"internal/infra/bundle", "internal/assets/build"}, "bundling has one room"},
 }
 

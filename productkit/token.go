@@ -1,0 +1,189 @@
+package productkit
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	accessType = "at+jwt" // RFC 9068
+	userType   = "annex-user+jwt"
+	panelType  = "annex-panel+jwt"
+	eventType  = "annex-event+jwt"
+
+	maxToken = 16 << 10
+	maxEvent = 400 << 10
+	maxDepth = 32
+
+	// leeway is what the clocks of issuer and verifier may differ by.
+	leeway = 10 * time.Second
+)
+
+// Claimed is what a token says of itself and nobody has verified yet: good for finding
+// keys, for nothing else.
+type Claimed struct {
+	Issuer, Site, KeyID string
+}
+
+// KeySource gives the keys that an issuer signs with. *KeySet and *RemoteKeys are ones.
+type KeySource interface {
+	Keys(ctx context.Context, c Claimed) (*KeySet, error)
+}
+
+// open reads a token of one kind and verifies its signature. Everything that two
+// implementations could read differently is refused before any key is looked at.
+func open(ctx context.Context, token, typ string, limit int, keys KeySource) (claims, error) {
+	if len(token) > limit {
+		return nil, refuse(TooLarge, "it has more than %d bytes", limit)
+	}
+	head, payload, err := split(token)
+	if err != nil {
+		return nil, err
+	}
+	kid, err := checkHeader(head, typ)
+	if err != nil {
+		return nil, err
+	}
+	c, err := object(payload)
+	if err != nil {
+		return nil, refuse(Malformed, "its claims: %v", err)
+	}
+	claimed := Claimed{KeyID: kid}
+	_ = json.Unmarshal(c["iss"], &claimed.Issuer)
+	_ = json.Unmarshal(c["site"], &claimed.Site)
+	set, err := keys.Keys(ctx, claimed)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			return nil, err
+		}
+		return nil, &Error{Reason: NoKeys, Detail: "the keys of its issuer cannot be had at present", err: err}
+	}
+	key, ok := set.byID[kid]
+	if !ok {
+		return nil, refuse(UnknownKey, "its issuer has no such key")
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return nil, &Error{Reason: Malformed, Detail: "it is no signed token", err: err}
+	}
+	if verified, err := signed.Verify(key); err != nil || !bytes.Equal(verified, payload) {
+		return nil, refuse(BadSign, "it was not signed with that key")
+	}
+	return c, nil
+}
+
+// split takes a compact token apart. It must be in the one form that its bytes have:
+// decoders differ in what else they take.
+func split(token string) (head, payload []byte, err error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, nil, refuse(Malformed, "it has %d parts instead of three", len(parts))
+	}
+	decoded := make([][]byte, 3)
+	for i, p := range parts {
+		for j := range len(p) {
+			if c := p[j]; (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+				return nil, nil, refuse(Malformed, "it has a character that is not of base64url")
+			}
+		}
+		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(p); err != nil || p == "" {
+			return nil, nil, refuse(Malformed, "a part is not base64url in its canonical form")
+		}
+	}
+	return decoded[0], decoded[1], nil
+}
+
+// checkHeader takes a header of exactly three members: nothing else may say which key or
+// rule counts.
+func checkHeader(head []byte, typ string) (kid string, err error) {
+	h, err := object(head)
+	if err != nil {
+		return "", refuse(Malformed, "its header: %v", err)
+	}
+	for name := range h {
+		if name != "alg" && name != "typ" && name != "kid" {
+			return "", refuse(BadHeader, "its header has a member other than alg, typ and kid")
+		}
+	}
+	r := reader{claims: h}
+	gotAlg, gotType := r.text("alg", 100), r.text("typ", 100)
+	kid = r.text("kid", 200)
+	switch {
+	case r.err != nil:
+		return "", refuse(BadHeader, "alg, typ and kid must be there, as texts")
+	case gotAlg != string(jose.ES256):
+		return "", refuse(WrongAlg, "it must be ES256")
+	case gotType != typ:
+		return "", refuse(WrongType, "its typ must be %s", typ)
+	}
+	return kid, nil
+}
+
+// claims are the members of a JSON object by their exact names.
+type claims map[string]json.RawMessage
+
+// object reads one JSON object without repeated names, at any depth, and nothing after it.
+func object(data []byte) (claims, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := walk(dec, 0); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something after the JSON value")
+	}
+	var c claims
+	if err := json.Unmarshal(data, &c); err != nil || c == nil {
+		return nil, errors.New("not a JSON object")
+	}
+	return c, nil
+}
+
+func walk(dec *json.Decoder, depth int) error {
+	t, err := dec.Token()
+	if err != nil {
+		return errors.New("not JSON")
+	}
+	d, ok := t.(json.Delim)
+	if !ok {
+		return nil
+	}
+	if depth == maxDepth {
+		return fmt.Errorf("deeper than %d", maxDepth)
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if d == '{' {
+			name, err := dec.Token()
+			if err != nil {
+				return errors.New("not JSON")
+			}
+			if n, _ := name.(string); seen[n] {
+				return errors.New("a name is there twice")
+			} else {
+				seen[n] = true
+			}
+		}
+		if err := walk(dec, depth+1); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return errors.New("not JSON")
+	}
+	return nil
+}
