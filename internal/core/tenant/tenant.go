@@ -60,6 +60,15 @@ func ForOwner(p id.Principal, owner id.Account, site id.Site, install id.Install
 	return Scope{install: install, site: site}, nil
 }
 
+// ForUser is the scope of an installation on the user's own site. It says where, not
+// which rows: whoever takes it reads and writes what is that user's.
+func ForUser(p id.Principal, install id.Install) (Scope, error) {
+	if p.Kind != id.EndUser || p.User == "" || p.Product == "" || p.Site == "" || install == "" {
+		return Scope{}, denied(p)
+	}
+	return Scope{install: install, site: p.Site}, nil
+}
+
 func denied(p id.Principal) error {
 	return fault.New(fault.Denied, "NOT_YOURS", "%s has no right to this site or installation", p.Kind)
 }

@@ -15,7 +15,11 @@ export function assumeTrustedRoute(path: string | Route): Route;
 /** Makes a Route of an absolute URL's path and query. @throws RouteError ROUTE_INVALID */
 export function routeFromAbsolute(url: string | URL): Route;
 
-/** Makes product calls. Each rejects with ROUTE_REQUIRED for a bare string, and otherwise, in this version, with NOT_OFFERED. */
+/**
+ * Makes product calls. Each rejects with ROUTE_REQUIRED for a bare string, with PRODUCT_NOT_INSTALLED where the app is not
+ * installed, with NEEDS_AUTHENTICATION_ERR (401) where the user has not agreed. What was not granted is answered with a
+ * real 403, whose JSON body has code, message, reasonId and allowedBy. Limits: 25 MB of body each way, 25 s, 500 calls a minute.
+ */
 export interface ProductCaller {
   requestProduct(product: string, path: Route, init?: RequestInit): Promise<Response>;
   requestJira(path: Route, init?: RequestInit): Promise<Response>;
@@ -46,7 +50,7 @@ export interface UserCaller extends ProductCaller {
 }
 /** Product calls with the app's own authority. */
 export function asApp(): ProductCaller;
-/** Product calls as the user of the session, or as another one. */
+/** Product calls as the user who is present; with accountId as one who need not be, where the grant and that user's own consent allow it. */
 export function asUser(accountId?: string): UserCaller;
 export function requestJira(path: Route, init?: RequestInit): Promise<Response>;
 export function requestConfluence(path: Route, init?: RequestInit): Promise<Response>;
@@ -168,8 +172,14 @@ export function authorize(): {
   onJiraProject(ids: any): Record<string, Later>; onJiraIssue(ids: any): Record<string, Later>;
   onConfluenceContent(id: any): Record<string, Later>; onConfluenceSpace(id: any): Record<string, Later>;
 };
-/** Entity properties of products; not offered. */
-export const properties: Record<string, (id?: any) => { get: Later; set: Later; delete: Later }>;
+/** Properties of one of a product's things. get gives undefined where there is none; each rejects with an HttpError for the product's refusals. */
+export interface EntityProperties { get(key: string): Promise<any>; set(key: string, value: unknown): Promise<void>; delete(key: string): Promise<void> }
+/** Entity properties, as the app. Those of other products than Jira are not offered. */
+export const properties: {
+  onJiraIssue(issue: string): EntityProperties; onJiraProject(project: string): EntityProperties; onJiraUser(accountId: string): EntityProperties;
+  onConfluencePage(id: string): EntityProperties; onConfluenceSpace(id: string): EntityProperties; onConfluenceContent(id: string): EntityProperties;
+  onBitbucketRepository(id: string): EntityProperties;
+};
 export const privacy: { reportPersonalData: Later };
 export const appEvents: { publish: Later };
 export const i18n: any;

@@ -19,6 +19,7 @@ export * from './storage.js';
 export * from './webtrigger.js';
 export { __getRuntime, bindInvocationContext, getAppContext } from './context.js';
 export { permissions } from './permissions.js';
+export { properties } from './properties.js';
 
 export const requestRemote = notOffered('requestRemote');
 export const invokeRemote = notOffered('invokeRemote');
@@ -38,12 +39,6 @@ const authority = Object.freeze({
   onConfluenceContent: () => can('onConfluenceContent'),
   onConfluenceSpace: () => can('onConfluenceSpace'),
 });
-
-const property = (on) => Object.freeze(Object.fromEntries(['get', 'set', 'delete'].map((m) => [m, notOffered(`properties.${on}.${m}`)])));
-/** Entity properties of products; not offered. */
-export const properties = Object.freeze(Object.fromEntries(
-  ['onJiraIssue', 'onJiraProject', 'onJiraUser', 'onConfluencePage', 'onConfluenceSpace', 'onConfluenceContent', 'onBitbucketRepository'].map((on) => [on, () => property(on)]),
-));
 
 /** Reports on personal data; not offered. */
 export const privacy = Object.freeze({ reportPersonalData: notOffered('privacy.reportPersonalData') });

@@ -1,37 +1,35 @@
-// Calls to products, as the app or as the user. Paths are checked here as they will be
-// when the calls are built; then each call rejects with NOT_OFFERED.
+// Calls to products, as the app or as the user. The server decides each of them: where
+// the app is installed, what was granted, what the user agreed to. No credential is here.
 import { NotOfferedError, notOffered, unbuilt } from '@annex/runtime/faults';
-import { pathOf } from './route.js';
+import { askProduct } from '@annex/runtime/product';
+import { assumeTrustedRoute, pathOf } from './route.js';
 
-function request(member) {
-  return unbuilt({
-    async [member](path) {
-      pathOf(path);
-      throw new NotOfferedError(member);
-    },
-  }[member]);
-}
+// requestX is requestProduct with the product that has x as its key or alias.
+const named = {
+  requestJira: 'jira', requestConfluence: 'confluence', requestBitbucket: 'bitbucket', requestCompass: 'compass', requestTrello: 'trello', requestAtlassian: 'atlassian',
+};
 
-const products = ['requestProduct', 'requestJira', 'requestConfluence', 'requestBitbucket', 'requestCompass', 'requestTrello', 'requestAtlassian'];
-
-function caller(who) {
-  const self = { requestGraph: notOffered(`${who}.requestGraph`), requestTeamworkGraph: notOffered(`${who}.requestTeamworkGraph`), requestConnectedData: notOffered(`${who}.requestConnectedData`) };
-  for (const name of products) self[name] = request(`${who}.${name}`);
-  // requestProduct names the product before the path.
-  self.requestProduct = unbuilt(async (product, path) => {
-    pathOf(path);
-    throw new NotOfferedError(`${who}.requestProduct`);
-  });
-  self.withContext = () => Object.freeze(self);
+function caller(who, as, accountId) {
+  const ask = async (product, path, init) => askProduct({ product, as, accountId }, pathOf(path), init);
+  const self = {
+    requestProduct: (product, path, init) => ask(String(product), path, init),
+    requestGraph: (query, variables, headers) => graph(as, accountId, query, variables, headers),
+    requestTeamworkGraph: notOffered(`${who}.requestTeamworkGraph`),
+    requestConnectedData: notOffered(`${who}.requestConnectedData`),
+    // An installation has one context here.
+    withContext: () => Object.freeze(self),
+  };
+  for (const [member, product] of Object.entries(named)) self[member] = (path, init) => ask(product, path, init);
   return self;
 }
 
-const app = Object.freeze(caller('asApp()'));
+async function graph(as, accountId, query, variables = {}, headers = {}) {
+  if (typeof query !== 'string') throw new TypeError('requestGraph: the query is a text');
+  return askProduct({ product: '', as, accountId, graph: true }, '', {
+    method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }),
+  });
+}
 
-const userMembers = caller('asUser()');
-userMembers.withProvider = function withProvider() {
-  return provider;
-};
 const account = Object.freeze({
   hasCredentials: notOffered('withProvider().hasCredentials'),
   requestCredentials: notOffered('withProvider().requestCredentials'),
@@ -44,19 +42,41 @@ const provider = Object.freeze({
   listCredentials: notOffered('withProvider().listCredentials'),
   asAccount: () => account,
 });
-const user = Object.freeze(userMembers);
+
+const userCaller = (accountId) => Object.freeze({ ...caller('asUser()', 'user', accountId), withProvider: () => provider });
+const app = Object.freeze(caller('asApp()', 'app'));
+const user = userCaller(undefined);
 
 /** Product calls with the app's own authority. */
 export function asApp() { return app; }
 
-/** Product calls with the authority of a user: of the session, or of `accountId`. */
-export function asUser() { return user; }
+/**
+ * Product calls with the authority of a user: the one who is present, or, where the
+ * grant and that user's own consent allow it, the one of accountId.
+ * @param {string} [accountId]
+ */
+export function asUser(accountId = undefined) {
+  return accountId === undefined || accountId === null ? user : userCaller(String(accountId));
+}
+
+// Without asApp() or asUser() a call would have nobody's authority; products offer
+// nothing to nobody.
+function request(member) {
+  return unbuilt({
+    async [member](path) {
+      pathOf(path);
+      throw new NotOfferedError(`${member} without asApp() or asUser()`);
+    },
+  }[member]);
+}
 
 export const requestJira = request('requestJira');
 export const requestConfluence = request('requestConfluence');
 export const requestBitbucket = request('requestBitbucket');
 export const requestAtlassian = request('requestAtlassian');
-export const requestGraph = notOffered('requestGraph');
-// These two take paths as plain text: they are not documented, yet used.
-export const __requestAtlassianAsApp = notOffered('__requestAtlassianAsApp');
-export const __requestAtlassianAsUser = notOffered('__requestAtlassianAsUser');
+export const requestGraph = notOffered('requestGraph without asApp() or asUser()');
+
+// These two take paths as plain text: they are not documented, yet used. The path counts
+// for the product on which the app is installed.
+export const __requestAtlassianAsApp = (path, init) => app.requestProduct('', assumeTrustedRoute(path), init);
+export const __requestAtlassianAsUser = (path, init) => user.requestProduct('', assumeTrustedRoute(path), init);

@@ -45,9 +45,9 @@ test('the old storage stands on the store', async () => {
 
 test('members that are not built name themselves', async () => {
   const calls = [
-    () => api.invokeRemote('r', {}), () => all.authorize().onJiraIssue(1).canEdit(), () => all.properties.onJiraIssue('A').get('k'),
+    () => api.invokeRemote('r', {}), () => all.authorize().onJiraIssue(1).canEdit(), () => all.properties.onConfluencePage('A').get('k'),
     () => all.asUser().withProvider('p').fetch('/x'), () => all.asUser().withProvider('p').asAccount('a').getAccount(),
-    () => all.privacy.reportPersonalData([]), () => all.permissions.egress.set({}), () => all.i18n.getTranslations('en'), () => all.__requestAtlassianAsApp('/x'),
+    () => all.privacy.reportPersonalData([]), () => all.permissions.egress.set({}), () => all.i18n.getTranslations('en'),
   ];
   for (const call of calls) await assert.rejects(async () => call(), { name: 'NotOfferedError', code: 'NOT_OFFERED' });
   assert.equal(await all.i18n, all.i18n);

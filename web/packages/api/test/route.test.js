@@ -47,10 +47,10 @@ const safeDecode = (s) => s.replace(/%([0-9a-f]{2})/gi, (_, h) => String.fromCha
 
 test('a bare string is no route, and a likeness of one neither', async () => {
   for (const path of ['/rest/api', undefined, null, { value: '/x' }, Object.create(Object.getPrototypeOf(route`/x`)), ['/x']]) {
-    for (const call of [asApp().requestJira, asUser().requestConfluence, requestJira, api.requestJira]) await assert.rejects(call(path), { code: 'ROUTE_REQUIRED' });
+    for (const call of [asApp().requestJira, asUser().requestConfluence, asUser('u').requestJira, requestJira, api.requestJira]) await assert.rejects(call(path), { code: 'ROUTE_REQUIRED' });
   }
   await assert.rejects(asApp().requestProduct('tracker', '/x'), { code: 'ROUTE_REQUIRED' });
-  await assert.rejects(asApp().requestJira(route`/x`), { code: 'NOT_OFFERED', member: 'asApp().requestJira' });
+  await assert.rejects(requestJira(route`/x`), { code: 'NOT_OFFERED', member: 'requestJira without asApp() or asUser()' });
   assert.throws(() => route('/x'), { code: 'ROUTE_REQUIRED' });
   assert.throws(() => new (route`/x`.constructor)('/y'), TypeError);
   assert.throws(() => { 'use strict'; route`/x`.value = '/y'; }, TypeError);

@@ -57,6 +57,8 @@ const classes = {
   REQUEST_EGRESS_ALLOWLIST_ERR: ExternalEndpointNotAllowedError,
   NEEDS_AUTHENTICATION_ERR: NeedsAuthenticationError,
   PROXY_ERR: ProxyRequestError,
+  PRODUCT_NOT_INSTALLED: RequestProductNotAllowedError,
+  USER_OF_ANOTHER_PRODUCT: RequestProductNotAllowedError,
 };
 
 /** Gives a refusal of the host the class that app code tests for; its fields stay. */

@@ -1,0 +1,26 @@
+package product
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// tell writes the one line of the decision and hands it on. None of its fields holds a
+// path, a query, a header, a body or who the user is.
+func (g *Gate) tell(ctx context.Context, d Decision) {
+	decision := "deny"
+	if d.Allow {
+		decision = "allow"
+	}
+	g.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "CANONICAL-PRODUCT-DECISION",
+		slog.String("id", d.ReasonID), slog.String("decision", decision), slog.String("code", d.Code), slog.String("rule", d.Rule), slog.String("reason", d.Reason),
+		slog.String("app", string(d.App)), slog.String("installation", string(d.Install)), slog.String("site", string(d.Site)),
+		slog.String("version", string(d.Version)), slog.Uint64("epoch", d.Epoch), slog.String("invocation", string(d.Invocation)),
+		slog.String("product", string(d.Product)), slog.String("as", d.As), slog.String("method", d.Method), slog.String("operation", d.Operation),
+		slog.String("scopes", strings.Join(d.Scopes, " ")),
+		slog.Int("status", d.Status), slog.Int64("sent", d.Sent), slog.Int64("received", d.Received), slog.Duration("duration", d.Took))
+	if g.cfg.Decisions != nil {
+		g.cfg.Decisions.Decided(ctx, d)
+	}
+}

@@ -1,0 +1,214 @@
+package product
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/exchange"
+	"github.com/annexhq/annex/internal/infra/netguard"
+)
+
+// caller makes the requests of one call.
+type caller struct {
+	gate  *Gate
+	call  *call.Call
+	began time.Time
+
+	mu   sync.Mutex
+	used int
+}
+
+// head is the request as the SDK writes it. Path begins with "/" and stands below the
+// API's base; who the user is, is never the app's to say for a user who is present.
+type head struct {
+	Product   string      `json:"product"`
+	As        string      `json:"as"` // app or user
+	AccountID string      `json:"accountId"`
+	Path      string      `json:"path"`
+	Method    string      `json:"method"`
+	Headers   [][2]string `json:"headers"`
+	TimeoutMs int64       `json:"timeoutMs"`
+}
+
+type replyHead struct {
+	Status     int         `json:"status"`
+	StatusText string      `json:"statusText"`
+	Headers    [][2]string `json:"headers"`
+	URL        string      `json:"url"` // the path, below the API's base
+}
+
+// serve answers one request: decide, send, and tell the app and the log under one reason id.
+func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	started := c.gate.cfg.Now()
+	d := Decision{
+		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
+		Invocation: c.call.ID, As: asApp, Sent: int64(len(req.Body)),
+	}
+	out, err := c.request(ctx, p, req, &d)
+	d.Took = c.gate.cfg.Now().Sub(started)
+	if err != nil {
+		d.Code = fault.CodeOf(err)
+	}
+	c.gate.tell(ctx, d)
+	if refused, ok := reply(err, ""); ok {
+		return refused, nil
+	}
+	return out, err
+}
+
+func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, d *Decision) (call.Reply, error) {
+	cfg := &c.gate.cfg
+	var h head
+	if err := json.Unmarshal(req.Head, &h); err != nil {
+		return call.Reply{}, deny(d, "invalid-argument", fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of the request are malformed").Because(err))
+	}
+	var err error
+	if d.Method, err = exchange.Method(h.Method); err != nil {
+		return call.Reply{}, deny(d, "method", err)
+	}
+	if int64(len(req.Body)) > cfg.MaxBody {
+		return call.Reply{}, deny(d, "limit", fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", cfg.MaxBody).
+			With("limit", "request body").With("figure", cfg.MaxBody))
+	}
+	if err := c.take(); err != nil {
+		return call.Reply{}, deny(d, "limit", err)
+	}
+	let, err := c.admit(ctx, p, &h, d)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	r, err := c.build(let, &h, req.Body, d)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	credential, err := cfg.Credentials.Credential(ctx, let.api, Ask{Policy: let.policy, User: let.user.User, Scopes: let.scopes})
+	if err != nil {
+		return call.Reply{}, deny(d, "credential", err)
+	}
+	r.Header.Set(credential.Header, credential.Value)
+	d.Allow = true
+	timeout := cfg.timeout(c.call.Kind, h.TimeoutMs)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	a, err := exchange.Do(ctx, cfg.Network.Transport(netguard.Operator, string(let.policy.Install)), r,
+		exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room})
+	d.Status, d.Received = a.Status, a.Received
+	if err != nil {
+		return call.Reply{}, failed(err, d, timeout)
+	}
+	return let.reply(a, credential.Secret)
+}
+
+func (c *Config) timeout(k call.Kind, askedMs int64) time.Duration {
+	timeout := c.Timeout
+	if k == call.Queue || k == call.Schedule {
+		timeout = c.LongTimeout
+	}
+	if asked := time.Duration(askedMs) * time.Millisecond; asked > 0 && asked < timeout {
+		return asked
+	}
+	return timeout
+}
+
+// take counts one request of the call.
+func (c *caller) take() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit := c.gate.cfg.PerMinute
+	if minutes := int(c.gate.cfg.Now().Sub(c.began)/time.Minute) + 1; c.used >= limit*minutes {
+		return fault.New(fault.Limit, "LIMIT_PRODUCT_REQUESTS", "a call may make %d product requests per started minute", limit).
+			With("limit", "product requests per started minute").With("figure", limit)
+	}
+	c.used++
+	return nil
+}
+
+// build writes the request that leaves from what was decided about, not from what the
+// app wrote: declared parameters and headers, the path that was found, nothing else.
+func (c *caller) build(let *pass, h *head, body []byte, d *Decision) (*http.Request, error) {
+	header, err := exchange.RequestHeaders(h.Headers)
+	if err != nil {
+		return nil, deny(d, "header", err)
+	}
+	screened, err := screen(let, header, body)
+	if err != nil {
+		return nil, answer(d, err)
+	}
+	if err := c.contacts(let, screened.contacts, d); err != nil {
+		return nil, err
+	}
+	target := *let.api.BaseURL
+	escaped := strings.TrimSuffix(target.EscapedPath(), "/") + let.path
+	if target.Path, err = url.PathUnescape(escaped); err != nil {
+		return nil, answer(d, closed("PATH_REFUSED", "the path of the request is malformed"))
+	}
+	target.RawPath, target.RawQuery = escaped, screened.query
+	r := &http.Request{Method: d.Method, URL: &target, Host: target.Host, Header: screened.header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	if len(body) > 0 {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	return r, nil
+}
+
+// reply gives the product's answer to the app. A place on the product becomes a path, so
+// that the app can ask again; the credential is taken out wherever it was echoed.
+func (l *pass) reply(a exchange.Answer, secret string) (call.Reply, error) {
+	for i, kv := range a.Headers {
+		switch {
+		case kv[0] == "location" || kv[0] == "content-location":
+			a.Headers[i][1] = l.below(kv[1])
+		case strings.Contains(kv[1], secret):
+			a.Headers[i][1] = strings.ReplaceAll(kv[1], secret, removed)
+		}
+	}
+	if bytes.Contains(a.Body, []byte(secret)) {
+		a.Body = bytes.ReplaceAll(a.Body, []byte(secret), []byte(removed))
+	}
+	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: l.path})
+	if err != nil {
+		return call.Reply{}, err
+	}
+	return call.Reply{Head: out, Body: a.Body}, nil
+}
+
+const removed = "[removed by Annex]"
+
+// below is a place as a path below the API's base, if it is there.
+func (l *pass) below(place string) string {
+	u, err := l.api.BaseURL.Parse(place)
+	if err != nil || u.Scheme != l.api.BaseURL.Scheme || u.Host != l.api.BaseURL.Host {
+		return place
+	}
+	rest, ok := strings.CutPrefix(u.RequestURI(), strings.TrimSuffix(l.api.BaseURL.EscapedPath(), "/"))
+	if !ok || !strings.HasPrefix(rest, "/") {
+		return place
+	}
+	return rest
+}
+
+// failed turns a failed exchange into what the app may know of it.
+func failed(err error, d *Decision, timeout time.Duration) error {
+	if f, ok := fault.As(err); ok {
+		return deny(d, "answer", f)
+	}
+	d.Reason = err.Error()
+	e := fault.New(fault.Unavailable, "PRODUCT_UNAVAILABLE", "the product does not answer").WithFix("try again later")
+	var t interface{ Timeout() bool }
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout() {
+		e = fault.New(fault.Unavailable, "PRODUCT_TIMEOUT", "the product did not answer within %s", timeout).With("timeoutMs", timeout.Milliseconds())
+	}
+	e.ReasonID, d.Code = d.ReasonID, e.Code
+	return e.Because(err)
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { host } from '../../runtime/test/mock-kernel.js';
+import { FormData } from '../../runtime/src/web/formdata.js';
+import { asApp, asUser, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
+
+beforeEach(() => host.reset());
+const text = (s) => new TextEncoder().encode(s);
+const ok = (body = '{}') => ({ head: { status: 200, statusText: 'OK', headers: [['content-type', 'application/json']], url: '/x' }, body: text(body) });
+
+test('who asks is named beside the path, and nothing else', async () => {
+  host.on('product.request', () => ok('{"a":1}'));
+  const res = await asApp().requestJira(route`/rest/api/3/issue/${'A 1'}?fields=${'a&b'}#x`);
+  assert.deepEqual([res.status, res.ok, await res.json()], [200, true, { a: 1 }]);
+  await asUser().requestConfluence(route`/wiki/ü`);
+  await asUser('bob').requestProduct('tracker', route`/50%/%41`, { method: 'put', body: '{}' });
+  await __requestAtlassianAsApp('/rest/x');
+  assert.deepEqual(host.calls.map(({ head: { headers, ...rest } }) => rest), [
+    { product: 'jira', as: 'app', accountId: undefined, path: '/rest/api/3/issue/A%201?fields=a%26b', method: 'GET' },
+    { product: 'confluence', as: 'user', accountId: undefined, path: '/wiki/%C3%BC', method: 'GET' },
+    { product: 'tracker', as: 'user', accountId: 'bob', path: '/50%25/%41', method: 'PUT' },
+    { product: '', as: 'app', accountId: undefined, path: '/rest/x', method: 'GET' },
+  ]);
+});
+
+test('bodies: text is JSON unless said otherwise', async () => {
+  host.on('product.request', () => ok());
+  const typeOf = (n) => host.calls[n].head.headers.find(([k]) => k === 'content-type')?.[1];
+  await asApp().requestJira(route`/a`, { method: 'POST', body: '{"x":1}' });
+  await asApp().requestJira(route`/a`, { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/plain' } });
+  const form = new FormData();
+  form.append('file', 'x');
+  await asApp().requestJira(route`/a`, { method: 'POST', body: form });
+  await asApp().requestJira(route`/a`);
+  assert.deepEqual([typeOf(0), typeOf(1), typeOf(3)], ['application/json', 'text/plain', undefined]);
+  assert.match(typeOf(2), /^multipart\/form-data; boundary=/);
+  await assert.rejects(asApp().requestJira(route`/a`, { body: 'x' }), TypeError);
+});
+
+test('a redirect on the product is asked for again, another is given as it is', async () => {
+  const went = [];
+  host.on('product.request', ({ path, method }, body) => {
+    went.push(`${method} ${path} ${body?.length ?? 0}`);
+    if (path === '/away') return { head: { status: 302, statusText: '', headers: [['location', 'https://example.com/']], url: path } };
+    if (path === '/loop') return { head: { status: 302, statusText: '', headers: [['location', '/loop']], url: path } };
+    return path === '/there' ? ok() : { head: { status: 303, statusText: '', headers: [['location', '/there']], url: path } };
+  });
+  const res = await asApp().requestJira(route`/here`, { method: 'POST', body: '{}' });
+  assert.deepEqual([res.status, res.redirected, went], [200, true, ['POST /here 2', 'GET /there 0']]);
+  assert.equal((await asApp().requestJira(route`/away`)).status, 302);
+  assert.equal((await asApp().requestJira(route`/here`, { redirect: 'manual' })).status, 303);
+  await assert.rejects(asApp().requestJira(route`/here`, { redirect: 'error' }), TypeError);
+  await assert.rejects(asApp().requestJira(route`/loop`), /more than 20/);
+});
+
+test('refusals have the classes that apps look for', async () => {
+  const refuse = (code, fields) => host.on('product.request', () => { throw Object.assign(new Error('no'), { code, ...fields }); });
+  refuse('NEEDS_AUTHENTICATION_ERR', { status: 401, serviceKey: 'tracker' });
+  const consent = await asUser().requestJira(route`/a`).catch((e) => e);
+  assert.ok(consent instanceof NeedsAuthenticationError);
+  assert.deepEqual([consent.status, consent.serviceKey], [401, 'tracker']);
+  refuse('PRODUCT_NOT_INSTALLED', { status: 403 });
+  assert.ok(await asApp().requestConfluence(route`/a`).catch((e) => e) instanceof RequestProductNotAllowedError);
+});
+
+test('a graph query goes to the product of the installation', async () => {
+  host.on('product.graph', () => ok('{"data":{}}'));
+  await asApp().requestGraph('query { me { id } }', { a: 1 });
+  assert.equal(host.calls[0].head.as, 'app');
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(host.calls[0].body)), { query: 'query { me { id } }', variables: { a: 1 } });
+});
+
+test('an abandoned request is given up', async () => {
+  const stop = new AbortController();
+  host.on('product.request', () => new Promise(() => {}));
+  const asked = asApp().requestJira(route`/a`, { signal: stop.signal });
+  stop.abort();
+  await assert.rejects(asked, { name: 'AbortError' });
+});
+
+test('properties of issues', async () => {
+  const kept = new Map();
+  host.on('product.request', ({ path, method }, body) => {
+    const status = (s) => ({ head: { status: s, statusText: '', headers: [], url: path }, body: text('') });
+    if (method === 'PUT') { kept.set(path, JSON.parse(new TextDecoder().decode(body))); return status(201); }
+    if (method === 'DELETE') return status(kept.delete(path) ? 204 : 404);
+    return kept.has(path) ? ok(JSON.stringify({ key: 'k', value: kept.get(path) })) : status(path.includes('closed') ? 403 : 404);
+  });
+  const on = properties.onJiraIssue('DEMO-1');
+  assert.equal(await on.get('k'), undefined);
+  await assert.rejects(on.get('a/b'), { code: 'ROUTE_INVALID' });
+  await on.set('a b', { x: [1] });
+  assert.deepEqual([...kept.keys()], ['/rest/api/3/issue/DEMO-1/properties/a%20b']);
+  assert.deepEqual(await on.get('a b'), { x: [1] });
+  await on.delete('a b');
+  await on.delete('a b');
+  await assert.rejects(on.get('closed'), { status: 403, code: 'PRODUCT_ANSWER' });
+});

@@ -1,0 +1,73 @@
+// Requests to products over the host's gate: like fetch, but the path is a product's and
+// the credential the platform's.
+import { kernel } from '@annex/runtime/kernel';
+import { classed } from '../errors.js';
+import { onAbort } from './abort.js';
+import { takeBody } from './body.js';
+import { Headers, wireHeaders } from './headers.js';
+import { maxRedirects } from './http.js';
+import { Request } from './request.js';
+import { receivedResponse } from './response.js';
+
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Asks a product. What the installation was not granted is answered with a real 403,
+ * whose body names code, rule and what would allow it.
+ *
+ * Rejects with NEEDS_AUTHENTICATION_ERR (401) when the user has not agreed, with
+ * PRODUCT_NOT_INSTALLED (403) where the app is not installed, with LIMIT_… and
+ * PRODUCT_UNAVAILABLE.
+ *
+ * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who product is a key or an alias, '' for the installation's own
+ * @param {string} path below the product's API, with query
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+export async function askProduct(who, path, init = undefined) {
+  // A Request takes init in as fetch does; its address is made up and never asked.
+  const whole = new Request('https://product.invalid/', init);
+  if (typeof init?.body === 'string' && !new Headers(init.headers ?? undefined).has('content-type')) whole.headers.set('content-type', 'application/json');
+  whole.signal.throwIfAborted();
+  const { method, headers, redirect, signal } = whole;
+  const request = { who, path: encoded(path), method, headers, body: await takeBody(whole), redirect, signal };
+  if (!init?.signal) return follow(request);
+  return new Promise((resolve, reject) => {
+    const done = onAbort(signal, reject);
+    follow(request).then(resolve, reject).finally(done);
+  });
+}
+
+async function follow({ who, path, method, headers, body, redirect, signal }) {
+  for (let hops = 0; ; hops++) {
+    signal.throwIfAborted();
+    const { head, body: bytes } = await ask({ ...who, path, method, headers: wireHeaders(headers) }, body);
+    const answer = { ...head, redirected: hops > 0, bytes, signal };
+    // The host gives places on the product as paths; each is a request of its own.
+    const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
+    if (!location?.startsWith('/') || redirect === 'manual') return receivedResponse(answer);
+    if (redirect === 'error') throw new TypeError(`the product answered ${path} with a redirect, which this request does not allow`);
+    if (hops === maxRedirects) throw new TypeError(`${path} was redirected more than ${maxRedirects} times`);
+    if (head.status === 303 ? method !== 'HEAD' : method === 'POST' && head.status < 303) {
+      method = 'GET';
+      body = undefined;
+      headers = new Headers(headers);
+      for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
+    }
+    path = location;
+  }
+}
+
+async function ask(head, body) {
+  try {
+    return await kernel.call(head.graph ? 'product.graph' : 'product.request', head, body);
+  } catch (err) {
+    throw classed(err);
+  }
+}
+
+// encoded writes what a URL cannot hold as it is; what is encoded already stays, and the
+// fragment is nobody's business.
+function encoded(path) {
+  return path.replace(/#.*$/s, '').replace(/[^\x21-\x7e]|["<>`{}|\\^]|%(?![0-9a-f]{2})/giu, (c) => encodeURIComponent(c.toWellFormed()));
+}
