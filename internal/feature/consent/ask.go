@@ -18,6 +18,14 @@ func (s *Service) Check(ctx context.Context, p *call.Policy, user id.Principal, 
 	if err != nil {
 		return fault.Op("consent.Check", err)
 	}
+	if offline {
+		for _, name := range scopes {
+			if !rules.Offline[name] {
+				return fault.New(fault.Denied, "OFFLINE_NOT_OFFERED", "the product does not let an app use %q for a user who is not present", name).
+					WithFix("the product's operator lists such scopes in product.yaml under consent.offline")
+			}
+		}
+	}
 	need := needed(rules, p.Set, scopes, offline)
 	if perm.Empty(need) {
 		return nil
@@ -67,6 +75,7 @@ func external(s perm.Set) perm.Set {
 func asked(r Rules, effective perm.Set) perm.Set {
 	var out perm.Set
 	for _, sc := range effective.Scopes {
+		sc.Impersonation = sc.Impersonation && r.Offline[sc.Name]
 		if r.Scopes[sc.Name] && (sc.Impersonation || !r.Admin[sc.Name]) {
 			out.Scopes = append(out.Scopes, sc)
 		}

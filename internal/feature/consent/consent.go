@@ -35,6 +35,8 @@ type Rules struct {
 	Scopes map[string]bool
 	// Admin are those to which the site's admin agrees for everybody.
 	Admin map[string]bool
+	// Offline are those that an app may use for a user who is not present.
+	Offline map[string]bool
 	// External says what users are asked about destinations.
 	External External
 }
