@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -97,7 +98,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

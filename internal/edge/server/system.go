@@ -18,10 +18,12 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
+	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -54,6 +56,8 @@ type System struct {
 	KV        *kvstore.Store
 	Logs      *applog.Service
 	Broker    *egress.Broker
+	Consents  *consent.Service
+	Products  *product.Gate
 	Jail      *jail.Jail
 	Runtime   *qjs.Runtime
 	Triggers  *trigger.Service
@@ -73,7 +77,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations,
+		signer.Migrations, consent.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -173,6 +177,12 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Broker = egress.New(egress.Config{
 		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
 	})
+	declared := newProducts(s.Tenancy, s.Guard)
+	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
+	s.Products = product.New(product.Config{
+		APIs: declared, Installations: s.Installs, Consents: s.Consents, Credentials: tokens{s.Signer, newAppNames(s.Registry)},
+		Network: s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
+	})
 	return s.Installs.Start(ctx)
 }
 
@@ -211,13 +221,16 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.KV, s.Triggers}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers}, Log: log, Place: s.place,
 	})
 	if err != nil {
 		return err
 	}
 	door.Door = s.Door
 	s.Installs.Removed = func(ctx context.Context, scope tenant.Scope) error {
+		if err := s.Consents.DeleteAll(ctx, scope); err != nil {
+			return err
+		}
 		return s.Triggers.DeleteAll(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{

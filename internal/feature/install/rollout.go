@@ -2,10 +2,12 @@ package install
 
 import (
 	"context"
+	"errors"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/db"
 )
 
 // OnDeploy gives a release to the installations of its environment, in the deploy's
@@ -81,6 +83,19 @@ func (s *Service) InEnvironment(ctx context.Context, env id.Env) (n int, err err
 // POLICY_STALE when nothing confirmed it for a second.
 func (s *Service) Policy(ctx context.Context, install id.Install) (*call.Policy, error) {
 	return s.policies.get(ctx, install)
+}
+
+// On is the policy of an app environment's installation on a product of a site. It refuses
+// with NOT_INSTALLED.
+func (s *Service) On(ctx context.Context, env id.Env, site id.Site, product id.Product) (*call.Policy, error) {
+	var install id.Install
+	switch err := s.DB.QueryRow(ctx, onProduct, site, env, product).Scan(&install); {
+	case errors.Is(err, db.ErrNoRows):
+		return nil, fault.New(fault.Denied, "NOT_INSTALLED", "there is no such installation, or it has ended")
+	case err != nil:
+		return nil, fault.Op("install.On", err)
+	}
+	return s.Policy(ctx, install)
 }
 
 // Refresh makes this process see every change that was committed before. Others see

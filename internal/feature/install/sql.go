@@ -76,7 +76,8 @@ const (
 	ofOwner         = columns + ` WHERE owner = ? AND active = 1 ORDER BY installed_at, id`
 	allListed       = columns + ` WHERE active = 1 ORDER BY installed_at, id`
 
-	ofSite = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
+	onProduct = `SELECT id FROM installations WHERE site_id = ? AND env_id = ? AND product = ? AND active = 1`
+	ofSite    = columns + ` WHERE site_id = ? AND active = 1 ORDER BY installed_at, id`
 	// Those that the site's switch for development apps is about.
 	switchedOnSite = columns + ` WHERE site_id = ? AND env_type <> ? AND active = 1 AND suspended = ? ORDER BY id`
 	byID           = columns + ` WHERE id = ? AND site_id = ? AND active = 1`

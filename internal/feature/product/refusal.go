@@ -13,9 +13,11 @@ import (
 
 // refusal is a refusal that answers the request in the product's place, with 403: code
 // that was written for a product's own refusals meets one.
-type refusal struct{ *fault.Error }
+type refusal struct{ fault *fault.Error }
 
-func (r *refusal) Unwrap() error { return r.Error }
+func (r *refusal) Error() string { return r.fault.Error() }
+
+func (r *refusal) Unwrap() error { return r.fault }
 
 func closed(code, format string, args ...any) *fault.Error {
 	return fault.New(fault.Denied, code, format, args...)
@@ -51,14 +53,14 @@ func reply(err error, path string) (call.Reply, bool) {
 		return call.Reply{}, false
 	}
 	body := map[string]any{}
-	maps.Copy(body, r.Fields)
-	maps.Copy(body, map[string]any{"code": r.Code, "message": r.Public, "reasonId": r.ReasonID, "allowedBy": r.Fix, "status": http.StatusForbidden})
+	maps.Copy(body, r.fault.Fields)
+	maps.Copy(body, map[string]any{"code": r.fault.Code, "message": r.fault.Public, "reasonId": r.fault.ReasonID, "allowedBy": r.fault.Fix, "status": http.StatusForbidden})
 	text, err := json.Marshal(body)
 	if err != nil {
 		return call.Reply{}, false // texts, numbers and lists of texts
 	}
 	head, err := json.Marshal(replyHead{Status: http.StatusForbidden, StatusText: "Forbidden", URL: path,
-		Headers: [][2]string{{"content-type", "application/json"}, {"x-annex-denied", r.Code}}})
+		Headers: [][2]string{{"content-type", "application/json"}, {"x-annex-denied", r.fault.Code}}})
 	if err != nil {
 		return call.Reply{}, false
 	}

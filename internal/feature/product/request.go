@@ -165,13 +165,14 @@ func (c *caller) build(let *pass, h *head, body []byte, d *Decision) (*http.Requ
 // reply gives the product's answer to the app. A place on the product becomes a path, so
 // that the app can ask again; the credential is taken out wherever it was echoed.
 func (l *pass) reply(a exchange.Answer, secret string) (call.Reply, error) {
+	if secret == "" {
+		return call.Reply{}, fault.New(fault.Internal, "CREDENTIAL_WITHOUT_SECRET", "a credential does not say what must not be seen of it")
+	}
 	for i, kv := range a.Headers {
-		switch {
-		case kv[0] == "location" || kv[0] == "content-location":
+		if kv[0] == "location" || kv[0] == "content-location" {
 			a.Headers[i][1] = l.below(kv[1])
-		case strings.Contains(kv[1], secret):
-			a.Headers[i][1] = strings.ReplaceAll(kv[1], secret, removed)
 		}
+		a.Headers[i][1] = strings.ReplaceAll(a.Headers[i][1], secret, removed)
 	}
 	if bytes.Contains(a.Body, []byte(secret)) {
 		a.Body = bytes.ReplaceAll(a.Body, []byte(secret), []byte(removed))
@@ -185,17 +186,20 @@ func (l *pass) reply(a exchange.Answer, secret string) (call.Reply, error) {
 
 const removed = "[removed by Annex]"
 
-// below is a place as a path below the API's base, if it is there.
+// below is a place as a path below the API's base if it is there, else as an absolute URL.
 func (l *pass) below(place string) string {
-	u, err := l.api.BaseURL.Parse(place)
-	if err != nil || u.Scheme != l.api.BaseURL.Scheme || u.Host != l.api.BaseURL.Host {
+	base := l.api.BaseURL
+	asked := *base
+	asked.Path, asked.RawPath = base.Path+l.path, ""
+	u, err := asked.Parse(place)
+	if err != nil {
 		return place
 	}
-	rest, ok := strings.CutPrefix(u.RequestURI(), strings.TrimSuffix(l.api.BaseURL.EscapedPath(), "/"))
-	if !ok || !strings.HasPrefix(rest, "/") {
-		return place
+	rest, ok := strings.CutPrefix(u.RequestURI(), strings.TrimSuffix(base.EscapedPath(), "/"))
+	if u.Scheme == base.Scheme && u.Host == base.Host && ok && strings.HasPrefix(rest, "/") {
+		return rest
 	}
-	return rest
+	return u.String()
 }
 
 // failed turns a failed exchange into what the app may know of it.

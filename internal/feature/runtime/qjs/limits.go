@@ -15,7 +15,8 @@ const (
 	maxHostCalls = 1000
 	// maxConcurrent is how many host calls of one call are answered at once.
 	maxConcurrent = 32
-	maxHostBody   = 10 << 20
+	// maxHostBody is what a host call may bring; of fetch the broker takes less.
+	maxHostBody = 25 << 20
 	// maxLogLines and maxLogBytes are the worker's to enforce; a worker that does not is cut off here.
 	maxLogLines = 100
 	maxLogBytes = 256 << 10

@@ -1,0 +1,201 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/product"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/infra/netguard"
+	"github.com/annexhq/annex/internal/infra/signer"
+)
+
+// products gives other features what the operator declared of products, and keeps the
+// network's list of the operator's destinations in step with it.
+type products struct {
+	tenancy *tenancy.Service
+	guard   *netguard.Guard
+
+	mu    sync.Mutex
+	known map[id.Product]*tenancy.API
+}
+
+func newProducts(t *tenancy.Service, g *netguard.Guard) *products {
+	return &products{tenancy: t, guard: g, known: map[id.Product]*tenancy.API{}}
+}
+
+// declared is a product's API; whatever it names can be dialled once it is returned.
+func (p *products) declared(ctx context.Context, key id.Product) (*tenancy.API, error) {
+	api, err := p.tenancy.API(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known[key] == api {
+		return api, nil
+	}
+	p.known[key] = api
+	var all []string
+	for _, a := range p.known {
+		all = append(all, destinationsOf(a)...)
+	}
+	slices.Sort(all)
+	return api, p.guard.SetOperator(slices.Compact(all)...)
+}
+
+// destinationsOf are the addresses that the operator named for a product.
+func destinationsOf(a *tenancy.API) []string {
+	addresses := []string{}
+	if a.BaseURL != nil {
+		addresses = append(addresses, a.BaseURL.String())
+	}
+	if a.Keys != nil {
+		addresses = append(addresses, a.Keys.URL)
+	}
+	if a.OAuth != nil {
+		addresses = append(addresses, a.OAuth.TokenURL, a.OAuth.RevocationURL)
+	}
+	if a.OIDC != nil {
+		addresses = append(addresses, a.OIDC.Issuer)
+	}
+	var out []string
+	for _, text := range addresses {
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" {
+			continue
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		out = append(out, net.JoinHostPort(u.Hostname(), port))
+	}
+	return out
+}
+
+// API implements product.APIs.
+func (p *products) API(ctx context.Context, key id.Product) (*product.API, error) {
+	a, err := p.declared(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return &product.API{Product: a.Product, BaseURL: a.BaseURL, Table: a.Table}, nil
+}
+
+// Named implements product.APIs: "" and the names of the preferred product are that one.
+func (p *products) Named(ctx context.Context, name string, preferred id.Product) (id.Product, bool, error) {
+	if name == "" || name == string(preferred) {
+		return preferred, true, nil
+	}
+	a, err := p.tenancy.API(ctx, preferred)
+	if err != nil {
+		return "", false, err
+	}
+	if slices.Contains(a.Aliases, name) {
+		return preferred, true, nil
+	}
+	other, err := p.tenancy.ProductByKeyOrAlias(ctx, name)
+	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	return other.Key, true, nil
+}
+
+// ConsentRules implements consent.Products.
+func (p *products) ConsentRules(ctx context.Context, key id.Product) (consent.Rules, error) {
+	a, err := p.tenancy.API(ctx, key)
+	if err != nil {
+		return consent.Rules{}, err
+	}
+	r := consent.Rules{Scopes: make(map[string]bool, len(a.Scopes)), Admin: a.Consent.Admin, Offline: a.Consent.Offline, External: consent.External(a.Consent.External)}
+	for name := range a.Scopes {
+		r.Scopes[name] = true
+	}
+	return r, nil
+}
+
+// Words implements consent.Products.
+func (p *products) Words(ctx context.Context, key id.Product) (perm.Words, error) {
+	return p.tenancy.Words(ctx, key)
+}
+
+// tokens proves to a product who asks with tokens of the platform's own.
+type tokens struct {
+	signer *signer.Signer
+	names  *appNames
+}
+
+// Credential implements product.Credentials.
+func (t tokens) Credential(ctx context.Context, api *product.API, ask product.Ask) (product.Credential, error) {
+	p := ask.Policy
+	app := "app:" + string(p.Install)
+	subject := app
+	if ask.User != "" {
+		subject = "user:" + string(ask.User)
+	}
+	token, _, err := t.signer.Access(signer.Access{
+		Audience: string(api.Product), Subject: subject, ClientID: string(p.App), Actor: signer.Actor{Subject: app, Name: t.names.of(ctx, p.App)},
+		Scope: ask.Scopes, Site: string(p.Site), Installation: string(p.Install),
+	})
+	return product.Credential{Header: "Authorization", Value: "Bearer " + token, Secret: token}, err
+}
+
+// appNames remembers what apps are called, for a little while.
+type appNames struct {
+	registry *registry.Service
+	cache    *expirable.LRU[id.App, string]
+}
+
+func newAppNames(r *registry.Service) *appNames {
+	return &appNames{r, expirable.NewLRU[id.App, string](4096, nil, 10*time.Second)}
+}
+
+// of is the app's name, "" when it cannot be read: it is for people only.
+func (n *appNames) of(ctx context.Context, app id.App) string {
+	if name, ok := n.cache.Get(app); ok {
+		return name
+	}
+	a, err := n.registry.App(ctx, app)
+	if err != nil {
+		return ""
+	}
+	n.cache.Add(app, a.Name)
+	return a.Name
+}
+
+// productDecisions writes refused product calls into the app's log, under the id that the
+// app's answer carries.
+type productDecisions struct {
+	logs     *applog.Service
+	policies *install.Service
+}
+
+func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
+	if x.Allow {
+		return
+	}
+	p, err := d.policies.Policy(ctx, x.Install)
+	if err != nil {
+		return // uninstalled meanwhile; the server's own log has the decision
+	}
+	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a product call was refused",
+		map[string]any{"reasonId": x.ReasonID, "product": string(x.Product), "operation": x.Operation, "as": x.As, "rule": x.Rule, "code": x.Code})
+}
