@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/annexhq/annex/internal/core/fault"
 )
@@ -55,6 +57,7 @@ func (s *Signer) Access(a Access) (token string, expires time.Time, err error) {
 	if missing := a.missing(); missing != "" {
 		return "", time.Time{}, fault.New(fault.Internal, "TOKEN_INCOMPLETE", "a token for a product was asked for without %s", missing)
 	}
+	a.Actor.Name = readable(a.Actor.Name)
 	now := s.Now()
 	k := s.state.Load().signing(access, now)
 	if k == nil {
@@ -94,4 +97,21 @@ func (a Access) missing() string {
 		}
 	}
 	return ""
+}
+
+// readable is a name as verifiers take it: without control characters, and not too long.
+func readable(name string) string {
+	const most = 200
+	name = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == unicode.ReplacementChar {
+			return -1
+		}
+		return c
+	}, name)
+	for i := range name {
+		if i+utf8.UTFMax > most {
+			return name[:i]
+		}
+	}
+	return name
 }

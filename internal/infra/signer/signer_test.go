@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
 	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
+	"github.com/annexhq/annex/productkit"
 )
 
 var operator = id.Principal{Kind: id.Operator, Account: "operator"}
@@ -43,6 +44,8 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	}
 	return &world{t: t, db: d, ring: ring, now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
+
+func newWorldSQLite(t *testing.T) *world { return newWorld(t, dbtest.SQLite(t)) }
 
 func (w *world) clock() time.Time {
 	w.mu.Lock()
@@ -151,6 +154,31 @@ func TestAccessIsTheContractsFirstRow(t *testing.T) {
 	}
 	if again := token(t, s); again == made {
 		t.Error("two tokens are the same")
+	}
+}
+
+// An app's name is its developer's to choose; no name makes products refuse its calls.
+func TestAnyNameIsVerified(t *testing.T) {
+	w := newWorldSQLite(t)
+	s := w.server()
+	keys, err := productkit.ParseKeySet(s.JWKS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := productkit.NewVerifier(productkit.VerifierConfig{Issuer: "https://api.annex.example", Audience: "tracker", Keys: keys, Now: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"Hello": "Hello", "": "", "a\x00b\n": "ab", "bad \xff": "bad ", strings.Repeat("é", 200): strings.Repeat("é", 99), "\x07": "", "\ufffd<b>\"": "<b>\""} {
+		a := call
+		a.Actor.Name = name
+		made, _, err := s.Access(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := v.Access(t.Context(), made); err != nil || got.ActorName != want {
+			t.Errorf("%q: %+v %v", name, got, err)
+		}
 	}
 }
 
