@@ -27,10 +27,10 @@ func Compile(doc Document, rules Rules) (*Table, []Finding, error) {
 		d := &c.all[i]
 		op := c.operation(i)
 		t.operations = append(t.operations, op)
-		if op.ID != "" && len(c.byID[op.ID]) == 1 {
+		if op.ID != "" && d.from == "" && len(c.byID[op.ID]) == 1 {
 			t.byID[op.ID] = op
 		}
-		segments, err := parse(d.Path, rules.Rest[d.Path])
+		segments, err := parse(d.Path, rules.Rest[d.written()])
 		if err != nil {
 			c.close(op, err.Error())
 			c.find(op, Warning, "path-unusable", "leave it, or write the path so that a request can match it", "no request can match %s %s: %v", op.Method, op.Template, err)
@@ -65,13 +65,23 @@ type compiler struct {
 	decided  map[int]*Decision
 	findings []Finding
 	usedRule map[int]bool
-	words    map[string]bool // scopes that operations need
-	noWords  map[string]bool
+	// credentials are the parameters of the document's schemes, by place.
+	credentials map[string]map[string]bool
+	above       int             // leading segments that all paths share
+	words       map[string]bool // scopes that operations need
+	noWords     map[string]bool
 }
 
 // everywhere adds the operations that are offered at other prefixes too.
 func (c *compiler) everywhere() {
 	c.all = slices.Clone(c.doc.Described)
+	c.above = shared(c.doc.Described)
+	c.credentials = map[string]map[string]bool{InQuery: {}, InHeader: {}}
+	for _, s := range c.doc.Schemes {
+		if s.Type == "apiKey" && c.credentials[s.In] != nil && s.Name != "" {
+			c.credentials[s.In][foldName(s.Name)] = true
+		}
+	}
 	for _, a := range c.rules.Also {
 		n := 0
 		for _, d := range c.doc.Described {
@@ -80,8 +90,7 @@ func (c *compiler) everywhere() {
 				continue
 			}
 			n++
-			d.Path = a.At + tail
-			d.ID = ""
+			d.from, d.Path = d.Path, a.At+tail
 			c.all = append(c.all, d)
 		}
 		if n == 0 {
@@ -92,7 +101,7 @@ func (c *compiler) everywhere() {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Method, b.Method))
 	})
 	for i, d := range c.all {
-		if d.ID != "" {
+		if d.ID != "" && d.from == "" {
 			c.byID[d.ID] = append(c.byID[d.ID], i)
 		}
 	}
@@ -103,7 +112,9 @@ func (c *compiler) everywhere() {
 func (c *compiler) decide() {
 	at := map[string]int{}
 	for i, d := range c.all {
-		at[d.Method+" "+d.Path] = i
+		if d.from == "" {
+			at[d.Method+" "+d.Path] = i
+		}
 	}
 	for n := range c.rules.Decisions {
 		d := &c.rules.Decisions[n]
@@ -131,6 +142,11 @@ func (c *compiler) decide() {
 			c.decided[i] = d
 		}
 	}
+	for i := range c.all { // at every prefix alike
+		if d := &c.all[i]; d.from != "" {
+			c.decided[i] = c.decided[at[d.Method+" "+d.from]]
+		}
+	}
 }
 
 // operation is what the document and the rules make of one description.
@@ -138,6 +154,7 @@ func (c *compiler) operation(i int) *Operation {
 	d := &c.all[i]
 	op := &Operation{ID: d.ID, Method: d.Method, Template: d.Path, Body: d.Body, MediaTypes: d.MediaTypes, Tags: d.Tags, Summary: d.Summary, Line: d.Line,
 		Query: map[string]bool{}, Header: map[string]bool{}, Form: map[string]bool{}, deep: map[string]bool{}}
+	op.anyForm, op.credentials = d.AnyForm, c.credentials
 	for _, f := range d.Form {
 		op.Form[f] = true
 	}
@@ -154,7 +171,9 @@ func (c *compiler) operation(i int) *Operation {
 			op.Header[strings.ToLower(p.Name)] = true
 		}
 	}
-	class, fields, why := classify(d)
+	as := *d
+	as.Path = d.written()
+	class, fields, why := classify(&as, c.above)
 	op.Class = class
 	decision := c.decided[i]
 	if decision != nil {
@@ -177,7 +196,7 @@ func (c *compiler) operation(i int) *Operation {
 	case len(op.Scopes) == 0:
 		c.close(op, "neither the document nor product.yaml maps it to scopes that the product words")
 		c.find(op, Note, "operation-closed", "map it in product.yaml: rules, or operations", "%s is closed: %s", name(op), op.Closed)
-	case class == Egress && len(op.Egress) == 0 && decision.Egress == nil:
+	case op.Class == Egress && len(op.Egress) == 0 && decision.Egress == nil:
 		c.find(op, Warning, "egress-unbounded", "name the fields that hold the address: egress: [{in: body, name: /url}]; egress: [] says that there is none",
 			"%s is open, and nothing says where in a request the host is named that the product contacts", name(op))
 		c.close(op, "it makes the product contact an address, and nothing says where in a request that is named")
@@ -211,6 +230,7 @@ func (c *compiler) scopes(d *Described, decision *Decision) [][]string {
 				c.findings = append(c.findings, Finding{Rule: "extension-form", Severity: Warning, ID: d.ID, Method: d.Method, Path: d.Path, Line: d.Line,
 					Message: fmt.Sprintf("%s of %s %s is in no known form", name, d.Method, d.Path),
 					Fix:     "write a scope, a list of scopes, or a list of {scopes: […]}"})
+				found = nil // what is not understood opens nothing
 			}
 			return c.worded(d, found, 0)
 		}
@@ -356,7 +376,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 func (r *Rule) matches(d *Described) bool {
 	return (r.Tag == "" || slices.Contains(d.Tags, r.Tag)) && (len(r.Methods) == 0 || slices.Contains(r.Methods, d.Method)) &&
-		(r.Path == "" || pathMatches(r.Path, d.Path))
+		(r.Path == "" || pathMatches(r.Path, d.written()))
 }
 
 // pathMatches compares a rule's path with a template: "*" is any one segment, "**" at the

@@ -73,7 +73,7 @@ func (s *state) next(segment string) (*state, error) {
 		return nil, nil
 	}
 	if s.near != nil && s.resembles(segment) {
-		return nil, refused("a segment of the path differs from one that the product declares only in case, in an ending or in trailing dots or spaces, which some products take for the same")
+		return nil, refused("a segment of the path is, or is nearly, one by which the product knows another operation: products differ in how they read it")
 	}
 	if s.parts != nil {
 		to, err := s.part(segment)

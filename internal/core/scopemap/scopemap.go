@@ -2,7 +2,8 @@
 // it needs. Its promise: a request is one declared operation, found in one pass over its
 // path, or it is refused; an operation that nobody mapped to scopes is closed; one that
 // changes identities, hands out credentials or makes the product itself send or fetch
-// elsewhere is closed until product.yaml decides it with a reason.
+// elsewhere is closed until product.yaml decides it with a reason; and so is one that carries
+// other requests in its body.
 package scopemap
 
 // Document is an OpenAPI description as far as authority depends on it. infra/openapi
@@ -20,7 +21,10 @@ type Document struct {
 
 // Scheme is a security scheme of the document.
 type Scheme struct {
-	Type   string            `json:"type"` // oauth2, openIdConnect, http, apiKey, …
+	Type string `json:"type"` // oauth2, openIdConnect, http, apiKey, …
+	// In and Name are where an apiKey is sent: a parameter that no app may give.
+	In     string            `json:"in,omitempty"`
+	Name   string            `json:"name,omitempty"`
 	Scopes map[string]string `json:"scopes,omitempty"`
 }
 
@@ -41,8 +45,10 @@ type Described struct {
 	// Sends and Answers are the fields of request and answer bodies as JSON pointers
 	// ("/config/url", "/*/token" inside lists), to a bounded depth. Bodies of forms have
 	// their fields in Form.
-	Sends   []string `json:"sends,omitempty"`
-	Form    []string `json:"form,omitempty"`
+	Sends []string `json:"sends,omitempty"`
+	Form  []string `json:"form,omitempty"`
+	// AnyForm says that a form is taken and its fields are not described.
+	AnyForm bool     `json:"anyForm,omitempty"`
 	Answers []string `json:"answers,omitempty"`
 	// Callback says that the product calls an address that the request names.
 	Callback bool `json:"callback,omitempty"`
@@ -50,14 +56,22 @@ type Described struct {
 	Extensions map[string]any `json:"extensions,omitempty"`
 	// Line is the operation's line in the document, 0 where it is unknown.
 	Line int `json:"line,omitempty"`
+
+	from string // the path in the document, where Path is at another prefix
+}
+
+// written is the path as the document has it: rules and decisions speak of that.
+func (d *Described) written() string {
+	if d.from != "" {
+		return d.from
+	}
+	return d.Path
 }
 
 // Parameter is a declared parameter of an operation.
 type Parameter struct {
 	Name string `json:"name"`
 	In   string `json:"in"` // path, query, header, cookie
-	// Rest says that a path parameter takes the rest of the path, separators included.
-	Rest bool `json:"rest,omitempty"`
 	// Keys says that a query parameter is an object whose keys are the request's to choose
 	// ("filter[name]"), Open that they are names of their own.
 	Keys bool `json:"keys,omitempty"`
@@ -72,7 +86,7 @@ type Operation struct {
 	Scopes [][]string
 	// Closed says why nobody may call it, "" when it is open.
 	Closed string
-	// Class is what made somebody decide: Identity, Credential, Egress, or "".
+	// Class is what made somebody decide: Identity, Credential, Egress, Tunnel, or "".
 	Class string
 	// Reason is product.yaml's, where it decided the operation.
 	Reason string
@@ -90,6 +104,9 @@ type Operation struct {
 	params  []param
 	deep    map[string]bool // query parameters with keys, "filter" for filter[name]
 	anyName bool            // the query takes any name
+	anyForm bool            // so does the form
+	// credentials are the document's own parameters for credentials, by place.
+	credentials map[string]map[string]bool
 }
 
 // Classes of operations that stay closed until product.yaml decides them.
@@ -100,6 +117,8 @@ const (
 	Credential = "credential"
 	// Egress: it makes the product itself send to or fetch from an address of the caller's.
 	Egress = "egress"
+	// Tunnel: it carries other requests inside its own, whose operations nobody would see.
+	Tunnel = "tunnel"
 )
 
 // EgressField is a place in a request where a host is named that the product will contact.

@@ -61,7 +61,11 @@ type node struct {
 	any      int // 0 for none
 	rest     int
 	self     bool // a rest: every further segment stays here
-	ends     []*template
+	// beside are the literals of longer templates that have one segment where this rest
+	// begins. A product whose parameter takes several segments there too would read a rest
+	// that contains one of them as that template.
+	beside map[string]bool
+	ends   []*template
 }
 
 type builder struct {
@@ -82,6 +86,11 @@ func build(templates []*template) (*state, error) {
 	for _, t := range templates {
 		b.add(t)
 	}
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.rest != 0 {
+			b.nodes[n.rest].beside = b.below(n)
+		}
+	}
 	start, err := b.state([]int{0})
 	for err == nil && len(b.todo) > 0 {
 		next := b.todo[len(b.todo)-1]
@@ -89,6 +98,33 @@ func build(templates []*template) (*state, error) {
 		err = b.complete(next)
 	}
 	return start, err
+}
+
+// below are the literals under the parameters of a node.
+func (b *builder) below(n *node) map[string]bool {
+	out := map[string]bool{}
+	var todo []int
+	if n.any != 0 {
+		todo = append(todo, n.any)
+	}
+	for _, i := range n.patterns {
+		todo = append(todo, i)
+	}
+	for len(todo) > 0 {
+		n := &b.nodes[todo[len(todo)-1]]
+		todo = todo[:len(todo)-1]
+		for text, i := range n.literals {
+			out[fold(text)] = true
+			todo = append(todo, i)
+		}
+		for _, i := range n.patterns {
+			todo = append(todo, i)
+		}
+		if n.any != 0 {
+			todo = append(todo, n.any)
+		}
+	}
+	return out
 }
 
 func (b *builder) fresh(self bool) int {
@@ -207,7 +243,11 @@ func (b *builder) complete(p pending) (err error) {
 	for text := range literals {
 		to := b.follow(p.set, func(n *node) int { return n.literals[text] })
 		if text != "" {
-			to = append(to, generic...)
+			for _, i := range generic {
+				if !b.nodes[i].self || !slices.Contains(p.set, i) || !b.nodes[i].beside[fold(text)] {
+					to = append(to, i)
+				}
+			}
 			for _, s := range parts {
 				if _, ok := s.match(text); ok {
 					to = append(to, b.follow(p.set, func(n *node) int { return n.patterns[shape([]segment{*s})] })...)
@@ -237,13 +277,19 @@ func (b *builder) complete(p pending) (err error) {
 		}
 		p.at.parts[s.texts[0]] = append(p.at.parts[s.texts[0]], part{s, next})
 	}
-	if len(literals) > 0 && (p.at.any != nil || len(parts) > 0) {
-		p.at.near = make(map[string]bool, len(literals))
-		for text := range literals {
-			if text != "" {
-				p.at.near[fold(text)] = true
-			}
+	near := map[string]bool{}
+	for text := range literals {
+		if text != "" {
+			near[fold(text)] = true
 		}
+	}
+	for _, i := range p.set {
+		for text := range b.nodes[i].beside {
+			near[text] = true
+		}
+	}
+	if len(near) > 0 && (p.at.any != nil || len(parts) > 0) {
+		p.at.near = near
 	}
 	return nil
 }
@@ -319,7 +365,7 @@ func both(all []*template) *Operation {
 		}
 		out.Query, out.Header, out.Form = common(out.Query, o.Query), common(out.Header, o.Header), common(out.Form, o.Form)
 		out.deep = common(out.deep, o.deep)
-		out.anyName = out.anyName && o.anyName
+		out.anyName, out.anyForm = out.anyName && o.anyName, out.anyForm && o.anyForm
 		out.Egress = append(slices.Clone(out.Egress), o.Egress...)
 		out.Body = out.Body || o.Body
 	}

@@ -43,7 +43,7 @@ func TestAPIOfTheReferenceProduct(t *testing.T) {
 		for _, x := range []struct{ method, path, id, scope string }{
 			{"GET", "/rest/api/3/issue/TRK-1", "getIssue", "read:jira-work"},
 			{"PUT", "/rest/api/3/issue/TRK-1", "editIssue", "write:jira-work"},
-			{"GET", "/rest/api/2/issue/TRK-1/comment/7", "", "read:jira-work"},
+			{"GET", "/rest/api/2/issue/TRK-1/comment/7", "getComment", "read:jira-work"},
 			{"GET", "/rest/api/3/myself", "getMyself", "read:jira-user"},
 			{"GET", "/rest/api/3/serverInfo", "getServerInfo", ""},
 		} {

@@ -52,7 +52,7 @@ func (r *reader) document() scopemap.Document {
 }
 
 func scheme(s *openapi3.SecurityScheme) scopemap.Scheme {
-	out := scopemap.Scheme{Type: s.Type}
+	out := scopemap.Scheme{Type: s.Type, In: s.In, Name: s.Name}
 	if s.Flows == nil {
 		return out
 	}
@@ -103,7 +103,6 @@ func (r *reader) operation(path, method string, item *openapi3.PathItem, op *ope
 
 func parameter(p *openapi3.Parameter) scopemap.Parameter {
 	out := scopemap.Parameter{Name: p.Name, In: p.In}
-	out.Rest, _ = p.Extensions["x-multi-segment"].(bool)
 	if p.In != openapi3.ParameterInQuery || p.Schema == nil || p.Schema.Value == nil {
 		return out
 	}
@@ -134,7 +133,10 @@ func (r *reader) body(out *scopemap.Described, op *openapi3.Operation) {
 			continue
 		}
 		if name == "application/x-www-form-urlencoded" || name == "multipart/form-data" {
-			names(media.Schema, form, 0)
+			own := map[string]bool{}
+			names(media.Schema, own, 0)
+			out.AnyForm = out.AnyForm || len(own) == 0
+			maps.Copy(form, own)
 			continue
 		}
 		fields.walk(media.Schema, "", 0)

@@ -47,7 +47,7 @@ func (f *fields) walk(ref *openapi3.SchemaRef, at string, depth int) {
 		if f.request && p.Value.ReadOnly || !f.request && p.Value.WriteOnly {
 			continue
 		}
-		here := at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		here := at + "/" + pointer.Replace(name)
 		if scopemap.Telling(name, p.Value.Format) {
 			f.found[here] = true
 		}
@@ -63,6 +63,9 @@ func (f *fields) walk(ref *openapi3.SchemaRef, at string, depth int) {
 		f.walk(s.AdditionalProperties.Schema, at+"/*", depth+1)
 	}
 }
+
+// pointer escapes a name in a JSON pointer.
+var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
 func (f *fields) sorted() []string { return slices.Sorted(maps.Keys(f.found)) }
 

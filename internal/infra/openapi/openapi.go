@@ -22,9 +22,10 @@ import (
 // kept of its answers is made anew.
 const Version = 1
 
-// Bounds of a document.
+// Bounds of a document. YAML takes ten times as long to read as JSON.
 const (
 	MaxSize   = 32 << 20
+	MaxYAML   = 8 << 20
 	maxDepth  = 120
 	maxValues = 4_000_000
 )

@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
-// scanned is a document that is within its bounds, as JSON.
+// scanned is a document that is within its bounds: as JSON, without what authority does
+// not depend on. Descriptions and examples are most of a document; not to interpret them
+// makes reading it fast, and their mistakes harmless.
 type scanned struct {
 	json    []byte
 	version string
@@ -21,44 +23,49 @@ type scanned struct {
 	lines map[string]int
 }
 
-// scan checks a document's bounds and references without interpreting it.
+// scan checks a document's bounds without interpreting it.
 func scan(data []byte) (*scanned, error) {
 	if !utf8.Valid(data) {
 		return nil, invalid("the document is not UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	s := &scanner{out: &scanned{lines: map[string]int{}}}
+	s := &scanner{lines: map[string]int{}}
 	if start := bytes.TrimLeft(data, " \t\r\n"); len(start) > 0 && start[0] == '{' && json.Valid(data) {
 		s.in, s.text = json.NewDecoder(bytes.NewReader(data)), data
 		s.in.UseNumber()
-		if err := s.value(nil); err != nil {
+		if err := s.jsonValue(place{}); err != nil {
 			return nil, err
 		}
-		s.out.json = data
-		return s.out, nil
+	} else if len(data) > MaxYAML {
+		return nil, fault.New(fault.Limit, "OPENAPI_TOO_LARGE", "the OpenAPI document has %d bytes of YAML; %d are read", len(data), MaxYAML).
+			WithFix("send it as JSON, of which %d bytes are read", MaxSize)
+	} else if err := s.yaml(data); err != nil {
+		return nil, err
 	}
+	return &scanned{json: s.out.Bytes(), version: s.version, lines: s.lines}, nil
+}
+
+func (s *scanner) yaml(data []byte) error {
 	var node yaml.Node
 	in := yaml.NewDecoder(bytes.NewReader(data))
 	if err := in.Decode(&node); err != nil {
-		return nil, invalid("the document is neither JSON nor YAML: %s", brief(err)).Because(err)
+		return invalid("the document is neither JSON nor YAML: %s", brief(err)).Because(err)
 	}
 	if node.Kind != yaml.DocumentNode || len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
-		return nil, invalid("the document is not a mapping")
+		return invalid("the document is not a mapping")
 	}
 	if err := in.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, invalid("the file has more than one YAML document")
+		return invalid("the file has more than one YAML document")
 	}
-	var out bytes.Buffer
-	if err := s.node(node.Content[0], nil, &out); err != nil {
-		return nil, err
-	}
-	s.out.json = out.Bytes()
-	return s.out, nil
+	return s.yamlNode(node.Content[0], place{})
 }
 
+// scanner walks a document and writes what is kept of it.
 type scanner struct {
-	out    *scanned
-	values int
+	out     bytes.Buffer
+	version string
+	lines   map[string]int
+	values  int
 	// of JSON
 	in      *json.Decoder
 	text    []byte
@@ -66,211 +73,176 @@ type scanner struct {
 	line    int
 }
 
-// enter counts a value at a place.
-func (s *scanner) enter(at []string) error {
+// place is where a value stands in a document.
+type place struct {
+	depth int
+	// first, second and key are the first two names from the root and the last one.
+	first, second, key string
+	names              bool // the keys of this mapping are names that the document chose
+	extension          bool // a vendor extension, or in one
+	dropped            bool
+}
+
+// named are the fields whose value is a mapping with names of the document's own.
+var named = set("paths", "webhooks", "properties", "patternProperties", "definitions", "schemas", "responses", "requestBodies", "headers",
+	"securitySchemes", "securityDefinitions", "scopes", "content", "callbacks", "links", "$defs", "dependentSchemas", "pathItems", "mapping", "encoding")
+
+// idle are the fields on which no authority depends.
+var idle = set("description", "externalDocs", "example", "examples", "default", "enum", "const", "pattern", "contact", "license", "termsOfService",
+	"xml", "links", "discriminator", "encoding", "required", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+	"minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "dependentRequired", "webhooks",
+	"$schema", "$comment", "contentMediaType", "contentEncoding", "headers", "collectionFormat", "allowEmptyValue", "deprecated")
+
+func set(all ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range all {
+		out[s] = true
+	}
+	return out
+}
+
+// under gives the place of a key's value.
+func (p place) under(key string) place {
+	c := place{depth: p.depth + 1, first: p.first, second: p.second, key: key, extension: p.extension, dropped: p.dropped}
+	switch c.depth {
+	case 1:
+		c.first = key
+	case 2:
+		c.second = key
+	}
+	switch {
+	case p.extension:
+	case p.names:
+		// Below paths and callbacks extensions stand beside names.
+		c.extension = c.depth == 2 && p.first == "paths" && strings.HasPrefix(key, "x-")
+		c.dropped = c.dropped || c.extension
+	case strings.HasPrefix(key, "x-"):
+		// Those of operations and path items can carry scopes.
+		c.extension = true
+		c.dropped = c.dropped || p.first != "paths" || p.depth != 2 && p.depth != 3
+	case idle[key]:
+		c.dropped = true
+	case named[key]:
+		c.names = true
+	case key == "parameters":
+		c.names = p.depth < 2 // in lists elsewhere
+	}
+	return c
+}
+
+// element gives the place of a list's element.
+func (p place) element() place {
+	c := p
+	c.depth++
+	c.names = false
+	return c
+}
+
+// enter counts a value.
+func (s *scanner) enter(p place) error {
 	if s.values++; s.values > maxValues {
 		return invalid("the document has more than %d values", maxValues)
 	}
-	if len(at) > maxDepth {
+	if p.depth > maxDepth {
 		return invalid("the document is more than %d levels deep", maxDepth)
+	}
+	if s.out.Len() > MaxSize {
+		return invalid("the document has more than %d bytes as JSON", MaxSize)
 	}
 	return nil
 }
 
-// key notes what is to know about a key, before its value.
-func (s *scanner) key(at []string, line int) {
-	if len(at) == 3 && at[0] == "paths" {
-		s.out.lines[strings.Join(at, " ")] = line
+// note remembers where an operation stands.
+func (s *scanner) note(p place, line int) {
+	if p.depth == 3 && p.first == "paths" {
+		s.lines["paths "+p.second+" "+p.key] = line
 	}
 }
 
-// scalar notes what is to know about a text.
-func (s *scanner) scalar(at []string, value string) error {
-	if len(at) == 0 {
+// scalarText writes a text.
+func (s *scanner) scalarText(p place, value string) error {
+	switch {
+	case p.depth == 0:
 		return invalid("the document is not a mapping")
-	}
-	switch name := at[len(at)-1]; {
-	case name == "$ref" || name == "$dynamicRef":
-		if !strings.HasPrefix(value, "#") && !exemplary(at) {
+	case p.dropped:
+		return nil
+	case p.extension:
+	case p.key == "$ref" || p.key == "$dynamicRef":
+		if !strings.HasPrefix(value, "#") {
 			return invalid("the document refers to %q, outside of itself", brief(errors.New(value))).
 				WithFix("write everything into one document (most OpenAPI tools call it bundling)")
 		}
-	case len(at) == 1 && (name == "swagger" || name == "openapi"):
-		s.out.version = value
+	case p.depth == 1 && (p.key == "swagger" || p.key == "openapi"):
+		s.version = value
+	}
+	s.write(value)
+	return nil
+}
+
+func (s *scanner) write(text string) {
+	b, _ := json.Marshal(text) // a text always can
+	s.out.Write(b)
+}
+
+// raw writes a value as it is, unless it is dropped.
+func (s *scanner) raw(p place, text string) error {
+	if p.depth == 0 {
+		return invalid("the document is not a mapping")
+	}
+	if !p.dropped {
+		s.out.WriteString(text)
 	}
 	return nil
 }
 
-// exemplary reports whether a place is inside an example, which refers to nothing.
-func exemplary(at []string) bool {
-	for _, name := range at {
-		if name == "example" || name == "examples" || name == "default" || name == "enum" || strings.HasPrefix(name, "x-") {
-			return true
-		}
-	}
-	return false
-}
-
-// value walks JSON that is known to be valid.
-func (s *scanner) value(at []string) error {
-	if err := s.enter(at); err != nil {
-		return err
-	}
-	token, err := s.in.Token()
-	if err != nil {
-		return invalid("the document is not JSON: %s", brief(err)).Because(err)
-	}
-	switch token {
-	case json.Delim('{'):
-		seen := map[string]bool{}
-		for s.in.More() {
-			token, err := s.in.Token()
-			name, ok := token.(string)
-			if err != nil || !ok {
-				return invalid("the document is not JSON")
-			}
-			if seen[name] {
-				return invalid("line %d: the document says %q twice at one place", s.lineNow(), brief(errors.New(name)))
-			}
-			seen[name] = true
-			below := append(at, name)
-			s.key(below, s.lineNow())
-			if err := s.value(below); err != nil {
-				return err
-			}
-		}
-		_, err = s.in.Token()
-	case json.Delim('['):
-		for s.in.More() {
-			if err := s.value(append(at, "*")); err != nil {
-				return err
-			}
-		}
-		_, err = s.in.Token()
-	default:
-		if text, ok := token.(string); ok {
-			return s.scalar(at, text)
-		}
-		if len(at) == 0 {
-			return invalid("the document is not a mapping")
-		}
-	}
-	if err != nil {
-		return invalid("the document is not JSON: %s", brief(err)).Because(err)
-	}
-	return nil
-}
-
-// lineNow is the line that the decoder has come to.
-func (s *scanner) lineNow() int {
-	to := s.in.InputOffset()
-	s.line += bytes.Count(s.text[s.counted:to], []byte{'\n'})
-	s.counted = to
-	return s.line + 1
-}
-
-// node writes a YAML node as JSON.
-func (s *scanner) node(n *yaml.Node, at []string, out *bytes.Buffer) error {
-	if err := s.enter(at); err != nil {
-		return err
-	}
-	if out.Len() > 2*MaxSize {
-		return invalid("the document has more than %d bytes as JSON", 2*MaxSize)
-	}
-	switch n.Kind {
-	case yaml.AliasNode:
-		// An alias means its anchor's node; the bounds count it each time that it is met.
-		return s.node(n.Alias, at, out)
-	case yaml.MappingNode:
-		return s.mapping(n, at, out)
-	case yaml.SequenceNode:
-		out.WriteByte('[')
-		for i, e := range n.Content {
-			if i > 0 {
-				out.WriteByte(',')
-			}
-			if err := s.node(e, append(at, "*"), out); err != nil {
-				return err
-			}
-		}
-		out.WriteByte(']')
-		return nil
-	case yaml.ScalarNode:
-		return s.yamlScalar(n, at, out)
-	}
-	return invalid("line %d: the document has something that is no value", n.Line)
-}
-
-func (s *scanner) mapping(n *yaml.Node, at []string, out *bytes.Buffer) error {
+// object writes a mapping; each calls entry for its keys in order.
+func (s *scanner) object(p place, each func(entry func(key string, line int) (place, error)) error) error {
 	seen := map[string]bool{}
-	out.WriteByte('{')
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind == yaml.AliasNode {
-			key = key.Alias
-		}
-		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
-			return invalid("line %d: the document has a key that is no text", key.Line)
-		}
-		if seen[key.Value] {
-			return invalid("line %d: the document says %q twice at one place", key.Line, brief(errors.New(key.Value)))
-		}
-		seen[key.Value] = true
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		writeText(out, key.Value)
-		out.WriteByte(':')
-		below := append(at, key.Value)
-		s.key(below, key.Line)
-		if err := s.node(value, below, out); err != nil {
-			return err
-		}
+	first := true
+	if !p.dropped {
+		s.out.WriteByte('{')
 	}
-	out.WriteByte('}')
-	return nil
+	err := each(func(key string, line int) (place, error) {
+		if seen[key] {
+			return place{}, invalid("line %d: the document says %q twice at one place", line, brief(errors.New(key)))
+		}
+		seen[key] = true
+		c := p.under(key)
+		s.note(c, line)
+		if !c.dropped {
+			if !first {
+				s.out.WriteByte(',')
+			}
+			first = false
+			s.write(key)
+			s.out.WriteByte(':')
+		}
+		return c, nil
+	})
+	if !p.dropped {
+		s.out.WriteByte('}')
+	}
+	return err
 }
 
-func (s *scanner) yamlScalar(n *yaml.Node, at []string, out *bytes.Buffer) error {
-	switch tag := n.ShortTag(); tag {
-	case "!!null":
-		out.WriteString("null")
-	case "!!bool":
-		var b bool
-		if err := n.Decode(&b); err != nil {
-			return invalid("line %d: %q is no truth value", n.Line, brief(errors.New(n.Value)))
-		}
-		out.WriteString(strconv.FormatBool(b))
-	case "!!int", "!!float":
-		if len(at) == 1 { // openapi: 3.1 without quotes
-			if err := s.scalar(at, n.Value); err != nil {
-				return err
-			}
-			if at[0] == "swagger" || at[0] == "openapi" {
-				writeText(out, n.Value)
-				return nil
-			}
-		}
-		if json.Valid([]byte(n.Value)) {
-			out.WriteString(n.Value)
-			return nil
-		}
-		var f float64
-		if err := n.Decode(&f); err != nil || f-f != 0 {
-			writeText(out, n.Value)
-			return nil
-		}
-		fmt.Fprint(out, f)
-	default:
-		if err := s.scalar(at, n.Value); err != nil {
-			return err
-		}
-		writeText(out, n.Value)
+// list writes a sequence.
+func (s *scanner) list(p place, each func(next func() place) error) error {
+	if p.depth == 0 {
+		return invalid("the document is not a mapping")
 	}
-	return nil
-}
-
-func writeText(out *bytes.Buffer, s string) {
-	b, _ := json.Marshal(s) // a text always can
-	out.Write(b)
+	first := true
+	if !p.dropped {
+		s.out.WriteByte('[')
+	}
+	err := each(func() place {
+		if !first && !p.dropped {
+			s.out.WriteByte(',')
+		}
+		first = false
+		return p.element()
+	})
+	if !p.dropped {
+		s.out.WriteByte(']')
+	}
+	return err
 }
