@@ -101,6 +101,10 @@ attack-canary: build test-deps ## CALLS (1000000) calls over 108 installations f
 attack-red: assets ## Remove each guard in turn and show that its attack test turns red
 	go run ./test/attack/red
 
+.PHONY: prove
+prove: assets ## PAIRS (1000000) random pairs of manifests: what is said of growth is what the decisions say (PROVE_SEED repeats a run)
+	PROVE_PAIRS=$(or $(PAIRS),1000000) GOGC=400 go test -count=1 -v -timeout 12h -run '^TestProve$$' ./manifest
+
 .PHONY: test-browser
 test-browser: build test/browser/node_modules/.done ## The demo in a real browser (Debian's Chromium)
 	@scripts/require chromium

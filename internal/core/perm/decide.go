@@ -85,3 +85,16 @@ func HasAction(s Set, key string) bool { return slices.Contains(s.Actions, key) 
 func HasContent(s Set, kind, value string) bool {
 	return slices.Contains(s.Content, Content{Kind: kind, Value: value})
 }
+
+// MayAsk reports whether the app may ask an admin, at run time, for requests of the type
+// to the URL. The bounds hold for all types at once, so a pattern is read as narrowly as
+// any type reads it: its path counts, and "*" is https on port 443 of named hosts.
+func MayAsk(s Set, t EgressType, u hostrule.URL) bool {
+	c := s.Configurable
+	if c == nil || UseOf(t) == 0 || len(c.Types) > 0 && !slices.Contains(c.Types, t) {
+		return false
+	}
+	return len(c.Patterns) == 0 || slices.ContainsFunc(c.Patterns, func(p hostrule.Pattern) bool {
+		return hostrule.Match(p, u, hostrule.Backend) && hostrule.Match(p, u, hostrule.Resource)
+	})
+}

@@ -2,7 +2,6 @@ package perm
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/annexhq/annex/internal/core/hostrule"
@@ -13,7 +12,8 @@ type Example struct {
 	// Type and URL are set where it is a request that could leave.
 	Type EgressType `json:"type,omitempty"`
 	URL  string     `json:"url,omitempty"`
-	// Text says it in words.
+	Change
+	// Text says it in one sentence: "new: may …; before: …".
 	Text string `json:"text"`
 }
 
@@ -42,24 +42,22 @@ func Counterexample(have, want Set) (_ Example, ok bool) {
 }
 
 func example(have Set, a atom) Example {
+	e := Example{Change: change(have, a)}
 	if a.kind != egressKind {
-		return Example{Text: a.words()}
+		e.Text = e.sentence()
+		return e
 	}
-	t := EgressType(a.id[0])
+	e.Type = EgressType(a.id[0])
+	e.Text = e.sentence()
 	for u := range candidates(a.pattern, len(have.Egress)+1) {
-		if !AllowsURL(have, t, u).Allow {
-			return Example{Type: t, URL: u.String(), Text: fmt.Sprintf("%s to %s", t, u.String())}
+		if !AllowsURL(have, e.Type, u).Allow {
+			e.URL = u.String()
+			break
 		}
 	}
-	// Each URL is permitted already; what grows is what an admin is told of it.
-	text := fmt.Sprintf("%s to %s", t, a.pattern)
-	if a.limit == "" {
-		text += ", not only as analytics that an admin can switch off"
-	}
-	if a.userData {
-		text += ", with end-user data"
-	}
-	return Example{Type: t, Text: text}
+	// Without such a URL each one is permitted already; what grows is what an admin is
+	// told of it, and the words say so.
+	return e
 }
 
 // candidates gives n URLs that the pattern admits, shortest first. Among one more
@@ -96,44 +94,4 @@ func letters(i int) string {
 		return string(rune('a' + i))
 	}
 	return letters(i/26-1) + letters(i%26)
-}
-
-// words names an atom that is no request.
-func (h atom) words() string {
-	text := map[kind]string{
-		scopeKind:               "scope " + h.id[0],
-		remoteKind:              "remote " + h.id[0],
-		endpointKind:            "endpoint " + h.id[0] + " of remote " + h.id[1],
-		providerKind:            "provider " + h.id[0],
-		webTriggerKind:          "web trigger " + h.id[0],
-		apiRouteKind:            "API route " + h.id[1] + " " + h.id[2],
-		actionKind:              "action " + h.id[0],
-		appEventKind:            "event " + h.id[0] + " to " + h.feature,
-		eventKind:               "product event " + h.id[0],
-		contentKind:             h.id[0] + " " + h.id[1],
-		sandboxKind:             "sandbox " + h.id[0],
-		isolationKind:           "isolation " + h.id[0],
-		memoryKind:              fmt.Sprintf("%d MB of memory", h.size),
-		configurableTypeKind:    "may later ask for " + cmp.Or(h.limit, "egress of any type"),
-		configurablePatternKind: "may later ask for " + cmp.Or(h.pattern.String(), "any host"),
-	}[h.kind]
-	switch h.kind {
-	case remoteKind:
-		switch h.reach {
-		case fixed:
-			text += " at " + h.base.text + " (" + h.region + ")"
-		case within:
-			text += " at an endpoint within " + h.pattern.String()
-		case unbounded:
-			text += " at any endpoint"
-		}
-		fallthrough
-	case scopeKind, endpointKind, providerKind:
-		if h.feature != "" {
-			text += " with " + h.feature
-		}
-	case webTriggerKind:
-		text += " for " + cmp.Or(h.limit, "anyone")
-	}
-	return text
 }

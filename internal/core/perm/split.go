@@ -105,7 +105,8 @@ func remoteAtoms(v Remote) []atom {
 		return withFeatures(out, a, features)
 	}
 	for _, p := range v.Patterns {
-		if a.reach, a.pattern = within, p.In(hostrule.Remote); a.pattern != (hostrule.Pattern{}) {
+		// A remote is called over https, so a pattern of another scheme bounds nothing in.
+		if a.reach, a.pattern = within, p.In(hostrule.Remote); a.pattern.Any || a.pattern.Scheme == "https" {
 			out = withFeatures(out, a, features)
 		}
 	}
@@ -117,12 +118,13 @@ func remoteAtoms(v Remote) []atom {
 func configurableAtoms(c Configurable) []atom {
 	var types, patterns []atom
 	for _, t := range c.Types {
-		if UseOf(t) != 0 {
-			types = append(types, atom{kind: configurableTypeKind, limit: string(t)})
+		if a := (atom{kind: configurableTypeKind, limit: string(t)}); UseOf(t) != 0 && !slices.Contains(types, a) {
+			types = append(types, a)
 		}
 	}
-	if len(c.Types) == 0 {
-		types = append(types, atom{kind: configurableTypeKind})
+	if len(c.Types) == 0 || len(types) == len(EgressTypes) {
+		// To name all types is not to bound them.
+		types = []atom{{kind: configurableTypeKind}}
 	}
 	for _, p := range c.Patterns {
 		if p = p.In(hostrule.Resource); p != (hostrule.Pattern{}) {
