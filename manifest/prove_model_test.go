@@ -40,7 +40,7 @@ func (d drawer) chance(percent int) bool { return d.IntN(100) < percent }
 
 func (d drawer) model() model {
 	var m model
-	for range d.IntN(9) {
+	for range d.IntN(6) {
 		m = append(m, d.piece())
 	}
 	return m
@@ -49,9 +49,9 @@ func (d drawer) model() model {
 // change makes a relative of a model: pieces added, taken away or drawn anew.
 func (d drawer) change(m model) model {
 	out := slices.Clone(m)
-	for range 1 + d.IntN(3) {
+	for range 1 + d.IntN(2) {
 		switch n := len(out); {
-		case n == 0 || d.chance(40):
+		case n == 0 || d.chance(30):
 			out = slices.Insert(out, d.IntN(n+1), d.piece())
 		case d.chance(50):
 			i := d.IntN(n)
@@ -100,7 +100,7 @@ func (d drawer) of(kind string) fields {
 			f["impersonation"] = true
 		}
 	case "egress":
-		f["list"] = one(d, "fetch.backend", "fetch.backend", "fetch.client", "fetch.client", "images", "media", "scripts", "styles", "fonts", "frames", "navigation")
+		f["list"] = one(d, "fetch.backend", "fetch.backend", "fetch.backend", "fetch.backend", "fetch.client", "fetch.client", "images", "media", "scripts", "styles", "fonts", "frames", "navigation")
 		if strings.HasPrefix(f["list"].(string), "fetch") && d.chance(25) {
 			f["remote"] = d.remoteKey()
 		} else {
@@ -165,7 +165,7 @@ var (
 )
 
 func (d drawer) address() string {
-	if d.chance(7) {
+	if d.chance(15) {
 		return "*"
 	}
 	return one(d, proveSchemes...) + one(d, proveWilds...) + one(d, proveHosts...) + one(d, provePorts...) + one(d, provePaths...)
