@@ -21,7 +21,7 @@ import (
 // which asks the decisions one by one. `make prove PAIRS=1000000` is the long run;
 // PROVE_SEED repeats one.
 func TestProve(t *testing.T) {
-	pairs := 1500
+	pairs := 4000
 	if v := os.Getenv("PROVE_PAIRS"); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 1 {
