@@ -94,7 +94,11 @@ func (p *products) API(ctx context.Context, key id.Product) (*product.API, error
 	if err != nil {
 		return nil, err
 	}
-	return &product.API{Product: a.Product, BaseURL: a.BaseURL, Table: a.Table}, nil
+	out := &product.API{Product: a.Product, BaseURL: a.BaseURL, Table: a.Table}
+	if g := a.Graph; g != nil {
+		out.Graph = &product.Graph{Path: g.Path, Query: g.Query, Mutation: g.Mutation, MaxDepth: g.MaxDepth, MaxFields: g.MaxFields}
+	}
+	return out, nil
 }
 
 // Named implements product.APIs: "" and the names of the preferred product are that one.

@@ -33,9 +33,8 @@ type pass struct {
 	query  url.Values
 }
 
-// admit decides about one request. Refusals that answer the request itself, as the
-// product would, are *refusal; others reject.
-func (c *caller) admit(ctx context.Context, p *call.Policy, h *head, d *Decision) (*pass, error) {
+// reach is the product that a request is for, with the installation whose grant counts.
+func (c *caller) reach(ctx context.Context, p *call.Policy, h *head, d *Decision) (*pass, error) {
 	g := c.gate
 	product, ok, err := g.cfg.APIs.Named(ctx, h.Product, p.Product)
 	if err != nil {
@@ -54,13 +53,19 @@ func (c *caller) admit(ctx context.Context, p *call.Policy, h *head, d *Decision
 	if err != nil {
 		return nil, err
 	}
-	out := &pass{api: api, policy: on, method: d.Method}
-	raw, rawQuery, _ := strings.Cut(h.Path, "?")
-	out.path = raw
-	if api.Table == nil {
-		return nil, deny(d, "operation-unknown", closed("OPERATION_UNKNOWN", "the product %s was declared without a description of its API", product))
+	return &pass{api: api, policy: on, method: d.Method}, nil
+}
+
+// admit decides about one request. Refusals that answer the request itself, as the
+// product would, are *refusal; others reject.
+func (c *caller) admit(ctx context.Context, p *call.Policy, h *head, d *Decision) (*pass, error) {
+	out, err := c.reach(ctx, p, h, d)
+	if err != nil {
+		return nil, err
 	}
-	if out.op, _, err = api.Table.Find(d.Method, raw); err != nil {
+	path, rawQuery, _ := strings.Cut(h.Path, "?")
+	out.path = path
+	if out.op, _, err = out.api.Table.Find(d.Method, path); err != nil {
 		return nil, answer(d, err)
 	}
 	d.Operation = operationName(out.op)

@@ -29,9 +29,9 @@ type API struct {
 	Product id.Product
 	// BaseURL is what the paths of operations stand below.
 	BaseURL *url.URL
-	// Table has the operations; nil where the product was declared without a description,
-	// and then all of them are closed.
+	// Table has the operations, none where the product was declared without a description.
 	Table *scopemap.Table
+	Graph *Graph // nil where there is none
 }
 
 // APIs gives products' APIs. It must be cheap: it is asked at each call.
@@ -164,8 +164,13 @@ func New(cfg Config) *Gate {
 	return &Gate{cfg: cfg}
 }
 
+const (
+	requestMethod = "product.request"
+	graphMethod   = "product.graph"
+)
+
 // Methods are the host calls that the gate answers.
-func (g *Gate) Methods() []string { return []string{"product.request"} }
+func (g *Gate) Methods() []string { return []string{requestMethod, graphMethod} }
 
 // Bind gives the handler of one call; its allowance begins with it.
 func (g *Gate) Bind(b call.Binding) call.Handler {

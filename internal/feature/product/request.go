@@ -85,11 +85,17 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 	if err := c.take(); err != nil {
 		return call.Reply{}, deny(d, "limit", err)
 	}
-	let, err := c.admit(ctx, p, &h, d)
+	body := req.Body
+	var let *pass
+	if req.Method == graphMethod {
+		let, body, err = c.admitGraph(ctx, p, &h, body, d)
+	} else {
+		let, err = c.admit(ctx, p, &h, d)
+	}
 	if err != nil {
 		return call.Reply{}, err
 	}
-	r, err := c.build(let, &h, req.Body, d)
+	r, err := c.build(let, &h, body, d)
 	if err != nil {
 		return call.Reply{}, err
 	}

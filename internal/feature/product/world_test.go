@@ -34,10 +34,12 @@ type world struct {
 	agreed  map[string]bool // "alice read", "alice read offline"
 	table   *scopemap.Table
 	base    *url.URL
+	graph   *Graph
+	method  string // of the host call
 }
 
 func (w *world) API(_ context.Context, p id.Product) (*API, error) {
-	return &API{Product: p, BaseURL: w.base, Table: w.table}, nil
+	return &API{Product: p, BaseURL: w.base, Table: w.table, Graph: w.graph}, nil
 }
 
 func (w *world) Named(_ context.Context, name string, preferred id.Product) (id.Product, bool, error) {
@@ -83,7 +85,7 @@ func (w *world) Decided(_ context.Context, d Decision) { w.decided = append(w.de
 
 func newWorld(t *testing.T, scopes ...string) *world {
 	t.Helper()
-	w := &world{agreed: map[string]bool{}}
+	w := &world{agreed: map[string]bool{}, method: requestMethod}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.got, w.bodies = append(w.got, r), append(w.bodies, body)
@@ -174,7 +176,7 @@ func (a answered) code() string {
 func (w *world) ask(h map[string]any, body string) (answered, error) {
 	text, _ := json.Marshal(h)
 	handler := w.gate.Bind(call.Binding{Call: &call.Call{ID: "c", Installation: "i", Principal: w.present}, Policy: w.policy})
-	reply, err := handler(context.Background(), w.policy, call.Request{Method: "product.request", Head: text, Body: []byte(body)})
+	reply, err := handler(context.Background(), w.policy, call.Request{Method: w.method, Head: text, Body: []byte(body)})
 	if err != nil {
 		return answered{}, err
 	}
