@@ -17,6 +17,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/kvstore"
+	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
@@ -98,7 +99,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, productauth.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

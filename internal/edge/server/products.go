@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/product"
+	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -139,6 +141,55 @@ func (p *products) ConsentRules(ctx context.Context, key id.Product) (consent.Ru
 // Words implements consent.Products.
 func (p *products) Words(ctx context.Context, key id.Product) (perm.Words, error) {
 	return p.tenancy.Words(ctx, key)
+}
+
+// Client implements productauth.Clients.
+func (p *products) Client(ctx context.Context, key id.Product) (*productauth.Client, error) {
+	a, err := p.declared(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	o := a.OAuth
+	if o == nil || o.User == nil {
+		return nil, fault.New(fault.Invalid, "NO_OAUTH", "the product %s has no authorization server of its own", key).
+			WithFix("declare auth: oauth2 in product.yaml")
+	}
+	names := make([]string, 0, len(a.Scopes))
+	for name := range a.Scopes {
+		names = append(names, name)
+	}
+	return &productauth.Client{
+		Product: key, AuthorizationURL: o.AuthorizationURL, TokenURL: o.TokenURL, RevocationURL: o.RevocationURL, ClientID: o.ClientID, Auth: o.ClientAuth,
+		Scopes: o.Native(names), Separator: o.Separator, Who: a.BaseURL.JoinPath(o.User.Path), ID: o.User.ID, Name: o.User.Name, Admin: o.User.Admin,
+	}, nil
+}
+
+// HTTP implements productauth.Clients.
+func (p *products) HTTP(key id.Product) *http.Client {
+	c := p.guard.Client(netguard.Operator, "oauth:"+string(key))
+	c.Timeout = 20 * time.Second
+	return c
+}
+
+// credentials proves to a product who asks: with tokens of the platform's own, or, to a
+// product with an authorization server, with an account that was connected there.
+type credentials struct {
+	tokens
+	products *products
+	accounts *productauth.Service
+}
+
+// Credential implements product.Credentials.
+func (c credentials) Credential(ctx context.Context, api *product.API, ask product.Ask) (product.Credential, error) {
+	a, err := c.products.tenancy.API(ctx, api.Product)
+	if err != nil {
+		return product.Credential{}, err
+	}
+	if a.Auth != tenancy.AuthOAuth2 {
+		return c.tokens.Credential(ctx, api, ask)
+	}
+	token, err := c.accounts.Token(ctx, ask.Policy.Site, api.Product, ask.User)
+	return product.Credential{Header: "Authorization", Value: "Bearer " + token, Secret: token}, err
 }
 
 // tokens proves to a product who asks with tokens of the platform's own.

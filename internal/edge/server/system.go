@@ -24,6 +24,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/product"
+	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -58,6 +59,7 @@ type System struct {
 	Broker    *egress.Broker
 	Consents  *consent.Service
 	Products  *product.Gate
+	Linked    *productauth.Service
 	Jail      *jail.Jail
 	Runtime   *qjs.Runtime
 	Triggers  *trigger.Service
@@ -77,7 +79,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations,
+		signer.Migrations, consent.Migrations, productauth.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -179,9 +181,14 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
+	s.Linked = productauth.New(productauth.Config{
+		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
+	})
+	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite)
 	s.Products = product.New(product.Config{
-		APIs: declared, Installations: s.Installs, Consents: s.Consents, Credentials: tokens{s.Signer, newAppNames(s.Registry)},
-		Network: s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
+		APIs: declared, Installations: s.Installs, Consents: s.Consents,
+		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
+		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	return s.Installs.Start(ctx)
 }

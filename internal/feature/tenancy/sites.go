@@ -142,6 +142,11 @@ func (s *Service) RemoveSite(ctx context.Context, p id.Principal, site id.Site) 
 				return err
 			}
 		}
+		for _, end := range s.Ends {
+			if err := end(ctx, site); err != nil {
+				return err
+			}
+		}
 		for _, q := range []string{dropSiteProducts, dropSite} {
 			if _, err := s.DB.Exec(ctx, q, site); err != nil {
 				return err

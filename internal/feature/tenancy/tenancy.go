@@ -52,7 +52,9 @@ type Service struct {
 	Installations Installations
 	// Accounts likewise.
 	Accounts Accounts
-	apis     apis
+	// Ends are told of a site's end, in its transaction; filled before the service is used.
+	Ends []func(ctx context.Context, site id.Site) error
+	apis apis
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB.
