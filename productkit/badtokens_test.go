@@ -151,7 +151,7 @@ func (w world) bad() []badToken {
 		{productkit.BadClaim, "act another installation", c.with("act", object{{"sub", "app:" + site}})},
 		{productkit.BadClaim, "act a text", c.with("act", "app:"+installation)},
 		{productkit.BadClaim, "scope a list", c.with("scope", []string{"read:issue"})},
-		{productkit.BadClaim, "scope empty", c.with("scope", "")},
+		{productkit.BadClaim, "scope a space", c.with("scope", " ")},
 		{productkit.BadClaim, "scope with two spaces", c.with("scope", "read:issue  write:issue")},
 		{productkit.BadClaim, "a claim in other letters", c.with("aud", nil).with("AUD", "tracker")},
 	} {

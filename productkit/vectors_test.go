@@ -247,6 +247,8 @@ func (w world) vectors() vectors {
 			good("access, on behalf of a user", "access", w.annex, head("at+jwt", w.annex.kid), accessClaims),
 			good("access, as the app's own account, by the next key", "access", w.next, head("at+jwt", w.next.kid),
 				accessClaims.with("sub", "app:"+installation).with("jti", "ACCESS0000000000000000002").with("scope", "read:issue")),
+			good("access, for an operation that needs no scope", "access", w.annex, head("at+jwt", w.annex.kid),
+				accessClaims.with("scope", "").with("jti", "ACCESS0000000000000000003")),
 			good("access, in its last second", "access", w.annex, head("at+jwt", w.annex.kid),
 				accessClaims.with("iat", now-59).with("exp", now+1).with("act", object{{"sub", "app:" + installation}})),
 			good("user", "user", w.product, head("annex-user+jwt", w.product.kid), userClaims),
@@ -346,7 +348,7 @@ func TestGoodTokens(t *testing.T) {
 			}
 		}
 	}
-	if len(v.Tokens) < 7 {
+	if len(v.Tokens) < 8 {
 		t.Error("vectors are missing")
 	}
 }

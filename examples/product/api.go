@@ -8,49 +8,61 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/annexhq/annex/productkit"
 )
 
-// routeAPI mounts the operations of openapi.yaml, under /rest/api/3 and, with plain
-// text instead of documents, under /rest/api/2.
+// Scopes of Annex's access tokens, as openapi.yaml has them for each operation.
+const (
+	readWork  = "read:jira-work"
+	writeWork = "write:jira-work"
+	readUsers = "read:jira-user"
+)
+
+// routeAPI mounts the operations of openapi.yaml, each with the scope that an app needs,
+// under /rest/api/3 and, with plain text instead of documents, under /rest/api/2.
 func (t *Tracker) routeAPI() {
 	for _, v := range []string{"3", "2"} {
 		base := "/rest/api/" + v
-		on := func(method, path string, h func(*Tracker, *http.Request) (int, any, error)) {
-			t.mux.Handle(method+" "+base+path, t.api(h))
+		on := func(method, path, scope string, h func(*Tracker, *http.Request) (int, any, error)) {
+			t.mux.Handle(method+" "+base+path, t.api(scope, h))
 		}
-		on("GET", "/serverInfo", (*Tracker).serverInfo)
-		on("GET", "/myself", (*Tracker).myself)
-		on("GET", "/mypermissions", (*Tracker).myPermissions)
-		on("GET", "/user", (*Tracker).user)
-		on("GET", "/users/search", (*Tracker).searchUsers)
-		on("GET", "/user/assignable/search", (*Tracker).searchUsers)
-		on("GET", "/field", (*Tracker).fields)
-		on("GET", "/status", (*Tracker).allStatuses)
-		on("GET", "/project", (*Tracker).projects)
-		on("GET", "/project/search", (*Tracker).searchProjects)
-		on("GET", "/project/{project}", (*Tracker).project)
-		on("GET", "/project/{project}/statuses", (*Tracker).projectStatuses)
-		on("GET", "/search", (*Tracker).search)
-		on("POST", "/search", (*Tracker).search)
-		on("GET", "/search/jql", (*Tracker).search)
-		on("POST", "/search/jql", (*Tracker).search)
-		on("POST", "/issue", (*Tracker).createIssue)
-		on("GET", "/issue/{issue}", (*Tracker).getIssue)
-		on("PUT", "/issue/{issue}", (*Tracker).editIssue)
-		on("DELETE", "/issue/{issue}", (*Tracker).deleteIssue)
-		on("GET", "/issue/{issue}/transitions", (*Tracker).transitions)
-		on("POST", "/issue/{issue}/transitions", (*Tracker).transition)
-		on("GET", "/issue/{issue}/changelog", (*Tracker).changelog)
-		on("GET", "/issue/{issue}/comment", (*Tracker).comments)
-		on("POST", "/issue/{issue}/comment", (*Tracker).addComment)
-		on("GET", "/issue/{issue}/comment/{comment}", (*Tracker).getComment)
-		on("PUT", "/issue/{issue}/comment/{comment}", (*Tracker).editComment)
-		on("DELETE", "/issue/{issue}/comment/{comment}", (*Tracker).deleteComment)
-		on("GET", "/issue/{issue}/properties", (*Tracker).propertyKeys)
-		on("GET", "/issue/{issue}/properties/{property}", (*Tracker).getProperty)
-		on("PUT", "/issue/{issue}/properties/{property}", (*Tracker).setProperty)
-		on("DELETE", "/issue/{issue}/properties/{property}", (*Tracker).deleteProperty)
+		on("GET", "/serverInfo", "", (*Tracker).serverInfo)
+		on("GET", "/myself", readUsers, (*Tracker).myself)
+		on("GET", "/mypermissions", readWork, (*Tracker).myPermissions)
+		on("GET", "/user", readUsers, (*Tracker).user)
+		on("GET", "/users/search", readUsers, (*Tracker).searchUsers)
+		on("GET", "/user/assignable/search", readUsers, (*Tracker).searchUsers)
+		on("GET", "/field", readWork, (*Tracker).fields)
+		on("GET", "/status", readWork, (*Tracker).allStatuses)
+		on("GET", "/project", readWork, (*Tracker).projects)
+		on("GET", "/project/search", readWork, (*Tracker).searchProjects)
+		on("POST", "/project", "manage:jira-project", (*Tracker).createProject)
+		on("GET", "/auditing/record", "manage:jira-configuration", (*Tracker).records)
+		on("GET", "/project/{project}", readWork, (*Tracker).project)
+		on("GET", "/project/{project}/statuses", readWork, (*Tracker).projectStatuses)
+		on("GET", "/search", readWork, (*Tracker).search)
+		on("POST", "/search", readWork, (*Tracker).search)
+		on("GET", "/search/jql", readWork, (*Tracker).search)
+		on("POST", "/search/jql", readWork, (*Tracker).search)
+		on("POST", "/issue", writeWork, (*Tracker).createIssue)
+		on("GET", "/issue/{issue}", readWork, (*Tracker).getIssue)
+		on("PUT", "/issue/{issue}", writeWork, (*Tracker).editIssue)
+		on("DELETE", "/issue/{issue}", writeWork, (*Tracker).deleteIssue)
+		on("GET", "/issue/{issue}/transitions", readWork, (*Tracker).transitions)
+		on("POST", "/issue/{issue}/transitions", writeWork, (*Tracker).transition)
+		on("GET", "/issue/{issue}/changelog", readWork, (*Tracker).changelog)
+		on("GET", "/issue/{issue}/comment", readWork, (*Tracker).comments)
+		on("POST", "/issue/{issue}/comment", writeWork, (*Tracker).addComment)
+		on("GET", "/issue/{issue}/comment/{comment}", readWork, (*Tracker).getComment)
+		on("PUT", "/issue/{issue}/comment/{comment}", writeWork, (*Tracker).editComment)
+		on("DELETE", "/issue/{issue}/comment/{comment}", writeWork, (*Tracker).deleteComment)
+		on("GET", "/issue/{issue}/properties", readWork, (*Tracker).propertyKeys)
+		on("GET", "/issue/{issue}/properties/{property}", readWork, (*Tracker).getProperty)
+		on("PUT", "/issue/{issue}/properties/{property}", writeWork, (*Tracker).setProperty)
+		on("DELETE", "/issue/{issue}/properties/{property}", writeWork, (*Tracker).deleteProperty)
 	}
+	t.mux.Handle("GET /.well-known/annex-keys.json", productkit.KeysHandler(t.key))
 	t.mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(OpenAPI)
@@ -60,21 +72,30 @@ func (t *Tracker) routeAPI() {
 // errForbidden is a user's missing right.
 const errForbidden refusal = "You do not have permission to do this."
 
-// api signs the caller in and turns a handler's outcome into Jira's answer shapes.
-func (t *Tracker) api(h func(*Tracker, *http.Request) (int, any, error)) http.Handler {
+// api finds the caller, demands the operation's scope of an app, and turns a handler's
+// outcome into Jira's answer shapes.
+func (t *Tracker) api(scope string, h func(*Tracker, *http.Request) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, ok := t.sessions.who(r)
-		if !ok {
+		c, err := t.asker(r)
+		switch {
+		case errors.Is(err, errStranger):
 			w.Header().Set("WWW-Authenticate", `Basic realm="tracker"`)
-			writeAPI(w, http.StatusUnauthorized, apiError("Client must be authenticated to access this resource."))
+			writeAPI(w, http.StatusUnauthorized, apiError(err.Error()))
+			return
+		case err != nil:
+			productkit.Refuse(w, err)
+			return
+		case scope != "" && !c.may(scope):
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scope+`"`)
+			writeAPI(w, http.StatusForbidden, apiError("The app's token lacks the scope "+scope+"."))
 			return
 		}
 		// A page elsewhere can make a signed-in browser send a request, but not this header.
-		if _, _, basic := r.BasicAuth(); !basic && r.Method != http.MethodGet && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		if r.Header.Get("Authorization") == "" && r.Method != http.MethodGet && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
 			writeAPI(w, http.StatusForbidden, apiError("A change with a session must come from Tracker's own pages."))
 			return
 		}
-		code, body, err := h(t, r.WithContext(withUser(r.Context(), u)))
+		code, body, err := h(t, r.WithContext(withCaller(r.Context(), c)))
 		var tooLarge *http.MaxBytesError
 		switch {
 		case err == nil:
@@ -119,15 +140,41 @@ func (t *Tracker) link(path string) string { return strings.TrimRight(t.cfg.URL,
 
 func jiraTime(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000-0700") }
 
-func (t *Tracker) userView(id string) any {
+// userView is a user, or an app's account, as the caller of r may see it.
+func (t *Tracker) userView(r *http.Request, id string) any {
+	if installation, ok := strings.CutPrefix(id, appPrefix); ok {
+		return map[string]any{"accountId": id, "accountType": "app", "displayName": t.appName(r, installation), "active": true, "timeZone": "UTC", "locale": "en_US"}
+	}
 	u, ok := t.sessions.user(id)
 	if !ok {
 		return nil
 	}
-	return map[string]any{
+	view := map[string]any{
 		"self": t.link("/rest/api/3/user?accountId=" + url.QueryEscape(u.ID)), "accountId": u.ID, "accountType": "atlassian",
-		"displayName": u.Name, "emailAddress": u.Email, "active": true, "timeZone": u.TimeZone, "locale": "en_US",
+		"displayName": u.Name, "active": true, "timeZone": u.TimeZone, "locale": "en_US",
 	}
+	if callerOf(r).may(readUsers) {
+		view["emailAddress"] = u.Email
+	}
+	return view
+}
+
+func (t *Tracker) appName(r *http.Request, installation string) string {
+	if name, ok := t.store.names.Load(installation); ok {
+		return name.(string)
+	}
+	if c := callerOf(r); c.via() == installation {
+		return c.app.name
+	}
+	return "An app"
+}
+
+// via names the app by which something was done, for views; nothing for a person.
+func (t *Tracker) via(r *http.Request, view map[string]any, installation string) map[string]any {
+	if installation != "" {
+		view["via"] = map[string]any{"accountId": appPrefix + installation, "accountType": "app", "displayName": t.appName(r, installation)}
+	}
+	return view
 }
 
 func (t *Tracker) statusView(s status) any {
@@ -137,18 +184,18 @@ func (t *Tracker) statusView(s status) any {
 	}
 }
 
-func (t *Tracker) projectView(p *Project) map[string]any {
+func (t *Tracker) projectView(r *http.Request, p *Project) map[string]any {
 	return map[string]any{
-		"id": p.ID, "key": p.Key, "name": p.Name, "projectTypeKey": "software", "style": "classic", "simplified": false,
-		"self": t.link("/rest/api/3/project/" + p.ID), "lead": t.userView(p.Lead),
+		"id": p.ID, "key": p.Key, "name": p.Name, "projectTypeKey": "software", "style": "classic", "simplified": false, "isPrivate": p.Private,
+		"self": t.link("/rest/api/3/project/" + p.ID), "lead": t.userView(r, p.Lead),
 	}
 }
 
 func (t *Tracker) commentView(r *http.Request, i *Issue, c Comment) any {
-	return map[string]any{
-		"id": c.ID, "self": t.link("/rest/api/3/issue/" + i.ID + "/comment/" + c.ID), "author": t.userView(c.Author),
-		"updateAuthor": t.userView(c.Author), "body": rich(r, c.Body), "created": jiraTime(c.Created), "updated": jiraTime(c.Updated),
-	}
+	return t.via(r, map[string]any{
+		"id": c.ID, "self": t.link("/rest/api/3/issue/" + i.ID + "/comment/" + c.ID), "author": t.userView(r, c.Author),
+		"updateAuthor": t.userView(r, c.Author), "body": rich(r, c.Body), "created": jiraTime(c.Created), "updated": jiraTime(c.Updated),
+	}, c.Via)
 }
 
 // issueView is an issue as Jira shows it; want limits the fields, none is all.
@@ -157,7 +204,7 @@ func (t *Tracker) issueView(r *http.Request, i *Issue, want []string) any {
 	t.store.read(func(d *data) {
 		for _, p := range d.Projects {
 			if p.Key == i.Project {
-				project = t.projectView(p)
+				project = t.projectView(r, p)
 			}
 		}
 	})
@@ -170,7 +217,7 @@ func (t *Tracker) issueView(r *http.Request, i *Issue, want []string) any {
 		"issuetype": map[string]any{"id": typeID(i.Type), "name": i.Type, "subtask": false},
 		"priority":  map[string]any{"id": priorityID(i.Priority), "name": i.Priority},
 		"status":    t.statusView(statusByName(i.Status)),
-		"assignee":  t.userView(i.Assignee), "reporter": t.userView(i.Reporter), "creator": t.userView(i.Reporter),
+		"assignee":  t.userView(r, i.Assignee), "reporter": t.userView(r, i.Reporter), "creator": t.userView(r, i.Reporter),
 		"created": jiraTime(i.Created), "updated": jiraTime(i.Updated),
 		"comment": map[string]any{"comments": comments, "total": len(comments), "maxResults": len(comments), "startAt": 0},
 	}
@@ -183,7 +230,7 @@ func (t *Tracker) issueView(r *http.Request, i *Issue, want []string) any {
 		}
 		fields = some
 	}
-	return map[string]any{"id": i.ID, "key": i.Key, "self": t.link("/rest/api/3/issue/" + i.ID), "fields": fields}
+	return t.via(r, map[string]any{"id": i.ID, "key": i.Key, "self": t.link("/rest/api/3/issue/" + i.ID), "fields": fields}, i.Via)
 }
 
 func typeID(name string) string {

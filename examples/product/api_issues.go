@@ -23,7 +23,7 @@ type fieldsInput struct {
 }
 
 // apply sets the given fields and notes the changes.
-func (t *Tracker) apply(i *Issue, f fieldsInput, by string) error {
+func (t *Tracker) apply(i *Issue, f fieldsInput, by caller) error {
 	if f.Summary != nil {
 		s := strings.TrimSpace(*f.Summary)
 		if s == "" || len(s) > 255 {
@@ -125,7 +125,7 @@ func (t *Tracker) search(r *http.Request) (int, any, error) {
 	var found []Issue
 	t.store.read(func(d *data) {
 		for _, i := range d.Issues {
-			if q.match(i) {
+			if q.match(i) && d.shown(i, userOf(r)) {
 				found = append(found, clone(i))
 			}
 		}
@@ -162,7 +162,7 @@ func (t *Tracker) createIssue(r *http.Request) (int, any, error) {
 	if project == "" {
 		project = body.Fields.Project.ID
 	}
-	by := userOf(r).ID
+	by := callerOf(r)
 	i, err := t.store.create(project, by, func(i *Issue) error {
 		err := t.apply(i, body.Fields, by)
 		i.Changes = nil // a new issue has no history
@@ -175,7 +175,7 @@ func (t *Tracker) createIssue(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) getIssue(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -193,7 +193,7 @@ func (t *Tracker) editIssue(r *http.Request) (int, any, error) {
 	if err := decodeBody(r, &body); err != nil {
 		return 0, nil, err
 	}
-	_, err := t.store.update(r.PathValue("issue"), func(i *Issue) error { return t.apply(i, body.Fields, userOf(r).ID) })
+	_, err := t.store.update(r.PathValue("issue"), callerOf(r), "issue.edit", func(i *Issue) error { return t.apply(i, body.Fields, callerOf(r)) })
 	return http.StatusNoContent, nil, err
 }
 
@@ -201,11 +201,11 @@ func (t *Tracker) deleteIssue(r *http.Request) (int, any, error) {
 	if !userOf(r).Admin {
 		return 0, nil, errForbidden
 	}
-	return http.StatusNoContent, nil, t.store.remove(r.PathValue("issue"))
+	return http.StatusNoContent, nil, t.store.remove(r.PathValue("issue"), callerOf(r))
 }
 
 func (t *Tracker) transitions(r *http.Request) (int, any, error) {
-	if _, err := t.store.issue(r.PathValue("issue")); err != nil {
+	if _, err := t.store.issue(r.PathValue("issue"), userOf(r)); err != nil {
 		return 0, nil, err
 	}
 	out := []any{}
@@ -230,8 +230,8 @@ func (t *Tracker) transition(r *http.Request) (int, any, error) {
 	if !ok {
 		return 0, nil, badInput("transition.id: unknown")
 	}
-	_, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
-		t.store.changed(i, userOf(r).ID, "status", i.Status, to.Name)
+	_, err := t.store.update(r.PathValue("issue"), callerOf(r), "issue.transition", func(i *Issue) error {
+		t.store.changed(i, callerOf(r), "status", i.Status, to.Name)
 		i.Status = to.Name
 		return nil
 	})
@@ -239,16 +239,16 @@ func (t *Tracker) transition(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) changelog(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
 	out := []any{}
 	for _, c := range i.Changes {
-		out = append(out, map[string]any{
-			"id": c.ID, "author": t.userView(c.Author), "created": jiraTime(c.At),
+		out = append(out, t.via(r, map[string]any{
+			"id": c.ID, "author": t.userView(r, c.Author), "created": jiraTime(c.At),
 			"items": []any{map[string]any{"field": c.Field, "fieldId": c.Field, "fieldtype": "jira", "fromString": c.From, "toString": c.To}},
-		})
+		}, c.Via))
 	}
 	start, limit := page(r, 100)
 	got := cut(out, start, limit)

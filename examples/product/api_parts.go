@@ -12,7 +12,7 @@ import (
 // Comments and properties of an issue.
 
 func (t *Tracker) comments(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -44,9 +44,9 @@ func (t *Tracker) addComment(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	var added Comment
-	i, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
+	i, err := t.store.update(r.PathValue("issue"), callerOf(r), "comment.add", func(i *Issue) error {
 		now := t.cfg.Now().UTC()
-		added = Comment{ID: t.store.id(), Author: userOf(r).ID, Body: text, Created: now, Updated: now}
+		added = Comment{ID: t.store.id(), Author: userOf(r).ID, Via: callerOf(r).via(), Body: text, Created: now, Updated: now}
 		i.Comments = append(i.Comments, added)
 		return nil
 	})
@@ -57,7 +57,7 @@ func (t *Tracker) addComment(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) getComment(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -69,8 +69,8 @@ func (t *Tracker) getComment(r *http.Request) (int, any, error) {
 }
 
 // changeComment lets the author, or an admin, change a comment.
-func (t *Tracker) changeComment(r *http.Request, fn func(i *Issue, n int)) (Issue, error) {
-	return t.store.update(r.PathValue("issue"), func(i *Issue) error {
+func (t *Tracker) changeComment(r *http.Request, act string, fn func(i *Issue, n int)) (Issue, error) {
+	return t.store.update(r.PathValue("issue"), callerOf(r), act, func(i *Issue) error {
 		n := slices.IndexFunc(i.Comments, func(c Comment) bool { return c.ID == r.PathValue("comment") })
 		if n < 0 {
 			return errNotFound
@@ -89,7 +89,7 @@ func (t *Tracker) editComment(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	var changed Comment
-	i, err := t.changeComment(r, func(i *Issue, n int) {
+	i, err := t.changeComment(r, "comment.edit", func(i *Issue, n int) {
 		i.Comments[n].Body, i.Comments[n].Updated = text, t.cfg.Now().UTC()
 		changed = i.Comments[n]
 	})
@@ -100,12 +100,12 @@ func (t *Tracker) editComment(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) deleteComment(r *http.Request) (int, any, error) {
-	_, err := t.changeComment(r, func(i *Issue, n int) { i.Comments = slices.Delete(i.Comments, n, n+1) })
+	_, err := t.changeComment(r, "comment.delete", func(i *Issue, n int) { i.Comments = slices.Delete(i.Comments, n, n+1) })
 	return http.StatusNoContent, nil, err
 }
 
 func (t *Tracker) propertyKeys(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -118,7 +118,7 @@ func (t *Tracker) propertyKeys(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) getProperty(r *http.Request) (int, any, error) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -139,7 +139,7 @@ func (t *Tracker) setProperty(r *http.Request) (int, any, error) {
 		return 0, nil, badInput("a property is JSON of at most 32768 bytes")
 	}
 	code, key := http.StatusCreated, r.PathValue("property")
-	_, err = t.store.update(r.PathValue("issue"), func(i *Issue) error {
+	_, err = t.store.update(r.PathValue("issue"), callerOf(r), "property.set", func(i *Issue) error {
 		if _, had := i.Properties[key]; had {
 			code = http.StatusOK
 		}
@@ -150,7 +150,7 @@ func (t *Tracker) setProperty(r *http.Request) (int, any, error) {
 }
 
 func (t *Tracker) deleteProperty(r *http.Request) (int, any, error) {
-	_, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
+	_, err := t.store.update(r.PathValue("issue"), callerOf(r), "property.delete", func(i *Issue) error {
 		if _, had := i.Properties[r.PathValue("property")]; !had {
 			return errNotFound
 		}

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -13,11 +14,11 @@ func (t *Tracker) serverInfo(*http.Request) (int, any, error) {
 }
 
 func (t *Tracker) myself(r *http.Request) (int, any, error) {
-	return http.StatusOK, t.userView(userOf(r).ID), nil
+	return http.StatusOK, t.userView(r, userOf(r).ID), nil
 }
 
 func (t *Tracker) user(r *http.Request) (int, any, error) {
-	v := t.userView(r.URL.Query().Get("accountId"))
+	v := t.userView(r, r.URL.Query().Get("accountId"))
 	if v == nil {
 		return 0, nil, errNotFound
 	}
@@ -29,7 +30,7 @@ func (t *Tracker) searchUsers(r *http.Request) (int, any, error) {
 	found := []any{}
 	for _, u := range t.cfg.Users {
 		if strings.Contains(strings.ToLower(u.Name+" "+u.Email), q) {
-			found = append(found, t.userView(u.ID))
+			found = append(found, t.userView(r, u.ID))
 		}
 	}
 	start, limit := page(r, 50)
@@ -78,22 +79,22 @@ func (t *Tracker) allStatuses(*http.Request) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
-func (t *Tracker) allProjects() []any {
+func (t *Tracker) allProjects(r *http.Request) []any {
 	out := []any{}
 	t.store.read(func(d *data) {
-		for _, p := range d.Projects {
-			out = append(out, t.projectView(p))
+		for _, p := range d.visible(userOf(r)) {
+			out = append(out, t.projectView(r, p))
 		}
 	})
 	return out
 }
 
-func (t *Tracker) projects(*http.Request) (int, any, error) {
-	return http.StatusOK, t.allProjects(), nil
+func (t *Tracker) projects(r *http.Request) (int, any, error) {
+	return http.StatusOK, t.allProjects(r), nil
 }
 
 func (t *Tracker) searchProjects(r *http.Request) (int, any, error) {
-	all := t.allProjects()
+	all := t.allProjects(r)
 	start, limit := page(r, 50)
 	got := cut(all, start, limit)
 	return http.StatusOK, map[string]any{
@@ -101,31 +102,31 @@ func (t *Tracker) searchProjects(r *http.Request) (int, any, error) {
 	}, nil
 }
 
-func (t *Tracker) findProject(ref string) (view any, err error) {
+func (t *Tracker) findProject(r *http.Request) (view any, err error) {
 	err = errNotFound
 	t.store.read(func(d *data) {
-		for _, p := range d.Projects {
-			if p.ID == ref || strings.EqualFold(p.Key, ref) {
-				v := t.projectView(p)
-				types := []any{}
-				for _, x := range issueTypes {
-					types = append(types, map[string]any{"id": x.ID, "name": x.Name, "subtask": false})
-				}
-				v["issueTypes"] = types
-				view, err = v, nil
-			}
+		p := d.project(r.PathValue("project"), userOf(r))
+		if p == nil {
+			return
 		}
+		v := t.projectView(r, p)
+		types := []any{}
+		for _, x := range issueTypes {
+			types = append(types, map[string]any{"id": x.ID, "name": x.Name, "subtask": false})
+		}
+		v["issueTypes"] = types
+		view, err = v, nil
 	})
 	return view, err
 }
 
 func (t *Tracker) project(r *http.Request) (int, any, error) {
-	v, err := t.findProject(r.PathValue("project"))
+	v, err := t.findProject(r)
 	return http.StatusOK, v, err
 }
 
 func (t *Tracker) projectStatuses(r *http.Request) (int, any, error) {
-	if _, err := t.findProject(r.PathValue("project")); err != nil {
+	if _, err := t.findProject(r); err != nil {
 		return 0, nil, err
 	}
 	_, all, _ := t.allStatuses(r)
@@ -134,4 +135,29 @@ func (t *Tracker) projectStatuses(r *http.Request) (int, any, error) {
 		out = append(out, map[string]any{"id": x.ID, "name": x.Name, "subtask": false, "statuses": all})
 	}
 	return http.StatusOK, out, nil
+}
+
+var projectKeyForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,9}$`)
+
+func (t *Tracker) createProject(r *http.Request) (int, any, error) {
+	var body struct {
+		Key     string `json:"key"`
+		Name    string `json:"name"`
+		Private bool   `json:"isPrivate"`
+	}
+	if err := decodeBody(r, &body); err != nil {
+		return 0, nil, err
+	}
+	if !userOf(r).Admin {
+		return 0, nil, errForbidden
+	}
+	name := strings.TrimSpace(body.Name)
+	if !projectKeyForm.MatchString(body.Key) || name == "" || len(name) > 80 {
+		return 0, nil, badInput("key: 2 to 10 capitals and digits; name: 1 to 80 characters")
+	}
+	p, err := t.store.addProject(Project{Key: body.Key, Name: name, Private: body.Private}, callerOf(r))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, map[string]any{"id": p.ID, "key": p.Key, "self": t.link("/rest/api/3/project/" + p.ID)}, nil
 }

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,12 @@ type Project struct {
 	Name string `json:"name"`
 	Lead string `json:"lead"`
 	Next int    `json:"next"` // number of the next issue
+	// Private projects are seen by their members only, by account id.
+	Private bool     `json:"private,omitempty"`
+	Members []string `json:"members,omitempty"`
 }
+
+func (p *Project) is(ref string) bool { return p.ID == ref || strings.EqualFold(p.Key, ref) }
 
 // Issue is one thing to do.
 type Issue struct {
@@ -27,6 +33,7 @@ type Issue struct {
 	Labels      []string                   `json:"labels"`
 	Assignee    string                     `json:"assignee,omitempty"`
 	Reporter    string                     `json:"reporter"`
+	Via         string                     `json:"via,omitempty"` // the app that created it, by installation
 	Created     time.Time                  `json:"created"`
 	Updated     time.Time                  `json:"updated"`
 	Comments    []Comment                  `json:"comments"`
@@ -34,10 +41,13 @@ type Issue struct {
 	Properties  map[string]json.RawMessage `json:"properties"`
 }
 
+func (i *Issue) is(ref string) bool { return i.ID == ref || strings.EqualFold(i.Key, ref) }
+
 // Comment is what a user said of an issue.
 type Comment struct {
 	ID      string    `json:"id"`
 	Author  string    `json:"author"`
+	Via     string    `json:"via,omitempty"` // the app that wrote it, by installation
 	Body    string    `json:"body"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
@@ -47,6 +57,7 @@ type Comment struct {
 type Change struct {
 	ID     string    `json:"id"`
 	Author string    `json:"author"`
+	Via    string    `json:"via,omitempty"`
 	Field  string    `json:"field"`
 	From   string    `json:"from"`
 	To     string    `json:"to"`

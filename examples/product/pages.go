@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"html/template"
 	"io/fs"
@@ -40,6 +41,7 @@ func (t *Tracker) routePages() {
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
 	t.mux.Handle("GET /{$}", t.signedIn(t.board))
+	t.mux.Handle("GET /records", t.signedIn(t.recordsPage))
 	t.mux.Handle("GET /browse/{issue}", t.signedIn(t.issuePage))
 	t.mux.Handle("POST /issues", t.signedIn(t.newIssue))
 	t.mux.Handle("POST /browse/{issue}/comment", t.signedIn(t.newComment))
@@ -72,6 +74,10 @@ type view struct {
 	Statuses []status
 	Types    []string
 	Project  *Project
+	Projects []Project
+	Records  []Record
+	// App gives an app's name by its installation.
+	App func(installation string) string
 }
 
 type column struct {
@@ -80,6 +86,9 @@ type column struct {
 }
 
 func (v view) Person(id string) User {
+	if installation, ok := strings.CutPrefix(id, appPrefix); ok {
+		return User{ID: id, Name: v.App(installation)}
+	}
 	for _, u := range v.Users {
 		if u.ID == id {
 			return u
@@ -89,6 +98,7 @@ func (v view) Person(id string) User {
 }
 
 func (t *Tracker) render(w http.ResponseWriter, r *http.Request, code int, page string, v view) {
+	v.App = func(installation string) string { return t.appName(r, installation) }
 	v.User, v.Users, v.Statuses = userOf(r), t.cfg.Users, statuses
 	for _, x := range issueTypes {
 		v.Types = append(v.Types, x.Name)
@@ -129,23 +139,34 @@ func local(next string) string {
 func (t *Tracker) board(w http.ResponseWriter, r *http.Request) {
 	v := view{Title: "Board"}
 	t.store.read(func(d *data) {
-		p := *d.Projects[0]
-		v.Project = &p
+		p := d.project(cmp.Or(r.URL.Query().Get("project"), d.Projects[0].Key), userOf(r))
+		if p == nil {
+			return
+		}
+		shown := *p
+		v.Project = &shown
+		for _, other := range d.visible(userOf(r)) {
+			v.Projects = append(v.Projects, *other)
+		}
 		for _, s := range statuses {
 			c := column{Status: s}
 			for _, i := range d.Issues {
-				if i.Status == s.Name {
+				if i.Status == s.Name && i.Project == p.Key {
 					c.Issues = append(c.Issues, clone(i))
 				}
 			}
 			v.Columns = append(v.Columns, c)
 		}
 	})
+	if v.Project == nil {
+		t.missing(w, r)
+		return
+	}
 	t.render(w, r, http.StatusOK, "board.html", v)
 }
 
 func (t *Tracker) issuePage(w http.ResponseWriter, r *http.Request) {
-	i, err := t.store.issue(r.PathValue("issue"))
+	i, err := t.store.issue(r.PathValue("issue"), userOf(r))
 	if err != nil {
 		t.missing(w, r)
 		return
@@ -153,12 +174,21 @@ func (t *Tracker) issuePage(w http.ResponseWriter, r *http.Request) {
 	t.render(w, r, http.StatusOK, "issue.html", view{Title: i.Key, Issue: i})
 }
 
+// recordsPage shows admins who did what.
+func (t *Tracker) recordsPage(w http.ResponseWriter, r *http.Request) {
+	if !userOf(r).Admin {
+		t.missing(w, r)
+		return
+	}
+	t.render(w, r, http.StatusOK, "records.html", view{Title: "Records", Records: t.store.trail()})
+}
+
 func (t *Tracker) missing(w http.ResponseWriter, r *http.Request) {
 	t.render(w, r, http.StatusNotFound, "missing.html", view{Title: "Not found"})
 }
 
 func (t *Tracker) newIssue(w http.ResponseWriter, r *http.Request) {
-	by, summary := userOf(r).ID, r.FormValue("summary")
+	by, summary := callerOf(r), r.FormValue("summary")
 	kind := struct{ ID, Name string }{Name: r.FormValue("type")}
 	i, err := t.store.create(r.FormValue("project"), by, func(i *Issue) error {
 		err := t.apply(i, fieldsInput{Summary: &summary, IssueType: &kind}, by)
@@ -174,7 +204,7 @@ func (t *Tracker) newIssue(w http.ResponseWriter, r *http.Request) {
 
 func (t *Tracker) newComment(w http.ResponseWriter, r *http.Request) {
 	text := strings.TrimSpace(r.FormValue("body"))
-	i, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
+	i, err := t.store.update(r.PathValue("issue"), callerOf(r), "comment.add", func(i *Issue) error {
 		if text == "" {
 			return errInput
 		}
@@ -195,8 +225,8 @@ func (t *Tracker) move(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "No such status.", http.StatusBadRequest)
 		return
 	}
-	i, err := t.store.update(r.PathValue("issue"), func(i *Issue) error {
-		t.store.changed(i, userOf(r).ID, "status", i.Status, to.Name)
+	i, err := t.store.update(r.PathValue("issue"), callerOf(r), "issue.transition", func(i *Issue) error {
+		t.store.changed(i, callerOf(r), "status", i.Status, to.Name)
 		i.Status = to.Name
 		return nil
 	})

@@ -1,7 +1,6 @@
 package tracker
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -79,15 +78,4 @@ func (s *sessions) who(r *http.Request) (User, bool) {
 		return User{}, false
 	}
 	return s.user(id)
-}
-
-type userKey struct{}
-
-func withUser(ctx context.Context, u User) context.Context {
-	return context.WithValue(ctx, userKey{}, u)
-}
-
-func userOf(r *http.Request) User {
-	u, _ := r.Context().Value(userKey{}).(User)
-	return u
 }

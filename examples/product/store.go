@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +32,9 @@ type data struct {
 	NextID   int        `json:"nextId"`
 	Projects []*Project `json:"projects"`
 	Issues   []*Issue   `json:"issues"`
+	Records  []Record   `json:"records,omitempty"`
+	// Apps are the names of apps that did something, by installation.
+	Apps map[string]string `json:"apps,omitempty"`
 }
 
 // store keeps issues in memory and writes each change to a file before it is
@@ -42,6 +44,8 @@ type store struct {
 	file string
 	now  func() time.Time
 	data data
+	// names are those of data.Apps, for whoever holds no lock or holds it already.
+	names sync.Map
 }
 
 func openStore(file string, users []User, now func() time.Time) (*store, error) {
@@ -52,6 +56,9 @@ func openStore(file string, users []User, now func() time.Time) (*store, error) 
 		case err == nil:
 			if err := json.Unmarshal(raw, &s.data); err != nil {
 				return nil, fmt.Errorf("read %s: %w", filepath.Base(file), err)
+			}
+			for installation, name := range s.data.Apps {
+				s.names.Store(installation, name)
 			}
 			return s, nil
 		case !errors.Is(err, fs.ErrNotExist):
@@ -73,12 +80,17 @@ func (s *store) seed(users []User) {
 	s.data.NextID = 10000
 	s.data.Projects = []*Project{{ID: s.id(), Key: "DEMO", Name: "Demo project", Lead: lead, Next: 1}}
 	for i, x := range sample {
-		issue := s.make(s.data.Projects[0], lead)
+		issue := s.make(s.data.Projects[0], caller{User: User{ID: lead}})
 		issue.Type, issue.Summary, issue.Description = x.kind, x.summary, x.text
 		issue.Status, issue.Priority, issue.Labels = x.status, x.priority, []string{x.label}
 		issue.Assignee = users[i%len(users)].ID
 		s.data.Issues = append(s.data.Issues, issue)
 	}
+	private := &Project{ID: s.id(), Key: "PLAN", Name: "Plans", Lead: lead, Next: 1, Private: true, Members: []string{lead}}
+	s.data.Projects = append(s.data.Projects, private)
+	issue := s.make(private, caller{User: User{ID: lead}})
+	issue.Summary, issue.Description = "Choose who joins the team", "Seen by the members of this project only."
+	s.data.Issues = append(s.data.Issues, issue)
 }
 
 func (s *store) id() string {
@@ -86,11 +98,11 @@ func (s *store) id() string {
 	return strconv.Itoa(s.data.NextID)
 }
 
-func (s *store) make(p *Project, by string) *Issue {
+func (s *store) make(p *Project, by caller) *Issue {
 	now := s.now().UTC()
 	issue := &Issue{
 		ID: s.id(), Key: fmt.Sprintf("%s-%d", p.Key, p.Next), Project: p.Key, Type: "Task", Status: "To Do", Priority: "Medium",
-		Reporter: by, Created: now, Updated: now, Labels: []string{}, Properties: map[string]json.RawMessage{},
+		Reporter: by.ID, Via: by.via(), Created: now, Updated: now, Labels: []string{}, Properties: map[string]json.RawMessage{},
 	}
 	p.Next++
 	return issue
@@ -127,31 +139,23 @@ func (s *store) read(fn func(d *data)) {
 	fn(&s.data)
 }
 
-// issue gives a deep copy of the issue with that id or key.
-func (s *store) issue(ref string) (Issue, error) {
+// issue gives a deep copy of the issue with that id or key, if the user may see it.
+func (s *store) issue(ref string, u User) (Issue, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	i := s.find(ref)
+	i := s.data.find(ref, u)
 	if i == nil {
 		return Issue{}, errNotFound
 	}
 	return clone(i), nil
 }
 
-func (s *store) find(ref string) *Issue {
-	for _, i := range s.data.Issues {
-		if i.ID == ref || strings.EqualFold(i.Key, ref) {
-			return i
-		}
-	}
-	return nil
-}
-
-// update changes one issue; an error of fn leaves it as it was.
-func (s *store) update(ref string, fn func(i *Issue) error) (Issue, error) {
+// update changes one issue that the caller may see, and records the act with it; an error
+// of fn leaves all as it was.
+func (s *store) update(ref string, c caller, act string, fn func(i *Issue) error) (Issue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(ref)
+	i := s.data.find(ref, c.User)
 	if i == nil {
 		return Issue{}, errNotFound
 	}
@@ -160,52 +164,74 @@ func (s *store) update(ref string, fn func(i *Issue) error) (Issue, error) {
 		return Issue{}, err
 	}
 	next.Updated = s.now().UTC()
-	before := *i
+	before, records := *i, s.data.Records
 	*i = next
+	s.record(c, act, i.Key)
 	if err := s.save(); err != nil {
-		*i = before
+		*i, s.data.Records = before, records
 		return Issue{}, err
 	}
 	return clone(i), nil
 }
 
 // create adds an issue to the project with that id or key.
-func (s *store) create(project, by string, fn func(i *Issue) error) (Issue, error) {
+func (s *store) create(project string, by caller, fn func(i *Issue) error) (Issue, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.data.Projects {
-		if p.ID != project && !strings.EqualFold(p.Key, project) {
-			continue
-		}
-		next, nextID := p.Next, s.data.NextID
-		issue := s.make(p, by)
-		err := fn(issue)
-		if err == nil {
-			s.data.Issues = append(s.data.Issues, issue)
-			if err = s.save(); err != nil {
-				s.data.Issues = s.data.Issues[:len(s.data.Issues)-1]
-			}
-		}
-		if err != nil {
-			p.Next, s.data.NextID = next, nextID
-			return Issue{}, err
-		}
-		return clone(issue), nil
+	p := s.data.project(project, by.User)
+	if p == nil {
+		return Issue{}, badInput("project %q does not exist", project)
 	}
-	return Issue{}, badInput("project %q does not exist", project)
+	next, nextID, issues, records := p.Next, s.data.NextID, s.data.Issues, s.data.Records
+	issue := s.make(p, by)
+	err := fn(issue)
+	if err == nil {
+		s.data.Issues = append(issues[:len(issues):len(issues)], issue)
+		s.record(by, "issue.create", issue.Key)
+		err = s.save()
+	}
+	if err != nil {
+		p.Next, s.data.NextID, s.data.Issues, s.data.Records = next, nextID, issues, records
+		return Issue{}, err
+	}
+	return clone(issue), nil
 }
 
-func (s *store) remove(ref string) error {
+// addProject adds a project; a private one has its creator as its only member.
+func (s *store) addProject(p Project, by caller) (Project, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(ref)
+	for _, have := range s.data.Projects {
+		if have.is(p.Key) {
+			return Project{}, badInput("projectKey: there is a project with this key")
+		}
+	}
+	nextID, projects, records := s.data.NextID, s.data.Projects, s.data.Records
+	p.ID, p.Lead, p.Next = s.id(), by.ID, 1
+	if p.Private {
+		p.Members = []string{by.ID}
+	}
+	s.data.Projects = append(projects[:len(projects):len(projects)], &p)
+	s.record(by, "project.create", p.Key)
+	if err := s.save(); err != nil {
+		s.data.NextID, s.data.Projects, s.data.Records = nextID, projects, records
+		return Project{}, err
+	}
+	return p, nil
+}
+
+func (s *store) remove(ref string, c caller) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.data.find(ref, c.User)
 	if i == nil {
 		return errNotFound
 	}
-	before := s.data.Issues
+	before, records := s.data.Issues, s.data.Records
 	s.data.Issues = slices.DeleteFunc(slices.Clone(before), func(x *Issue) bool { return x == i })
+	s.record(c, "issue.delete", i.Key)
 	if err := s.save(); err != nil {
-		s.data.Issues = before
+		s.data.Issues, s.data.Records = before, records
 		return err
 	}
 	return nil
@@ -225,8 +251,8 @@ func clone(i *Issue) Issue {
 }
 
 // changed notes a change of a field in the issue's history.
-func (s *store) changed(i *Issue, by, field, from, to string) {
+func (s *store) changed(i *Issue, by caller, field, from, to string) {
 	if from != to {
-		i.Changes = append(i.Changes, Change{ID: s.id(), Author: by, Field: field, From: from, To: to, At: s.now().UTC()})
+		i.Changes = append(i.Changes, Change{ID: s.id(), Author: by.ID, Via: by.via(), Field: field, From: from, To: to, At: s.now().UTC()})
 	}
 }

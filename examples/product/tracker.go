@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
+
+	"github.com/annexhq/annex/productkit"
 )
 
 // ProductYAML declares Tracker to an Annex server, see docs/adopt.md.
@@ -44,6 +47,9 @@ type Config struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	Log *slog.Logger
+	// KeyFile keeps the key that Tracker's back end signs with, which the first start
+	// makes; "" makes one for this run.
+	KeyFile string
 }
 
 // Tracker serves pages and the API.
@@ -52,6 +58,8 @@ type Tracker struct {
 	store    *store
 	sessions *sessions
 	mux      *http.ServeMux
+	key      *productkit.Key
+	calls    atomic.Pointer[productkit.Verifier] // nil: no access token is taken
 }
 
 // New opens the file, or makes a project with sample issues when there is none.
@@ -70,9 +78,19 @@ func New(cfg Config) (*Tracker, error) {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}
 	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users), mux: http.NewServeMux()}
+	if t.key, err = openKey(cfg.KeyFile); err != nil {
+		return nil, fmt.Errorf("tracker.New: %w", err)
+	}
 	t.routePages()
 	t.routeAPI()
 	return t, nil
+}
+
+func openKey(file string) (*productkit.Key, error) {
+	if file == "" {
+		return productkit.GenerateKey()
+	}
+	return productkit.KeyFile(file)
 }
 
 // ServeHTTP answers pages and API calls.

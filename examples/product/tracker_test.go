@@ -108,12 +108,12 @@ func TestRefusals(t *testing.T) {
 func TestSearch(t *testing.T) {
 	s := serve(t, "")
 	for jql, want := range map[string]float64{
-		"":                                       5,
+		"":                                       6,
 		"project = DEMO AND status = Done":       1,
-		"status in (\"To Do\", \"In Progress\")": 4,
+		"status in (\"To Do\", \"In Progress\")": 5,
 		"assignee = currentUser()":               3,
 		"summary ~ release ORDER BY created DESC": 1,
-		"type != Bug": 3,
+		"type != Bug": 4,
 	} {
 		code, out := do(t, s, "alice", "GET", "/rest/api/3/search?jql="+url.QueryEscape(jql), "")
 		if code != 200 || out["total"] != want {

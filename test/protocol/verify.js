@@ -82,7 +82,7 @@ const kinds = {
     demand(text(c.installation) && text(c.client_id), 'installation or client_id');
     demand(record(c.act) && c.act.sub === self && (c.act.name === undefined || text(c.act.name)), 'act');
     demand(text(c.sub) && (c.sub === self || /^user:./.test(c.sub)), 'sub');
-    demand(text(c.scope) && c.scope.split(' ').every((s) => s !== ''), 'scope');
+    demand(c.scope === '' || (text(c.scope) && c.scope.split(' ').every((s) => s !== '')), 'scope');
   },
   'annex-user+jwt': user,
   'annex-panel+jwt'(c) {

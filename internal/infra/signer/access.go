@@ -15,7 +15,7 @@ import (
 const AccessLife = 60 * time.Second
 
 // Access says what a token for a product is for: an access token of RFC 9068, as
-// docs/PROTOCOL.md has it. Every field is required.
+// docs/PROTOCOL.md has it. Every field but Scope is required.
 type Access struct {
 	Audience string // the product's key
 	// Subject is "user:" and the product's own id of the user on whose behalf the call is
@@ -24,7 +24,8 @@ type Access struct {
 	// ClientID is the app's id.
 	ClientID string
 	// Actor is the app that makes the call (RFC 8693).
-	Actor        Actor
+	Actor Actor
+	// Scope is what the operation needs; none for one that is open to every app.
 	Scope        []string
 	Site         string
 	Installation string
@@ -87,9 +88,6 @@ func (a Access) missing() string {
 		if f[1] == "" {
 			return f[0]
 		}
-	}
-	if len(a.Scope) == 0 {
-		return "scope"
 	}
 	for _, s := range a.Scope {
 		if s == "" || strings.ContainsAny(s, " \t\r\n\"\\") {
