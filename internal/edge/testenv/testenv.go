@@ -119,6 +119,7 @@ func (e *Env) startTracker(ctx context.Context, s Setup) error {
 	e.Access.setProduct(port)
 	e.Tracker, err = tracker.New(tracker.Config{
 		File: filepath.Join(s.Dir, "tracker.json"), Users: e.Access.trackerUsers(), URL: e.Access.ProductPageURL, Log: s.Log,
+		KeyFile: filepath.Join(s.Dir, "tracker-key.pem"),
 	})
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -148,6 +149,11 @@ func (e *Env) register(ctx context.Context) error {
 		return fault.Op("testenv.register", err)
 	}
 	e.Access.Site, e.Access.Product = site.Name, string(p.Key)
+	if e.Tracker != nil {
+		if err := e.Tracker.TakeCalls(tracker.Calls{Issuer: e.Access.URL, Site: string(site.ID)}); err != nil {
+			return fault.Op("testenv.register", err)
+		}
+	}
 	return fault.Op("testenv.register", e.accounts(ctx, site.ID))
 }
 
