@@ -188,7 +188,11 @@ func identity(d *Described, all [][]string) (string, bool) {
 			return fmt.Sprintf("%q in its tag", by), true
 		}
 	}
-	if by, ok := identityWords.in(words(d.ID)); ok {
+	called := words(d.ID)
+	if i := slices.Index(called, "by"); i >= 0 {
+		called = called[:i] // by what something is found is not what is changed
+	}
+	if by, ok := identityWords.in(called); ok {
 		return fmt.Sprintf("%q in its id", by), true
 	}
 	for _, f := range slices.Concat(d.Sends, d.Form) {

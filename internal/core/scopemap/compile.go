@@ -188,6 +188,9 @@ func (c *compiler) operation(i int) *Operation {
 	}
 	op.Scopes = c.scopes(d, decision)
 	switch {
+	case c.rules.GraphPath != "" && d.written() == c.rules.GraphPath:
+		op.Class = Tunnel
+		c.close(op, "it is GraphQL, which apps call with requestGraph")
 	case decision != nil && !decision.Open:
 		c.close(op, "product.yaml closes it: "+decision.Reason)
 	case class != "" && decision == nil:

@@ -142,6 +142,7 @@ func TestClasses(t *testing.T) {
 		{Described{Method: "GET", Extensions: map[string]any{"x-annex-egress": false}}, ""},
 		{Described{Method: "POST", Tags: []string{"Permission schemes"}}, Identity},
 		{Described{Method: "POST", ID: "grantAccess"}, Identity},
+		{Described{Method: "POST", ID: "searchByToken"}, ""},
 	} {
 		x.what.Path = "/thing"
 		if class, _, why := classify(&x.what, 0); class != x.want {
@@ -191,6 +192,15 @@ func TestClassesAreClosedUntilDecided(t *testing.T) {
 	}
 	marked := Described{Method: "PUT", Security: scoped, Extensions: map[string]any{"x-annex-egress": []any{"/target", map[string]any{"in": "query", "name": "to"}}}}
 	if op, _ = one(t, marked, Rules{Decisions: []Decision{{ID: "op", Open: true, Reason: "known"}}}, nil); len(op.Egress) != 2 || op.Egress[1] != (EgressField{"query", "to"}) || op.Class != Egress {
+		t.Errorf("%+v", op)
+	}
+}
+
+// GraphQL has a gate of its own, which reads what is asked for.
+func TestGraphIsNotCalledAsAnOperation(t *testing.T) {
+	d := Described{Method: "POST", Path: "/query", Security: []map[string][]string{{"app": {"a"}}}}
+	op, _ := one(t, d, Rules{GraphPath: "/query", Decisions: []Decision{{ID: "op", Open: true, Reason: "please"}}}, nil)
+	if op.Closed == "" || op.Class != Tunnel {
 		t.Errorf("%+v", op)
 	}
 }

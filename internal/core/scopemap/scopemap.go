@@ -142,6 +142,9 @@ type Rules struct {
 	Rest map[string]string
 	// Also are further prefixes of the API at which the same operations are offered.
 	Also []Also
+	// GraphPath is the path of the product's GraphQL endpoint, "" for none: what is asked
+	// for there is in a request's body, and decided by another gate.
+	GraphPath string
 	// Words are the scopes that the product words; a scope without words cannot be granted.
 	Words map[string]bool
 }

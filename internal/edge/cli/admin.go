@@ -2,8 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,49 +9,6 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/edge/cli/client"
 )
-
-func (c *cli) productCommand() *cobra.Command {
-	return parent("product", "Products that apps extend (operator)",
-		c.productFileCommand("add FILE", "Register a product.yaml, or replace the product with its key", false),
-		c.productFileCommand("validate FILE", "Check a product.yaml without registering it", true),
-		c.productListCommand())
-}
-
-func (c *cli) productFileCommand(use, short string, validate bool) *cobra.Command {
-	return jsonFlag(&cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file := args[0]
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(c.env.Dir, file)
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return fault.New(fault.Invalid, "NO_FILE", "%s cannot be read: %v", args[0], err).WithFix("name a product.yaml that exists").Because(err)
-			}
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			p, err := api.AddProduct(cmd.Context(), text, validate)
-			if err != nil {
-				return err
-			}
-			c.ui.diagnosticsUnlessQuiet(fromWire(p.Diagnostics))
-			switch {
-			case c.json:
-				c.ui.printJSON(p)
-			case validate:
-				c.ui.printf("%s is valid", args[0])
-			default:
-				c.ui.printf("Registered product %s", p.Product.Key)
-			}
-			return nil
-		},
-	})
-}
 
 func (c *cli) productListCommand() *cobra.Command {
 	return jsonFlag(&cobra.Command{

@@ -2,11 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -48,42 +45,6 @@ func orEmpty[T any](s []T) []T {
 		return []T{}
 	}
 	return s
-}
-
-func (a *API) addProduct(w http.ResponseWriter, r *request) error {
-	if err := r.is("application/yaml"); err != nil {
-		return err
-	}
-	check := r.URL.Query().Get("validate")
-	if check != "" && check != "true" && check != "false" {
-		// Guessing would register what was only to be checked.
-		return fault.New(fault.Usage, "BAD_VALIDATE", "validate is true or false")
-	}
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	name := "product.yaml"
-	if sent := r.URL.Query().Get("name"); sent != "" {
-		if len(sent) > 200 || strings.ContainsFunc(sent, unicode.IsControl) {
-			return fault.New(fault.Usage, "BAD_NAME", "name is the file's name in at most 200 characters")
-		}
-		name = sent
-	}
-	if check == "true" {
-		p, ds := tenancy.ValidateProduct(name, raw)
-		if p == nil {
-			return invalid{fault.New(fault.Invalid, "PRODUCT_INVALID", "%s has problems", name), ds}
-		}
-		writeJSON(w, http.StatusOK, map[string]any{"product": productView(p), "diagnostics": orEmpty(ds)})
-		return nil
-	}
-	p, err := a.Tenancy.AddProduct(r.ctx(), r.caller, name, raw)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"product": productView(p)})
-	return nil
 }
 
 // invalid is an error with the findings that explain it.

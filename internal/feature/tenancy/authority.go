@@ -154,6 +154,9 @@ func (p *Product) rules() scopemap.Rules {
 	for _, s := range p.Scopes {
 		r.Words[s.Name] = true
 	}
+	if p.Graph != nil {
+		r.GraphPath = p.Graph.Path
+	}
 	return r
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -72,9 +73,16 @@ func Check(d Declaration) (*Checked, error) {
 		}
 		c.Findings = findings
 	}
-	api, err := product.api(table)
-	c.API = api
-	return c, err
+	var err error
+	if c.API, err = product.api(table); err != nil {
+		return nil, err
+	}
+	if base := strings.TrimSuffix(c.document.Base, "/"); base != "" && !strings.HasSuffix(strings.TrimSuffix(c.API.BaseURL.Path, "/"), base) {
+		c.Findings = append(c.Findings, scopemap.Finding{Rule: "base-path", Severity: scopemap.Warning, Line: 1, InRules: true,
+			Message: fmt.Sprintf("the document's paths count from %s, and apiBaseUrl does not end there", base),
+			Fix:     "let apiBaseUrl end with it, unless the paths of the document begin with it"})
+	}
+	return c, nil
 }
 
 // Diagnostic is a finding at its place.
@@ -126,4 +134,59 @@ func unsqueeze(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(r) // what squeeze made of bounded input
+}
+
+// Counts are how many operations of a product are open, and of those that had to be
+// decided, by class.
+type Counts struct {
+	Total   int                    `json:"total"`
+	Open    int                    `json:"open"`
+	Closed  int                    `json:"closed"`
+	Classes map[string]ClassCounts `json:"classes"`
+}
+
+// ClassCounts are the operations of one class.
+type ClassCounts struct {
+	Total   int `json:"total"`
+	Decided int `json:"decided"`
+	Open    int `json:"open"`
+}
+
+// Summary counts the operations.
+func (c *Checked) Summary() Counts {
+	out := Counts{Classes: map[string]ClassCounts{scopemap.Identity: {}, scopemap.Credential: {}, scopemap.Egress: {}, scopemap.Tunnel: {}}}
+	for _, op := range c.API.Table.Operations() {
+		out.Total++
+		open := op.Closed == ""
+		if open {
+			out.Open++
+		} else {
+			out.Closed++
+		}
+		if op.Class == "" {
+			continue
+		}
+		n := out.Classes[op.Class]
+		n.Total++
+		if op.Reason != "" {
+			n.Decided++
+		}
+		if open {
+			n.Open++
+		}
+		out.Classes[op.Class] = n
+	}
+	return out
+}
+
+// Warnings are the findings that somebody should look at; the others say which operations
+// are closed for want of a mapping, and which scopes no operation needs.
+func (c *Checked) Warnings() []scopemap.Finding {
+	var out []scopemap.Finding
+	for _, f := range c.Findings {
+		if f.Severity != scopemap.Note {
+			out = append(out, f)
+		}
+	}
+	return out
 }

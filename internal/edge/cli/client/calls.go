@@ -1,11 +1,15 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
 const api = "/api/v1"
@@ -86,14 +90,27 @@ func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	return out.Products, err
 }
 
-// AddProduct registers a product.yaml, or only checks it.
-func (c *Client) AddProduct(ctx context.Context, yaml []byte, validate bool) (AddedProduct, error) {
+// AddProduct registers a product.yaml with the OpenAPI document that it names (nil for
+// none), or only checks it.
+func (c *Client) AddProduct(ctx context.Context, yaml, document []byte, validate bool) (AddedProduct, error) {
 	query := url.Values{}
 	if validate {
 		query.Set("validate", "true")
 	}
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	err := writePart(w, map[string]string{"name": "product"}, "application/yaml", yaml)
+	if err == nil && document != nil {
+		err = writePart(w, map[string]string{"name": "openapi"}, "application/octet-stream", document)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return AddedProduct{}, fault.Op("client.AddProduct", err)
+	}
 	var out AddedProduct
-	_, err := c.send(ctx, http.MethodPost, seg("products"), query, strings.NewReader(string(yaml)), "application/yaml", &out)
+	_, err = c.send(ctx, http.MethodPost, seg("products"), query, &body, w.FormDataContentType(), &out)
 	return out, err
 }
 

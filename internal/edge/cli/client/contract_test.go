@@ -65,7 +65,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		},
 		func() error { return c.RevokeToken(ctx, "t") },
 		func() error { _, err := c.Products(ctx); return err },
-		func() error { _, err := c.AddProduct(ctx, []byte("key: x"), true); return err },
+		func() error { _, err := c.AddProduct(ctx, []byte("key: x"), nil, true); return err },
 		func() error { _, err := c.SigningKeys(ctx); return err },
 		func() error { _, err := c.RotateSigningKeys(ctx, true); return err },
 		func() error { _, err := c.Sites(ctx); return err },

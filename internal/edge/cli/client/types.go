@@ -112,8 +112,20 @@ type (
 		Risk   string `json:"risk,omitempty"`
 	}
 	AddedProduct struct {
-		Product     Product      `json:"product"`
-		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+		Product     Product         `json:"product"`
+		Diagnostics []Diagnostic    `json:"diagnostics,omitempty"`
+		Operations  OperationCounts `json:"operations"`
+	}
+	OperationCounts struct {
+		Total   int                    `json:"total"`
+		Open    int                    `json:"open"`
+		Closed  int                    `json:"closed"`
+		Classes map[string]ClassCounts `json:"classes"`
+	}
+	ClassCounts struct {
+		Total   int `json:"total"`
+		Decided int `json:"decided"`
+		Open    int `json:"open"`
 	}
 	Site struct {
 		ID              string   `json:"id"`
