@@ -29,9 +29,9 @@ func (l *life) operations() []operation {
 		"addSite":     {"name": "third", "products": []string{"desk"}, "developmentApps": true}, "updateSite": {"developmentApps": true},
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
-		"install":          l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
+		"install":           l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
 		"rotateSigningKeys": {"withdraw": true},
-		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
+		"createWebTrigger":  l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
 	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE")
 	var out []operation
@@ -181,6 +181,35 @@ func (l *life) bodies() {
 	}
 	send(operation{method: "POST", path: "/api/v1/products", roles: []string{"operator"}}, "application/yaml", strings.Repeat("#", 1<<20+1)).fails(422, "PRODUCT_INVALID")
 	send(operation{method: "POST", path: "/api/v1/products", roles: []string{"operator"}}, "application/yaml", strings.Repeat("#", 6<<20+1)).fails(429, "LIMIT_REQUEST")
+	// A product's declaration in parts.
+	parts := func(all ...string) string {
+		var b strings.Builder
+		for i := 0; i < len(all); i += 2 {
+			b.WriteString("--b\r\nContent-Disposition: form-data; name=\"" + all[i] + "\"\r\n\r\n" + all[i+1] + "\r\n")
+		}
+		return b.String() + "--b--\r\n"
+	}
+	const named, document = "key: shop\napiBaseUrl: https://shop.example\nopenapi: api.yaml\n", "openapi: 3.0.0\ninfo: {title: Shop, version: '1'}\npaths: {/a: {get: {operationId: a, responses: {default: {description: x}}}}}\n"
+	for body, x := range map[string]struct {
+		status int
+		code   string
+	}{
+		parts():                    {400, "PART_MISSING"},
+		parts("openapi", document): {400, "PART_MISSING"},
+		parts("product", named):    {400, "PART_MISSING"},
+		parts("product", named, "product", named):                                              {400, "PART_TWICE"},
+		parts("product", named, "file", document):                                              {400, "PART_UNKNOWN"},
+		parts("product", named, "openapi", "a: b"):                                             {422, "PRODUCT_INVALID"},
+		parts("product", named, "openapi", ""):                                                 {422, "PRODUCT_INVALID"},
+		parts("product", "key: shop\napiBaseUrl: https://shop.example\n", "openapi", document): {422, "PRODUCT_INVALID"},
+		parts("product", strings.Repeat("#", 1<<20+1)):                                         {429, "LIMIT_UPLOAD"},
+		"--b\r\nContent": {400, "BAD_MULTIPART"},
+	} {
+		send(operation{method: "POST", path: "/api/v1/products", roles: []string{"operator"}}, "multipart/form-data; boundary=b", body).fails(x.status, x.code)
+	}
+	send(operation{method: "POST", path: "/api/v1/products", roles: []string{"operator"}}, "application/yaml", named).fails(400, "PART_MISSING")
+	send(operation{method: "POST", path: "/api/v1/products", roles: []string{"operator"}}, "multipart/form-data; boundary=b", parts("product", named, "openapi", document)).
+		is(200).want("shop", "product", "key").want(float64(1), "operations", "total").want(float64(1), "operations", "closed")
 	good, _ := json.Marshal(object{"developmentApps": true})
 	send(operation{method: "PATCH", path: "/api/v1/sites/acme", roles: []string{"admin"}}, "application/json; charset=utf-8", string(good)).is(200)
 	send(operation{method: "PATCH", path: "/api/v1/sites/acme", roles: []string{"admin"}}, "Application/JSON", string(good)).is(200)

@@ -102,11 +102,12 @@ func (f *fake) addProduct(r *http.Request) (int, any) {
 	if role(r) != "operator" {
 		return 403, fail("denied", "ROLE", "only an operator may do this")
 	}
-	if r.Header.Get("Content-Type") != "application/yaml" || !strings.HasPrefix(string(text), "key: ") {
+	_, product, _ := strings.Cut(string(text), "\r\n\r\n") // the head of the part
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") || !strings.HasPrefix(product, "key: ") {
 		return 422, object{"error": object{"kind": "invalid", "code": "PRODUCT", "message": "product.yaml has errors",
 			"diagnostics": []object{{"file": "product.yaml", "line": 1, "column": 1, "rule": "required", "severity": "error", "message": "key is missing", "fix": "add it"}}}}
 	}
-	return 200, object{"product": object{"key": strings.TrimSpace(strings.TrimPrefix(string(text), "key: "))}}
+	return 200, object{"product": object{"key": strings.TrimPrefix(strings.SplitN(product, "\n", 2)[0], "key: ")}}
 }
 
 func (f *fake) register(r *http.Request) (int, any) {

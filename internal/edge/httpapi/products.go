@@ -20,7 +20,11 @@ import (
 const maxDeclaration = tenancy.MaxProductSize + openapi.MaxSize + 64<<10
 
 func (a *API) addProduct(w http.ResponseWriter, r *request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxDeclaration)
+	limit := int64(maxJSON)
+	if r.is("multipart/form-data") == nil {
+		limit = maxDeclaration
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	check := r.URL.Query().Get("validate")
 	if check != "" && check != "true" && check != "false" {
 		// Guessing would register what was only to be checked.
@@ -65,7 +69,7 @@ func declaration(r *request) (tenancy.Declaration, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case err == nil && media == "application/yaml":
-		d.Data, err = limited(r.Body, "product", tenancy.MaxProductSize)
+		d.Data, err = io.ReadAll(r.Body)
 		return d, err
 	case err != nil || media != "multipart/form-data":
 		return d, fault.New(fault.Usage, "CONTENT_TYPE", "the body must be application/yaml, or multipart/form-data with the parts product and openapi")
