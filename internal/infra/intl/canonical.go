@@ -82,6 +82,20 @@ func (e *Engine) canonicalLanguage(t *tag) {
 	t.variants = slices.Compact(t.variants)
 }
 
+// variantPairs are the pairs of variants that are replaced together, by the first.
+func variantPairs(languages map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for name := range languages {
+		if parts := strings.Split(name, "-"); len(parts) == 3 && parts[0] == "und" && isVariant(parts[1]) && isVariant(parts[2]) {
+			out[parts[1]] = append(out[parts[1]], parts[2])
+		}
+	}
+	for _, list := range out {
+		slices.Sort(list)
+	}
+	return out
+}
+
 func (e *Engine) replaceLanguage(t *tag) bool {
 	apply := func(to string, variant string, region bool) bool {
 		r, _, ok := parseLanguage(strings.Split(strings.ToLower(to), "-"))
@@ -102,7 +116,8 @@ func (e *Engine) replaceLanguage(t *tag) bool {
 			t.region = r.region
 		}
 		if variant != "" {
-			t.variants = slices.DeleteFunc(t.variants, func(v string) bool { return slices.Contains(strings.Split(variant, "-"), v) })
+			gone := strings.Split(variant, "-")
+			t.variants = slices.DeleteFunc(t.variants, func(v string) bool { return slices.Contains(gone, v) })
 		}
 		for _, v := range r.variants {
 			if !slices.Contains(t.variants, v) {
@@ -113,7 +128,10 @@ func (e *Engine) replaceLanguage(t *tag) bool {
 		return t.base() != before
 	}
 	for i, v := range t.variants {
-		for _, w := range t.variants[i+1:] {
+		for _, w := range e.pairs[v] {
+			if !slices.Contains(t.variants[i+1:], w) {
+				continue
+			}
 			if to := e.sup.Languages["und-"+v+"-"+w]; to != "" && apply(to, v+"-"+w, false) {
 				return true
 			}

@@ -17,6 +17,9 @@ type decimal struct {
 // maxExponent bounds how many zeros a text of a few letters can ask for.
 const maxExponent = 4096
 
+// maxDigits bounds the digits of a number. The largest that is no big integer has 309.
+const maxDigits = 2000
+
 // parseDecimal reads what JavaScript's String makes of a number or a big integer, and the
 // decimal literals that Intl takes as text.
 func parseDecimal(text string) (decimal, error) {
@@ -43,6 +46,9 @@ func parseDecimal(text string) (decimal, error) {
 		}
 	}
 	integer, fraction, _ := strings.Cut(mantissa, ".")
+	if len(integer)+len(fraction) > maxDigits {
+		return d, rangeError("the number has too many digits; %d are allowed", maxDigits)
+	}
 	if integer+fraction == "" || !isDigit(integer+fraction) {
 		return decimal{nan: true}, nil
 	}

@@ -29,6 +29,9 @@ func rangeError(format string, args ...any) error { return &RangeError{fmt.Sprin
 const (
 	maxSections = 256  // of locales, some 50 KB each
 	maxPrepared = 1024 // formats
+	// maxRemembered is how long a configuration may be that is remembered; longer ones are
+	// no format that anybody uses twice.
+	maxRemembered = 1 << 10
 )
 
 // Engine answers. It is not safe for concurrent use.
@@ -41,6 +44,7 @@ type Engine struct {
 	sections *lru.Cache[string, any]
 	prepared *lru.Cache[string, any]
 	zones    *zoneTable
+	pairs    map[string][]string // of variants
 }
 
 // New makes an engine that reads its data, an internal/assets/cldr file, when it is first
@@ -77,7 +81,7 @@ func (e *Engine) ready() error {
 		if _, err := e.file.Read("und", "s", sup); err != nil {
 			return err
 		}
-		e.zones = newZoneTable(sup)
+		e.zones, e.pairs = newZoneTable(sup), variantPairs(sup.Languages)
 		e.sup = sup
 		return nil
 	}()
@@ -105,6 +109,9 @@ func section[T any](e *Engine, locale, name string) (*T, error) {
 // prepare remembers what is made of a configuration.
 func prepare[T any](e *Engine, kind, config string, make func() (*T, error)) (*T, error) {
 	key := kind + config
+	if len(key) > maxRemembered {
+		return make()
+	}
 	if v, ok := e.prepared.Get(key); ok {
 		return v.(*T), nil
 	}

@@ -47,9 +47,15 @@ func isVariant(s string) bool {
 	return len(s) >= 5 && len(s) <= 8 && isAlnum(s) || len(s) == 4 && s[0] >= '0' && s[0] <= '9' && isAlnum(s)
 }
 
+// maxTag bounds a tag: visitors name theirs in a header. Real ones have some ten letters.
+const maxTag = 1000
+
 // parseTag reads a tag by the grammar of UTS 35, as ECMA-402 wants it: no underscores, no
 // root, no extended languages, nothing twice.
 func parseTag(text string) (*tag, bool) {
+	if len(text) > maxTag {
+		return nil, false
+	}
 	parts := strings.Split(strings.ToLower(text), "-")
 	t, rest, ok := parseLanguage(parts)
 	if !ok {
@@ -113,8 +119,9 @@ func parseLanguage(parts []string) (*tag, []string, bool) {
 		t.region = strings.ToUpper(parts[0])
 		parts = parts[1:]
 	}
+	var seen set
 	for len(parts) > 0 && isVariant(parts[0]) {
-		if slices.Contains(t.variants, parts[0]) {
+		if !seen.add(parts[0]) {
 			return nil, nil, false
 		}
 		t.variants = append(t.variants, parts[0])
@@ -123,9 +130,25 @@ func parseLanguage(parts []string) (*tag, []string, bool) {
 	return t, parts, true
 }
 
+// set is a set of texts.
+type set map[string]struct{}
+
+// add adds a text, and says whether it is new.
+func (s *set) add(text string) bool {
+	if _, ok := (*s)[text]; ok {
+		return false
+	}
+	if *s == nil {
+		*s = set{}
+	}
+	(*s)[text] = struct{}{}
+	return true
+}
+
 func (x *extension) parseU(body []string) bool {
+	var attributes, keys set
 	for len(body) > 0 && len(body[0]) >= 3 {
-		if !slices.Contains(x.attributes, body[0]) {
+		if attributes.add(body[0]) {
 			x.attributes = append(x.attributes, body[0])
 		}
 		body = body[1:]
@@ -139,7 +162,7 @@ func (x *extension) parseU(body []string) bool {
 		for end < len(body) && len(body[end]) >= 3 {
 			end++
 		}
-		if !slices.ContainsFunc(x.keywords, func(k keyword) bool { return k.key == key }) {
+		if keys.add(key) {
 			x.keywords = append(x.keywords, keyword{key, strings.Join(body[1:end], "-")})
 		}
 		body = body[end:]
@@ -158,8 +181,9 @@ func (x *extension) parseT(body []string) bool {
 		}
 		x.tlang, body = lang, rest
 	}
+	var keys set
 	for len(body) > 0 {
-		if !isField(body[0]) || slices.ContainsFunc(x.fields, func(k keyword) bool { return k.key == body[0] }) {
+		if !isField(body[0]) || !keys.add(body[0]) {
 			return false
 		}
 		end := 1
@@ -178,42 +202,39 @@ func (x *extension) parseT(body []string) bool {
 
 // base is the tag without extensions.
 func (t *tag) base() string {
-	out := t.language
-	for _, p := range []string{t.script, t.region} {
+	var out strings.Builder
+	out.WriteString(t.language)
+	for _, p := range append([]string{t.script, t.region}, t.variants...) {
 		if p != "" {
-			out += "-" + p
+			out.WriteString("-" + p)
 		}
 	}
-	for _, v := range t.variants {
-		out += "-" + v
-	}
-	return out
+	return out.String()
 }
 
 func (t *tag) String() string {
-	out := t.base()
-	for _, x := range t.extensions {
-		out += "-" + string(x.key)
-		for _, a := range x.attributes {
-			out += "-" + a
+	parts := []string{t.base()}
+	add := func(p string) {
+		if p != "" {
+			parts = append(parts, p)
 		}
+	}
+	for _, x := range t.extensions {
+		add(string(x.key))
+		parts = append(parts, x.attributes...)
 		if x.tlang != nil {
-			out += "-" + strings.ToLower(x.tlang.base())
+			add(strings.ToLower(x.tlang.base()))
 		}
 		for _, k := range slices.Concat(x.keywords, x.fields) {
-			out += "-" + k.key
-			if k.value != "" {
-				out += "-" + k.value
-			}
+			add(k.key)
+			add(k.value)
 		}
-		if x.other != "" {
-			out += "-" + x.other
-		}
+		add(x.other)
 	}
 	if t.private != "" {
-		out += "-x-" + t.private
+		parts = append(parts, "x", t.private)
 	}
-	return out
+	return strings.Join(parts, "-")
 }
 
 // unicode is the tag's -u- extension, nil if it has none.
