@@ -1,6 +1,10 @@
 package jsvm
 
-import "github.com/annexhq/annex/internal/core/fault"
+import (
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
 
 const (
 	// DefaultBudget is what the calls under way of one engine may hold together.
@@ -12,6 +16,11 @@ const (
 	// and not only what they have grown by. Fewer cannot hold much: an image has a few
 	// megabytes.
 	weighFrom = 128
+	// chargeFrom is from how many bytes on what an operation of the host's needs is counted,
+	// and largeFrom from how many on it is one of maxLarge at most.
+	chargeFrom = 256 << 10
+	largeFrom  = 32 << 20
+	maxLarge   = 2
 )
 
 // OnEvict registers what is told of a call that was ended because the memory that it
@@ -48,10 +57,10 @@ func (e *Engine) hold(in *Instance, n int) {
 	e.held += n - in.sp.held
 	in.sp.held = n
 	e.holders[in.sp] = in
-	for e.held > e.cfg.Budget {
+	for e.held-e.ending() > e.cfg.Budget {
 		victim := e.greediest()
 		if victim == nil {
-			break // those that were ended are still on their stacks
+			break
 		}
 		victim.finish(&Outcome{Fault: crowded(e.cfg.Budget)})
 		if victim != in && e.evicted != nil {
@@ -63,8 +72,70 @@ func (e *Engine) hold(in *Instance, n int) {
 	}
 }
 
+// charge counts n bytes that an operation of the host's needs beside the call's own memory,
+// before it takes them: copies of its arguments, tables, what it makes. They are the
+// operation's until its end. Only a few operations at a time have much; others wait here.
+func (in *Instance) charge(n int) error {
+	e, s := in.e, in.sp
+	if in.uncounted += n; in.uncounted < chargeFrom || s.image == nil {
+		return nil // small; or a module scope, which has the process to itself
+	}
+	n, in.uncounted = in.uncounted, 0
+	s.natives += n
+	e.hold(in, s.held+n)
+	if in.outcome != nil {
+		return errEnded
+	}
+	for s.natives >= largeFrom && !s.large {
+		if e.large < maxLarge {
+			e.large++
+			s.large = true
+			break
+		}
+		in.nextTick = time.Time{}
+		if err := in.pause(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discharge takes back what an operation was charged.
+func (in *Instance) discharge() {
+	e, s := in.e, in.sp
+	in.uncounted = 0
+	if s.natives == 0 {
+		return
+	}
+	e.held -= s.natives
+	s.held -= s.natives
+	s.natives = 0
+	e.endLarge(s)
+}
+
+func (e *Engine) endLarge(s *space) {
+	if s.large {
+		s.large = false
+		e.large--
+	}
+}
+
+// ending is what calls hold that were ended and are still on their stacks: nobody else has
+// to go for it.
+func (e *Engine) ending() int {
+	sum := 0
+	for s, in := range e.holders {
+		if in.outcome != nil {
+			sum += s.held
+		}
+	}
+	return sum
+}
+
 // unhold takes a space's bytes out of the budget.
 func (e *Engine) unhold(s *space) {
+	s.natives = 0
+	e.endLarge(s)
 	if s.held != 0 {
 		e.held -= s.held
 		s.held = 0

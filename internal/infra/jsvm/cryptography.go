@@ -33,7 +33,7 @@ func (in *Instance) crypto(arg func(int) uint64) (uint64, error) {
 			return 0, err
 		}
 	}
-	made, err := crypt.Work{Pause: in.pause}.Run(spec, data)
+	made, err := crypt.Work{Pause: in.pause, Reserve: in.charge}.Run(spec, data)
 	var theirs *crypt.Error
 	switch {
 	case errors.As(err, &theirs):

@@ -61,6 +61,7 @@ type Engine struct {
 	held         int // bytes that instances under way have beyond their images
 	holders      map[*space]*Instance
 	evicted      func(*Instance)
+	large        int // operations under way that have much memory of their own
 	live         int // instances that are handed out
 	mappings     int // that all handed out and idle instances may take
 	idleMappings int // and those that are idle

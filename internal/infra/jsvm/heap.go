@@ -58,6 +58,7 @@ type heapReader struct {
 	// pause is asked now and then, and says whether the call has ended; nil where nothing
 	// else can run yet.
 	pause   func() error
+	worked  int // steps' worth, since the last pause
 	gaveUp  bool
 	checked [4]uint32 // prototypes that were found to have no toJSON
 	nth     int
@@ -85,7 +86,19 @@ func (in *Instance) heapOf() (h heapReader, ok bool) {
 func (h *heapReader) giveUp() { h.gaveUp = true }
 
 func (h *heapReader) step() {
-	if h.steps++; h.steps > maxHeapSteps || h.steps%pauseSteps == 0 && h.pause != nil && h.pause() != nil {
+	if h.steps++; h.steps > maxHeapSteps {
+		h.gaveUp = true
+	}
+	h.work(1)
+}
+
+// work counts what takes as long as n steps, and pauses when it is time.
+func (h *heapReader) work(n int) {
+	if h.worked += n; h.worked < pauseSteps {
+		return
+	}
+	h.worked = 0
+	if h.pause != nil && h.pause() != nil {
 		h.gaveUp = true
 	}
 }
@@ -143,6 +156,32 @@ func (h *heapReader) text(p uint32) (b []byte, wide bool) {
 func (h *heapReader) name(atom uint32) (p uint32, ok bool) {
 	p = h.u32(h.names + 4*atom)
 	return p, h.u32(p+stringBits)>>30 == atomString
+}
+
+// maxIndex is the largest number that counts as a list's index, in as many digits as all
+// those have that are too large to be a name by themselves (isIndex).
+const maxIndex = "4294967294"
+
+// numeric says whether a name is such an index: it comes before other names then.
+func (h *heapReader) numeric(p uint32) bool {
+	if h.u32(p)&^wideString != uint32(len(maxIndex)) {
+		return false
+	}
+	b, wide := h.text(p)
+	var digits [len(maxIndex)]byte
+	for i := range digits {
+		at := i
+		if wide {
+			if at = 2 * i; at+1 >= len(b) || b[at+1] != 0 {
+				return false
+			}
+		}
+		if at >= len(b) || b[at] < '0' || b[at] > '9' {
+			return false
+		}
+		digits[i] = b[at]
+	}
+	return digits[0] != '0' && string(digits[:]) <= maxIndex
 }
 
 // plainObject is a plain object or list that can be read.
@@ -232,6 +271,10 @@ func (h *heapReader) each(o plainObject, fn func(name uint32, v uint64)) {
 			continue
 		}
 		if p, ok := h.name(atom); ok {
+			if h.numeric(p) {
+				h.giveUp()
+				return
+			}
 			fn(p, h.u64(o.props+8*i))
 		}
 	}

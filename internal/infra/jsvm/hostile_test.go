@@ -152,6 +152,22 @@ func TestLargeHostCallsAreRefused(t *testing.T) {
 	}
 }
 
+// inflated inflates 30 MB of a unit in a loop that a call that was ended does not see.
+func inflated(unit, kind string) string {
+	return `const m = ` + unit + `, u = new Uint8Array((30 << 20) - (30 << 20) % m.length); u.set(m);
+for (let n = m.length; n < u.length; n *= 2) u.copyWithin(n, 0, n);
+if ("` + kind + `" === "br") u[0] = 12;
+try { kernel.native("inflate", "` + kind + `", u) } catch {} return 1`
+}
+
+// emptyBlocks are four blocks with trees of their own and no data; together they have whole
+// bytes.
+const emptyBlocks = `(() => { const bits = [], put = (v, n) => { for (let i = 0; i < n; i++) bits.push((v >> i) & 1) };
+for (let k = 0; k < 4; k++) { put(0,1);put(2,2);put(0,5);put(0,5);put(14,4);
+for (const s of [16,17,18,0,8,7,9,6,10,5,11,4,12,3,13,2,14,1]) put(s === 18 || s === 1 ? 1 : 0, 3);
+put(1,1);put(127,7);put(1,1);put(107,7);put(0,1);put(0,1);put(0,1); }
+const unit = []; for (let i = 0; i < bits.length; i += 8) { let b = 0; for (let j = 0; j < 8; j++) b |= bits[i+j] << j; unit.push(b) } return unit })()`
+
 // Natives take long; the host hears of the call meanwhile, and can end it.
 func TestLongNativesPause(t *testing.T) {
 	e := newEngine(t)
@@ -161,8 +177,13 @@ func TestLongNativesPause(t *testing.T) {
 		"hmac":        `const b = new Uint8Array(30 << 20); for (;;) kernel.native("hmac", "sha512", b, b);`,
 		"one deflate": `kernel.native("deflate", "br", new Uint8Array(60 << 20)); return 1`,
 		"one inflate": `kernel.native("inflate", "gzip", kernel.native("deflate", "gzip", new Uint8Array(60 << 20))); return 1`,
-		"utf16":       `kernel.native("utf16dec", new Uint8Array(60 << 20)); return 1`,
-		"many":        `const b = new Uint8Array(200_000); for (;;) kernel.native("hash", "sha512", b);`,
+		// Input of which nothing comes: members of nothing, blocks of nothing but their tables,
+		// metadata.
+		"empty members":  inflated(`[0x1f,0x8b,8,0,0,0,0,0,0,3,3,0,0,0,0,0,0,0,0,0]`, "gzip"),
+		"empty blocks":   inflated(emptyBlocks, "deflate-raw"),
+		"empty metadata": inflated(`[6]`, "br"),
+		"utf16":          `kernel.native("utf16dec", new Uint8Array(60 << 20)); return 1`,
+		"many":           `const b = new Uint8Array(200_000); for (;;) kernel.native("hash", "sha512", b);`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if o, _ := hostile(t, e, body, jsvm.Limits{CPU: 30 * time.Millisecond}); ended(o) != "LIMIT_CPU" {

@@ -54,6 +54,7 @@ type Instance struct {
 	order    []uint64
 
 	hosting    bool   // a host operation runs
+	uncounted  int    // bytes of it that are not charged yet
 	building   bool   // module scope runs
 	called     string // the first host call that module scope made
 	registered bool   // the bundle has registered its modules

@@ -82,8 +82,10 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		return bytesOut(in.sum(mac, msg))
 	case opUTF8Enc:
 		b, err := e.text(cx, arg(1), maxNative)
-		// Lone surrogates have no UTF-8 form.
-		return bytesOut([]byte(strings.ToValidUTF8(string(b), "\ufffd")), err)
+		if err != nil {
+			return 0, err
+		}
+		return bytesOut(in.validText(b))
 	case opUTF8Dec, opLatin1Dec, opUTF16Dec:
 		b, err := data(1)
 		if err != nil {
@@ -106,10 +108,15 @@ func (in *Instance) native(code int, arg func(int) uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
+		do := in.inflate
 		if code == opDeflate {
-			return bytesOut(in.deflate(kind, b))
+			do = in.deflate
 		}
-		return bytesOut(in.inflate(kind, b))
+		out, err := do(kind, b)
+		if err != nil {
+			return 0, err
+		}
+		return e.newBytes(cx, out.list...)
 	case opTZ:
 		zone, err := str(1)
 		if err != nil {
@@ -180,8 +187,11 @@ func (in *Instance) hmac(h func() hash.Hash, key []byte) (hash.Hash, error) {
 
 // decodeText gives UTF-8, and whether the input was valid.
 func (in *Instance) decodeText(code int, b []byte) ([]byte, bool, error) {
-	if code == opUTF8Dec && utf8.Valid(b) {
+	if len(b) <= piece && code == opUTF8Dec && utf8.Valid(b) {
 		return b, true, nil
+	}
+	if err := in.charge(len(b)); err != nil {
+		return nil, false, err
 	}
 	out, ok := make([]byte, 0, len(b)+len(b)/8), true
 	for len(b) > 0 {
@@ -193,6 +203,31 @@ func (in *Instance) decodeText(code int, b []byte) ([]byte, bool, error) {
 		}
 	}
 	return out, ok, nil
+}
+
+// validText puts replacement characters where lone surrogates are, which have no UTF-8 form.
+// They take three bytes, as these do.
+func (in *Instance) validText(b []byte) ([]byte, error) {
+	for at := 0; at < len(b); {
+		n := cutText(opUTF8Dec, b[at:], piece)
+		some := b[at : at+n]
+		for i := 0; i < len(some); {
+			r, size := utf8.DecodeRune(some[i:])
+			if r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+			if len(some)-i < 3 {
+				return []byte(strings.ToValidUTF8(string(b), "\ufffd")), nil
+			}
+			i += copy(some[i:], "\ufffd")
+		}
+		at += n
+		if err := in.pause(); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 // cutText is where, at n bytes or a little before, no character of b is cut in two.

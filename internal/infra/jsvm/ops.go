@@ -74,6 +74,7 @@ func (e *Engine) hostCall(st []uint64) {
 	in.hosting = true
 	st[0] = in.answer(argc, argv)
 	in.hosting = false
+	in.discharge()
 }
 
 // errEnded says that an operation found its call ended.

@@ -11,7 +11,7 @@ func (in *Instance) opRespond(value uint64) (uint64, error) {
 	if !ok || in.outcome != nil || tagOf(value) != e.tags.object {
 		return no, nil
 	}
-	w := jsonWriter{heapReader: &h, out: e.json[:0]}
+	w := jsonWriter{heapReader: &h, out: e.json[:0], in: in}
 	e.json = nil // another call may make a text in a pause of this one
 	body := e.tags.undef()
 	w.add("{")

@@ -31,6 +31,10 @@ type space struct {
 	image *Image
 	// held is what the call's pages count in the engine's budget.
 	held int
+	// natives is how much of that is an operation's own, and large says that it is one of the
+	// few that may have much.
+	natives int
+	large   bool
 	// mappings is how many mappings it may take, and copied says that they are of the
 	// image's whole copy.
 	mappings int

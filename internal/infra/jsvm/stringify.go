@@ -25,7 +25,7 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	w := jsonWriter{heapReader: &h, out: in.e.json[:0]}
+	w := jsonWriter{heapReader: &h, out: in.e.json[:0], in: in}
 	in.e.json = nil // another call may make a text in a pause of this one
 	w.value(v, 0)
 	if in.e.json = w.out; cap(w.out) > maxKept {
@@ -36,7 +36,19 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 
 type jsonWriter struct {
 	*heapReader
-	out []byte
+	out     []byte
+	in      *Instance
+	charged int // bytes of out that its call was charged
+}
+
+// weigh charges the text to its call as it grows.
+func (w *jsonWriter) weigh() {
+	if n := cap(w.out) - w.charged; n > 0 && w.pause != nil {
+		w.charged += n
+		if w.in.charge(n) != nil {
+			w.giveUp()
+		}
+	}
 }
 
 func (w *jsonWriter) add(s string) { w.out = append(w.out, s...) }
@@ -49,6 +61,7 @@ func (w *jsonWriter) value(v uint64, depth int) {
 	if w.gaveUp {
 		return
 	}
+	w.weigh()
 	t := w.tags
 	switch tag := tagOf(v); {
 	case tag == t.int:
@@ -157,10 +170,38 @@ func (w *jsonWriter) quote(b []byte, wide bool) {
 		w.giveUp()
 		return
 	}
-	if wide {
-		w.quoteWide(b)
-		return
+	for len(b) > 0 && !w.gaveUp {
+		n := w.quotable(b, wide)
+		if wide {
+			w.quoteWide(b[:n])
+		} else {
+			w.quoteLatin(b[:n])
+		}
+		b = b[n:]
+		w.work(n / bytesPerStep)
+		w.weigh()
 	}
+}
+
+const (
+	// quotedAtOnce is how much of a text is written between two looks at the clock, and
+	// bytesPerStep how much of it counts as a step.
+	quotedAtOnce = 4 << 10
+	bytesPerStep = 4
+)
+
+// quotable is how much of b to write next: it does not end inside a pair of surrogates.
+func (w *jsonWriter) quotable(b []byte, wide bool) int {
+	if len(b) <= quotedAtOnce {
+		return len(b)
+	}
+	if n := quotedAtOnce; !wide || b[n-1]&0xfc != 0xd8 {
+		return n
+	}
+	return quotedAtOnce - 2
+}
+
+func (w *jsonWriter) quoteLatin(b []byte) {
 	for len(b) > 0 {
 		n := 0
 		for n < len(b) && plainChars[b[n]] {
@@ -189,7 +230,7 @@ func (w *jsonWriter) quoteWide(b []byte) {
 					continue
 				}
 			}
-			w.out = fmt.Appendf(w.out, `\u%04x`, c)
+			w.escape(c)
 		default:
 			w.special(c)
 		}
@@ -213,11 +254,17 @@ func (w *jsonWriter) special(c rune) {
 		w.add(`\r`)
 	default:
 		if c < 0x20 {
-			w.out = fmt.Appendf(w.out, `\u%04x`, c)
+			w.escape(c)
 			return
 		}
 		w.out = utf8.AppendRune(w.out, c)
 	}
+}
+
+// escape writes a character by its number.
+func (w *jsonWriter) escape(c rune) {
+	const hex = "0123456789abcdef"
+	w.out = append(w.out, '\\', 'u', hex[c>>12&15], hex[c>>8&15], hex[c>>4&15], hex[c&15])
 }
 
 // heapProbes are values of every kind that plain data has, and of the kinds that must not
@@ -232,6 +279,8 @@ var heapProbes = []string{
 	`(() => { class A { #p = 1; constructor() { this.q = 2 } } return [new A(), "slice of a longer text".substring(2, 21)] })()`,
 	`(() => { const o = {}; for (let i = 0; i < 100; i++) o["k" + i] = i; return o })()`,
 	`(() => { const o = {b: 1, 2: 2, 1: 1}; return o })()`,
+	`({b: 1, "3000000000": 2, "4294967294": 3})`,
+	`({b: 1, "4294967295": 2, "30000000000": 3, "2147483647x": 4})`,
 	`({get a() { return 1 }, toJSON: undefined})`,
 	`({d: new Date(0), m: new Map([[1, 2]]), r: /x/, f() {}, s: Symbol("s"), [Symbol("k")]: 1, e: new Error("x"), n: new Number(3)})`,
 	`[, 1, , 2]`,

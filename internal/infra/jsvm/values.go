@@ -111,19 +111,65 @@ func (e *Engine) lend(b []byte) (at uint32, giveBack func() error, err error) {
 		e.sp.Set(uint64(at))
 		return at, func() error { e.sp.Set(old); return nil }, nil
 	}
+	return e.lendLarge(b)
+}
+
+// lendLarge is lend of a long text, which may come in parts.
+func (e *Engine) lendLarge(parts ...[]byte) (at uint32, giveBack func() error, err error) {
+	n := 1
+	for _, b := range parts {
+		n += len(b)
+	}
 	p, err := e.malloc(n)
 	if err != nil {
 		return 0, nil, err
 	}
 	m := e.mem()[p:]
-	copy(m, b)
-	m[len(b)] = 0
+	to := 0
+	for _, b := range parts {
+		if err := e.bulk(len(b), func(i, j int) { copy(m[to+i:], b[i:j]) }); err != nil {
+			return 0, nil, err
+		}
+		to += len(b)
+	}
+	m[to] = 0
 	return p, func() error {
 		// A copy left behind in free memory would be written into a snapshot.
-		clear(e.mem()[p : int(p)+n])
+		if err := e.bulk(n, func(i, j int) { clear(e.mem()[int(p)+i : int(p)+j]) }); err != nil {
+			return err
+		}
 		_, err := e.call(fnFree, uint64(p))
 		return err
 	}, nil
+}
+
+// atOnce is how much memory is moved at one go.
+const atOnce = 1 << 20
+
+// bulk does something with n bytes, a part at a time, and pauses in between where an
+// operation of the host's may.
+func (e *Engine) bulk(n int, fn func(from, to int)) error {
+	for i := 0; i < n; i += atOnce {
+		fn(i, min(i+atOnce, n))
+		if in := e.cur; n > atOnce && in != nil && in.hosting {
+			if err := in.pause(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copied is a copy of what lies in the engine's memory; it is charged to the call.
+func (e *Engine) copied(b []byte) ([]byte, error) {
+	if in := e.cur; in != nil && in.hosting {
+		if err := in.charge(len(b)); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]byte, 0, len(b))
+	err := e.bulk(len(b), func(i, j int) { out = append(out, b[i:j]...) })
+	return out, err
 }
 
 func (e *Engine) malloc(n int) (uint32, error) {
@@ -144,11 +190,32 @@ func (e *Engine) newString(cx uint32, b []byte) (uint64, error) {
 	})
 }
 
-// newBytes makes a Uint8Array.
-func (e *Engine) newBytes(cx uint32, b []byte) (uint64, error) {
-	return e.withBytes(b, func(at uint32) (uint64, error) {
-		return e.call(fnNewUint8Array, uint64(cx), uint64(at), uint64(len(b)))
-	})
+// newBytes makes a Uint8Array of bytes that may come in parts.
+func (e *Engine) newBytes(cx uint32, parts ...[]byte) (uint64, error) {
+	make := func(n int) func(uint32) (uint64, error) {
+		return func(at uint32) (uint64, error) {
+			return e.call(fnNewUint8Array, uint64(cx), uint64(at), uint64(n))
+		}
+	}
+	switch len(parts) {
+	case 0:
+		return e.withBytes(nil, make(0))
+	case 1:
+		return e.withBytes(parts[0], make(len(parts[0])))
+	}
+	n := 0
+	for _, b := range parts {
+		n += len(b)
+	}
+	at, giveBack, err := e.lendLarge(parts...)
+	if err != nil {
+		return 0, err
+	}
+	v, err := make(n)(at)
+	if err != nil {
+		return 0, err
+	}
+	return v, giveBack()
 }
 
 var jsonName = []byte("<json>")
@@ -205,7 +272,9 @@ func (e *Engine) text(cx uint32, v uint64, max int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = append(make([]byte, 0, len(b)), b...)
+	if b, err = e.copied(b); err != nil {
+		return nil, err
+	}
 	_, err = e.call(fnFreeCString, uint64(cx), p)
 	return b, err
 }
@@ -270,7 +339,8 @@ func (e *Engine) content(cx uint32, v uint64, max int) (b []byte, isText bool, e
 		if len(b) > max {
 			return nil, false, &tooLongError{len(b), max}
 		}
-		return append(make([]byte, 0, len(b)), b...), false, nil
+		b, err = e.copied(b)
+		return b, false, err
 	case tagOf(v) == e.tags.undefined, tagOf(v) == e.tags.null:
 		return nil, false, nil
 	}

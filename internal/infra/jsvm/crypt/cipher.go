@@ -38,16 +38,22 @@ func (w Work) cipher(s Spec, key, iv, data, aad []byte) (any, error) {
 // blocks is CBC, or ECB where each block stands for itself.
 func (w Work) blocks(s Spec, block cipher.Block, iv, data []byte) (any, error) {
 	const size = aes.BlockSize
+	var last []byte // with what fills it up
 	if !s.Decrypt && s.Pad {
 		n := size - len(data)%size
-		data = append(append(make([]byte, 0, len(data)+n), data...), bytes.Repeat([]byte{byte(n)}, n)...)
+		whole := len(data) / size * size
+		last = append(append(last, data[whole:]...), bytes.Repeat([]byte{byte(n)}, n)...)
+		data = data[:whole]
 	}
 	if len(data)%size != 0 || s.Decrypt && s.Pad && len(data) == 0 {
 		return nil, &Error{errOperation, "ERR_OSSL_WRONG_FINAL_BLOCK_LENGTH", "the data's length is no multiple of the block's"}
 	}
-	out := make([]byte, len(data))
-	step := func(from, to int) {
-		for i := from; i < to; i += size {
+	if err := w.reserve(len(data) + len(last)); err != nil {
+		return nil, err
+	}
+	out := make([]byte, len(data)+len(last))
+	step := func(out, data []byte) {
+		for i := 0; i < len(data); i += size {
 			if s.Decrypt {
 				block.Decrypt(out[i:], data[i:])
 			} else {
@@ -60,12 +66,13 @@ func (w Work) blocks(s Spec, block cipher.Block, iv, data []byte) (any, error) {
 		if s.Decrypt {
 			mode = cipher.NewCBCDecrypter(block, iv)
 		}
-		step = func(from, to int) { mode.CryptBlocks(out[from:to], data[from:to]) }
+		step = mode.CryptBlocks
 	}
 	at := 0
-	if err := w.inPieces(data, func(b []byte) { step(at, at+len(b)); at += len(b) }); err != nil {
+	if err := w.inPieces(data, func(b []byte) { step(out[at:], b); at += len(b) }); err != nil {
 		return nil, err
 	}
+	step(out[at:], last)
 	if !s.Decrypt || !s.Pad {
 		return out, nil
 	}
@@ -85,6 +92,9 @@ func (w Work) counter(s Spec, block cipher.Block, iv, data []byte) (any, error) 
 	}
 	if bits < 1 || bits > 128 || s.Skip < 0 {
 		return nil, fail(errOperation, "the counter has 1 to 128 bits")
+	}
+	if err := w.reserve(len(data)); err != nil {
+		return nil, err
 	}
 	out := make([]byte, len(data))
 	if bits < 128 {
@@ -141,6 +151,12 @@ func (w Work) gcm(s Spec, block cipher.Block, iv, data, aad []byte) (any, error)
 	if s.Tag < 4 || s.Tag > 16 {
 		return nil, &Error{errOperation, "ERR_CRYPTO_INVALID_AUTH_TAG", "Invalid authentication tag length"}
 	}
+	if n := len(data) + len(aad); n > maxSealed {
+		return nil, tooLong("authenticated data", n, maxSealed)
+	}
+	if err := w.reserve(len(data)); err != nil {
+		return nil, err
+	}
 	if !s.Decrypt {
 		out := aead.Seal(nil, iv, data, aad)
 		return out[:len(out)-16+s.Tag], w.Pause()
@@ -173,6 +189,9 @@ func gcmOf(block cipher.Block, iv []byte) (cipher.AEAD, error) {
 	if len(iv) == 0 {
 		return nil, &Error{errOperation, "ERR_CRYPTO_INVALID_IV", "Invalid initialization vector"}
 	}
+	if len(iv) > maxNonce {
+		return nil, tooLong("an initialization vector", len(iv), maxNonce)
+	}
 	aead, err := cipher.NewGCMWithNonceSize(block, len(iv))
 	if err != nil {
 		return nil, fail(errOperation, "%v", err)
@@ -193,18 +212,18 @@ func (w Work) gcmStream(s Spec, block cipher.Block, iv, data []byte) (any, error
 	// GCM counts in 32 bits; data long enough for them to overflow is refused.
 	low := binary.BigEndian.Uint32(start[12:])
 	from := uint32(s.Skip / aes.BlockSize)
+	if err := w.reserve(len(data)); err != nil {
+		return nil, err
+	}
 	out := make([]byte, len(data))
-	at := 0
-	err = w.inPieces(pad(data, s.Skip%aes.BlockSize), func(b []byte) {
+	at, used := 0, s.Skip%aes.BlockSize // of the first block
+	err = w.inPieces(data, func(b []byte) {
 		for len(b) > 0 {
-			n := min(len(b), aes.BlockSize)
 			binary.BigEndian.PutUint32(start[12:], low+from)
-			from++
 			block.Encrypt(first, start)
-			for i := range n {
-				if k := at + i - s.Skip%aes.BlockSize; k >= 0 {
-					out[k] = b[i] ^ first[i]
-				}
+			n := subtle.XORBytes(out[at:], b, first[used:])
+			if used += n; used == aes.BlockSize {
+				from, used = from+1, 0
 			}
 			at += n
 			b = b[n:]
@@ -212,8 +231,6 @@ func (w Work) gcmStream(s Spec, block cipher.Block, iv, data []byte) (any, error
 	})
 	return out, err
 }
-
-func pad(b []byte, n int) []byte { return append(make([]byte, n, n+len(b)), b...) }
 
 // maxWrapped bounds what AES-KW wraps: keys.
 const maxWrapped = 64 << 10

@@ -78,7 +78,12 @@ const (
 // Work is one operation's surroundings.
 type Work struct {
 	Pause func() error // called every few milliseconds; its error ends the operation
-	Rand  io.Reader
+	// Reserve is asked before much memory is used beside the data and the result; its error
+	// ends the operation. It may be nil.
+	Reserve func(bytes int) error
+	Rand    io.Reader
+
+	left *int // of a piece's worth of work, before the next pause
 }
 
 // Run does one operation. Its value is []byte, bool, or a json.RawMessage.
@@ -95,6 +100,8 @@ func (w Work) Run(text []byte, data [4][]byte) (any, error) {
 	if w.Rand == nil {
 		w.Rand = rand.Reader
 	}
+	left := piece
+	w.left = &left
 	switch s.Op {
 	case "key":
 		return parseKey(s, data[0])
@@ -115,7 +122,7 @@ func (w Work) Run(text []byte, data [4][]byte) (any, error) {
 	case "pbkdf2":
 		return w.pbkdf2(s, data[0], data[1])
 	case "hkdf":
-		return hkdfKey(s, data[0], data[1], data[2])
+		return w.hkdf(s, data[0], data[1], data[2])
 	case "scrypt":
 		return w.scrypt(s, data[0], data[1])
 	}
@@ -140,6 +147,36 @@ func hashOf(name string) (crypto.Hash, error) {
 
 // piece is what is hashed or enciphered between two pauses.
 const piece = 256 << 10
+
+// What the standard library does in one piece takes less at once: sealing with GCM, and
+// Ed25519, which reads what it signs twice.
+const (
+	maxSealed = 16 << 20
+	maxSigned = 4 << 20
+	maxLabel  = 64 << 10
+	maxNonce  = 1 << 10
+)
+
+func tooLong(what string, n, max int) *Error {
+	return &Error{"RangeError", "ERR_OUT_OF_RANGE", fmt.Sprintf("%s of %d bytes is too long; %d are allowed", what, n, max)}
+}
+
+// spend counts work that comes in small portions, in bytes that are hashed, and pauses when
+// it is a piece.
+func (w Work) spend(n int) error {
+	if *w.left -= n; *w.left > 0 {
+		return nil
+	}
+	*w.left = piece
+	return w.Pause()
+}
+
+func (w Work) reserve(n int) error {
+	if w.Reserve == nil {
+		return nil
+	}
+	return w.Reserve(n)
+}
 
 func (w Work) inPieces(b []byte, fn func([]byte)) error {
 	for len(b) > 0 {

@@ -32,11 +32,14 @@ func (w Work) generate(s Spec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.Pause(); err != nil {
+		return nil, err
+	}
 	return describe(key)
 }
 
 // maxNewBits bounds new RSA keys: the search for primes of 2,048 bits takes seconds
-// already, and each test of a candidate is one piece.
+// already, and each round of a test is one piece.
 const maxNewBits = 4096
 
 // generateRSA searches primes with a pause after each test. Go's own search cannot be
@@ -67,6 +70,9 @@ func (w Work) generateRSA(bits int, exponent int64) (*rsa.PrivateKey, error) {
 		}
 		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: int(exponent)}, D: d, Primes: []*big.Int{p, q}}
 		key.Precompute()
+		if err := w.Pause(); err != nil {
+			return nil, err
+		}
 		if err := key.Validate(); err != nil {
 			return nil, fail(errOperation, "no key could be made: %v", err)
 		}
@@ -116,8 +122,7 @@ func (w Work) prime(bits int) (*big.Int, error) {
 	}
 }
 
-// probablyPrime is the test of Miller and Rabin, with a pause after each round, and at
-// the end Go's own, which no composite number is known to pass.
+// probablyPrime is the test of Miller and Rabin, with a pause after each round.
 func (w Work) probablyPrime(n *big.Int) (bool, error) {
 	one := big.NewInt(1)
 	minus := new(big.Int).Sub(n, one)
@@ -143,5 +148,5 @@ func (w Work) probablyPrime(n *big.Int) (bool, error) {
 			return false, err
 		}
 	}
-	return n.ProbablyPrime(0), nil
+	return true, nil
 }

@@ -20,7 +20,7 @@ const (
 	// size, and is one piece.
 	maxKey = 16 << 10
 	// maxRSABits bounds what one use of an RSA key costs.
-	maxRSABits = 8192
+	maxRSABits = 4096
 	// maxExponent is Go's own bound.
 	maxExponent = 1<<31 - 1
 )
@@ -157,7 +157,7 @@ func readKey(s Spec, text []byte) (any, error) {
 }
 
 // maxPrivate bounds private keys in DER before the checks that parsing makes.
-const maxPrivate = 6 << 10
+const maxPrivate = 3 << 10
 
 func readDER(form string, der []byte) (any, error) {
 	if len(der) > maxPrivate {

@@ -11,6 +11,12 @@ func (w Work) seal(s Spec, der, data, label []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(label) > maxLabel {
+		return nil, tooLong("a label", len(label), maxLabel)
+	}
+	if err := w.Pause(); err != nil {
+		return nil, err
+	}
 	if s.Decrypt {
 		k, ok := key.(*rsa.PrivateKey)
 		if !ok {

@@ -28,6 +28,9 @@ func (w Work) sign(s Spec, der, data []byte) (any, error) {
 		if s.Hash != "" {
 			return nil, &Error{"Error", "ERR_OSSL_EVP_INVALID_DIGEST", "an Ed25519 key takes no digest: name it null"}
 		}
+		if len(data) > maxSigned {
+			return nil, tooLong("what Ed25519 signs", len(data), maxSigned)
+		}
 		return ed25519.Sign(k, data), w.Pause()
 	}
 	hash, digest, err := w.toSign(s, data)
@@ -36,7 +39,10 @@ func (w Work) sign(s Spec, der, data []byte) (any, error) {
 	}
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
-		return signRSA(s, k, hash, digest)
+		if err := w.Pause(); err != nil { // reading the key took a while, and so will this
+			return nil, err
+		}
+		return w.signRSA(s, k, hash, digest)
 	case *ecdsa.PrivateKey:
 		sig, err := ecdsa.SignASN1(rand.Reader, k, digest)
 		if err != nil {
@@ -68,7 +74,7 @@ func (w Work) toSign(s Spec, data []byte) (crypto.Hash, []byte, error) {
 	return hash, digest, err
 }
 
-func signRSA(s Spec, k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, error) {
+func (w Work) signRSA(s Spec, k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, error) {
 	var sig []byte
 	var err error
 	if s.PSS {
@@ -78,7 +84,7 @@ func signRSA(s Spec, k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, e
 		case *s.Salt == pssMax:
 			salt = rsa.PSSSaltLengthAuto
 		case *s.Salt == 0:
-			return signPSSWithoutSalt(k, hash, digest)
+			return w.signPSSWithoutSalt(k, hash, digest)
 		case *s.Salt > 0:
 			salt = *s.Salt
 		default:
@@ -96,7 +102,7 @@ func signRSA(s Spec, k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, e
 
 // signPSSWithoutSalt is for a salt of no bytes, which Go's options cannot say: with them
 // 0 means the longest one.
-func signPSSWithoutSalt(k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, error) {
+func (w Work) signPSSWithoutSalt(k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any, error) {
 	bits := k.N.BitLen() - 1
 	size := (bits + 7) / 8
 	if size < hash.Size()+2 {
@@ -117,7 +123,7 @@ func signPSSWithoutSalt(k *rsa.PrivateKey, hash crypto.Hash, digest []byte) (any
 	if m.Cmp(k.N) >= 0 {
 		return nil, fail(errOperation, "the key cannot sign")
 	}
-	return rawRSA(k, m)
+	return w.rawRSA(k, m)
 }
 
 // mask is MGF1 over b.
@@ -138,7 +144,7 @@ func mask(hash crypto.Hash, b, seed []byte) {
 
 // rawRSA is the bare operation of a private key, blinded: big.Int takes a time that
 // depends on its numbers.
-func rawRSA(k *rsa.PrivateKey, m *big.Int) ([]byte, error) {
+func (w Work) rawRSA(k *rsa.PrivateKey, m *big.Int) ([]byte, error) {
 	for {
 		r, err := rand.Int(rand.Reader, k.N)
 		if err != nil {
@@ -151,13 +157,32 @@ func rawRSA(k *rsa.PrivateKey, m *big.Int) ([]byte, error) {
 		e := big.NewInt(int64(k.E))
 		c := new(big.Int).Exp(r, e, k.N)
 		c.Mul(c, m).Mod(c, k.N)
-		c.Exp(c, k.D, k.N)
+		if c, err = w.exponent(k, c); err != nil {
+			return nil, err
+		}
 		c.Mul(c, inverse).Mod(c, k.N)
 		if new(big.Int).Exp(c, e, k.N).Cmp(m) != 0 {
 			return nil, fail(errOperation, "the key's parts do not belong together")
 		}
 		return c.FillBytes(make([]byte, k.Size())), nil
 	}
+}
+
+// exponent is c to the private exponent, with a pause on the way where the primes are known
+// apart.
+func (w Work) exponent(k *rsa.PrivateKey, c *big.Int) (*big.Int, error) {
+	k.Precompute()
+	if len(k.Primes) != 2 || k.Precomputed.Qinv == nil {
+		return c.Exp(c, k.D, k.N), nil
+	}
+	p, q := k.Primes[0], k.Primes[1]
+	a := new(big.Int).Exp(c, k.Precomputed.Dp, p)
+	if err := w.Pause(); err != nil {
+		return nil, err
+	}
+	b := new(big.Int).Exp(c, k.Precomputed.Dq, q)
+	a.Sub(a, b).Mul(a, k.Precomputed.Qinv).Mod(a, p)
+	return a.Mul(a, q).Add(a, b), w.Pause()
 }
 
 // verify says whether sig is the key's signature over data. A wrong signature is false;
@@ -173,6 +198,9 @@ func (w Work) verify(s Spec, der, data, sig []byte) (any, error) {
 	if k, ok := key.(ed25519.PublicKey); ok {
 		if s.Hash != "" {
 			return nil, &Error{"Error", "ERR_OSSL_EVP_INVALID_DIGEST", "an Ed25519 key takes no digest: name it null"}
+		}
+		if len(data) > maxSigned {
+			return nil, tooLong("what Ed25519 signs", len(data), maxSigned)
 		}
 		return ed25519.Verify(k, data, sig), w.Pause()
 	}
