@@ -195,7 +195,7 @@ func (a *annex) installOne(ctx context.Context, up client.Upload) (string, error
 	if err != nil {
 		return "", err
 	}
-	if _, _, err := admin.Install(ctx, client.InstallRequest{Target: at, Digest: preview.Digest}); err != nil {
+	if _, _, err := admin.Install(ctx, client.InstallRequest{Target: at, Confirmation: client.Confirmation{Digest: preview.Digest}}); err != nil {
 		return "", err
 	}
 	t, err := admin.CreateWebTrigger(ctx, client.WebTriggerRequest{Target: at, Module: "bench"})

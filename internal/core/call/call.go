@@ -151,6 +151,25 @@ type Policy struct {
 	Scope       tenant.Scope // of the app's own principal
 }
 
+// Release is what an environment runs: as Policy what an installation of it may do if
+// everything declared were granted (its Install and Site are empty).
+type Release struct {
+	Policy
+	// Hash is of the version's manifest and bytes: what an approval is bound to.
+	Hash string
+	// AppManaged says that the version runs before all that it asks for is granted.
+	AppManaged bool
+	// Suspended is the operator's reason for which the app runs nowhere, "" when it may.
+	Suspended string
+}
+
+// Rollout counts the installations that a deploy reached.
+type Rollout struct {
+	Ran     int // run it now
+	Growing int // wait for an admin to allow what it asks for
+	Later   int // wait for their site's time or hand, are pinned, or declined it
+}
+
 // EnvType is the kind of an environment; more development ones may be added.
 type EnvType string
 

@@ -91,9 +91,9 @@ func (c *cli) siteListCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, s := range all {
-				rows = append(rows, []string{s.Name, s.ID, strings.Join(s.Products, ", "), onOff(s.DevelopmentApps)})
+				rows = append(rows, []string{s.Name, s.ID, strings.Join(s.Products, ", "), onOff(s.DevelopmentApps), s.Updates})
 			}
-			c.ui.table("SITE ID PRODUCTS DEVELOPMENT-APPS", rows)
+			c.ui.table("SITE ID PRODUCTS DEVELOPMENT-APPS UPDATES", rows)
 			return nil
 		},
 	})
@@ -107,20 +107,33 @@ func onOff(b bool) string {
 }
 
 func (c *cli) siteUpdateCommand() *cobra.Command {
-	var dev string
+	var dev, updates string
 	cmd := &cobra.Command{
-		Use:   "update SITE",
-		Short: "Switch development apps of a site on or off",
-		Args:  cobra.ExactArgs(1),
+		Use:     "set SITE",
+		Aliases: []string{"update"},
+		Short:   "Switch development apps of a site, or say when updates reach it (admin)",
+		Long: "Switches development apps on or off, and says when versions that ask for nothing new reach the site's installations:\n" +
+			"now, after:24h (1m to 90d), or manual. What asks for more always waits for an admin.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if dev != "on" && dev != "off" {
+			var change client.SiteChange
+			switch {
+			case dev == "on" || dev == "off":
+				on := dev == "on"
+				change.DevelopmentApps = &on
+			case dev != "":
 				return usage("--development-apps is on or off")
+			case updates == "":
+				return usage("annex site set needs --development-apps or --updates").WithFix("--updates now, after:24h or manual")
+			}
+			if updates != "" {
+				change.Updates = &updates
 			}
 			api, err := c.connect()
 			if err != nil {
 				return err
 			}
-			site, err := api.SetDevelopmentApps(cmd.Context(), args[0], dev == "on")
+			site, err := api.SetSite(cmd.Context(), args[0], change)
 			if err != nil {
 				return err
 			}
@@ -128,12 +141,18 @@ func (c *cli) siteUpdateCommand() *cobra.Command {
 				c.ui.printJSON(site)
 				return nil
 			}
-			c.ui.printf("Development apps of %s are %s", site.Name, onOff(site.DevelopmentApps))
+			if dev != "" {
+				c.ui.printf("Development apps of %s are %s", site.Name, onOff(site.DevelopmentApps))
+			}
+			if updates != "" {
+				c.ui.printf("Updates that ask for nothing new reach %s: %s", site.Name, site.Updates)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&dev, "development-apps", "", "`on` or off")
-	return jsonFlag(required(cmd, "development-apps"))
+	cmd.Flags().StringVar(&updates, "updates", "", "`when`: now, after:24h or manual")
+	return jsonFlag(cmd)
 }
 
 func (c *cli) accountCommand() *cobra.Command {

@@ -26,8 +26,9 @@ func (c *cli) deployCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Bundle the app and deploy it to one environment",
-		Long: "Checks, bundles and uploads the app. The server decides everything again and prepares the version. What a version\n" +
-			"needs beyond what was granted waits for each site's admin; --approve says that you know.",
+		Long: "Checks, bundles and uploads the app. The server decides everything again and prepares the version. One that asks for\n" +
+			"nothing new reaches installations as their sites let updates in; one that asks for more waits for each site's admin, and\n" +
+			"is deployed only with --approve: without, the command says what grows and ends with exit code 4.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.deploy(cmd.Context(), f, message, approve)
@@ -35,7 +36,7 @@ func (c *cli) deployCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` to keep with the version")
-	cmd.Flags().BoolVar(&approve, "approve", false, "acknowledge that installations will wait where the version needs more")
+	cmd.Flags().BoolVar(&approve, "approve", false, "deploy also a version that asks for more than the one before")
 	return jsonFlag(cmd)
 }
 
@@ -52,11 +53,12 @@ func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bo
 	if err != nil {
 		return err
 	}
+	up.StopAtGrowth = !approve
 	s := c.ui.sending(up)
 	d, err := api.Deploy(ctx, up, s.progress)
 	s.end(d, err)
 	if err != nil {
-		return err
+		return c.growth(err)
 	}
 	if plainID(report.Manifest.App.ID) == "" && f.app == "" && d.App != up.App {
 		if err := c.saveState(appState{App: d.App}); err != nil {
@@ -72,8 +74,24 @@ func (c *cli) deploy(ctx context.Context, f appFlags, message string, approve bo
 		c.ui.printJSON(d)
 		return nil
 	}
-	c.printDeployment(d, approve)
+	c.printDeployment(d)
 	return nil
+}
+
+// growth shows what a version that was refused for it would newly ask for.
+func (c *cli) growth(err error) error {
+	f, ok := fault.As(err)
+	if !ok || f.Code != "GROWTH_NOT_APPROVED" || c.json {
+		return err
+	}
+	text, marshalErr := json.Marshal(f.Fields["growth"])
+	var lines []client.Line
+	if marshalErr != nil || json.Unmarshal(text, &lines) != nil {
+		return err
+	}
+	c.ui.printf("It would newly:")
+	c.printLines(lines)
+	return err
 }
 
 // bundleStep lints and bundles; with errors it is the command's end.
@@ -152,14 +170,28 @@ func (c *cli) packageName() string {
 	return p.Name
 }
 
-func (c *cli) printDeployment(d client.Deployment, approve bool) {
+// kinds say what a deployment's kind means.
+var kinds = map[string]string{
+	"first": "It is the first one there: nothing is installed from it until an admin does.",
+	"minor": "It asks for nothing that the version before did not: it reaches installations by itself, as their sites let updates in.",
+	"major": "It asks for more than the version before: each installation waits for its admin, and the version before goes on there.",
+	"same":  "These bytes were deployed there before, under this number.",
+}
+
+func (c *cli) printDeployment(d client.Deployment) {
 	if d.AppCreated {
 		c.ui.printf("Registered the app as %s", d.App)
 	}
 	if !d.Created {
-		c.ui.printf("Nothing changed: version %s in %s has these bytes already (%s)", d.Number, d.Environment, short(d.Hash))
+		c.ui.printf("Nothing changed: version %s in %s has these bytes already (%s)", d.Number, d.Environment, d.Hash)
 	} else {
-		c.ui.printf("Deployed version %s to %s (%s)", d.Number, d.Environment, short(d.Hash))
+		c.ui.printf("Deployed version %s to %s (%s)", d.Number, d.Environment, d.Hash)
+	}
+	switch {
+	case d.Kind == "major" && d.AppManaged:
+		c.ui.printf("It asks for more than the version before, and manages its permissions itself: it runs under the old grants until admins allow more.")
+	case kinds[d.Kind] != "":
+		c.ui.printf("%s", kinds[d.Kind])
 	}
 	if len(d.Growth) > 0 {
 		c.ui.printf("It may do what the version before it might not:")
@@ -170,9 +202,9 @@ func (c *cli) printDeployment(d client.Deployment, approve bool) {
 	}
 	if d.Waiting > 0 {
 		c.ui.printf("%s for a site admin to allow it; until then the version before goes on.", verb(d.Waiting, "installation", "waits", "wait"))
-		if !approve {
-			c.ui.note("note: --approve acknowledges this and leaves out this line")
-		}
+	}
+	if d.Scheduled > 0 {
+		c.ui.printf("%s it later, or by hand: their sites or admins want it so.", verb(d.Scheduled, "installation", "gets", "get"))
 	}
 	if s := d.Snapshot; s != nil && !s.Snapshotted && s.Reason != "" {
 		c.ui.printf("Each call runs module scope anew: %s", s.Reason)
@@ -235,6 +267,7 @@ func toWire(ds []bundle.Diagnostic) []client.Diagnostic {
 
 func (c *cli) promoteCommand() *cobra.Command {
 	var app, from, to string
+	var approve bool
 	cmd := &cobra.Command{
 		Use:   "promote",
 		Short: "Deploy the running version of one environment to another, byte for byte",
@@ -248,19 +281,20 @@ func (c *cli) promoteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := api.Promote(cmd.Context(), id, from, to)
+			d, err := api.Promote(cmd.Context(), id, from, to, !approve)
 			if err != nil {
-				return err
+				return c.growth(err)
 			}
 			if c.json {
 				c.ui.printJSON(d)
 				return nil
 			}
-			c.printDeployment(d, false)
+			c.printDeployment(d)
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&app, "app", "", "the app's `id` (default: the one of the app's folder)")
+	cmd.Flags().BoolVar(&approve, "approve", false, "promote also a version that asks for more than the one that runs there")
 	cmd.Flags().StringVar(&from, "from", "staging", "`environment` whose version is taken")
 	cmd.Flags().StringVar(&to, "to", "production", "`environment` that gets it")
 	return jsonFlag(cmd)

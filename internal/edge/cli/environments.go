@@ -51,7 +51,8 @@ func (c *cli) versionsCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	return parent("versions", "What was deployed", jsonFlag(cmd))
+	return parent("versions", "What was deployed: list, compare, promote, go back",
+		jsonFlag(cmd), c.versionsDiffCommand(), c.promoteCommand(), c.versionsRollbackCommand())
 }
 
 func (c *cli) environmentsCommand() *cobra.Command {

@@ -18,6 +18,8 @@ type installFlags struct {
 	targetFlags
 	confirm bool
 	expect  string
+	without []string
+	replace []string
 }
 
 func (c *cli) installCommand() *cobra.Command {
@@ -29,7 +31,8 @@ func (c *cli) installCommand() *cobra.Command {
 			"site's admin; with a developer's it files a request and ends with exit code 5. --confirm confirms what the server\n" +
 			"shows now, also that the developer of a development or staging app can read its logs and change its code; with\n" +
 			"--expect only if that is still what was shown earlier. One that a restored backup brought back, which `annex install list`\n" +
-			"shows as narrowed or stopped, is confirmed in the same way, and may be named by its id alone.",
+			"shows as narrowed or stopped, is confirmed in the same way, and may be named by its id alone. Less than asked is granted with\n" +
+			"--without and --replace, by the keys that --json shows under pieces; `annex grants` changes it later.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.install(cmd.Context(), f, args)
@@ -37,6 +40,8 @@ func (c *cli) installCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.confirm, "confirm", false, "install without asking")
+	cmd.Flags().StringSliceVar(&f.without, "without", nil, "do not grant the permission of this `key`; repeatable")
+	cmd.Flags().StringArrayVar(&f.replace, "replace", nil, "grant hosts in a wildcard's place, as `KEY=HOST,HOST`; repeatable")
 	cmd.Flags().StringVar(&f.expect, "expect", "", "install only if the permissions have this `digest`")
 	jsonFlag(cmd)
 	cmd.AddCommand(c.installListCommand(), c.installRequestsCommand())
@@ -93,8 +98,13 @@ func (c *cli) install(ctx context.Context, f installFlags, args []string) error 
 			return err
 		}
 	}
+	replace, err := replacements(f.replace)
+	if err != nil {
+		return err
+	}
 	s := c.ui.step("Install")
-	i, created, err := api.Install(ctx, client.InstallRequest{Target: t, Digest: p.Digest, ConfirmDevelopment: p.DevelopmentWarning != ""})
+	i, created, err := api.Install(ctx, client.InstallRequest{Target: t, Confirmation: client.Confirmation{
+		Digest: p.Digest, ConfirmDevelopment: p.DevelopmentWarning != "", Without: f.without, Replace: replace}})
 	if err != nil {
 		s.failed()
 		return err
@@ -134,6 +144,9 @@ func (c *cli) printPreview(p client.Preview) {
 		c.ui.printf("  may:")
 		c.printLines(p.Words)
 	}
+	if p.Handover != nil {
+		c.ui.printf("  ! Its owner was %s and is %s. Confirming says that this is all right.", inline(p.Handover.From), inline(p.Handover.To))
+	}
 	if p.Restored {
 		c.ui.printf("  ! A backup brought it back. Confirming gives it what was granted then, and lets it run.")
 	}
@@ -152,7 +165,7 @@ func (c *cli) confirmInstall(p client.Preview) error {
 	if !c.env.Interactive || c.json {
 		return usage("nobody can be asked here").
 			WithFix("look at what the app may do, then add --confirm --expect %s", p.Digest).
-			With("digest", p.Digest).With("words", list(p.Words)).With("growth", list(p.Growth)).With("developmentWarning", p.DevelopmentWarning)
+			With("digest", p.Digest).With("words", list(p.Words)).With("growth", list(p.Growth)).With("pieces", list(p.Pieces)).With("developmentWarning", p.DevelopmentWarning)
 	}
 	answers := bufio.NewReader(c.env.In)
 	if p.DevelopmentWarning != "" {

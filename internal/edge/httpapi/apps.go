@@ -119,9 +119,7 @@ func (a *API) listVersions(w http.ResponseWriter, r *request) error {
 	}
 	out := []any{}
 	for _, v := range all {
-		out = append(out, map[string]any{
-			"id": v.ID, "number": v.Number, "hash": v.Hash, "message": v.Message, "createdAt": v.Created.UTC(), "current": v.Current,
-		})
+		out = append(out, versionView(v))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"versions": out})
 	return nil

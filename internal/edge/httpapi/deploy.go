@@ -26,7 +26,7 @@ func (a *API) deploy(w http.ResponseWriter, r *request) error {
 	}
 	d, err := a.Registry.Deploy(r.ctx(), r.caller, up)
 	if err != nil {
-		return err
+		return a.growing(r, err)
 	}
 	a.Changed()
 	return a.writeDeployment(w, r, d)
@@ -34,8 +34,9 @@ func (a *API) deploy(w http.ResponseWriter, r *request) error {
 
 func (a *API) promote(w http.ResponseWriter, r *request) error {
 	var in struct {
-		From string `json:"from"`
-		To   string `json:"to"`
+		From         string `json:"from"`
+		To           string `json:"to"`
+		StopAtGrowth bool   `json:"stopAtGrowth"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
@@ -43,12 +44,68 @@ func (a *API) promote(w http.ResponseWriter, r *request) error {
 	if err := required("from", in.From, "to", in.To); err != nil {
 		return err
 	}
-	d, err := a.Registry.Promote(r.ctx(), r.caller, r.app(), in.From, in.To)
+	d, err := a.Registry.Promote(r.ctx(), r.caller, r.app(), in.From, in.To, !in.StopAtGrowth)
 	if err != nil {
-		return err
+		return a.growing(r, err)
 	}
 	a.Changed()
 	return a.writeDeployment(w, r, d)
+}
+
+// rollback makes an environment run a version that was deployed to it before.
+func (a *API) rollback(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Version      string `json:"version"`
+		StopAtGrowth bool   `json:"stopAtGrowth"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := required("version", in.Version); err != nil {
+		return err
+	}
+	d, err := a.Registry.Rollback(r.ctx(), r.caller, r.app(), r.PathValue("environment"), in.Version, !in.StopAtGrowth)
+	if err != nil {
+		return a.growing(r, err)
+	}
+	a.Changed()
+	return a.writeDeployment(w, r, d)
+}
+
+// growing puts the growth for which a version was refused into words.
+func (a *API) growing(r *request, err error) error {
+	var g *registry.Grows
+	e, ok := fault.As(err)
+	if !errors.As(err, &g) || !ok {
+		return err
+	}
+	words, wordsErr := a.Words(r.ctx())
+	if wordsErr != nil {
+		return wordsErr
+	}
+	return e.With("growth", lines(perm.Describe(g.Growth, words)))
+}
+
+func versionView(v registry.Version) map[string]any {
+	return map[string]any{
+		"id": v.ID, "number": v.Number, "hash": v.Hash, "message": v.Message, "createdAt": v.Created.UTC(), "current": v.Current,
+	}
+}
+
+func (a *API) diffVersions(w http.ResponseWriter, r *request) error {
+	d, err := a.Registry.Diff(r.ctx(), r.caller, r.app(), r.PathValue("environment"), r.URL.Query().Get("from"), r.PathValue("version"))
+	if err != nil {
+		return err
+	}
+	words, err := a.Words(r.ctx())
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"from": versionView(d.From), "to": versionView(d.To), "grows": !perm.Empty(d.More), "sameBytes": d.SameBytes, "example": d.CounterSample,
+		"more": lines(perm.Describe(d.More, words)), "less": lines(perm.Describe(d.Less, words)), "waiting": d.Waiting, "appManaged": d.AppManaged,
+	})
+	return nil
 }
 
 func (a *API) writeDeployment(w http.ResponseWriter, r *request, d registry.Deployment) error {
@@ -63,6 +120,7 @@ func (a *API) writeDeployment(w http.ResponseWriter, r *request, d registry.Depl
 	writeJSON(w, status, map[string]any{
 		"app": d.App, "appCreated": d.AppCreated, "environment": d.Environment, "version": d.Version, "number": d.Number, "hash": d.Hash,
 		"created": d.Created, "kind": d.Kind, "growth": lines(perm.Describe(d.Growth, words)), "upgraded": d.Upgraded, "waiting": d.Waiting,
+		"scheduled": d.Scheduled, "appManaged": d.AppManaged,
 		"snapshot": map[string]any{
 			"snapshotted": d.Prepared.Snapshotted, "reason": d.Prepared.Reason, "bytes": d.Prepared.Bytes, "moduleScopeMs": ms(d.Prepared.ModuleScope),
 		},
@@ -117,11 +175,14 @@ func readPart(up *registry.Upload, name string, part *multipart.Part) error {
 			Environment string `json:"environment"`
 			Name        string `json:"name"`
 			Message     string `json:"message"`
+			// StopAtGrowth refuses a version that asks for more than the one before.
+			StopAtGrowth bool `json:"stopAtGrowth"`
 		}
 		if err := json.Unmarshal(raw, &meta); err != nil {
 			return fault.New(fault.Usage, "BAD_JSON", "the part meta is not the JSON that it should be")
 		}
 		up.App, up.Environment, up.Name, up.Message = meta.App, meta.Environment, meta.Name, meta.Message
+		up.StopAtGrowth = meta.StopAtGrowth
 	case "manifest":
 		up.Manifest, err = limited(part, name, registry.MaxManifest)
 	case "bundle":

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
@@ -42,15 +43,38 @@ func (a *API) queried(r *request) (install.Target, error) {
 }
 
 func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
-	var in target
+	var in struct {
+		target
+		Version id.Version `json:"version"`
+	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	t, err := a.resolve(r.ctx(), in)
+	t, err := a.resolve(r.ctx(), in.target)
 	if err != nil {
 		return err
 	}
-	p, err := a.Installs.Preview(r.ctx(), r.caller, t)
+	return a.writePreview(w, r, t, in.Version)
+}
+
+// reviewInstallation is a preview of what is installed, named by its id: what approving
+// the version that waits, or going back to another one, would grant.
+func (a *API) reviewInstallation(w http.ResponseWriter, r *request) error {
+	t, err := a.Installs.TargetOf(r.ctx(), r.caller, r.installation())
+	if err != nil {
+		return err
+	}
+	return a.writePreview(w, r, t, id.Version(r.URL.Query().Get("version")))
+}
+
+func (r *request) installation() id.Install { return id.Install(r.PathValue("installation")) }
+
+func (a *API) writePreview(w http.ResponseWriter, r *request, t install.Target, version id.Version) error {
+	p, err := a.Installs.PreviewOf(r.ctx(), r.caller, t, version)
+	if err != nil {
+		return err
+	}
+	words, err := a.Installs.ProductWords(r.ctx(), t.Product)
 	if err != nil {
 		return err
 	}
@@ -59,6 +83,7 @@ func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
 		"site": a.siteName(r.ctx(), t.Site), "product": t.Product, "version": p.Release.Version, "number": p.Release.Number,
 		"declared": p.Declared, "words": lines(p.Words), "growth": lines(p.Growth), "digest": p.Digest,
 		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning, "restored": p.Restored,
+		"hash": p.Release.Hash, "back": p.Back, "handover": a.handoverView(r.ctx(), p.Handover), "pieces": pieces(p.Proposed, words),
 	})
 	return nil
 }
@@ -68,9 +93,7 @@ func (a *API) previewInstallation(w http.ResponseWriter, r *request) error {
 func (a *API) install(w http.ResponseWriter, r *request) error {
 	var in struct {
 		target
-		Digest             string    `json:"digest"`
-		ConfirmDevelopment bool      `json:"confirmDevelopment"`
-		Grant              *perm.Set `json:"grant"`
+		confirmation
 	}
 	if err := r.decode(&in); err != nil {
 		return err
@@ -86,7 +109,7 @@ func (a *API) install(w http.ResponseWriter, r *request) error {
 		return fault.New(fault.Usage, "DIGEST_REQUIRED", "an installation is confirmed by the digest of what was shown").
 			WithFix("ask for the preview, show it, and send its digest")
 	}
-	out, err := a.Installs.Install(r.ctx(), r.caller, t, install.Confirmation{Digest: in.Digest, Grant: in.Grant, Development: in.ConfirmDevelopment})
+	out, err := a.Installs.Install(r.ctx(), r.caller, t, in.confirmed())
 	if err != nil {
 		return err
 	}
@@ -94,8 +117,22 @@ func (a *API) install(w http.ResponseWriter, r *request) error {
 	if out.Created {
 		status = http.StatusCreated
 	}
-	writeJSON(w, status, a.installationView(r.ctx(), out.Installation, map[id.App]string{}))
+	writeJSON(w, status, a.installationView(r.ctx(), r.caller, out.Installation, map[id.App]string{}))
 	return nil
+}
+
+// confirmation is an admin's decision about what was shown.
+type confirmation struct {
+	Digest             string              `json:"digest"`
+	ConfirmDevelopment bool                `json:"confirmDevelopment"`
+	Version            id.Version          `json:"version"`
+	Grant              *perm.Set           `json:"grant"`
+	Without            []string            `json:"without"`
+	Replace            map[string][]string `json:"replace"`
+}
+
+func (c confirmation) confirmed() install.Confirmation {
+	return install.Confirmation{Digest: c.Digest, Grant: c.Grant, Development: c.ConfirmDevelopment, Version: c.Version, Without: c.Without, Replace: c.Replace}
 }
 
 type installationJSON struct {
@@ -108,29 +145,55 @@ type installationJSON struct {
 	Version       id.Version `json:"version"`
 	Number        string     `json:"number"`
 	WaitingNumber string     `json:"waitingNumber,omitempty"`
+	WaitingReason string     `json:"waitingReason,omitempty"`
+	WaitingDue    *time.Time `json:"waitingDue,omitempty"`
+	Asks          bool       `json:"asks,omitempty"`
+	Pinned        bool       `json:"pinned,omitempty"`
 	State         string     `json:"state"`
 	InstalledAt   time.Time  `json:"installedAt"`
 	InstalledBy   string     `json:"installedBy,omitempty"`
-	Granted       perm.Set   `json:"granted"`
+	Granted       *perm.Set  `json:"granted,omitempty"`
 }
 
-func (a *API) installationView(ctx context.Context, i install.Installation, names map[id.App]string) installationJSON {
+// siteOnly reports whether what an installation's admins decided is kept from the
+// caller: in production the developer learns neither hosts that they chose nor what they
+// took away.
+func siteOnly(p id.Principal, i install.Installation) bool {
+	return p.Kind == id.Developer && i.EnvType == call.Production
+}
+
+func (a *API) installationView(ctx context.Context, p id.Principal, i install.Installation, names map[id.App]string) installationJSON {
 	if _, known := names[i.App]; !known {
 		names[i.App] = a.appName(ctx, i.App)
 	}
-	return installationJSON{
+	out := installationJSON{
 		ID: i.ID, App: i.App, AppName: names[i.App], Environment: i.EnvName, Site: a.siteName(ctx, i.Site), Product: i.Product,
 		Version: i.Version, Number: i.Number, WaitingNumber: i.WaitingNumber, State: stateOf(i),
-		InstalledAt: i.Installed.UTC(), InstalledBy: i.InstalledBy, Granted: i.Granted,
+		WaitingReason: string(i.WaitingReason), Asks: !perm.Empty(i.Asks()), Pinned: i.Pinned,
+		InstalledAt: i.Installed.UTC(), InstalledBy: i.InstalledBy,
 	}
+	if !i.WaitingDue.IsZero() {
+		due := i.WaitingDue.UTC()
+		out.WaitingDue = &due
+	}
+	if !siteOnly(p, i) {
+		out.Granted = &i.Granted
+	}
+	return out
 }
 
 // stateOf says whether an installation runs. "narrowed" runs with less than a restored
-// backup had granted, "stopped" not at all, until the site's admin confirms.
+// backup had granted, "stopped" not at all, until the site's admin confirms; "handed
+// over" not until an admin confirms the app's new owner; "blocked" not until an operator
+// lifts the app's suspension.
 func stateOf(i install.Installation) string {
 	switch {
+	case i.Blocked != "":
+		return "blocked"
 	case i.Held != nil && i.Held.Stopped:
 		return "stopped"
+	case i.Handover != nil:
+		return "handed over"
 	case i.Suspended:
 		return "suspended"
 	case i.Held != nil:
@@ -155,7 +218,7 @@ func (a *API) listInstallations(w http.ResponseWriter, r *request) error {
 	}
 	out, names := []installationJSON{}, map[id.App]string{}
 	for _, i := range all {
-		out = append(out, a.installationView(r.ctx(), i, names))
+		out = append(out, a.installationView(r.ctx(), r.caller, i, names))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"installations": out})
 	return nil

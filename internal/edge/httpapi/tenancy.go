@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/manifest"
@@ -61,10 +62,11 @@ type siteJSON struct {
 	Name            string   `json:"name"`
 	Products        []string `json:"products"`
 	DevelopmentApps bool     `json:"developmentApps"`
+	Updates         string   `json:"updates"`
 }
 
 func siteView(s tenancy.Site) siteJSON {
-	out := siteJSON{ID: s.ID, Name: s.Name, Products: []string{}, DevelopmentApps: s.AllowDevelopment}
+	out := siteJSON{ID: s.ID, Name: s.Name, Products: []string{}, DevelopmentApps: s.AllowDevelopment, Updates: s.Updates.String()}
 	for _, p := range s.Products {
 		out.Products = append(out.Products, string(p))
 	}
@@ -133,20 +135,33 @@ func (a *API) addSite(w http.ResponseWriter, r *request) error {
 
 func (a *API) updateSite(w http.ResponseWriter, r *request) error {
 	var in struct {
-		DevelopmentApps *bool `json:"developmentApps"`
+		DevelopmentApps *bool   `json:"developmentApps"`
+		Updates         *string `json:"updates"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if in.DevelopmentApps == nil {
-		return fault.New(fault.Usage, "MISSING", "developmentApps is missing")
+	if in.DevelopmentApps == nil && in.Updates == nil {
+		return fault.New(fault.Usage, "MISSING", "developmentApps or updates is missing")
+	}
+	var updates rollout.Policy
+	if in.Updates != nil {
+		var err error
+		if updates, err = rollout.Parse(*in.Updates); err != nil {
+			return err
+		}
 	}
 	s, err := a.site(r.ctx(), r.PathValue("site"))
 	if err != nil {
 		return err
 	}
 	s, err = a.Tenancy.UpdateSite(r.ctx(), r.caller, s.ID, func(s *tenancy.Site) error {
-		s.AllowDevelopment = *in.DevelopmentApps
+		if in.DevelopmentApps != nil {
+			s.AllowDevelopment = *in.DevelopmentApps
+		}
+		if in.Updates != nil {
+			s.Updates = updates
+		}
 		return nil
 	})
 	if err != nil {

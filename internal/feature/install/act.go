@@ -16,6 +16,12 @@ import (
 // Preview shows what installing (or approving a waiting version) would grant. The
 // site's admin may see it, and the app's developer.
 func (s *Service) Preview(ctx context.Context, p id.Principal, t Target) (Preview, error) {
+	return s.PreviewOf(ctx, p, t, "")
+}
+
+// PreviewOf is Preview of one version: the environment's when it is "", otherwise one
+// that ran there before.
+func (s *Service) PreviewOf(ctx context.Context, p id.Principal, t Target, version id.Version) (Preview, error) {
 	release, development, err := s.release(ctx, p, t)
 	if err != nil {
 		return Preview{}, err
@@ -27,11 +33,49 @@ func (s *Service) Preview(ctx context.Context, p id.Principal, t Target) (Previe
 	if release.EnvType != call.Production && !development {
 		return Preview{}, developmentOff()
 	}
-	return s.preview(ctx, t, release, have)
+	if have != nil && p.Is(id.Developer) && release.EnvType == call.Production {
+		// What the site's admin allowed, and which hosts they named, is the site's.
+		shown := *have
+		shown.Granted, shown.Decided, shown.Held = have.Declared, have.Declared, nil
+		have = &shown
+	}
+	release, before, err := s.moving(ctx, t, release, have, version)
+	if err != nil {
+		return Preview{}, fault.Op("install.Preview", err)
+	}
+	return s.preview(ctx, t, release, have, before)
 }
 
-func (s *Service) preview(ctx context.Context, t Target, release *call.Policy, have *Installation) (Preview, error) {
-	proposed := propose(have, release)
+// moving is the release that an installation is to run: the environment's, or one that
+// ran there before, with what was granted then.
+func (s *Service) moving(ctx context.Context, t Target, current *call.Release, have *Installation, version id.Version) (*call.Release, *Past, error) {
+	if version == "" {
+		version = current.Version
+	}
+	before, err := s.ran(ctx, have, version)
+	if err != nil {
+		return nil, nil, err
+	}
+	if version == current.Version {
+		if have != nil && !slices.Contains(have.Declined, version) {
+			return current, nil, nil // a way forward, even if it ran once
+		}
+		return current, before, nil
+	}
+	if before == nil {
+		return nil, nil, fault.New(fault.NotFound, "VERSION_NEVER_RAN", "that version neither runs in the environment nor ran here before").
+			WithFix("`annex updates list` shows the versions that ran here")
+	}
+	release, err := s.Releases.ReleaseOf(ctx, t.App, t.Environment, version)
+	if err != nil {
+		return nil, nil, err
+	}
+	release.Suspended = current.Suspended
+	return release, before, nil
+}
+
+func (s *Service) preview(ctx context.Context, t Target, release *call.Release, have *Installation, before *Past) (Preview, error) {
+	proposed := propose(have, release, before)
 	words, err := s.words(ctx, t.Product)
 	if err != nil {
 		return Preview{}, fault.Op("install.Preview", err)
@@ -41,6 +85,8 @@ func (s *Service) preview(ctx context.Context, t Target, release *call.Policy, h
 		out.Installation = have.ID
 		out.Waiting = have.Version != release.Version
 		out.Restored = have.Held != nil
+		out.Back = before != nil && out.Waiting
+		out.Handover = have.Handover
 		out.Growth = perm.Describe(perm.Diff(have.Granted, proposed), words)
 	}
 	if release.EnvType != call.Production {
@@ -73,11 +119,16 @@ func (s *Service) Install(ctx context.Context, p id.Principal, t Target, c Confi
 		if err != nil {
 			return err
 		}
-		grant, err := s.decide(t, release, have, development, c)
+		latest := release.Version
+		release, before, err := s.moving(ctx, t, release, have, c.Version)
 		if err != nil {
 			return err
 		}
-		out, err = s.put(ctx, p, t, release, have, grant)
+		grant, err := s.decide(t, release, have, before, development, c)
+		if err != nil {
+			return err
+		}
+		out, err = s.put(ctx, p, t, release, have, grant, latest)
 		return err
 	})
 	if err != nil {
@@ -88,7 +139,10 @@ func (s *Service) Install(ctx context.Context, p id.Principal, t Target, c Confi
 }
 
 // decide checks a confirmation against what is true now and gives the grant.
-func (s *Service) decide(t Target, release *call.Policy, have *Installation, development bool, c Confirmation) (perm.Set, error) {
+func (s *Service) decide(t Target, release *call.Release, have *Installation, before *Past, development bool, c Confirmation) (perm.Set, error) {
+	if release.Suspended != "" {
+		return perm.Set{}, blocked.refusal()
+	}
 	if release.EnvType != call.Production {
 		if !development {
 			return perm.Set{}, developmentOff()
@@ -98,7 +152,7 @@ func (s *Service) decide(t Target, release *call.Policy, have *Installation, dev
 				WithFix("confirm that separately")
 		}
 	}
-	proposed := propose(have, release)
+	proposed := propose(have, release, before)
 	digest, err := digestOf(t, release, have, proposed)
 	if err != nil {
 		return perm.Set{}, err
@@ -111,18 +165,22 @@ func (s *Service) decide(t Target, release *call.Policy, have *Installation, dev
 		return perm.Set{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "what the app asks for is not what was shown").
 			WithFix("look at the permissions again and confirm those").With("digest", digest)
 	}
-	if c.Grant == nil {
-		return proposed, nil
+	grant := proposed
+	if c.Grant != nil {
+		grant = *c.Grant
 	}
-	if !perm.Covers(release.Set, *c.Grant) {
+	if grant, err = narrowed(grant, c.Without, c.Replace); err != nil {
+		return perm.Set{}, err
+	}
+	if !perm.Covers(release.Set, grant) {
 		return perm.Set{}, fault.New(fault.Invalid, "GRANT_EXCEEDS_REQUEST", "the grant holds more than the app asks for").
 			WithFix("grant what the preview shows, or less of it")
 	}
-	return *c.Grant, nil
+	return grant, nil
 }
 
 // put writes an admin's decision.
-func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *call.Policy, have *Installation, grant perm.Set) (Outcome, error) {
+func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *call.Release, have *Installation, grant perm.Set, latest id.Version) (Outcome, error) {
 	if _, err := s.DB.Exec(ctx, dropRequest, t.Site, t.App, t.Environment, t.Product); err != nil {
 		return Outcome{}, err
 	}
@@ -132,7 +190,7 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 			EnvName: release.EnvName, EnvType: release.EnvType, Site: t.Site, Product: t.Product,
 			Installed: s.Now().Truncate(time.Millisecond), InstalledBy: p.String(), Active: true, Epoch: 1,
 		}
-		i.run(release, grant)
+		i.approve(release, grant)
 		if err := s.insert(ctx, &i); err != nil {
 			if db.IsUnique(err) { // another admin was faster
 				return Outcome{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the app was installed there a moment ago").
@@ -143,15 +201,25 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 		return Outcome{Installation: i, Created: true, Changed: true}, s.record(ctx, p, &i, "install.install")
 	}
 	i := *have
-	i.Held = nil // the admin has decided
-	i.run(release, grant)
-	if i.Version == have.Version && have.Held == nil && perm.Equal(i.Granted, have.Granted) {
+	i.Held, i.Handover = nil, nil // the admin has decided
+	i.approve(release, grant)
+	i.Declined = without(i.Declined, release.Version)
+	if i.Version == have.Version && have.Held == nil && have.Handover == nil && perm.Equal(i.Granted, have.Granted) && perm.Equal(i.Decided, have.Decided) {
 		return Outcome{Installation: *have}, nil
+	}
+	if release.Version != latest {
+		if err := s.stayBehind(ctx, t, &i, latest); err != nil {
+			return Outcome{}, err
+		}
 	}
 	act := "install.approve"
 	switch {
 	case have.Held != nil:
 		act = "install.reconfirm"
+	case have.Handover != nil:
+		act = "install.confirm-owner"
+	case release.Version != latest:
+		act = "install.rollback"
 	case i.Version == have.Version:
 		act = "install.grant"
 	}
@@ -223,6 +291,9 @@ func (s *Service) end(ctx context.Context, by id.Principal, scope tenant.Scope, 
 		return err
 	}
 	if _, err := s.DB.Exec(ctx, remove, s.Now().UnixMilli(), now, i.ID, i.Site); err != nil {
+		return err
+	}
+	if _, err := s.DB.Exec(ctx, dropPast, i.ID, i.Site); err != nil {
 		return err
 	}
 	if s.Removed != nil {
@@ -348,5 +419,5 @@ func (s *Service) Find(ctx context.Context, p id.Principal, t Target) (Installat
 func (s *Service) record(ctx context.Context, p id.Principal, i *Installation, act string) error {
 	return s.Audit.Append(ctx, i.Site, i.ID, p, act, map[string]any{
 		"app": i.App, "environment": i.Environment, "product": i.Product, "version": i.Version, "number": i.Number,
-		"granted": i.Granted, "waiting": i.Waiting, "epoch": i.Epoch})
+		"hash": i.Hash, "granted": i.Granted, "waiting": i.Waiting, "why": i.WaitingReason, "settings": i.Settings, "epoch": i.Epoch})
 }

@@ -3,6 +3,7 @@ package install
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/rollout"
 )
 
 // anySet draws small sets that overlap often, with wild hosts that cover others.
@@ -35,27 +37,27 @@ func anySet(t *rapid.T, label string) perm.Set {
 // than the running version declares.
 func TestOnlyAnAdminMakesAnAppMorePowerful(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		release := &call.Policy{Version: "v0", Set: anySet(t, "first")}
+		release := &call.Release{Policy: call.Policy{Version: "v0", Set: anySet(t, "first")}}
 		i := &Installation{}
-		i.run(release, anySet(t, "first grant"))
+		i.approve(release, anySet(t, "first grant"))
 		for n := range rapid.IntRange(1, 12).Draw(t, "steps") {
 			before := i.Effective()
 			byAdmin := rapid.Bool().Draw(t, "admin")
 			if byAdmin {
-				grant := propose(i, release)
+				grant := propose(i, release, nil)
 				if rapid.Bool().Draw(t, "narrows") {
 					grant = perm.Intersect(grant, anySet(t, "narrow"))
 				}
 				if !perm.Covers(release.Set, grant) {
 					t.Fatalf("proposed %+v, declared %+v", grant, release.Set)
 				}
-				i.run(release, grant)
+				i.approve(release, grant)
 				if i.Version != release.Version || i.Waiting != "" || !perm.Equal(i.Granted, grant) {
 					t.Fatalf("after a decision: %+v", i)
 				}
 			} else {
-				release = &call.Policy{Version: id.Version(fmt.Sprint("v", n+1)), Set: anySet(t, "declares")}
-				runs := i.take(release)
+				release = &call.Release{Policy: call.Policy{Version: id.Version(fmt.Sprint("v", n+1)), Set: anySet(t, "declares")}, AppManaged: rapid.Bool().Draw(t, "app-managed")}
+				runs := i.take(release, rollout.Policy{}, time.Time{})
 				if runs != (i.Version == release.Version) || runs == (i.Waiting == release.Version) {
 					t.Fatalf("runs and waits at once, or neither: %+v", i)
 				}

@@ -5,7 +5,8 @@
 // already running.
 //
 // granted and declared are kept apart per installation: what counts is
-// granted ∩ declared(running version), under an epoch that rises with each change.
+// (granted ∩ declared(running version)) ∪ configured − switched off − blocked, under an
+// epoch that rises with each change.
 package install
 
 import (
@@ -16,8 +17,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 )
@@ -27,16 +30,17 @@ type Audit interface {
 	Append(ctx context.Context, site id.Site, install id.Install, by id.Principal, act string, detail any) error
 }
 
-// Releases tells what runs in an app's environments. A release comes as a Policy
-// without an installation: app, owner, environment, version and number, and as Set
-// everything that the version declares.
+// Releases tells what runs in an app's environments, and what a version of one is.
 type Releases interface {
-	Release(ctx context.Context, app id.App, environment string) (*call.Policy, error)
+	Release(ctx context.Context, app id.App, environment string) (*call.Release, error)
+	ReleaseOf(ctx context.Context, app id.App, environment string, version id.Version) (*call.Release, error)
 }
 
-// Sites tells whether a site has a product and takes development apps.
+// Sites tells whether a site has a product and takes development apps, and when updates
+// that ask for nothing new reach its installations.
 type Sites interface {
 	SiteOffers(ctx context.Context, site id.Site, product id.Product) (has, development bool, err error)
+	SiteUpdates(ctx context.Context, site id.Site) (rollout.Policy, error)
 }
 
 // Words gives the words of a product's scopes, for people.
@@ -64,6 +68,7 @@ type Config struct {
 type Service struct {
 	Config
 	policies *policies
+	due      *due
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB. Until Start
@@ -82,6 +87,7 @@ func New(cfg Config) *Service {
 			s.Changed(i)
 		}
 	}
+	s.due = newDue(s.runDue, cfg.Log)
 	return s
 }
 
@@ -105,20 +111,82 @@ type Installation struct {
 	Product     id.Product
 	Version     id.Version // that runs
 	Number      string
+	Hash        string   // of the running version's manifest and bytes
 	Declared    perm.Set // by the running version
 	Granted     perm.Set
-	Epoch       uint64
-	// Waiting is a newer version that asks for more than was granted, "" when none does.
+	// Decided is what an admin was shown when granting, be it granted or not, as far as
+	// the running version declares it.
+	Decided perm.Set
+	// AppManaged says that the running version bears with permissions it does not have.
+	AppManaged bool
+	Epoch      uint64
+	// Waiting is a newer version that does not run yet, "" when there is none.
 	Waiting         id.Version
 	WaitingNumber   string
+	WaitingHash     string
 	WaitingDeclared perm.Set
-	Installed       time.Time
-	InstalledBy     string
-	Active          bool
+	WaitingReason   Reason
+	WaitingDue      time.Time // when it runs by itself, if it does
+	Settings
+	Installed   time.Time
+	InstalledBy string
+	Active      bool
 	// Suspended says that it stands still: the site takes no development apps at present.
 	Suspended bool
 	// Held is set after a restore until the site's admin has confirmed what it gave back.
 	Held *Held
+}
+
+// Reason is why a version waits.
+type Reason string
+
+// Reasons for which a version waits.
+const (
+	Growth    Reason = "growth"    // it asks for what no admin has decided about
+	Scheduled Reason = "scheduled" // the site lets updates in after some time
+	ByHand    Reason = "manual"    // the site lets updates in by hand
+	Pinned    Reason = "pinned"    // an admin keeps the version that runs
+	Declined  Reason = "declined"  // an admin declined this version
+)
+
+// Settings are what an installation's admins, and operators, set beside the grant.
+type Settings struct {
+	Configured []Configured `json:"configured,omitempty"`
+	// Off are the keys of pieces (perm.Piece) that are switched off.
+	Off []string `json:"off,omitempty"`
+	// Pinned keeps the version that runs.
+	Pinned bool `json:"pinned,omitempty"`
+	// Declined are versions that run only when an admin says so after all.
+	Declined []id.Version `json:"declined,omitempty"`
+	// Blocked is the operator's reason for which the app runs nowhere at present.
+	Blocked string `json:"blocked,omitempty"`
+	// Handover is set after the app got another owner, until an admin confirms that.
+	Handover *Handover `json:"handover,omitempty"`
+}
+
+// Configured is a destination that an admin added at run time.
+type Configured struct {
+	Type    perm.EgressType  `json:"type"`
+	Pattern hostrule.Pattern `json:"pattern"`
+	By      string           `json:"by"`
+	At      time.Time        `json:"at"`
+}
+
+// Handover is a change of an app's owner.
+type Handover struct {
+	From id.Account `json:"from"`
+	To   id.Account `json:"to"`
+	At   time.Time  `json:"at"`
+}
+
+// Past is a version that ran here, and what was granted while it did.
+type Past struct {
+	Version  id.Version
+	Number   string
+	Hash     string
+	Granted  perm.Set
+	Last     time.Time // when it or its grant was last changed
+	Declined bool
 }
 
 // Held is what a restored backup would widen: it waits for the site's admin.
@@ -131,20 +199,40 @@ type Held struct {
 	Stopped bool `json:"stopped"`
 }
 
-// Effective is what the app may do: granted ∩ declared(running version).
-func (i *Installation) Effective() perm.Set { return perm.Intersect(i.Granted, i.Declared) }
+// Effective is what the app may do.
+func (i *Installation) Effective() perm.Set { return i.authority().Effective() }
+
+// Allowed is what it may do while it runs at all.
+func (i *Installation) Allowed() perm.Set {
+	a := i.authority()
+	a.Blocked = false
+	return a.Effective()
+}
+
+func (i *Installation) authority() perm.Authority {
+	a := perm.Authority{Granted: i.Granted, Declared: i.Declared, Off: i.Off, Blocked: i.halt() != running}
+	for _, c := range i.Configured {
+		a.Configured = append(a.Configured, perm.Egress{Type: c.Type, Pattern: c.Pattern, InScopeEUD: true})
+	}
+	return a
+}
 
 // Preview is what an admin is shown before deciding.
 type Preview struct {
-	Release  call.Policy // app, owner, environment, version, number
+	Release  call.Release
 	Declared perm.Set    // what the version asks for
 	Proposed perm.Set    // what a confirmation grants
 	Words    []perm.Line // Proposed, in words
 	Growth   []perm.Line // what is new against the present grant, in words
 	Digest   string      // binds a confirmation to what was shown
-	// Installation is set when it is installed already, Waiting when a version waits.
+	// Installation is set when it is installed already, Waiting when the version does not
+	// run there.
 	Installation id.Install
 	Waiting      bool
+	// Back is set when the version ran there before: it gets the grant of then.
+	Back bool
+	// Handover is set when the confirmation is also the one of a new owner.
+	Handover *Handover
 	// Restored says that the confirmation is also the one that a restored backup waits for.
 	Restored bool
 	// DevelopmentWarning is set for development and staging apps.
@@ -157,6 +245,12 @@ type Confirmation struct {
 	Grant  *perm.Set // as proposed when nil; at most what is declared
 	// Development confirms that the app's developer can read logs and change code.
 	Development bool
+	// Version is the one that was shown, the environment's when "".
+	Version id.Version
+	// Without are keys of pieces that are not granted.
+	Without []string
+	// Replace grants hosts in the place of a wildcard, by the wildcard's key.
+	Replace map[string][]string
 }
 
 // Outcome says what Install did.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -16,9 +18,18 @@ import (
 )
 
 // releases is what runs in which environment, by name.
-type releases map[string]*call.Policy
+type releases map[string]*call.Release
 
-func (r releases) Release(_ context.Context, app id.App, environment string) (*call.Policy, error) {
+func (r releases) ReleaseOf(_ context.Context, app id.App, environment string, version id.Version) (*call.Release, error) {
+	p, ok := r[environment+" "+string(version)]
+	if !ok || p.App != app {
+		return nil, fault.New(fault.NotFound, "VERSION_UNKNOWN", "there is no such version")
+	}
+	c := *p
+	return &c, nil
+}
+
+func (r releases) Release(_ context.Context, app id.App, environment string) (*call.Release, error) {
 	p, ok := r[environment]
 	if !ok || p.App != app {
 		return nil, fault.New(fault.NotFound, "NOT_DEPLOYED", "nothing is deployed there")
@@ -28,7 +39,11 @@ func (r releases) Release(_ context.Context, app id.App, environment string) (*c
 }
 
 // sites are two sites with the product tracker; development apps are off on site-b.
-type sites struct{}
+type sites struct{ updates map[id.Site]rollout.Policy }
+
+func (s sites) SiteUpdates(_ context.Context, site id.Site) (rollout.Policy, error) {
+	return s.updates[site], nil
+}
 
 func (sites) SiteOffers(_ context.Context, site id.Site, product id.Product) (has, development bool, err error) {
 	return product == "tracker", site == "site-a", nil
@@ -52,6 +67,8 @@ type bundle struct {
 	*install.Service
 	db       *db.DB
 	releases releases
+	sites    sites
+	now      func() time.Time
 	audit    *audit.Log
 }
 
@@ -60,7 +77,7 @@ func setup(t *testing.T, d *db.DB) *bundle {
 	if err := d.Migrate(t.Context(), append(slices.Clone(audit.Migrations), install.Migrations...)); err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle{db: d, releases: releases{}, audit: audit.New(d, nil)}
+	b := &bundle{db: d, releases: releases{}, sites: sites{map[id.Site]rollout.Policy{}}, audit: audit.New(d, nil)}
 	b.Service = b.another(t)
 	return b
 }
@@ -68,7 +85,7 @@ func setup(t *testing.T, d *db.DB) *bundle {
 // another is the service of another server process on the same database.
 func (b *bundle) another(t *testing.T) *install.Service {
 	t.Helper()
-	s := install.New(install.Config{DB: b.db, Audit: b.audit, Releases: b.releases, Sites: sites{}, Words: words{}})
+	s := install.New(install.Config{DB: b.db, Audit: b.audit, Releases: b.releases, Sites: b.sites, Words: words{}, Now: b.now})
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -85,21 +102,24 @@ func scopes(names ...string) perm.Set {
 }
 
 // publish makes a version what an environment runs and gives it to the installations.
-func (b *bundle) publish(t *testing.T, environment string, version id.Version, declared perm.Set) (moved, waiting int) {
+func (b *bundle) publish(t *testing.T, environment string, version id.Version, declared perm.Set, change ...func(*call.Release)) (moved, waiting int) {
 	t.Helper()
 	kind := map[string]call.EnvType{"production": call.Production, "staging": call.Staging}[environment]
 	if kind == "" {
 		kind = call.Development
 	}
-	p := &call.Policy{App: "app", Owner: "bob", Environment: id.Env("env-" + environment), EnvName: environment, EnvType: kind,
-		Version: version, Number: string(version), Set: declared}
-	b.releases[environment] = p
-	moved, waiting, err := b.OnDeploy(t.Context(), bob, p)
+	p := &call.Release{Policy: call.Policy{App: "app", Owner: "bob", Environment: id.Env("env-" + environment), EnvName: environment, EnvType: kind,
+		Version: version, Number: string(version), Set: declared}, Hash: "hash of " + string(version)}
+	for _, c := range change {
+		c(p)
+	}
+	b.releases[environment], b.releases[environment+" "+string(version)] = p, p
+	out, err := b.OnDeploy(t.Context(), bob, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Refresh(t.Context())
-	return moved, waiting
+	return out.Ran, out.Growing
 }
 
 func production(site id.Site) install.Target {
@@ -234,7 +254,10 @@ func TestConfirmationIsBoundToWhatWasShown(t *testing.T) {
 	if want(t, err, "PREVIEW_CHANGED"); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("kind %s", fault.KindOf(err))
 	}
-	b.publish(t, "production", "v3", scopes("read")) // other code, the same set: what was shown is true
+	b.publish(t, "production", "v3", scopes("read")) // the same set, other code: not what was shown
+	_, err = b.Install(t.Context(), alice, production("site-a"), install.Confirmation{Digest: shown.Digest})
+	want(t, err, "PREVIEW_CHANGED")
+	b.publish(t, "production", "v1", scopes("read"))
 	if _, err := b.Install(t.Context(), alice, production("site-a"), install.Confirmation{Digest: shown.Digest}); err != nil {
 		t.Error(err)
 	}

@@ -40,12 +40,18 @@ const (
 	running        halt = iota
 	noDevelopment       // the site takes no development apps at present
 	notReconfirmed      // a backup brought it back, and no admin has confirmed that
+	blocked             // the operator suspended the app
+	handedOver          // the app has another owner, and no admin has confirmed that
 )
 
 func (i *Installation) halt() halt {
 	switch {
+	case i.Blocked != "":
+		return blocked
 	case i.Held != nil && i.Held.Stopped:
 		return notReconfirmed
+	case i.Handover != nil:
+		return handedOver
 	case i.Suspended:
 		return noDevelopment
 	}
@@ -53,7 +59,13 @@ func (i *Installation) halt() halt {
 }
 
 func (h halt) refusal() error {
-	if h == notReconfirmed {
+	switch h {
+	case blocked:
+		return fault.New(fault.Denied, "APP_SUSPENDED", "the operator of this server has suspended the app")
+	case handedOver:
+		return fault.New(fault.Denied, "OWNER_UNCONFIRMED", "the app has another owner, and no admin of the site has confirmed that yet").
+			WithFix("an admin of the site looks at it with `annex grants show` and confirms it with `annex install`")
+	case notReconfirmed:
 		return fault.New(fault.Denied, "RESTORE_UNCONFIRMED", "the installation was brought back from a backup, and no admin of its site has confirmed it since").
 			WithFix("an admin of the site looks at it with `annex install list` and confirms it with `annex install`")
 	}

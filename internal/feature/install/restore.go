@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"slices"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -92,12 +93,45 @@ func (i *Installation) narrow(before *Before) {
 	}
 	was, known := before.installs[i.ID]
 	i.Epoch = max(i.Epoch, was.Epoch)
+	i.Settings = i.narrower(was.Settings)
 	if !known || !was.Active {
 		i.hold(granted, perm.Set{}, true)
 		return
 	}
 	i.Suspended = i.Suspended || was.Suspended
 	i.hold(granted, perm.Intersect(i.Granted, was.Granted), stopped || was.Held != nil && was.Held.Stopped)
+}
+
+// narrower are the settings of a backup and of before it, as far as neither gives more.
+func (i *Installation) narrower(was Settings) Settings {
+	s := i.Settings
+	s.Configured = slices.DeleteFunc(slices.Clone(s.Configured), func(c Configured) bool {
+		return !slices.ContainsFunc(was.Configured, func(w Configured) bool { return w.Type == c.Type && w.Pattern == c.Pattern })
+	})
+	s.Off = union(s.Off, was.Off)
+	s.Declined = union(s.Declined, was.Declined)
+	s.Pinned = s.Pinned || was.Pinned
+	if s.Blocked == "" {
+		s.Blocked = was.Blocked
+	}
+	if s.Handover == nil {
+		s.Handover = was.Handover
+	}
+	return s
+}
+
+func union[T comparable](a, b []T) []T {
+	out := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func without[T comparable](list []T, v T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return x == v })
 }
 
 // hold grants what holds now, and keeps what waits for the admin if that is more.

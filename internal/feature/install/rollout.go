@@ -7,27 +7,38 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
 // OnDeploy gives a release to the installations of its environment, in the deploy's
-// transaction: those that were granted what it declares run it now, the others keep
-// their version and wait for their admin; suspended ones are left alone. The deployer calls Refresh after its commit.
-func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.Policy) (moved, waiting int, err error) {
+// transaction. One that asks for nothing that their admins have not decided about
+// reaches them as their site's policy for updates says; in others their version goes on
+// and they wait for their admin; suspended ones are left alone. The deployer calls
+// Refresh after its commit.
+func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.Release) (out call.Rollout, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
-		moved, waiting = 0, 0
+		out = call.Rollout{}
 		rows, err := s.query(ctx, ofEnvironment, release.Environment)
 		if err != nil {
 			return err
 		}
+		updates := map[id.Site]rollout.Policy{}
 		for n := range rows {
 			i := &rows[n].Installation
+			ran, err := s.give(ctx, i, release, updates)
+			if err != nil {
+				return err
+			}
 			act := "install.wait"
-			if i.take(release) {
+			switch {
+			case ran:
 				act = "install.upgrade"
-				moved++
-			} else {
-				waiting++
+				out.Ran++
+			case i.WaitingReason == Growth:
+				out.Growing++
+			default:
+				out.Later++
 			}
 			if err := s.save(ctx, i); err != nil {
 				return err
@@ -38,7 +49,68 @@ func (s *Service) OnDeploy(ctx context.Context, by id.Principal, release *call.P
 		}
 		return nil
 	})
-	return moved, waiting, fault.Op("install.OnDeploy", err)
+	return out, fault.Op("install.OnDeploy", err)
+}
+
+// give gives an installation a release under its site's policy for updates.
+func (s *Service) give(ctx context.Context, i *Installation, release *call.Release, known map[id.Site]rollout.Policy) (bool, error) {
+	updates, ok := known[i.Site]
+	if !ok {
+		var err error
+		if updates, err = s.Sites.SiteUpdates(ctx, i.Site); err != nil {
+			return false, err
+		}
+		known[i.Site] = updates
+	}
+	return i.take(release, updates, s.Now()), nil
+}
+
+// WouldWait counts the installations of an environment that would wait for their admin
+// if the release were deployed now.
+func (s *Service) WouldWait(ctx context.Context, env id.Env, release *call.Release) (n int, err error) {
+	rows, err := s.query(ctx, ofEnvironment, env)
+	if err != nil {
+		return 0, fault.Op("install.WouldWait", err)
+	}
+	for k := range rows {
+		if rows[k].grows(release) && rows[k].Version != release.Version {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// SwitchUpdates follows a change of a site's policy for updates, in its transaction:
+// what waits for time or a hand waits, or runs, as the new policy says. Call Refresh
+// after the commit.
+func (s *Service) SwitchUpdates(ctx context.Context, by id.Principal, site id.Site, updates rollout.Policy) error {
+	return fault.Op("install.SwitchUpdates", s.DB.Tx(ctx, func(ctx context.Context) error {
+		rows, err := s.query(ctx, ofSite, site)
+		if err != nil {
+			return err
+		}
+		for n := range rows {
+			i := &rows[n].Installation
+			if i.WaitingReason != Scheduled && i.WaitingReason != ByHand || i.Suspended {
+				continue
+			}
+			release, err := s.Releases.Release(ctx, i.App, i.EnvName)
+			if err != nil {
+				return err
+			}
+			act := "install.wait"
+			if i.take(release, updates, s.Now()) {
+				act = "install.upgrade"
+			}
+			if err := s.save(ctx, i); err != nil {
+				return err
+			}
+			if err := s.record(ctx, by, i, act); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // SwitchDevelopment suspends the development and staging installations of a site, or
@@ -60,7 +132,9 @@ func (s *Service) SwitchDevelopment(ctx context.Context, by id.Principal, site i
 				if err != nil {
 					return err
 				}
-				i.take(release)
+				if _, err := s.give(ctx, i, release, map[id.Site]rollout.Policy{}); err != nil {
+					return err
+				}
 			}
 			if err := s.save(ctx, i); err != nil {
 				return err
@@ -112,10 +186,18 @@ func (s *Service) Confirmed() bool {
 	return s.policies.state.Load().fresh(s.policies.now())
 }
 
-// Start reads all policies and keeps them confirmed until Close.
+// Start reads all policies and keeps them confirmed until Close, and lets versions in
+// when their time has come.
 func (s *Service) Start(ctx context.Context) error {
-	return fault.Op("install.Start", s.policies.start(ctx))
+	if err := s.policies.start(ctx); err != nil {
+		return fault.Op("install.Start", err)
+	}
+	s.due.start(ctx)
+	return nil
 }
 
 // Close ends the reading; a second later every policy is refused as stale.
-func (s *Service) Close() { s.policies.stop() }
+func (s *Service) Close() {
+	s.due.stop()
+	s.policies.stop()
+}

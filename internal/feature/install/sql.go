@@ -58,13 +58,35 @@ CREATE INDEX installations_place ON installations (site_id, app_id, env_name, pr
 CREATE INDEX installations_owner ON installations (owner);
 CREATE INDEX install_requests_site ON install_requests (site_id);
 CREATE INDEX install_requests_account ON install_requests (account_id);
+`}, {ID: "install/5", SQL: `
+ALTER TABLE installations ADD COLUMN hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE installations ADD COLUMN decided TEXT NOT NULL DEFAULT '';
+ALTER TABLE installations ADD COLUMN app_managed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE installations ADD COLUMN waiting_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE installations ADD COLUMN waiting_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE installations ADD COLUMN waiting_due BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE installations ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX installations_due ON installations (waiting_due) WHERE waiting_due > 0;
+UPDATE installations SET decided = declared;
+UPDATE installations SET waiting_reason = 'growth' WHERE waiting_version <> '';
+CREATE TABLE installation_grants (
+	install_id TEXT NOT NULL,
+	site_id    TEXT NOT NULL,
+	version_id TEXT NOT NULL,
+	number     TEXT NOT NULL,
+	hash       TEXT NOT NULL,
+	granted    TEXT NOT NULL,
+	last_at    BIGINT NOT NULL,
+	PRIMARY KEY (install_id, version_id)
+);
 `}}
 
 const (
 	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
 
 	columns = `SELECT id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number, declared, granted,
-		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, suspended, held, epoch, changed FROM installations`
+		waiting_version, waiting_number, waiting_declared, installed_at, installed_by, active, suspended, held, epoch, changed,
+		hash, decided, app_managed, waiting_hash, waiting_reason, waiting_due, settings FROM installations`
 	// Cross-tenant: every process holds the policies of all installations in memory.
 	allActive    = columns + ` WHERE active = 1`
 	changedSince = columns + ` WHERE changed > ? ORDER BY changed`
@@ -84,13 +106,27 @@ const (
 	byTarget       = columns + ` WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
 
 	insert = `INSERT INTO installations (id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number,
-		declared, granted, waiting_version, waiting_number, waiting_declared, installed_at, installed_by, removed_at, active, epoch, changed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?)`
+		declared, granted, waiting_version, waiting_number, waiting_declared, installed_at, installed_by, removed_at, active, epoch, changed,
+		hash, decided, app_managed, settings)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?, ?, ?, ?, ?)`
 	update = `UPDATE installations SET version_id = ?, number = ?, declared = ?, granted = ?,
-		waiting_version = ?, waiting_number = ?, waiting_declared = ?, suspended = ?, held = ?, epoch = ?, changed = ?
+		waiting_version = ?, waiting_number = ?, waiting_declared = ?, suspended = ?, held = ?, epoch = ?, changed = ?,
+		hash = ?, decided = ?, app_managed = ?, waiting_hash = ?, waiting_reason = ?, waiting_due = ?, settings = ?, owner = ?
 		WHERE id = ? AND site_id = ?`
 	remove = `UPDATE installations SET active = 0, removed_at = ?, epoch = epoch + 1, changed = ?
 		WHERE id = ? AND site_id = ? AND active = 1`
+
+	// What was granted with each version that ran, for the way back.
+	putPast = `INSERT INTO installation_grants (install_id, site_id, version_id, number, hash, granted, last_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, version_id) DO UPDATE SET granted = excluded.granted, last_at = excluded.last_at`
+	pastOf   = `SELECT version_id, number, hash, granted, last_at FROM installation_grants WHERE install_id = ? AND site_id = ? ORDER BY last_at DESC, version_id DESC`
+	setPast  = `UPDATE installation_grants SET granted = ? WHERE install_id = ? AND site_id = ? AND version_id = ?`
+	dropPast = `DELETE FROM installation_grants WHERE install_id = ? AND site_id = ?`
+
+	// Cross-tenant: what is due is due on every site.
+	dueNow = columns + ` WHERE waiting_due > 0 AND waiting_due <= ? AND active = 1 ORDER BY waiting_due, id LIMIT 100`
+	// Cross-tenant: an app's owner and the operator's suspension are of all its installations.
+	ofApp = columns + ` WHERE app_id = ? AND active = 1 ORDER BY site_id, id`
 
 	// Cross-tenant: what every installation was, before a backup takes its place.
 	allKept      = columns + ` ORDER BY id`

@@ -3,12 +3,12 @@ package install
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
-	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 )
 
@@ -32,17 +32,23 @@ func (s *Service) query(ctx context.Context, q string, args ...any) ([]row, erro
 			held                       string
 			installed, active          int64
 			suspended, epoch           int64
+			decided, settings          string
+			managed, due               int64
 		)
 		err := rows.Scan((*string)(&r.ID), (*string)(&r.App), (*string)(&r.Owner), (*string)(&r.Environment), &r.EnvName,
 			(*string)(&r.EnvType), (*string)(&r.Site), (*string)(&r.Product), (*string)(&r.Version), &r.Number, &declared, &granted,
-			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &suspended, &held, &epoch, &r.changed)
+			(*string)(&r.Waiting), &r.WaitingNumber, &waiting, &installed, &r.InstalledBy, &active, &suspended, &held, &epoch, &r.changed,
+			&r.Hash, &decided, &managed, &r.WaitingHash, (*string)(&r.WaitingReason), &due, &settings)
 		if err != nil {
 			return nil, err
 		}
 		r.Installed, r.Active, r.Epoch = time.UnixMilli(installed), active != 0, uint64(epoch)
-		r.Suspended = suspended != 0
-		for set, text := range map[*perm.Set]string{&r.Declared: declared, &r.Granted: granted, &r.WaitingDeclared: waiting} {
-			if err := json.Unmarshal([]byte(text), set); err != nil {
+		r.Suspended, r.AppManaged = suspended != 0, managed != 0
+		if due > 0 {
+			r.WaitingDue = time.UnixMilli(due)
+		}
+		for into, text := range map[any]string{&r.Declared: declared, &r.Granted: granted, &r.WaitingDeclared: waiting, &r.Decided: decided, &r.Settings: settings} {
+			if err := json.Unmarshal([]byte(text), into); err != nil {
 				return nil, err
 			}
 		}
@@ -92,13 +98,64 @@ func (s *Service) insert(ctx context.Context, i *Installation) error {
 	if err != nil {
 		return err
 	}
-	texts, err := encode(i.Declared, i.Granted, i.WaitingDeclared)
+	texts, err := encode(i.Declared, i.Granted, i.WaitingDeclared, i.Decided, i.Settings)
 	if err != nil {
 		return err
 	}
+	if err := s.keepPast(ctx, i, texts[1]); err != nil {
+		return err
+	}
 	_, err = s.DB.Exec(ctx, insert, i.ID, i.App, i.Owner, i.Environment, i.EnvName, i.EnvType, i.Site, i.Product, i.Version, i.Number,
-		texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Installed.UnixMilli(), i.InstalledBy, now)
+		texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Installed.UnixMilli(), i.InstalledBy, now,
+		i.Hash, texts[3], i.AppManaged, texts[4])
 	return err
+}
+
+// keepPast notes what is granted with the version that runs now.
+func (s *Service) keepPast(ctx context.Context, i *Installation, granted string) error {
+	_, err := s.DB.Exec(ctx, putPast, i.ID, i.Site, i.Version, i.Number, i.Hash, granted, s.Now().UnixMilli())
+	return err
+}
+
+// past are the versions that ran, the latest first.
+func (s *Service) past(ctx context.Context, i *Installation) ([]Past, error) {
+	rows, err := s.DB.Query(ctx, pastOf, i.ID, i.Site)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Past
+	for rows.Next() {
+		var (
+			p       Past
+			granted string
+			last    int64
+		)
+		if err := rows.Scan((*string)(&p.Version), &p.Number, &p.Hash, &granted, &last); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(granted), &p.Granted); err != nil {
+			return nil, err
+		}
+		p.Last, p.Declined = time.UnixMilli(last), slices.Contains(i.Declined, p.Version)
+		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+// ran is what was granted with one version, nil if it did not run here.
+func (s *Service) ran(ctx context.Context, i *Installation, version id.Version) (*Past, error) {
+	if i == nil {
+		return nil, nil
+	}
+	all, err := s.past(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	if n := slices.IndexFunc(all, func(p Past) bool { return p.Version == version }); n >= 0 {
+		return &all[n], nil
+	}
+	return nil, nil
 }
 
 // save writes a changed installation under its next epoch.
@@ -107,9 +164,18 @@ func (s *Service) save(ctx context.Context, i *Installation) error {
 	if err != nil {
 		return err
 	}
-	texts, err := encode(i.Declared, i.Granted, i.WaitingDeclared)
+	texts, err := encode(i.Declared, i.Granted, i.WaitingDeclared, i.Decided, i.Settings)
 	if err != nil {
 		return err
+	}
+	if i.Version != "" {
+		if err := s.keepPast(ctx, i, texts[1]); err != nil {
+			return err
+		}
+	}
+	due := int64(0)
+	if !i.WaitingDue.IsZero() {
+		due = i.WaitingDue.UnixMilli()
 	}
 	held := ""
 	if i.Held != nil {
@@ -120,11 +186,12 @@ func (s *Service) save(ctx context.Context, i *Installation) error {
 		held = string(text)
 	}
 	i.Epoch++
-	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Suspended, held, i.Epoch, now, i.ID, i.Site)
+	_, err = s.DB.Exec(ctx, update, i.Version, i.Number, texts[0], texts[1], i.Waiting, i.WaitingNumber, texts[2], i.Suspended, held, i.Epoch, now,
+		i.Hash, texts[3], i.AppManaged, i.WaitingHash, i.WaitingReason, due, texts[4], i.Owner, i.ID, i.Site)
 	return err
 }
 
-func encode(sets ...perm.Set) ([]string, error) {
+func encode(sets ...any) ([]string, error) {
 	out := make([]string, len(sets))
 	for i, set := range sets {
 		text, err := json.Marshal(set)

@@ -12,7 +12,7 @@ import (
 
 // release finds what a target would run, for its site's admin or its app's developer,
 // and whether the site takes development apps.
-func (s *Service) release(ctx context.Context, p id.Principal, t Target) (release *call.Policy, development bool, err error) {
+func (s *Service) release(ctx context.Context, p id.Principal, t Target) (release *call.Release, development bool, err error) {
 	switch {
 	case p.Is(id.SiteAdmin):
 		if err := adminOf(p, t.Site); err != nil {

@@ -37,7 +37,9 @@ type Deployment struct {
 	Kind        string
 	Growth      perm.Set // what it declares that the version before did not
 	Upgraded    int      // installations that run it now
-	Waiting     int      // installations that wait for their admin
+	Waiting     int      // installations that wait for their admin's decision about what it asks for
+	Scheduled   int      // installations that it reaches later, or by hand
+	AppManaged  bool     // it runs before what it asks for is granted
 	Diagnostics manifest.Diagnostics
 	Prepared    call.Prepared
 }
@@ -281,14 +283,15 @@ func (s *Service) commit(ctx context.Context, p id.Principal, c *candidate) (Dep
 		Version:  Version{ID: c.id, App: c.app.ID, Env: env.ID, Hash: c.hash, Message: c.upload.Message},
 		manifest: string(c.manifest.Canonical()), declaredText: string(declared), declared: c.declared,
 		bundle: c.bundle, sourceMap: c.mapHash, files: string(files),
-	}, nil)
+	}, nil, !c.upload.StopAtGrowth)
 	d.AppName, d.AppCreated = name, c.appCreated
 	return d, err
 }
 
 // release makes a version (a new one unless its hash is there already) what env runs.
-// want fixes its number; otherwise growth decides.
-func (s *Service) release(ctx context.Context, p id.Principal, env Environment, v versionRow, want *number) (Deployment, error) {
+// want fixes its number; otherwise growth decides. Without approved it refuses what
+// grows.
+func (s *Service) release(ctx context.Context, p id.Principal, env Environment, v versionRow, want *number, approved bool) (Deployment, error) {
 	d := Deployment{App: env.App, Environment: env.Name, Hash: v.Hash}
 	before, err := s.current(ctx, env)
 	if err != nil {
@@ -296,6 +299,9 @@ func (s *Service) release(ctx context.Context, p id.Principal, env Environment, 
 	}
 	if before != nil {
 		d.Growth = perm.Diff(before.declared, v.declared)
+	}
+	if before != nil && !approved && !perm.Empty(d.Growth) {
+		return d, s.stopAtGrowth(ctx, env, v, d.Growth)
 	}
 	have, err := s.version(ctx, versionByHash, env.ID, v.Hash)
 	switch {
@@ -326,17 +332,54 @@ func (s *Service) release(ctx context.Context, p id.Principal, env Environment, 
 	if err != nil {
 		return d, err
 	}
-	if d.Upgraded, d.Waiting, err = s.Installations.OnDeploy(ctx, p, release); err != nil {
+	d.AppManaged = release.AppManaged
+	reached, err := s.Installations.OnDeploy(ctx, p, release)
+	if err != nil {
 		return d, err
 	}
+	d.Upgraded, d.Waiting, d.Scheduled = reached.Ran, reached.Growing, reached.Later
 	return d, s.Audit.Append(ctx, "", "", p, "app.deploy", map[string]any{
 		"app": env.App, "environment": env.ID, "version": v.ID, "number": v.Number, "hash": v.Hash,
 		"upgraded": d.Upgraded, "waiting": d.Waiting})
 }
 
+// stopAtGrowth says what a version asks for beyond the one before it, and for how many
+// installations it would wait.
+func (s *Service) stopAtGrowth(ctx context.Context, env Environment, v versionRow, growth perm.Set) error {
+	r := &call.Release{Policy: call.Policy{Version: v.ID, Set: v.declared}}
+	n, err := s.Installations.WouldWait(ctx, env.ID, r)
+	if err != nil {
+		return err
+	}
+	m, err := s.parsed(v.ID, v.manifest)
+	if err != nil {
+		return err
+	}
+	says := "would wait for an admin in %d installation(s)"
+	if m.Perms.Enforcement == appManaged {
+		says = "would run without it in %d installation(s) until an admin allows it"
+	}
+	return &Grows{fault.New(fault.Denied, "GROWTH_NOT_APPROVED", "the version asks for more than the one that runs in %s, and "+says+"; nothing was changed", env.Name, n).
+		WithFix("add --approve where that is meant").With("waiting", n).With("kind", Major), growth}
+}
+
+// appManaged is the enforcement under which new code runs before its growth is granted.
+const appManaged = "app-managed"
+
+// Grows is the refusal of a version that grows, with its growth.
+type Grows struct {
+	refusal *fault.Error
+	Growth  perm.Set
+}
+
+func (g *Grows) Error() string { return g.refusal.Error() }
+
+// Unwrap gives the refusal itself.
+func (g *Grows) Unwrap() error { return g.refusal }
+
 // Promote makes the version that runs in one environment what another one runs, with
 // the same bytes and the same number.
-func (s *Service) Promote(ctx context.Context, p id.Principal, app id.App, from, to string) (Deployment, error) {
+func (s *Service) Promote(ctx context.Context, p id.Principal, app id.App, from, to string, approved bool) (Deployment, error) {
 	v, prepared, err := s.promotable(ctx, p, app, from, to)
 	if err != nil {
 		return Deployment{}, fault.Op("registry.Promote", err)
@@ -352,12 +395,56 @@ func (s *Service) Promote(ctx context.Context, p id.Principal, app id.App, from,
 			return err
 		}
 		v.Env = target.ID
-		d, err = s.release(ctx, p, target, v, &v.number)
+		d, err = s.release(ctx, p, target, v, &v.number, approved)
 		d.AppName = owned.Name
 		return err
 	})
 	if err != nil {
 		return Deployment{}, fault.Op("registry.Promote", err)
+	}
+	s.Installations.Refresh(ctx)
+	d.Prepared = prepared
+	return d, nil
+}
+
+// Rollback makes a version that was deployed to an environment before what it runs
+// again. For installations it is a release like any other: one that asks for more than
+// they grant by now waits for their admins.
+func (s *Service) Rollback(ctx context.Context, p id.Principal, app id.App, environment, version string, approved bool) (Deployment, error) {
+	if _, err := s.owned(ctx, p, app); err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
+	}
+	env, err := s.environment(ctx, app, environment)
+	if err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
+	}
+	v, err := s.named(ctx, env, version)
+	if err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
+	}
+	m, err := s.parsed(v.ID, v.manifest)
+	if err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
+	}
+	prepared, err := s.prepareFor(ctx, m, s.artifact(m, v.ID, env.ID, env.Revision, stores{v.Number, v.Hash, v.bundle, v.sourceMap, v.files}))
+	if err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
+	}
+	var d Deployment
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		owned, err := s.owned(ctx, p, app)
+		if err != nil {
+			return err
+		}
+		if env, err = s.environment(ctx, app, environment); err != nil {
+			return err
+		}
+		d, err = s.release(ctx, p, env, v, nil, approved)
+		d.AppName = owned.Name
+		return err
+	})
+	if err != nil {
+		return Deployment{}, fault.Op("registry.Rollback", err)
 	}
 	s.Installations.Refresh(ctx)
 	d.Prepared = prepared

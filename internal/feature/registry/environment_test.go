@@ -272,18 +272,18 @@ func TestEnvironmentsAreAddedAndDeleted(t *testing.T) {
 func TestPromotionKeepsNumberAndBytes(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		p := setup(t, d)
-		_, err := p.Promote(t.Context(), alice, appID, "development", "staging")
+		_, err := p.Promote(t.Context(), alice, appID, "development", "staging", true)
 		want(t, err, "NOT_YOURS")
 		p.deploy(t, alice, upload("one"))
 		v := p.deploy(t, alice, upload("two"))
-		_, err = p.Promote(t.Context(), alice, appID, "staging", "production")
+		_, err = p.Promote(t.Context(), alice, appID, "staging", "production", true)
 		want(t, err, "NOT_DEPLOYED")
-		_, err = p.Promote(t.Context(), alice, appID, "staging", "staging")
+		_, err = p.Promote(t.Context(), alice, appID, "staging", "staging", true)
 		want(t, err, "PROMOTE_SELF")
 		if err := p.SetVariable(t.Context(), alice, appID, "staging", "WHERE", "staging", false); err != nil {
 			t.Fatal(err)
 		}
-		got, err := p.Promote(t.Context(), alice, appID, "development", "staging")
+		got, err := p.Promote(t.Context(), alice, appID, "development", "staging", true)
 		if err != nil || got.Number != v.Number || got.Hash != v.Hash || got.Version == v.Version || !got.Created || !got.Prepared.Snapshotted {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -295,13 +295,13 @@ func TestPromotionKeepsNumberAndBytes(t *testing.T) {
 		if now, err := p.Artifact(t.Context(), got.Version); err != nil || last.Key != now.Key || last.Version != got.Version {
 			t.Errorf("prepared %+v, runs %+v, %v", last, now, err)
 		}
-		if again, err := p.Promote(t.Context(), alice, appID, "development", "staging"); err != nil || again.Created || again.Version != got.Version {
+		if again, err := p.Promote(t.Context(), alice, appID, "development", "staging", true); err != nil || again.Created || again.Version != got.Version {
 			t.Errorf("again: %+v, %v", again, err)
 		}
 		// A number that means other bytes there already is not given twice.
 		p.deploy(t, alice, in("staging", upload("three"))) // 1.2.0
 		p.deploy(t, alice, upload("four"))                 // 1.2.0
-		_, err = p.Promote(t.Context(), alice, appID, "development", "staging")
+		_, err = p.Promote(t.Context(), alice, appID, "development", "staging", true)
 		want(t, err, "NUMBER_TAKEN")
 	})
 }

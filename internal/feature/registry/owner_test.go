@@ -29,7 +29,7 @@ func TestWhoseAppIsIt(t *testing.T) {
 			_, err = p.CreateEnvironment(t.Context(), bob, app, "mine")
 			want(t, err, "NOT_YOURS")
 			want(t, p.DeleteEnvironment(t.Context(), bob, app, "mine"), "NOT_YOURS")
-			_, err = p.Promote(t.Context(), bob, app, "development", "staging")
+			_, err = p.Promote(t.Context(), bob, app, "development", "staging", true)
 			want(t, err, "NOT_YOURS")
 		}
 		for name, who := range map[string]id.Principal{"operator": operator, "admin": {Kind: id.SiteAdmin, Account: "alice", Site: p.site}, "nobody": {}} {
@@ -114,7 +114,7 @@ func TestCITokensDeployOneAppToChosenEnvironments(t *testing.T) {
 	want(t, err, "NOT_YOURS")
 	_, err = p.Variables(t.Context(), ci, appID, "staging")
 	want(t, err, "NOT_YOURS")
-	_, err = p.Promote(t.Context(), ci, appID, "development", "staging")
+	_, err = p.Promote(t.Context(), ci, appID, "development", "staging", true)
 	want(t, err, "NOT_YOURS")
 	_, err = p.Apps(t.Context(), ci)
 	want(t, err, "ROLE_REQUIRED")

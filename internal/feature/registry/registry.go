@@ -29,7 +29,9 @@ type Audit interface {
 // Installations learns of releases. OnDeploy runs in the deploy's transaction, Refresh
 // after it.
 type Installations interface {
-	OnDeploy(ctx context.Context, by id.Principal, release *call.Policy) (moved, waiting int, err error)
+	OnDeploy(ctx context.Context, by id.Principal, release *call.Release) (call.Rollout, error)
+	// WouldWait counts those that would wait for their admins if it were deployed.
+	WouldWait(ctx context.Context, env id.Env, release *call.Release) (int, error)
 	Refresh(ctx context.Context)
 	InEnvironment(ctx context.Context, env id.Env) (int, error)
 }

@@ -52,6 +52,15 @@ CREATE TABLE variables (
 	updated_at BIGINT NOT NULL,
 	PRIMARY KEY (env_id, name)
 );
+`}, {ID: "registry/2", SQL: `
+ALTER TABLE apps ADD COLUMN suspended TEXT NOT NULL DEFAULT '';
+CREATE TABLE app_offers (
+	app_id     TEXT PRIMARY KEY REFERENCES apps(id),
+	to_account TEXT NOT NULL,
+	by_account TEXT NOT NULL,
+	created_at BIGINT NOT NULL
+);
+CREATE INDEX app_offers_to ON app_offers (to_account);
 `}}
 
 const (
@@ -85,9 +94,10 @@ const (
 	highestMinor   = `SELECT COALESCE(MAX(minor), 0) FROM versions WHERE env_id = ? AND major = ?`
 	versionFacts   = `SELECT v.major, v.minor, v.patch, v.hash, v.bundle, v.source_map, v.files, v.manifest, e.id, e.revision
 		FROM versions v JOIN environments e ON e.id = v.env_id WHERE v.id = ?`
-	releaseOf = `SELECT a.id, a.owner, e.id, e.name, e.type, v.id, v.major, v.minor, v.patch, v.declared
-		FROM apps a JOIN environments e ON e.app_id = a.id JOIN versions v ON v.id = e.version_id
-		WHERE a.id = ? AND e.name = ?`
+	releaseColumns = `SELECT a.id, a.owner, a.suspended, e.id, e.name, e.type, v.id, v.major, v.minor, v.patch, v.declared, v.hash
+		FROM apps a JOIN environments e ON e.app_id = a.id JOIN versions v ON `
+	releaseOf        = releaseColumns + `v.id = e.version_id WHERE a.id = ? AND e.name = ?`
+	releaseOfVersion = releaseColumns + `v.env_id = e.id WHERE a.id = ? AND e.name = ? AND v.id = ?`
 
 	putVariable = `INSERT INTO variables (env_id, name, sealed, value, secret, generation, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (env_id, name) DO UPDATE SET sealed = excluded.sealed, value = excluded.value, secret = excluded.secret,

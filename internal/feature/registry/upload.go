@@ -41,6 +41,8 @@ type Upload struct {
 	SourceMap   []byte
 	Files       map[string][]byte // resources and extra files, by their path below the app's folder
 	Message     string
+	// StopAtGrowth refuses the deploy when the version asks for more than the one before.
+	StopAtGrowth bool
 }
 
 // AddFile adds a file while an upload is read, and refuses the one that goes too far.

@@ -114,24 +114,110 @@ func (s *Service) Versions(ctx context.Context, p id.Principal, app id.App, envi
 	return out, fault.Op("registry.Versions", rows.Err())
 }
 
-// Release tells what runs in an environment, as the policy that an installation would
-// have if everything declared were granted.
-func (s *Service) Release(ctx context.Context, app id.App, environment string) (*call.Policy, error) {
-	var (
-		p        call.Policy
-		n        number
-		declared string
-	)
-	err := s.DB.QueryRow(ctx, releaseOf, app, environment).Scan((*string)(&p.App), (*string)(&p.Owner), (*string)(&p.Environment), &p.EnvName,
-		(*string)(&p.EnvType), (*string)(&p.Version), &n.major, &n.minor, &n.patch, &declared)
+// named finds a version of an environment by its id or its number.
+func (s *Service) named(ctx context.Context, env Environment, name string) (versionRow, error) {
+	rows, err := s.DB.Query(ctx, versionsOf, env.ID)
+	if err != nil {
+		return versionRow{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scanVersion(rows)
+		if err != nil {
+			return versionRow{}, err
+		}
+		if string(v.ID) == name || v.Number == name {
+			return v, nil
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return versionRow{}, err
+	}
+	return versionRow{}, fault.New(fault.NotFound, "VERSION_UNKNOWN", "the environment %q has no version %q", env.Name, name).
+		WithFix("`annex versions list` shows them")
+}
+
+// Difference is what one version may ask for that another may not, both ways.
+type Difference struct {
+	From, To      Version
+	More, Less    perm.Set // of To against From
+	SameBytes     bool
+	Waiting       int // installations that would wait for their admins if To were deployed
+	AppManaged    bool
+	CounterSample string // the least thing that To may and From may not
+}
+
+// Diff compares two versions of an environment, by id or number; from is the one that
+// runs when "".
+func (s *Service) Diff(ctx context.Context, p id.Principal, app id.App, environment, from, to string) (Difference, error) {
+	env, err := s.readable(ctx, p, app, environment)
+	if err != nil {
+		return Difference{}, fault.Op("registry.Diff", err)
+	}
+	if from == "" {
+		from = string(env.Version)
+	}
+	a, err := s.named(ctx, env, from)
+	if err != nil {
+		return Difference{}, fault.Op("registry.Diff", err)
+	}
+	b, err := s.named(ctx, env, to)
+	if err != nil {
+		return Difference{}, fault.Op("registry.Diff", err)
+	}
+	m, err := s.parsed(b.ID, b.manifest)
+	if err != nil {
+		return Difference{}, fault.Op("registry.Diff", err)
+	}
+	a.Current, b.Current = a.ID == env.Version, b.ID == env.Version
+	out := Difference{From: a.Version, To: b.Version, More: perm.Diff(a.declared, b.declared), Less: perm.Diff(b.declared, a.declared),
+		SameBytes: a.Hash == b.Hash, AppManaged: m.Perms.Enforcement == appManaged}
+	if e, grows := perm.Counterexample(a.declared, b.declared); grows {
+		out.CounterSample = e.Text
+	}
+	out.Waiting, err = s.Installations.WouldWait(ctx, env.ID, &call.Release{Policy: call.Policy{Version: b.ID, Set: b.declared}})
+	return out, fault.Op("registry.Diff", err)
+}
+
+// Release tells what runs in an environment.
+func (s *Service) Release(ctx context.Context, app id.App, environment string) (*call.Release, error) {
+	r, err := s.scanRelease(ctx, s.DB.QueryRow(ctx, releaseOf, app, environment))
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, notDeployed(environment)
 	}
-	if err != nil {
-		return nil, fault.Op("registry.Release", err)
+	return r, fault.Op("registry.Release", err)
+}
+
+// ReleaseOf is a version that was deployed to an environment, as Release was then.
+func (s *Service) ReleaseOf(ctx context.Context, app id.App, environment string, version id.Version) (*call.Release, error) {
+	r, err := s.scanRelease(ctx, s.DB.QueryRow(ctx, releaseOfVersion, app, environment, version))
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, noVersion()
 	}
-	p.Number = n.String()
-	return &p, fault.Op("registry.Release", json.Unmarshal([]byte(declared), &p.Set))
+	return r, fault.Op("registry.ReleaseOf", err)
+}
+
+func (s *Service) scanRelease(ctx context.Context, row interface{ Scan(...any) error }) (*call.Release, error) {
+	var (
+		r        call.Release
+		n        number
+		declared string
+	)
+	err := row.Scan((*string)(&r.App), (*string)(&r.Owner), &r.Suspended, (*string)(&r.Environment), &r.EnvName,
+		(*string)(&r.EnvType), (*string)(&r.Version), &n.major, &n.minor, &n.patch, &declared, &r.Hash)
+	if err != nil {
+		return nil, err
+	}
+	r.Number = n.String()
+	if err := json.Unmarshal([]byte(declared), &r.Set); err != nil {
+		return nil, err
+	}
+	m, err := s.Manifest(ctx, r.Version)
+	if err != nil {
+		return nil, err
+	}
+	r.AppManaged = m.Perms.Enforcement == appManaged
+	return &r, nil
 }
 
 // notDeployed is the same for an unknown app: ids cannot be tried out.

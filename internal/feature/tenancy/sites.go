@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
@@ -19,7 +20,9 @@ type Site struct {
 	Products []id.Product
 	// AllowDevelopment lets development and staging apps be installed and run.
 	AllowDevelopment bool
-	Created          time.Time
+	// Updates says when versions that ask for nothing new reach the installations.
+	Updates rollout.Policy
+	Created time.Time
 }
 
 // NewSite is what an operator adds.
@@ -95,7 +98,7 @@ func (s *Service) UpdateSite(ctx context.Context, p id.Principal, site id.Site, 
 		if err := checkSiteName(after.Name); err != nil {
 			return err
 		}
-		if _, err := s.DB.Exec(ctx, setSite, after.Name, after.AllowDevelopment, site); err != nil {
+		if _, err := s.DB.Exec(ctx, setSite, after.Name, after.AllowDevelopment, after.Updates.String(), site); err != nil {
 			return taken(err, after.Name)
 		}
 		if err := s.setProducts(ctx, before, after); err != nil {
@@ -107,8 +110,14 @@ func (s *Service) UpdateSite(ctx context.Context, p id.Principal, site id.Site, 
 				return err
 			}
 		}
+		if after.Updates != before.Updates && s.Installations != nil {
+			switched = true
+			if err := s.Installations.SwitchUpdates(ctx, p, site, after.Updates); err != nil {
+				return err
+			}
+		}
 		return s.Audit.Append(ctx, site, "", p, "site.update", map[string]any{
-			"products": after.Products, "developmentApps": after.AllowDevelopment})
+			"products": after.Products, "developmentApps": after.AllowDevelopment, "updates": after.Updates.String()})
 	})
 	if err == nil && switched {
 		s.Installations.Refresh(ctx)
@@ -211,6 +220,12 @@ func (s *Service) SiteExists(ctx context.Context, site id.Site) (bool, error) {
 	return err == nil, err
 }
 
+// SiteUpdates is a site's policy for updates.
+func (s *Service) SiteUpdates(ctx context.Context, site id.Site) (rollout.Policy, error) {
+	got, err := s.SiteByID(ctx, site)
+	return got.Updates, err
+}
+
 // SiteOffers reports whether a site has a product, and whether development apps may
 // be installed on it.
 func (s *Service) SiteOffers(ctx context.Context, site id.Site, product id.Product) (has, development bool, err error) {
@@ -287,10 +302,15 @@ func scanSite(row interface{ Scan(...any) error }) (Site, error) {
 	var (
 		site        Site
 		development int64
+		updates     string
 		created     int64
 	)
-	err := row.Scan((*string)(&site.ID), &site.Name, &development, &created)
+	err := row.Scan((*string)(&site.ID), &site.Name, &development, &updates, &created)
+	if err != nil {
+		return site, err
+	}
 	site.AllowDevelopment, site.Created = development != 0, time.UnixMilli(created)
+	site.Updates, err = rollout.Parse(updates)
 	return site, err
 }
 

@@ -36,6 +36,8 @@ CREATE TABLE product_documents (
 	read_form    BLOB NOT NULL,
 	read_version BIGINT NOT NULL
 );
+`}, {ID: "tenancy/updates", SQL: `
+ALTER TABLE sites ADD COLUMN updates TEXT NOT NULL DEFAULT 'now';
 `}}
 
 const (
@@ -55,8 +57,8 @@ const (
 	allProducts      = `SELECT source FROM products ORDER BY key`
 
 	putSite          = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
-	setSite          = `UPDATE sites SET name = ?, development_apps = ? WHERE id = ?`
-	siteColumns      = `SELECT id, name, development_apps, created_at FROM sites`
+	setSite          = `UPDATE sites SET name = ?, development_apps = ?, updates = ? WHERE id = ?`
+	siteColumns      = `SELECT id, name, development_apps, updates, created_at FROM sites`
 	siteByID         = siteColumns + ` WHERE id = ?`
 	siteByName       = siteColumns + ` WHERE name = ?`
 	sitesSwitchedOff = `SELECT id FROM sites WHERE development_apps = 0 ORDER BY id`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
@@ -40,6 +41,8 @@ type Installations interface {
 	// SwitchDevelopment belongs into the transaction that turns the switch, Refresh comes
 	// after its commit.
 	SwitchDevelopment(ctx context.Context, by id.Principal, site id.Site, on bool) error
+	// SwitchUpdates belongs into the transaction that changes the policy.
+	SwitchUpdates(ctx context.Context, by id.Principal, site id.Site, updates rollout.Policy) error
 	// EndSite belongs into the transaction that removes the site.
 	EndSite(ctx context.Context, by id.Principal, site id.Site) (ended int, err error)
 	Refresh(ctx context.Context)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -294,6 +295,11 @@ func TestWhoChangesASite(t *testing.T) {
 }
 
 // follower notes what installations are told.
+// SwitchUpdates has a test of its own where installations are.
+func (f *follower) SwitchUpdates(context.Context, id.Principal, id.Site, rollout.Policy) error {
+	return nil
+}
+
 type follower struct {
 	told  []string
 	ended []id.Site

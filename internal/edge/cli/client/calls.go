@@ -151,10 +151,16 @@ func (c *Client) RemoveSite(ctx context.Context, site string) (RemovedSite, erro
 	return out, err
 }
 
-// SetDevelopmentApps switches development apps of a site on or off.
-func (c *Client) SetDevelopmentApps(ctx context.Context, site string, on bool) (Site, error) {
+// SiteChange is what an admin changes at a site; nil leaves as it is.
+type SiteChange struct {
+	DevelopmentApps *bool   `json:"developmentApps,omitempty"`
+	Updates         *string `json:"updates,omitempty"`
+}
+
+// SetSite switches development apps of a site on or off, or says when updates come.
+func (c *Client) SetSite(ctx context.Context, site string, change SiteChange) (Site, error) {
 	var out Site
-	_, err := c.do(ctx, http.MethodPatch, seg("sites", site), nil, map[string]bool{"developmentApps": on}, &out)
+	_, err := c.do(ctx, http.MethodPatch, seg("sites", site), nil, change, &out)
 	return out, err
 }
 
@@ -213,8 +219,68 @@ func (c *Client) UnsetVariable(ctx context.Context, app, env, key string) error 
 }
 
 // Promote deploys the bytes of one environment to another.
-func (c *Client) Promote(ctx context.Context, app, from, to string) (Deployment, error) {
-	return post[Deployment](ctx, c, seg("apps", app, "promotions"), map[string]string{"from": from, "to": to})
+func (c *Client) Promote(ctx context.Context, app, from, to string, stopAtGrowth bool) (Deployment, error) {
+	return post[Deployment](ctx, c, seg("apps", app, "promotions"), map[string]any{"from": from, "to": to, "stopAtGrowth": stopAtGrowth})
+}
+
+// Rollback makes an environment run a version again that was deployed to it before.
+func (c *Client) Rollback(ctx context.Context, app, env, version string, stopAtGrowth bool) (Deployment, error) {
+	return post[Deployment](ctx, c, seg("apps", app, "environments", env, "rollback"), map[string]any{"version": version, "stopAtGrowth": stopAtGrowth})
+}
+
+// VersionDiff compares two versions of an environment; from is the running one when "".
+func (c *Client) VersionDiff(ctx context.Context, app, env, from, to string) (VersionDiff, error) {
+	return get[VersionDiff](ctx, c, seg("apps", app, "environments", env, "versions", to, "diff"), values("from", from))
+}
+
+// InstallationDetail shows one installation with its permissions.
+func (c *Client) InstallationDetail(ctx context.Context, installation string) (InstallationDetail, error) {
+	return get[InstallationDetail](ctx, c, seg("installations", installation), nil)
+}
+
+// Review shows what approving the waiting version, or a version of the past, would grant.
+func (c *Client) Review(ctx context.Context, installation, version string) (Preview, error) {
+	return get[Preview](ctx, c, seg("installations", installation, "review"), values("version", version))
+}
+
+// Approve approves what was shown, or less of it.
+func (c *Client) Approve(ctx context.Context, installation string, in Confirmation) (InstallationDetail, error) {
+	return post[InstallationDetail](ctx, c, seg("installations", installation, "approval"), in)
+}
+
+// Decline declines a version.
+func (c *Client) Decline(ctx context.Context, installation, version string) (InstallationDetail, error) {
+	return post[InstallationDetail](ctx, c, seg("installations", installation, "decline"), map[string]string{"version": version})
+}
+
+// ChangeGrant changes what is granted.
+func (c *Client) ChangeGrant(ctx context.Context, installation string, in GrantChange) (InstallationDetail, error) {
+	var out InstallationDetail
+	_, err := c.do(ctx, http.MethodPatch, seg("installations", installation, "grant"), nil, in, &out)
+	return out, err
+}
+
+// Pin keeps the version that runs, or no longer.
+func (c *Client) Pin(ctx context.Context, installation string, pinned bool) (InstallationDetail, error) {
+	var out InstallationDetail
+	method := http.MethodPut
+	if !pinned {
+		method = http.MethodDelete
+	}
+	_, err := c.do(ctx, method, seg("installations", installation, "pin"), nil, nil, &out)
+	return out, err
+}
+
+// AddEgress configures one destination more.
+func (c *Client) AddEgress(ctx context.Context, installation, kind, host string) (InstallationDetail, error) {
+	return post[InstallationDetail](ctx, c, seg("installations", installation, "egress"), map[string]string{"type": kind, "host": host})
+}
+
+// RemoveEgress takes a configured destination away.
+func (c *Client) RemoveEgress(ctx context.Context, installation, kind, host string) (InstallationDetail, error) {
+	var out InstallationDetail
+	_, err := c.do(ctx, http.MethodDelete, seg("installations", installation, "egress"), values("type", kind, "host", host), nil, &out)
+	return out, err
 }
 
 // Preview says what an installation would grant.

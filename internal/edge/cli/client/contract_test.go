@@ -70,7 +70,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.RotateSigningKeys(ctx, true); return err },
 		func() error { _, err := c.Sites(ctx); return err },
 		func() error { _, err := c.AddSite(ctx, NewSite{"s", []string{"p"}, true}); return err },
-		func() error { _, err := c.SetDevelopmentApps(ctx, "s", true); return err },
+		func() error { _, err := c.SetSite(ctx, "s", SiteChange{}); return err },
 		func() error { _, err := c.RemoveSite(ctx, "s"); return err },
 		func() error { _, err := c.RemoveAccount(ctx, "bob"); return err },
 		func() error { _, err := c.Apps(ctx); return err },
@@ -88,14 +88,28 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return c.SetVariable(ctx, "a", "e", "k", VariableValue{Value: "v", Sealed: true, Unseal: true})
 		},
 		func() error { return c.UnsetVariable(ctx, "a", "e", "k") },
-		func() error { _, err := c.Promote(ctx, "a", "staging", "production"); return err },
+		func() error { _, err := c.Promote(ctx, "a", "staging", "production", true); return err },
 		func() error { _, err := c.Preview(ctx, target); return err },
 		func() error {
-			_, _, err := c.Install(ctx, InstallRequest{Target: target, Digest: "d", ConfirmDevelopment: true})
+			_, _, err := c.Install(ctx, InstallRequest{Target: target, Confirmation: Confirmation{Digest: "d", ConfirmDevelopment: true, Without: []string{"k"}, Replace: map[string][]string{"k": {"h"}}}})
 			return err
 		},
 		func() error { _, err := c.Installations(ctx, "a", "e", "s"); return err },
 		func() error { return c.Uninstall(ctx, "i") },
+		func() error { _, err := c.Rollback(ctx, "a", "e", "1.0.0", true); return err },
+		func() error { _, err := c.VersionDiff(ctx, "a", "e", "1.0.0", "2.0.0"); return err },
+		func() error { _, err := c.InstallationDetail(ctx, "i"); return err },
+		func() error { _, err := c.Review(ctx, "i", "v"); return err },
+		func() error { _, err := c.Approve(ctx, "i", Confirmation{Digest: "d", Version: "v"}); return err },
+		func() error { _, err := c.Decline(ctx, "i", "v"); return err },
+		func() error {
+			_, err := c.ChangeGrant(ctx, "i", GrantChange{1, []string{"k"}, map[string][]string{"k": {"h"}}, []string{"k"}, []string{"k"}, []string{"k"}})
+			return err
+		},
+		func() error { _, err := c.Pin(ctx, "i", true); return err },
+		func() error { _, err := c.Pin(ctx, "i", false); return err },
+		func() error { _, err := c.AddEgress(ctx, "i", "IMAGES", "h"); return err },
+		func() error { _, err := c.RemoveEgress(ctx, "i", "IMAGES", "h"); return err },
 		func() error { _, err := c.InstallationRequests(ctx); return err },
 		func() error { _, err := c.WebTriggers(ctx, target); return err },
 		func() error { _, err := c.CreateWebTrigger(ctx, WebTriggerRequest{target, "m"}); return err },
@@ -134,7 +148,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	}
 	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
-		"Preview": Preview{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
+		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]
 		if schema == nil {
 			t.Errorf("the contract has no schema %s", name)

@@ -24,6 +24,8 @@ type Upload struct {
 	SourceMap   []byte
 	// Files are static files by their path below the app's folder.
 	Files map[string][]byte
+	// StopAtGrowth refuses a version that asks for more than the one before.
+	StopAtGrowth bool
 }
 
 // Deploy uploads a version. sent is told how many bytes have left so far; it may be nil.
@@ -49,7 +51,9 @@ func (u Upload) write(w *multipart.Writer) error {
 		Environment string `json:"environment"`
 		Name        string `json:"name,omitempty"`
 		Message     string `json:"message,omitempty"`
-	}{u.App, u.Environment, u.Name, u.Message})
+		// StopAtGrowth refuses a version that asks for more than the one before.
+		StopAtGrowth bool `json:"stopAtGrowth,omitempty"`
+	}{u.App, u.Environment, u.Name, u.Message, u.StopAtGrowth})
 	if err != nil {
 		return err
 	}

@@ -132,6 +132,7 @@ type (
 		Name            string   `json:"name"`
 		Products        []string `json:"products"`
 		DevelopmentApps bool     `json:"developmentApps,omitempty"`
+		Updates         string   `json:"updates,omitempty"`
 	}
 	NewSite struct {
 		Name            string   `json:"name"`
@@ -181,6 +182,8 @@ type (
 		Growth      []Line       `json:"growth,omitempty"`
 		Upgraded    int          `json:"upgraded,omitempty"`
 		Waiting     int          `json:"waiting,omitempty"`
+		Scheduled   int          `json:"scheduled,omitempty"`
+		AppManaged  bool         `json:"appManaged,omitempty"`
 		Snapshot    *Snapshot    `json:"snapshot,omitempty"`
 		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	}
@@ -229,12 +232,96 @@ type (
 		Digest             string          `json:"digest"`
 		Installation       string          `json:"installation,omitempty"`
 		DevelopmentWarning string          `json:"developmentWarning,omitempty"`
+		Hash               string          `json:"hash,omitempty"`
+		Back               bool            `json:"back,omitempty"`
+		Handover           *Handover       `json:"handover,omitempty"`
+		Pieces             []Permission    `json:"pieces,omitempty"`
 		Restored           bool            `json:"restored,omitempty"`
+	}
+	Handover struct {
+		From string     `json:"from"`
+		To   string     `json:"to"`
+		At   *time.Time `json:"at"`
 	}
 	InstallRequest struct {
 		Target
-		Digest             string `json:"digest,omitempty"`
-		ConfirmDevelopment bool   `json:"confirmDevelopment,omitempty"`
+		Confirmation
+	}
+	Confirmation struct {
+		Digest             string              `json:"digest,omitempty"`
+		ConfirmDevelopment bool                `json:"confirmDevelopment,omitempty"`
+		Version            string              `json:"version,omitempty"`
+		Grant              json.RawMessage     `json:"grant,omitempty"`
+		Without            []string            `json:"without,omitempty"`
+		Replace            map[string][]string `json:"replace,omitempty"`
+	}
+	// Permission is one thing that an admin can take away or switch off by itself.
+	Permission struct {
+		Key    string     `json:"key"`
+		Words  []Line     `json:"words"`
+		State  string     `json:"state"`
+		Origin string     `json:"origin"`
+		By     string     `json:"by,omitempty"`
+		At     *time.Time `json:"at,omitempty"`
+	}
+	Waiting struct {
+		Version string     `json:"version"`
+		Number  string     `json:"number"`
+		Hash    string     `json:"hash,omitempty"`
+		Reason  string     `json:"reason"`
+		Due     *time.Time `json:"due,omitempty"`
+		More    []Line     `json:"more"`
+		Less    []Line     `json:"less"`
+	}
+	PastVersion struct {
+		Version  string     `json:"version"`
+		Number   string     `json:"number"`
+		Hash     string     `json:"hash"`
+		LastAt   *time.Time `json:"lastAt"`
+		Declined bool       `json:"declined,omitempty"`
+		Current  bool       `json:"current,omitempty"`
+	}
+	Bounds struct {
+		Types    []string `json:"types"`
+		Patterns []string `json:"patterns"`
+	}
+	InstallationDetail struct {
+		Installation    Installation  `json:"installation"`
+		EnvironmentType string        `json:"environmentType"`
+		Epoch           uint64        `json:"epoch"`
+		Hash            string        `json:"hash,omitempty"`
+		AppManaged      bool          `json:"appManaged,omitempty"`
+		Permissions     []Permission  `json:"permissions"`
+		Effective       []Line        `json:"effective"`
+		Off             []string      `json:"off"`
+		Configurable    *Bounds       `json:"configurable,omitempty"`
+		Waiting         *Waiting      `json:"waiting,omitempty"`
+		Asks            []Line        `json:"asks"`
+		Pinned          bool          `json:"pinned"`
+		Past            []PastVersion `json:"past"`
+		Handover        *Handover     `json:"handover,omitempty"`
+		Blocked         string        `json:"blocked,omitempty"`
+		Updates         string        `json:"updates,omitempty"`
+	}
+	// GrantChange is what an admin changes at a grant, by keys of permissions.
+	GrantChange struct {
+		Epoch   uint64              `json:"epoch,omitempty"`
+		Trim    []string            `json:"trim,omitempty"`
+		Replace map[string][]string `json:"replace,omitempty"`
+		Restore []string            `json:"restore,omitempty"`
+		Off     []string            `json:"off,omitempty"`
+		On      []string            `json:"on,omitempty"`
+	}
+	VersionDiff struct {
+		From       Version `json:"from"`
+		To         Version `json:"to"`
+		Grows      bool    `json:"grows"`
+		SameBytes  bool    `json:"sameBytes,omitempty"`
+		Example    string  `json:"example,omitempty"`
+		More       []Line  `json:"more"`
+		Less       []Line  `json:"less"`
+		Waiting    int     `json:"waiting,omitempty"`
+		AppManaged bool    `json:"appManaged,omitempty"`
 	}
 	Installation struct {
 		ID            string          `json:"id"`
@@ -246,6 +333,10 @@ type (
 		Version       string          `json:"version,omitempty"`
 		Number        string          `json:"number"`
 		WaitingNumber string          `json:"waitingNumber,omitempty"`
+		WaitingReason string          `json:"waitingReason,omitempty"`
+		WaitingDue    *time.Time      `json:"waitingDue,omitempty"`
+		Asks          bool            `json:"asks,omitempty"`
+		Pinned        bool            `json:"pinned,omitempty"`
 		State         string          `json:"state,omitempty"`
 		InstalledAt   *time.Time      `json:"installedAt,omitempty"`
 		InstalledBy   string          `json:"installedBy,omitempty"`
