@@ -29,11 +29,14 @@ func (l *life) operations() []operation {
 		"addSite":     {"name": "third", "products": []string{"desk"}, "developmentApps": true}, "updateSite": {"developmentApps": true},
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
-		"install":           l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
 		"rotateSigningKeys": {"withdraw": true},
-		"createWebTrigger":  l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
+		"install":           l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
+		"rollback":          {"version": "9.9.9", "stopAtGrowth": true}, "approveInstallation": {"digest": "d", "confirmDevelopment": true, "version": "v", "grant": object{}, "without": []string{"k"}, "replace": object{}},
+		"declineVersion": {"version": "v"}, "addEgress": {"type": "IMAGES", "host": "img.example.com"},
+		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
+		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {

@@ -207,6 +207,9 @@ func (a *API) approveInstallation(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
+	if err := in.bound(); err != nil {
+		return err
+	}
 	t, err := a.Installs.TargetOf(r.ctx(), r.caller, r.installation())
 	if err != nil {
 		return err

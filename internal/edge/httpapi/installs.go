@@ -105,9 +105,8 @@ func (a *API) install(w http.ResponseWriter, r *request) error {
 	if r.caller.Kind == id.Developer {
 		return a.Installs.Request(r.ctx(), r.caller, t)
 	}
-	if in.Digest == "" {
-		return fault.New(fault.Usage, "DIGEST_REQUIRED", "an installation is confirmed by the digest of what was shown").
-			WithFix("ask for the preview, show it, and send its digest")
+	if err := in.bound(); err != nil {
+		return err
 	}
 	out, err := a.Installs.Install(r.ctx(), r.caller, t, in.confirmed())
 	if err != nil {
@@ -129,6 +128,15 @@ type confirmation struct {
 	Grant              *perm.Set           `json:"grant"`
 	Without            []string            `json:"without"`
 	Replace            map[string][]string `json:"replace"`
+}
+
+// bound demands the digest of what was shown.
+func (c confirmation) bound() error {
+	if c.Digest == "" {
+		return fault.New(fault.Usage, "DIGEST_REQUIRED", "an installation is confirmed by the digest of what was shown").
+			WithFix("ask for the preview, show it, and send its digest")
+	}
+	return nil
 }
 
 func (c confirmation) confirmed() install.Confirmation {

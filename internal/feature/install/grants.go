@@ -187,11 +187,11 @@ const maxConfigured = 200
 // AddEgress lets an installation send to a host in one way more, within what the
 // running version says that may be configured. It is in force within a second.
 func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Install, t perm.EgressType, host string) (Installation, error) {
+	pattern, err := egressPattern(t, host)
+	if err != nil {
+		return Installation{}, err
+	}
 	return s.admin(ctx, "install.AddEgress", p, install, "install.egress-add", func(_ context.Context, i *Installation) error {
-		pattern, err := egressPattern(t, host)
-		if err != nil {
-			return err
-		}
 		bounds := perm.Intersect(i.Granted, i.Declared).Configurable
 		if bounds == nil {
 			return fault.New(fault.Denied, "NOT_CONFIGURABLE", "the app does not offer to be given other hosts, or that was not granted").
@@ -214,11 +214,11 @@ func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Inst
 
 // RemoveEgress takes a configured destination away; it is gone within a second.
 func (s *Service) RemoveEgress(ctx context.Context, p id.Principal, install id.Install, t perm.EgressType, host string) (Installation, error) {
+	pattern, err := egressPattern(t, host)
+	if err != nil {
+		return Installation{}, err
+	}
 	return s.admin(ctx, "install.RemoveEgress", p, install, "install.egress-remove", func(_ context.Context, i *Installation) error {
-		pattern, err := egressPattern(t, host)
-		if err != nil {
-			return err
-		}
 		left := slices.DeleteFunc(slices.Clone(i.Configured), same(t, pattern))
 		if len(left) == len(i.Configured) {
 			return fault.New(fault.NotFound, "NOT_CONFIGURED", "%s to %s is not configured", t, pattern).
