@@ -11,6 +11,8 @@ type app struct {
 	name   string
 	egress string
 	answer string // what the web trigger says first
+	// configurable says that an admin may add hosts below example.com.
+	configurable bool
 }
 
 const code = `(function(__annex_require, __annex_register) {
@@ -34,8 +36,14 @@ func (a app) manifest() string {
 		id = "ari:cloud:ecosystem::app/" + id
 	}
 	text := "app:\n  id: '" + id + "'\n  name: " + a.name + "\n  runtime:\n    name: nodejs22.x\npermissions:\n  scopes: [storage:app]\n"
+	if a.egress != "" || a.configurable {
+		text += "  external:\n"
+	}
 	if a.egress != "" {
-		text += "  external:\n    fetch:\n      backend: ['" + a.egress + "']\n"
+		text += "    fetch:\n      backend: ['" + a.egress + "']\n"
+	}
+	if a.configurable {
+		text += "    configurable:\n      enabled: true\n      types: [IMAGES, FETCH_BACKEND_SIDE]\n      patterns: ['*.example.com']\n"
 	}
 	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
 	for _, f := range []string{"hook", "echo", "nothing", "fail"} {

@@ -38,7 +38,7 @@ func live(t *testing.T, database string) {
 	}{
 		{"operator", (*life).operators}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
 		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"variables", (*life).variables},
-		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
+		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},
 		{"odd", (*life).odd}, {"uninstall", (*life).uninstall},
 	} {
