@@ -14,6 +14,8 @@ var (
 		collaborator team invitation invite oauth oauth2 saml sso ldap scim mfa 2fa tfa otp totp webauthn passkey session credential impersonate
 		impersonation sudo acl certificate transfer login logout signin signup signout registration authorization authorize grant principal
 		entitlement ownership blocklist allowlist protection restriction installation`)
+	// identityDeeds name it in an operation's id, where nouns say how something is found, too.
+	identityDeeds = vocabularyOf(`grant invite invitation impersonate permission role member membership collaborator password passwd ownership sudo mfa`)
 	// peopleWords do so where they are what the write is about, the last noun of a path:
 	// "/user/starred" is about stars.
 	peopleWords = vocabularyOf(`user account group owner organization people person profile email identity owner`)
@@ -188,11 +190,7 @@ func identity(d *Described, all [][]string) (string, bool) {
 			return fmt.Sprintf("%q in its tag", by), true
 		}
 	}
-	called := words(d.ID)
-	if i := slices.Index(called, "by"); i >= 0 {
-		called = called[:i] // by what something is found is not what is changed
-	}
-	if by, ok := identityWords.in(called); ok {
+	if by, ok := identityDeeds.in(words(d.ID)); ok {
 		return fmt.Sprintf("%q in its id", by), true
 	}
 	for _, f := range slices.Concat(d.Sends, d.Form) {

@@ -79,7 +79,7 @@ func (c *compiler) everywhere() {
 	c.credentials = map[string]map[string]bool{InQuery: {}, InHeader: {}}
 	for _, s := range c.doc.Schemes {
 		if s.Type == "apiKey" && c.credentials[s.In] != nil && s.Name != "" {
-			c.credentials[s.In][foldName(s.Name)] = true
+			c.credentials[s.In][bare(s.Name)] = true
 		}
 	}
 	for _, a := range c.rules.Also {

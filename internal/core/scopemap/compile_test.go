@@ -238,7 +238,7 @@ func TestParametersOfARequest(t *testing.T) {
 		Rules{}, map[string]Scheme{"q": {Type: "apiKey", In: "query", Name: "key"}, "h": {Type: "apiKey", In: "header", Name: "X-Desk-OTP"}})
 	for line, want := range map[string]string{
 		"query fields": "yes", "query fields[]": "yes", "query filter[name]": "yes", "query filter": "yes", "query other": "no", "query Fields": "no", "query fields[x]": "no", "query ": "no",
-		"header X-Trace": "yes", "header x-trace": "yes", "header Accept": "yes", "header Content-Type": "yes", "header If-None-Match": "yes", "header User-Agent": "no", "header X-Other": "no", "header Connection": "no",
+		"header X-Trace": "yes", "header x-trace": "yes", "header Accept": "yes", "header Content-Type": "yes", "header If-None-Match": "yes", "header User-Agent": "yes", "header Content-Encoding": "no", "query method": "no", "query host": "no", "query accessToken": "refused", "query su_do": "refused", "header X-Other": "no", "header Connection": "no",
 		"form title": "yes", "form tags[]": "yes", "form other": "no",
 		"query sudo": "refused", "query SUDO": "refused", "query sudo[]": "refused", "query access_token": "refused", "query access-token": "refused", "query access.token": "refused",
 		"query _method": "refused", "query  _method": "refused", "query X-HTTP-Method-Override": "refused", "query Authorization": "refused", "query cookie": "refused", "query key": "refused", "query private_token": "refused",
@@ -257,15 +257,6 @@ func TestParametersOfARequest(t *testing.T) {
 			t.Errorf("%q: %s (%v), want %s", line, got, err, want)
 		}
 	}
-	kept, dropped, err := op.Pairs(InQuery, "fields=a%2Cb&other=1&filter%5Bname%5D=x+y&&fields=;&flag")
-	if err != nil || kept != "fields=a%2Cb&filter%5Bname%5D=x+y&fields=%3B" || !slices.Equal(dropped, []string{"other", "flag"}) {
-		t.Errorf("%q, %q, %v", kept, dropped, err)
-	}
-	for _, raw := range []string{"fields=%zz", "%73udo=1", "fields=1&s%75do=alice", "_method=DELETE", strings.Repeat("a&", maxParameters+1)} {
-		if _, _, err := op.Pairs(InQuery, raw); err == nil {
-			t.Errorf("%.40q is forwarded", raw)
-		}
-	}
 	for kind, ok := range map[string]bool{"application/x-www-form-urlencoded; charset=utf-8": true, "image/png": true, "application/json": false, "": false, "imagex/png": false} {
 		if err := op.TakesBody(kind); (err == nil) != ok {
 			t.Errorf("%q: %v", kind, err)
@@ -274,25 +265,4 @@ func TestParametersOfARequest(t *testing.T) {
 	if get, _ := one(t, Described{}, Rules{}, nil); get.TakesBody("application/json") == nil {
 		t.Error("an operation without a body takes one")
 	}
-}
-
-func FuzzPairs(f *testing.F) {
-	doc, rules := document("GET /a")
-	doc.Described[0].Parameters = []Parameter{{Name: "q", In: "query"}, {Name: "o", In: "query", Open: true}}
-	table, _, _ := Compile(doc, rules)
-	f.Add("q=1&sudo=2")
-	f.Add("q%5B%5D=%26&a;b")
-	f.Fuzz(func(t *testing.T, raw string) {
-		kept, _, err := table.operations[0].Pairs(InQuery, raw)
-		if err != nil {
-			return
-		}
-		again, dropped, err := table.operations[0].Pairs(InQuery, kept)
-		if err != nil || len(dropped) > 0 || again != kept {
-			t.Fatalf("%q → %q → %q (%v)", raw, kept, again, err)
-		}
-		if strings.ContainsAny(kept, ";\r\n #") || strings.Contains(strings.ToLower(kept), "sudo=") {
-			t.Fatalf("%q → %q", raw, kept)
-		}
-	})
 }

@@ -31,9 +31,10 @@ func screen(let *pass, header http.Header, body []byte) (screened, error) {
 	if err != nil {
 		return out, err
 	}
-	if len(body) > 0 && !takes(let.op, media) {
-		return out, closed("BODY_REFUSED", "%s takes no body of the kind %.64q", operationName(let.op), media).
-			WithFix("send what the product's description names for this operation")
+	if len(body) > 0 {
+		if err := let.op.TakesBody(media); err != nil {
+			return out, err
+		}
 	}
 	kept, err := let.op.Screen(scopemap.Sent{Query: let.query, Header: header, Form: form})
 	if err != nil {
@@ -45,25 +46,6 @@ func screen(let *pass, header http.Header, body []byte) (screened, error) {
 	}
 	out.query, out.header = url.Values(kept.Query).Encode(), http.Header(kept.Header)
 	return out, nil
-}
-
-// takes reports whether the operation takes a body of a media type.
-func takes(op *scopemap.Operation, media string) bool {
-	if !op.Body {
-		return false
-	}
-	if len(op.MediaTypes) == 0 {
-		return true
-	}
-	for _, m := range op.MediaTypes {
-		declared, _, _ := strings.Cut(strings.ToLower(m), ";")
-		declared = strings.TrimSpace(declared)
-		kind, _, _ := strings.Cut(declared, "/")
-		if declared == media || declared == "*/*" || strings.HasSuffix(declared, "/*") && strings.HasPrefix(media, kind+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // maxParts bounds a form's fields.
