@@ -1,0 +1,200 @@
+// Package console is the platform's own pages, on the ui origin: for a site's admins what
+// apps may do and who decided it, for users what apps do in their name. Its promise: what
+// a person decides is what that person was shown, decided in a page of ours, by a click,
+// with a right that the product vouches for at that moment.
+//
+// Pages are drawn on the server and work without JavaScript. Whatever an app, its
+// developer or a product wrote is cleaned and quoted before it is shown.
+package console
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/internal/feature/tenancy"
+)
+
+// Config is what the console stands on; all of it is required.
+type Config struct {
+	URL      string // of the ui origin
+	Sessions *session.Service
+	Installs *install.Service
+	Registry *registry.Service
+	Tenancy  *tenancy.Service
+	Accounts *account.Service
+	Audit    *audit.Log
+	// Server is what the first page says of this server.
+	Server func() Server
+	Now    func() time.Time // time.Now when nil
+	Log    *slog.Logger
+}
+
+// Server is what anybody may know of this server.
+type Server struct{ Control, Version, Isolation string }
+
+// Console serves the pages.
+type Console struct {
+	Config
+	mux *http.ServeMux
+}
+
+// New makes the console.
+func New(cfg Config) *Console {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Console{Config: cfg, mux: http.NewServeMux()}
+	c.mux.Handle("GET /static/", staticFiles())
+	c.mux.Handle("GET /{$}", c.open(c.home))
+	c.mux.Handle("GET /sign-in", c.open(c.signIn))
+	c.mux.Handle("GET /sign-in/callback", c.open(c.callback))
+	c.mux.Handle("POST /sign-out", c.user(c.signOut))
+	c.mux.Handle("GET /my/apps", c.user(c.myApps))
+	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
+	for route, page := range map[string]handler{
+		"GET /apps":                         c.listApps,
+		"GET /apps/{installation}":          c.showApp,
+		"GET /apps/{installation}/review":   c.reviewApp,
+		"POST /apps/{installation}/propose": c.propose,
+		"GET /requests/{request}":           c.reviewRequest,
+		"POST /requests/{request}/propose":  c.proposeRequest,
+		"GET /decide/{decision}":            c.confirm,
+		"POST /decide/{decision}":           c.decide,
+		"GET /audit":                        c.showAudit,
+	} {
+		c.mux.Handle(route, c.admin(page))
+	}
+	c.mux.Handle("/", c.open(c.missing))
+	return c
+}
+
+// ServeHTTP serves a page. A path that is not in its shortest form names none: the mux
+// would redirect it.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.protect(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	if r.URL.Path != path.Clean(r.URL.Path) && !strings.HasPrefix(r.URL.Path, "/static/") {
+		c.open(c.missing).ServeHTTP(w, r)
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// protect sets what each answer of the origin carries. Nothing of another origin is
+// loaded, nothing inline runs, nobody frames a page or keeps a handle on its window.
+func (c *Console) protect(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "+
+		"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	// Not no-referrer: under it a browser says "Origin: null" with our own forms.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Origin-Agent-Cluster", "?1")
+	h.Set("X-DNS-Prefetch-Control", "off")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store")
+	if strings.HasPrefix(c.URL, "https:") {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// visit is one request of a person.
+type visit struct {
+	*http.Request
+	w       http.ResponseWriter
+	session *session.Session // nil when nobody is signed in
+	secret  string
+}
+
+func (v *visit) ctx() context.Context { return v.Context() }
+
+// handler serves a page, or says why not.
+type handler func(v *visit) error
+
+// open serves anybody; who is signed in is known all the same.
+func (c *Console) open(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{Request: r, w: w}
+		if secret := cookie(r, sessionCookie); secret != "" {
+			s, err := c.Sessions.Get(r.Context(), secret)
+			switch {
+			case err == nil:
+				v.session, v.secret = &s, secret
+			case fault.KindOf(err) != fault.Unauthenticated:
+				c.fail(v, err)
+				return
+			}
+		}
+		if err := h(v); err != nil {
+			c.fail(v, err)
+		}
+	})
+}
+
+// user serves who is signed in, and sends others to sign in. A change has to come from a
+// form of ours.
+func (c *Console) user(h handler) http.Handler {
+	return c.open(func(v *visit) error {
+		if v.session == nil {
+			if v.Method != http.MethodGet && v.Method != http.MethodHead {
+				return fault.New(fault.Unauthenticated, "SIGNED_OUT", "you were signed out meanwhile, and nothing was changed").WithFix("sign in and begin again")
+			}
+			http.Redirect(v.w, v.Request, "/sign-in?next="+url.QueryEscape(v.URL.RequestURI()), http.StatusSeeOther)
+			return nil
+		}
+		if v.Method != http.MethodGet && v.Method != http.MethodHead {
+			if err := c.ours(v); err != nil {
+				return err
+			}
+		}
+		return h(v)
+	})
+}
+
+// admin serves a site's admins. Who was one a while ago is sent by the product again.
+func (c *Console) admin(h handler) http.Handler {
+	return c.user(func(v *visit) error {
+		_, ok, stale := v.session.Viewer(c.Now())
+		switch {
+		case ok:
+			return h(v)
+		case stale && v.Method == http.MethodGet:
+			http.Redirect(v.w, v.Request, "/sign-in?product="+url.QueryEscape(string(v.session.Product))+"&next="+url.QueryEscape(v.URL.RequestURI()), http.StatusSeeOther)
+			return nil
+		case stale:
+			return fault.New(fault.Denied, "ASK_AGAIN", "it is a while since the product said that you are an admin, and nothing was changed").
+				WithFix("open the page again, and decide there")
+		}
+		return fault.New(fault.Denied, "ADMIN_REQUIRED", "this page is for admins of the site").WithFix("your own apps are under My apps")
+	})
+}
+
+// ours refuses what does not come from a form of ours in the same session: the browser
+// says where a form lies, and the form carries what only the session's pages know.
+func (c *Console) ours(v *visit) error {
+	refused := fault.New(fault.Denied, "FOREIGN_FORM", "the request does not come from a page of this server, and nothing was changed").
+		WithFix("open the page here and decide again")
+	if origin := v.Header.Get("Origin"); origin != c.URL {
+		return refused
+	}
+	if site := v.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return refused
+	}
+	if !equal(v.PostFormValue("form"), v.session.CSRF) {
+		return refused
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package console
+
+import (
+	"reflect"
+
+	"github.com/annexhq/annex/internal/core/perm"
+)
+
+// item is one thing that can be allowed or not, by itself.
+type item struct {
+	Key  string // what a form sends; bound to the very permission that is shown
+	Set  perm.Set
+	Line perm.Line
+	New  bool // against what is allowed at present
+	On   bool // proposed
+}
+
+// itemsOf takes a set apart into what an admin can allow one by one.
+func itemsOf(s perm.Set, words perm.Words) []item {
+	var out []item
+	add := func(one perm.Set, lines []perm.Line) {
+		if len(lines) > 0 && !perm.Empty(one) {
+			out = append(out, item{Key: perm.Digest(one), Set: one, Line: lines[0]})
+		}
+	}
+	all := reflect.ValueOf(perm.Normal(s))
+	for n := range all.NumField() {
+		f := all.Field(n)
+		if f.Kind() != reflect.Slice {
+			if !f.IsZero() {
+				var one perm.Set
+				reflect.ValueOf(&one).Elem().Field(n).Set(f)
+				add(one, perm.Describe(one, words))
+			}
+			continue
+		}
+		for k := range f.Len() {
+			var one perm.Set
+			list := reflect.MakeSlice(f.Type(), 1, 1)
+			list.Index(0).Set(f.Index(k))
+			reflect.ValueOf(&one).Elem().Field(n).Set(list)
+			lines := perm.Describe(one, words)
+			// A scope can be allowed without its option of acting for people who are away.
+			if len(one.Scopes) == 1 && one.Scopes[0].Impersonation {
+				add(perm.Set{Scopes: []perm.Scope{{Name: one.Scopes[0].Name}}}, lines[:1])
+				lines = lines[1:]
+			}
+			add(one, lines)
+		}
+	}
+	return out
+}
+
+// section is the items of one heading.
+type section struct {
+	Group perm.Group
+	Items []item
+}
+
+func sections(items []item) []section {
+	var out []section
+	for _, g := range perm.Groups {
+		s := section{Group: g}
+		for _, i := range items {
+			if i.Line.Group == g {
+				s.Items = append(s.Items, i)
+			}
+		}
+		if len(s.Items) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// lineSections are sentences under their headings.
+type lineSection struct {
+	Group perm.Group
+	Lines []perm.Line
+}
+
+func lineSections(lines []perm.Line) []lineSection {
+	var out []lineSection
+	for _, g := range perm.Groups {
+		s := lineSection{Group: g}
+		for _, l := range lines {
+			if l.Group == g {
+				s.Lines = append(s.Lines, l)
+			}
+		}
+		if len(s.Lines) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// signal says in a word whether data can leave the site by an app.
+type signal struct{ Word, Text, Class string }
+
+func signalOf(s perm.Set) signal {
+	inside := perm.Set{Scopes: s.Scopes, Content: s.Content, Sandbox: s.Sandbox, Events: s.Events, MemoryMB: s.MemoryMB}
+	switch {
+	case perm.Covers(inside, s):
+		return signal{"Stays inside", "Nothing that it is allowed lets data leave.", "good"}
+	case perm.Covers(perm.Union(inside, perm.Set{Configurable: s.Configurable}), s):
+		return signal{"Stays inside today", "It may ask an admin to send data elsewhere.", "fair"}
+	}
+	return signal{"Sends data out", "See where under its permissions.", "out"}
+}

@@ -1,0 +1,210 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/perm"
+)
+
+//go:embed pages static
+var files embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"when": func(t time.Time) string {
+		if t.IsZero() {
+			return "never"
+		}
+		return t.UTC().Format("2 Jan 2006, 15:04 UTC")
+	},
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clean": func(text any) string { return clean(toText(text), 200) },
+	"group": groupTitle,
+	"plural": func(n int, one, many string) string {
+		if n == 1 {
+			return one
+		}
+		return many
+	},
+	"lower": strings.ToLower,
+}).ParseFS(files, "pages/*.html"))
+
+func toText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case interface{ String() string }:
+		return v.String()
+	}
+	return ""
+}
+
+func staticFiles() http.Handler {
+	static, err := fs.Sub(files, "static")
+	if err != nil { // the folder is embedded
+		panic(err)
+	}
+	serve := http.StripPrefix("/static/", http.FileServerFS(static))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") { // no lists of files
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		serve.ServeHTTP(w, r)
+	})
+}
+
+// page is what a template knows.
+type page struct {
+	Title   string
+	Section string // of the menu
+	Notice  string
+	Form    string // what forms carry
+	Person  *person
+	Data    any
+}
+
+type person struct {
+	Name, Product, Site string
+	Admin               bool
+}
+
+func (c *Console) render(v *visit, status int, name string, p page) error {
+	if v.session != nil {
+		who := person{Name: clean(v.session.Name, 80), Product: string(v.session.Product), Admin: v.session.Admin}
+		if who.Name == "" {
+			who.Name = clean(string(v.session.User), 80)
+		}
+		if site, err := c.Tenancy.SiteByID(v.ctx(), v.session.Site); err == nil {
+			who.Site = site.Name
+		}
+		if x, err := c.Tenancy.ProductByKeyOrAlias(v.ctx(), who.Product); err == nil {
+			who.Product = clean(x.Name, 80)
+		}
+		p.Person, p.Form = &who, v.session.CSRF
+	}
+	if key := cookie(v.Request, noticeCookie); key != "" {
+		p.Notice = notices[key]
+		setCookie(v.w, noticeCookie, "", 0)
+	}
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, name, p); err != nil {
+		return fault.Op("console.render", err)
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = out.WriteTo(v.w)
+	return nil
+}
+
+// fail shows what the outside may read of an error; the log gets the rest.
+func (c *Console) fail(v *visit, err error) {
+	e, ok := fault.As(err)
+	if !ok || e.Public == "" || e.Kind == fault.Internal {
+		incident := uuid.NewString()
+		c.Log.ErrorContext(v.ctx(), "incident", "incident", incident, "method", v.Method, "path", v.URL.Path, "err", err)
+		e = fault.New(fault.Internal, "INTERNAL", "the server failed").WithFix("tell its operator the number %s", incident)
+	}
+	status := e.Kind.Status()
+	if e.Kind == fault.Waiting {
+		status = http.StatusOK
+	}
+	if err := c.render(v, status, "problem.html", page{Title: "Not possible",
+		Data: map[string]any{"Message": sentence(e.Public), "Fix": sentence(e.Fix), "Code": e.Code, "SignedIn": v.session != nil}}); err != nil {
+		c.Log.ErrorContext(v.ctx(), "page", "err", err)
+		http.Error(v.w, "This page could not be drawn.", http.StatusInternalServerError)
+	}
+}
+
+// sentence begins with a capital and ends with a stop, as sentences on a page do.
+func sentence(text string) string {
+	text = clean(text, 600)
+	if text == "" {
+		return ""
+	}
+	r := []rune(text)
+	r[0] = unicode.ToUpper(r[0])
+	if last := r[len(r)-1]; last != '.' && last != '!' && last != '?' {
+		r = append(r, '.')
+	}
+	return string(r)
+}
+
+// clean makes a text that others wrote fit to be read among our own words: one line,
+// nothing invisible, nothing that turns the reading direction, no longer than most.
+func clean(text string, most int) string {
+	var b strings.Builder
+	n, space := 0, false
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			space = true
+			continue
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp), r >= 0xE0000 && r <= 0xE0FFF,
+			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
+			continue
+		}
+		if space && n > 0 {
+			b.WriteByte(' ')
+			n++
+		}
+		space = false
+		if n >= most {
+			b.WriteString("…")
+			break
+		}
+		// A tower of accents reaches into the lines above.
+		if unicode.Is(unicode.Mn, r) && marks(b.String()) >= 2 {
+			continue
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}
+
+// marks counts the combining marks at the end of a text.
+func marks(text string) (n int) {
+	r := []rune(text)
+	for i := len(r) - 1; i >= 0 && unicode.Is(unicode.Mn, r[i]); i-- {
+		n++
+	}
+	return n
+}
+
+func groupTitle(g perm.Group) string {
+	switch g {
+	case perm.Reads:
+		return "What it reads and changes"
+	case perm.Sends:
+		return "Where it can send data"
+	case perm.Callers:
+		return "Who can call it and be handed data"
+	case perm.Runs:
+		return "How it runs"
+	case perm.Later:
+		return "What it may ask for later"
+	}
+	return string(g)
+}
+
+// notices are what a page says after a decision. They are told apart by a word in a
+// cookie, so that nobody can put sentences onto our pages.
+var notices = map[string]string{
+	"approved":    "Done. The app runs with what you allowed.",
+	"installed":   "Done. The app is installed.",
+	"narrowed":    "Done. What you took away is gone already, also for calls that are running.",
+	"uninstalled": "Done. The app is gone. What it stored is kept for 28 days.",
+	"declined":    "Done. The update was declined; the app goes on as before.",
+	"unchanged":   "Nothing had to be changed.",
+}

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/db"
+)
+
+// Get is the session that a cookie's secret opens.
+func (s *Service) Get(ctx context.Context, secret string) (Session, error) {
+	row, _, err := s.bySecret(ctx, "console", secret)
+	if err != nil {
+		return Session{}, err
+	}
+	row.CSRF = csrfOf(secret)
+	return row, nil
+}
+
+// bySecret finds a session that is alive, and notes that it was used.
+func (s *Service) bySecret(ctx context.Context, use, secret string) (out Session, panel Panel, err error) {
+	if secret == "" || len(secret) > 100 {
+		return out, panel, signedOut()
+	}
+	var asserted, seen, expires int64
+	var sealed []byte
+	err = s.DB.QueryRow(ctx, sessionBySecret, hashOf(use, secret)).Scan(&out.ID, (*string)(&out.Site), (*string)(&out.Product),
+		(*string)(&out.User), &panel.Module, &out.Admin, &asserted, &seen, &expires, &sealed)
+	if errors.Is(err, db.ErrNoRows) {
+		return Session{}, Panel{}, signedOut()
+	}
+	if err != nil {
+		return Session{}, Panel{}, fault.Op("session.Get", err)
+	}
+	now := s.Now()
+	if now.UnixMilli() >= expires || use == "console" && now.Sub(time.UnixMilli(seen)) > idleLife {
+		return Session{}, Panel{}, signedOut()
+	}
+	if err := s.offers(ctx, out.Site, out.Product); err != nil {
+		return Session{}, Panel{}, err
+	}
+	f, err := s.openFacts(out.Site, "people_sessions", out.ID, sealed)
+	if err != nil {
+		return Session{}, Panel{}, fault.Op("session.Get", err)
+	}
+	out.Asserted, out.Name, out.Locale, out.TimeZone = time.UnixMilli(asserted), f.Name, f.Locale, f.TimeZone
+	panel.Extension = f.Extension
+	if use == "console" && now.Sub(time.UnixMilli(seen)) > time.Minute {
+		if _, err := s.DB.Exec(ctx, seeSession, now.UnixMilli(), out.ID, out.Site); err != nil {
+			return Session{}, Panel{}, fault.Op("session.Get", err)
+		}
+	}
+	return out, panel, nil
+}
+
+// End ends the session that a cookie's secret opens.
+func (s *Service) End(ctx context.Context, secret string) error {
+	_, err := s.DB.Exec(ctx, endSession, hashOf("console", secret))
+	return fault.Op("session.End", err)
+}
+
+// Panel is what a bridge's session is about: what the product's back end signed, which a
+// page can neither choose nor change.
+type Panel struct {
+	// Module is the one module that may be called, "" for any that the user has.
+	Module    string
+	Extension json.RawMessage
+}
+
+// OpenBridge makes a bridge's session of an assertion, which counts once. The secret is
+// for a page's memory: it is no cookie.
+func (s *Service) OpenBridge(ctx context.Context, assertion string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+	fail := func(err error) (string, Session, Panel, time.Duration, error) {
+		return "", Session{}, Panel{}, 0, fault.Op("session.OpenBridge", err)
+	}
+	a, err := s.Assertions.Assertion(ctx, assertion)
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.offers(ctx, a.Site, a.Product); err != nil {
+		return fail(err)
+	}
+	if len(a.Extension) > 32<<10 {
+		return fail(fault.New(fault.Limit, "LIMIT_EXTENSION", "the panel's context is larger than 32 KB"))
+	}
+	if secret, err = s.secret(); err != nil {
+		return fail(err)
+	}
+	row, now := newID(), s.Now()
+	sealed, err := s.sealFacts(a.Site, "people_sessions", row, a)
+	if err != nil {
+		return fail(err)
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.use(ctx, a); err != nil {
+			return err
+		}
+		_, err := s.DB.Exec(ctx, addSession, row, hashOf("bridge", secret), a.Site, a.Product, a.User, a.Module, a.Admin, a.Issued.UnixMilli(),
+			now.UnixMilli(), now.Add(bridgeLife).UnixMilli(), sealed)
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return secret, sessionOf(row, secret, a), Panel{a.Module, a.Extension}, bridgeLife, nil
+}
+
+// Bridge is the session that a bridge's secret opens.
+func (s *Service) Bridge(ctx context.Context, secret string) (Session, Panel, error) {
+	return s.bySecret(ctx, "bridge", secret)
+}
+
+// Sweep removes what is past its time.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.Now().UnixMilli()
+	for _, q := range []string{sweepStates, sweepCodes, sweepAssertions, sweepSessions, sweepDecisions} {
+		if _, err := s.DB.Exec(ctx, q, now); err != nil {
+			return fault.Op("session.Sweep", err)
+		}
+	}
+	return nil
+}
+
+// Void ends every session, sign-in and decision under way, in the transaction that restores
+// a backup: some may have ended since it was made. Used assertions stay used.
+func (s *Service) Void(ctx context.Context) error {
+	for _, q := range []string{voidSessions, voidDecisions, voidCodes, voidStates} {
+		if _, err := s.DB.Exec(ctx, q); err != nil {
+			return fault.Op("session.Void", err)
+		}
+	}
+	return nil
+}
+
+// Decision is what an admin is about to decide.
+type Decision struct {
+	ID   string
+	Kind string
+	Body json.RawMessage
+	// Vouched says that the product vouched for the admin, for this decision, until then.
+	Vouched time.Time
+}
+
+// Propose keeps what an admin is about to decide. Before it can be taken, the product has
+// to vouch for the admin: see Begin with Start.Decision.
+func (s *Service) Propose(ctx context.Context, of *Session, kind string, body any) (string, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return "", fault.Op("session.Propose", err)
+	}
+	if len(text) > 256<<10 {
+		return "", fault.New(fault.Limit, "LIMIT_DECISION", "the decision is too large")
+	}
+	row := newID()
+	_, err = s.DB.Exec(ctx, addDecision, row, of.ID, of.Site, kind, string(text), s.Now().Add(decisionLife).UnixMilli())
+	return row, fault.Op("session.Propose", err)
+}
+
+// Proposed reads a decision of the session's own.
+func (s *Service) Proposed(ctx context.Context, of *Session, decision string) (Decision, error) {
+	d := Decision{ID: decision}
+	var until, expires int64
+	var body string
+	err := s.DB.QueryRow(ctx, decisionByID, decision, of.ID, of.Site).Scan(&d.Kind, &body, &until, &expires)
+	if errors.Is(err, db.ErrNoRows) || err == nil && s.Now().UnixMilli() >= expires {
+		return Decision{}, gone()
+	}
+	d.Body, d.Vouched = json.RawMessage(body), time.UnixMilli(until)
+	return d, fault.Op("session.Proposed", err)
+}
+
+// Take takes a decision out, once, and gives the admin in whose name it is carried out. It
+// needs a product that vouched for the admin for this decision, a moment ago.
+func (s *Service) Take(ctx context.Context, of *Session, decision, kind string) (body json.RawMessage, by id.Principal, err error) {
+	now := s.Now().UnixMilli()
+	var text, got string
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		return s.DB.QueryRow(ctx, takeDecision, decision, of.ID, of.Site, now, now).Scan(&got, &text)
+	})
+	if errors.Is(err, db.ErrNoRows) || err == nil && got != kind {
+		return nil, id.Principal{}, gone()
+	}
+	if err != nil {
+		return nil, id.Principal{}, fault.Op("session.Take", err)
+	}
+	return json.RawMessage(text), of.admin(), nil
+}
+
+func gone() error {
+	return fault.New(fault.Conflict, "DECIDE_AGAIN", "this decision was carried out, or it waited too long").
+		WithFix("look at the app again and decide anew")
+}
