@@ -11,6 +11,8 @@ BIN    := bin/annex
 ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin
 WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
+# What is embedded beside sources: pages and their styles.
+PAGES  := $(shell find internal/edge/console examples/product -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -24,7 +26,7 @@ demo: build ## Build and start the platform with the Tracker product and sample 
 .PHONY: build
 build: $(BIN) ## Build bin/annex with its embedded engine and SDK
 
-$(BIN): $(ASSETS) $(GOSRC) go.mod go.sum
+$(BIN): $(ASSETS) $(GOSRC) $(PAGES) go.mod go.sum
 	go build -trimpath -ldflags "-X github.com/annexhq/annex.version=$(VERSION)" -o $@ ./cmd/annex
 
 .PHONY: assets

@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -99,7 +100,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, productauth.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, productauth.Migrations, session.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

@@ -40,6 +40,8 @@ func (t *Tracker) routePages() {
 		t.sessions.end(w, r)
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
+	t.mux.HandleFunc("GET /annex/keys.json", t.annexKeys)
+	t.mux.Handle("GET /annex/sign-in", t.signedIn(t.annexSignIn))
 	t.mux.Handle("GET /{$}", t.signedIn(t.board))
 	t.mux.Handle("GET /records", t.signedIn(t.recordsPage))
 	t.mux.Handle("GET /browse/{issue}", t.signedIn(t.issuePage))
@@ -55,7 +57,7 @@ func (t *Tracker) signedIn(h http.HandlerFunc) http.Handler {
 	return protect.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := t.sessions.who(r)
 		if !ok {
-			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
 		h(w, r.WithContext(withUser(r.Context(), u)))

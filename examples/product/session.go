@@ -6,24 +6,32 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"sync"
+	"time"
 )
 
 const cookieName = "tracker_session"
 
 // sessions knows who is signed in. Sessions live as long as the process.
 type sessions struct {
-	users []User
+	now   func() time.Time
 	mu    sync.Mutex
-	byID  map[string]string // session → user id
+	users []User
+	byID  map[string]signedIn
 }
 
-func newSessions(users []User) *sessions {
-	return &sessions{users: users, byID: map[string]string{}}
+type signedIn struct {
+	user string // id
+	at   time.Time
+}
+
+func newSessions(users []User, now func() time.Time) *sessions {
+	return &sessions{now: now, users: slices.Clone(users), byID: map[string]signedIn{}}
 }
 
 func (s *sessions) user(id string) (User, bool) {
-	for _, u := range s.users {
+	for _, u := range s.all() {
 		if u.ID == id {
 			return u, true
 		}
@@ -31,9 +39,27 @@ func (s *sessions) user(id string) (User, bool) {
 	return User{}, false
 }
 
+func (s *sessions) all() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.users)
+}
+
+// SetAdmin makes a user an admin, or no admin any more. It counts at once, in sessions that
+// are open too.
+func (t *Tracker) SetAdmin(user string, admin bool) {
+	t.sessions.mu.Lock()
+	defer t.sessions.mu.Unlock()
+	for i := range t.sessions.users {
+		if t.sessions.users[i].ID == user {
+			t.sessions.users[i].Admin = admin
+		}
+	}
+}
+
 // check compares a password in constant time.
 func (s *sessions) check(login, password string) (User, bool) {
-	for _, u := range s.users {
+	for _, u := range s.all() {
 		if u.Login != login && u.Email != login {
 			continue
 		}
@@ -48,7 +74,7 @@ func (s *sessions) start(w http.ResponseWriter, u User) {
 	_, _ = rand.Read(raw[:])
 	session := base64.RawURLEncoding.EncodeToString(raw[:])
 	s.mu.Lock()
-	s.byID[session] = u.ID
+	s.byID[session] = signedIn{u.ID, s.now()}
 	s.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: session, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
@@ -72,10 +98,22 @@ func (s *sessions) who(r *http.Request) (User, bool) {
 		return User{}, false
 	}
 	s.mu.Lock()
-	id, ok := s.byID[c.Value]
+	in, ok := s.byID[c.Value]
 	s.mu.Unlock()
 	if !ok {
 		return User{}, false
 	}
-	return s.user(id)
+	return s.user(in.user)
+}
+
+// since is when the user of a request signed in.
+func (s *sessions) since(r *http.Request) (time.Time, bool) {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return time.Time{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, ok := s.byID[c.Value]
+	return in.at, ok
 }

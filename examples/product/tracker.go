@@ -60,6 +60,7 @@ type Tracker struct {
 	mux      *http.ServeMux
 	key      *productkit.Key
 	calls    atomic.Pointer[productkit.Verifier] // nil: no access token is taken
+	annex    atomic.Pointer[Annex]
 }
 
 // New opens the file, or makes a project with sample issues when there is none.
@@ -77,7 +78,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}
-	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users), mux: http.NewServeMux()}
+	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users, cfg.Now), mux: http.NewServeMux()}
 	if t.key, err = openKey(cfg.KeyFile); err != nil {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}
@@ -98,7 +99,11 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+	form := "'self'"
+	if a := t.annex.Load(); a != nil {
+		form += " " + a.UIURL // a sign-in for Annex ends there, by way of the sign-in form
+	}
+	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action "+form)
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	t.mux.ServeHTTP(w, r)
 }

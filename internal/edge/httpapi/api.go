@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/signer"
@@ -40,6 +41,9 @@ type Config struct {
 	Triggers *trigger.Service
 	Logs     *applog.Service
 	Signer   *signer.Signer
+	// Sessions take products' assertions; UIURL is where people's browsers go on.
+	Sessions *session.Service
+	UIURL    string
 	Invoker  Invoker
 	// Changed is called after a deploy or a change of variables, so that the next call
 	// runs with it.
@@ -91,6 +95,7 @@ var routes = []route{
 	{"GET", "/healthz", nil, (*API).health},
 	{"GET", "/readyz", nil, (*API).ready},
 	{"GET", "/.well-known/jwks.json", nil, (*API).keySet},
+	{"POST", "/api/v1/sign-ins", nil, (*API).signIn},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
 	{"GET", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).listAccounts},
 	{"POST", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).addAccount},

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -124,19 +123,4 @@ func (d denials) Denied(ctx context.Context, x egress.Decision) {
 	}
 	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
 		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code})
-}
-
-// statusPage is all that the ui origin shows without a session.
-func (s *System) statusPage() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		if r.URL.Path != "/" {
-			w.WriteHeader(http.StatusNotFound)
-		}
-		_ = statusTemplate.Execute(w, map[string]any{"Health": s.Health(), "Control": s.Origins.ControlURL(), "Found": r.URL.Path == "/"})
-	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/backupfile"
@@ -251,6 +252,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 		return err
 	}
 	if r.Tokens, err = account.New(account.Config{DB: d, Audit: trail}).VoidTokens(ctx); err != nil {
+		return err
+	}
+	if err := session.New(session.Config{DB: d}).Void(ctx); err != nil {
 		return err
 	}
 	return trail.Append(ctx, "", "", restorer, "server.restore", map[string]any{

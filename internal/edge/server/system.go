@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/edge/console"
 	"github.com/annexhq/annex/internal/edge/httpapi"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
@@ -27,6 +28,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
+	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/blob"
@@ -64,6 +66,8 @@ type System struct {
 	Runtime   *qjs.Runtime
 	Triggers  *trigger.Service
 	Door      *invoke.Door
+	Sessions  *session.Service
+	Console   *console.Console
 	API       *httpapi.API
 	Handler   http.Handler
 	stopping  atomic.Bool
@@ -79,7 +83,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, productauth.Migrations,
+		signer.Migrations, consent.Migrations, productauth.Migrations, session.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -180,6 +184,10 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
+	s.Sessions = session.New(session.Config{
+		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy}, Sites: s.Tenancy,
+		Assertions: &assertions{products: declared, audience: s.Origins.UIURL(), client: s.Guard.Client(netguard.Operator, "keys")},
+	})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
 	s.Linked = productauth.New(productauth.Config{
 		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
@@ -242,9 +250,14 @@ func (s *System) openDoors(context.Context) (err error) {
 	}
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
+		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
-	s.Handler = s.Origins.route(families{control: s.API, ui: s.statusPage(), hook: s.Triggers})
+	s.Console = console.New(console.Config{
+		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
+		Audit: s.Audit, Server: s.about, Log: log,
+	})
+	s.Handler = s.Origins.route(families{control: s.API, ui: s.Console, hook: s.Triggers})
 	s.sweepHourly()
 	return nil
 }
@@ -256,6 +269,11 @@ func (s *System) LocalBlobs() string {
 		return s.Config.Blobs
 	}
 	return ""
+}
+
+// about is what the platform's first page says of the server.
+func (s *System) about() console.Server {
+	return console.Server{Control: s.Origins.ControlURL(), Version: s.Config.Version, Isolation: s.Jail.Grade().String()}
 }
 
 // Health says what the server is and how strongly it isolates.
@@ -381,6 +399,9 @@ func (s *System) sweepHourly() {
 			}
 			if _, err := s.KV.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of values", "err", err)
+			}
+			if err := s.Sessions.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of sessions", "err", err)
 			}
 			if err := s.snapshots.sweep(time.Now()); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of snapshots", "err", err)

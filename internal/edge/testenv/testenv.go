@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -136,6 +137,10 @@ func (e *Env) register(ctx context.Context) error {
 	if e.Access.ProductURL != "" {
 		declaration = strings.ReplaceAll(declaration, "http://127.0.0.1:8481", e.Access.ProductURL)
 	}
+	if e.Access.ProductPageURL != "" {
+		declaration += fmt.Sprintf("\nsignInUrl: %s/annex/sign-in\npageOrigins: [%q]\nkeys: %s/annex/keys.json\n",
+			e.Access.ProductPageURL, e.Access.ProductPageURL, e.Access.ProductURL)
+	}
 	declared, err := e.System.Tenancy.Declare(ctx, Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(declaration), Document: tracker.OpenAPI})
 	if err != nil {
 		return fault.Op("testenv.register", err)
@@ -153,6 +158,9 @@ func (e *Env) register(ctx context.Context) error {
 		if err := e.Tracker.TakeCalls(tracker.Calls{Issuer: e.Access.URL, Site: string(site.ID)}); err != nil {
 			return fault.Op("testenv.register", err)
 		}
+		e.Tracker.Connect(tracker.Annex{
+			ControlURL: e.Access.URL, UIURL: e.Access.UIURL, Product: string(p.Key), Site: string(site.ID),
+		})
 	}
 	return fault.Op("testenv.register", e.accounts(ctx, site.ID))
 }

@@ -66,18 +66,29 @@ func (s *Service) End(ctx context.Context, secret string) error {
 // Panel is what a bridge's session is about: what the product's back end signed, which a
 // page can neither choose nor change.
 type Panel struct {
-	// Module is the one module that may be called, "" for any that the user has.
+	// Module is the type of module that the panel is for, "" for any that the user has.
 	Module    string
 	Extension json.RawMessage
 }
 
-// OpenBridge makes a bridge's session of an assertion, which counts once. The secret is
+// OpenPanel makes a bridge's session of a panel's token, which counts once. The secret is
 // for a page's memory: it is no cookie.
-func (s *Service) OpenBridge(ctx context.Context, assertion string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+func (s *Service) OpenPanel(ctx context.Context, token string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+	return s.openBridge(ctx, s.Assertions.Panel, token)
+}
+
+// OpenUser makes a bridge's session of what a product's back end says of a user, for calls
+// that the back end makes itself.
+func (s *Service) OpenUser(ctx context.Context, assertion string) (secret string, out Session, life time.Duration, err error) {
+	secret, out, _, life, err = s.openBridge(ctx, s.Assertions.User, assertion)
+	return secret, out, life, err
+}
+
+func (s *Service) openBridge(ctx context.Context, verify func(context.Context, string) (Assertion, error), assertion string) (secret string, out Session, panel Panel, life time.Duration, err error) {
 	fail := func(err error) (string, Session, Panel, time.Duration, error) {
 		return "", Session{}, Panel{}, 0, fault.Op("session.OpenBridge", err)
 	}
-	a, err := s.Assertions.Assertion(ctx, assertion)
+	a, err := verify(ctx, assertion)
 	if err != nil {
 		return fail(err)
 	}

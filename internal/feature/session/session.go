@@ -51,6 +51,8 @@ type Assertion struct {
 	Locale   string
 	TimeZone string
 	Admin    bool
+	// State is the sign-in's that the product answers, if it says so.
+	State    string
 	AuthTime time.Time // when the person proved who they are to the product
 	Issued   time.Time
 	Expires  time.Time
@@ -59,9 +61,13 @@ type Assertion struct {
 	Extension json.RawMessage
 }
 
-// Assertions verifies what products sign: signature, issuer, audience and times.
+// Assertions verifies what products sign: signature, issuer, audience and times. Each kind
+// of token has a function of its own, so that none passes for the other.
 type Assertions interface {
-	Assertion(ctx context.Context, token string) (Assertion, error)
+	// User verifies what a back end says of a user. It never goes into a page.
+	User(ctx context.Context, token string) (Assertion, error)
+	// Panel verifies what a page holds for one place in it.
+	Panel(ctx context.Context, token string) (Assertion, error)
 }
 
 // Products tells where a product's people sign in; key is the product's own, also for an alias.

@@ -71,12 +71,15 @@ func (s *Service) Begin(ctx context.Context, start Start) (Handoff, error) {
 // Exchange takes a product's assertion for a state, and gives the code that the product
 // sends the browser back with. Both count once.
 func (s *Service) Exchange(ctx context.Context, assertion, state string) (code string, err error) {
-	a, err := s.Assertions.Assertion(ctx, assertion)
+	a, err := s.Assertions.User(ctx, assertion)
 	if err != nil {
 		return "", err
 	}
 	if a.Module != "" || a.Extension != nil {
 		return "", refused("an assertion for a panel signs nobody in")
+	}
+	if a.State != "" && a.State != state {
+		return "", refused("the assertion answers another sign-in")
 	}
 	if err := s.offers(ctx, a.Site, a.Product); err != nil {
 		return "", err
