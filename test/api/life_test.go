@@ -36,7 +36,7 @@ func live(t *testing.T, database string) {
 		name string
 		run  func(*life)
 	}{
-		{"operator", (*life).operators}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
+		{"operator", (*life).operators}, {"signins", (*life).signIns}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
 		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"variables", (*life).variables},
 		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},

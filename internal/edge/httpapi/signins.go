@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
 // signIn takes what a product's back end says of the person who came with a state. The
@@ -18,6 +20,9 @@ func (a *API) signIn(w http.ResponseWriter, r *request) error {
 	}
 	if err := required("state", in.State, "assertion", in.Assertion); err != nil {
 		return err
+	}
+	if len(in.State) > 200 || len(in.Assertion) > 20000 {
+		return fault.New(fault.Usage, "TOO_LONG", "no state has more than 200 bytes, and no assertion more than 20000")
 	}
 	code, err := a.Sessions.Exchange(r.ctx(), in.Assertion, in.State)
 	if err != nil {

@@ -109,6 +109,9 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	return e, nil
 }
 
+// Key is the product's: who has it speaks for its users.
+func (e *Env) Key() *productkit.Key { return e.key }
+
 // startTracker serves the product on an origin that is another site than the
 // platform's, as in production.
 func (e *Env) startTracker(ctx context.Context, s Setup) error {
