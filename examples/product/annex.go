@@ -40,14 +40,6 @@ func (a *Annex) says(u User, at time.Time) productkit.User {
 	}
 }
 
-// Key is what Tracker's back end signs with: who has it speaks for Tracker's users.
-func (t *Tracker) Key() *productkit.Key { return t.key }
-
-// annexKeys publishes the public half of Tracker's key.
-func (t *Tracker) annexKeys(w http.ResponseWriter, r *http.Request) {
-	productkit.KeysHandler(t.key).ServeHTTP(w, r)
-}
-
 // annexSignIn is Tracker's signInUrl. Whoever comes is asked to sign in here first, and
 // again if that was longer ago than Annex wants to know. What Tracker then says goes from
 // back end to back end; the browser only carries the code that comes back.

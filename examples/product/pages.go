@@ -40,7 +40,6 @@ func (t *Tracker) routePages() {
 		t.sessions.end(w, r)
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
-	t.mux.HandleFunc("GET /annex/keys.json", t.annexKeys)
 	t.mux.Handle("GET /annex/sign-in", t.signedIn(t.annexSignIn))
 	t.mux.Handle("GET /{$}", t.signedIn(t.board))
 	t.mux.Handle("GET /records", t.signedIn(t.recordsPage))

@@ -72,7 +72,7 @@ func TestCannotSignInAsAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		panel, err := productkit.SignPanel(p.Key(), productkit.Panel{User: p.user("alice"), Module: "tracker:issuePanel", Extension: map[string]any{"issue": "TR-1"}})
+		panel, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user("alice"), Module: "tracker:issuePanel", Extension: map[string]any{"issue": "TR-1"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -172,7 +172,7 @@ func (p *people) says(user string, change func(*productkit.User)) string {
 	if change != nil {
 		change(&u)
 	}
-	token, err := productkit.SignUser(p.Key(), u)
+	token, err := productkit.SignUser(p.Tracker.Key(), u)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -109,9 +109,6 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	return e, nil
 }
 
-// Key is the product's: who has it speaks for its users.
-func (e *Env) Key() *productkit.Key { return e.key }
-
 // startTracker serves the product on an origin that is another site than the
 // platform's, as in production.
 func (e *Env) startTracker(ctx context.Context, s Setup) error {
@@ -141,7 +138,7 @@ func (e *Env) register(ctx context.Context) error {
 		declaration = strings.ReplaceAll(declaration, "http://127.0.0.1:8481", e.Access.ProductURL)
 	}
 	if e.Access.ProductPageURL != "" {
-		declaration += fmt.Sprintf("\nsignInUrl: %s/annex/sign-in\npageOrigins: [%q]\nkeys: %s/annex/keys.json\n",
+		declaration += fmt.Sprintf("\nsignInUrl: %s/annex/sign-in\npageOrigins: [%q]\nkeys: %s/.well-known/annex-keys.json\n",
 			e.Access.ProductPageURL, e.Access.ProductPageURL, e.Access.ProductURL)
 	}
 	declared, err := e.System.Tenancy.Declare(ctx, Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(declaration), Document: tracker.OpenAPI})
