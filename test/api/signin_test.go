@@ -1,6 +1,7 @@
 package api
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ func (l *life) signIns() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	declaration := string(tracker.ProductYAML) + "\nsignInUrl: https://tracker.example/annex\nkeys: " + string(productkit.PublicKeys(key)) + "\n"
+	declaration := regexp.MustCompile(`(?m)^keys: .*$`).ReplaceAllLiteralString(string(tracker.ProductYAML), "keys: "+string(productkit.PublicKeys(key)))
 	if _, err := l.env.System.Tenancy.Declare(l.t.Context(), testenv.Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(declaration), Document: tracker.OpenAPI}); err != nil {
 		l.t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -135,11 +134,7 @@ func (e *Env) startTracker(ctx context.Context, s Setup) error {
 func (e *Env) register(ctx context.Context) error {
 	declaration := string(tracker.ProductYAML)
 	if e.Access.ProductURL != "" {
-		declaration = strings.ReplaceAll(declaration, "http://127.0.0.1:8481", e.Access.ProductURL)
-	}
-	if e.Access.ProductPageURL != "" {
-		declaration += fmt.Sprintf("\nsignInUrl: %s/annex/sign-in\npageOrigins: [%q]\nkeys: %s/.well-known/annex-keys.json\n",
-			e.Access.ProductPageURL, e.Access.ProductPageURL, e.Access.ProductURL)
+		declaration = strings.NewReplacer("http://127.0.0.1:8481", e.Access.ProductURL, "http://tracker.localhost:8481", e.Access.ProductPageURL).Replace(declaration)
 	}
 	declared, err := e.System.Tenancy.Declare(ctx, Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(declaration), Document: tracker.OpenAPI})
 	if err != nil {
