@@ -6,6 +6,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/testenv"
 )
 
 // asker asks the product whatever it is told to, and says what came of it.
