@@ -127,7 +127,7 @@ func (p *platform) account(a account.NewAccount) id.Account {
 
 func (p *platform) token(of id.Account, r account.TokenRequest) string {
 	p.t.Helper()
-	r.Account, r.TTL = of, time.Hour
+	r.Account, r.TTL = of, 24*time.Hour
 	_, secret, err := p.System.Accounts.CreateToken(p.t.Context(), testenv.Operator, r)
 	if err != nil {
 		p.t.Fatal(err)

@@ -198,7 +198,7 @@ func (w *World) Issue(t testing.TB, c Certificate) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until := time.Now().Add(time.Hour)
+	until := time.Now().Add(24 * time.Hour)
 	if c.Expired {
 		until = time.Now().Add(-time.Minute)
 	}
