@@ -88,4 +88,75 @@ func (l *life) uninstall() {
 	l.open(l.url).is(404)
 	l.url = l.ask("POST", "/api/v1/webtriggers", l.bob, l.target("module", "hook")).is(200).text("url")
 	l.says("three 1  hush ")
+
+	// What the old one left is there until its site's admin has it erased, now or in 28 days.
+	if left := l.left(l.installation); left["kv"] == 0 || left["applog_lines"] == 0 || left["erasures"] == 0 {
+		l.t.Errorf("of an uninstalled app is left: %v", left)
+	}
+	erase := "/api/v1/installations/" + l.installation + "?erase="
+	l.ask("DELETE", erase+"true", l.admin, nil).fails(404, "NOT_YOURS")
+	l.ask("DELETE", erase+"perhaps", l.ada, nil).fails(400, "BAD_ERASE")
+	l.ask("DELETE", erase+"false", l.ada, nil).fails(404, "NOT_YOURS")
+	l.ask("DELETE", erase+"true", l.ada, nil).is(204)
+	l.gone(l.installation)
+	l.says("three 2  hush ") // the new one keeps its own
+	l.ask("DELETE", "/api/v1/installations/"+fresh+"?erase=true", l.ada, nil).is(204)
+	l.gone(fresh)
+
+	// A site takes along what apps stored on it, also those uninstalled before.
+	digest = l.ask("POST", "/api/v1/installations/preview", l.ada, l.target()).is(200).text("digest")
+	last := l.ask("POST", "/api/v1/installations", l.ada, l.target("digest", digest, "confirmDevelopment", true)).is(201).text("id")
+	l.url = l.ask("POST", "/api/v1/webtriggers", l.bob, l.target("module", "hook")).is(200).text("url")
+	l.says("three 1  hush ")
+	if left := l.left(last); left["kv"] == 0 {
+		l.t.Errorf("of an installed app there is: %v", left)
+	}
+	l.ask("DELETE", "/api/v1/sites/"+l.site, l.operator, nil).is(200)
+	l.gone(last)
+	l.gone(try)
+}
+
+// left counts an installation's rows in every table that knows of installations.
+func (l *life) left(install string) map[string]int {
+	l.t.Helper()
+	d := l.env.System.DB
+	tables := `SELECT DISTINCT table_name FROM information_schema.columns WHERE column_name = 'install_id' AND table_schema = current_schema()`
+	if strings.HasPrefix(l.env.System.Config.DatabaseURL, "sqlite:") {
+		tables = `SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'install_id'`
+	}
+	rows, err := d.Query(l.t.Context(), tables)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	out := map[string]int{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			l.t.Fatal(err)
+		}
+		out[name] = 0
+	}
+	rows.Close()
+	for name := range out {
+		var n int
+		if err := d.QueryRow(l.t.Context(), `SELECT COUNT(*) FROM `+name+` WHERE install_id = ?`, install).Scan(&n); err != nil {
+			l.t.Fatal(name, err)
+		}
+		out[name] = n
+	}
+	return out
+}
+
+// gone demands that nothing of an installation is left but what says what was done to it.
+func (l *life) gone(install string) {
+	l.t.Helper()
+	left := l.left(install)
+	if len(left) < 8 {
+		l.t.Errorf("only these tables know of installations: %v", left)
+	}
+	for table, n := range left {
+		if n > 0 && table != "audit" && table != "erasures" {
+			l.t.Errorf("%d rows of %s are left", n, table)
+		}
+	}
 }

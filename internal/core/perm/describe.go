@@ -58,7 +58,7 @@ func Describe(s Set, words Words) []Line {
 // platformScopes are the scopes that the platform itself gives a meaning; no product can
 // word them otherwise.
 var platformScopes = map[string]struct{ title, detail, risk string }{
-	"storage:app":           {"Keeps data of its own on this platform", "Only this installation reads it; it goes when the app does.", "low"},
+	"storage:app":           {"Keeps data of its own on this platform", "Only this installation reads it. It is erased 28 days after the app was uninstalled, or at once if the site's admin says so.", "low"},
 	"read:app-system-token": {"Lets its remotes act as the app", "A remote gets a short-lived token for what the app itself may do.", "medium"},
 	"read:app-user-token":   {"Lets its remotes act as the user who is present", "A remote gets a short-lived token for what that user agreed to.", "high"},
 	"report:personal-data":  {"Is told which users' personal data it must update or delete", "So that their data can be corrected or erased.", "low"},

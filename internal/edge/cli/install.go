@@ -267,12 +267,14 @@ func (c *cli) installRequestsCommand() *cobra.Command {
 
 func (c *cli) uninstallCommand() *cobra.Command {
 	var f targetFlags
-	var confirm bool
+	var confirm, erase bool
 	cmd := &cobra.Command{
 		Use:   "uninstall [INSTALLATION]",
 		Short: "Uninstall the app; its access ends at once",
-		Long:  "Ends an installation, named by its id or by --site, --product and --environment. Calls that run lose access too.",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Ends an installation, named by its id or by --site, --product and --environment. Calls that run lose access too. What it\n" +
+			"stored, secrets and logs included, is erased 28 days later, with --erase at once. No app reads its values in between: one that is\n" +
+			"installed again is a new installation. --erase with the id of one that was uninstalled erases what it left.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
 			if err != nil {
@@ -286,23 +288,35 @@ func (c *cli) uninstallCommand() *cobra.Command {
 				if !c.env.Interactive || c.json {
 					return usage("nobody can be asked here").WithFix("add --confirm")
 				}
-				if err := c.ask(bufio.NewReader(c.env.In), "End installation "+id+"? Its data is kept for 28 days."); err != nil {
+				erased := "What it stored is erased in 28 days."
+				if erase {
+					erased = "What it stored is erased now, and cannot be brought back."
+				}
+				if err := c.ask(bufio.NewReader(c.env.In), "End installation "+id+"? "+erased); err != nil {
 					return err
 				}
 			}
-			if err := api.Uninstall(cmd.Context(), id); err != nil {
+			if err := api.Uninstall(cmd.Context(), id, erase); err != nil {
 				return err
 			}
 			if c.json {
-				c.ui.printJSON(map[string]string{"uninstalled": id})
+				c.ui.printJSON(struct {
+					Uninstalled string `json:"uninstalled"`
+					Erased      bool   `json:"erased"`
+				}{id, erase})
 				return nil
 			}
-			c.ui.printf("Uninstalled %s", id)
+			if erase {
+				c.ui.printf("Uninstalled %s, and erased what it stored", id)
+				return nil
+			}
+			c.ui.printf("Uninstalled %s. What it stored is erased in 28 days; `annex uninstall %s --erase` erases it now", id, id)
 			return nil
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&confirm, "confirm", false, "uninstall without asking")
+	cmd.Flags().BoolVar(&erase, "erase", false, "erase at once what it stored, also of one that was uninstalled before")
 	return jsonFlag(cmd)
 }
 

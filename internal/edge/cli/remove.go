@@ -73,9 +73,9 @@ func (c *cli) siteRemoveCommand() *cobra.Command {
 	var confirm bool
 	cmd := &cobra.Command{
 		Use:   "remove SITE",
-		Short: "Remove a site; its installations end at once",
+		Short: "Remove a site; its installations end and what they stored is erased at once",
 		Long: "Removes the site: every app on it is uninstalled, also for calls that run, web trigger addresses are gone, its admins lose\n" +
-			"their right to it and their tokens for it.",
+			"their right to it and their tokens for it. What apps stored there is erased at once, also of those uninstalled before.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
@@ -86,7 +86,7 @@ func (c *cli) siteRemoveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.confirmed(confirm, "Remove site "+inline(args[0])+"? It has "+plural(len(installed), "installation")+"; what there is ends at once."); err != nil {
+			if err := c.confirmed(confirm, "Remove site "+inline(args[0])+"? It has "+plural(len(installed), "installation")+"; they end, and what they stored is erased now."); err != nil {
 				return err
 			}
 			r, err := api.RemoveSite(cmd.Context(), args[0])

@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -38,6 +39,7 @@ type Config struct {
 	Tenancy  *tenancy.Service
 	Registry *registry.Service
 	Installs *install.Service
+	Erasures *erasure.Service
 	Triggers *trigger.Service
 	Logs     *applog.Service
 	Signer   *signer.Signer

@@ -233,7 +233,16 @@ func (a *API) listInstallations(w http.ResponseWriter, r *request) error {
 }
 
 func (a *API) uninstall(w http.ResponseWriter, r *request) error {
-	if err := a.Installs.Uninstall(r.ctx(), r.caller, id.Install(r.PathValue("installation"))); err != nil {
+	install := id.Install(r.PathValue("installation"))
+	erase, err := r.flag("erase")
+	if err != nil {
+		return err
+	}
+	err = a.Installs.Uninstall(r.ctx(), r.caller, install)
+	if erase && (err == nil || fault.KindOf(err) == fault.NotFound) { // it may have ended before
+		err = a.Erasures.AtOnce(r.ctx(), r.caller, install)
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -31,6 +31,18 @@ type request struct {
 
 func (r *request) ctx() context.Context { return r.Context() }
 
+// flag reads a query parameter that is true or false, false when it is not there. Guessing
+// could do what was not meant.
+func (r *request) flag(name string) (bool, error) {
+	switch v := r.URL.Query().Get(name); v {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, fault.New(fault.Usage, "BAD_"+strings.ToUpper(name), "%s is true or false", name)
+}
+
 // decode reads a JSON body strictly: unknown members and trailing data are refused.
 func (r *request) decode(into any) error {
 	if err := r.is("application/json"); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -180,8 +181,21 @@ func (a *API) removeSite(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	a.eraseDue(r.ctx())
 	writeJSON(w, http.StatusOK, map[string]any{"site": s.ID, "name": s.Name, "installations": ended.Installations, "tokens": ended.Tokens})
 	return nil
+}
+
+// eraseFor is how long an answer waits for an erasure; the sweep does what is left.
+const eraseFor = 20 * time.Second
+
+// eraseDue erases what a site left, also when its operator does not wait for it.
+func (a *API) eraseDue(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eraseFor)
+	defer cancel()
+	if _, err := a.Erasures.Due(ctx); err != nil {
+		a.Log.WarnContext(ctx, "erasure of what ended installations left goes on with the next sweep", "err", err)
+	}
 }
 
 // site finds a site by name or id.

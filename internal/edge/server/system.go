@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
@@ -60,6 +61,7 @@ type System struct {
 	Logs      *applog.Service
 	Broker    *egress.Broker
 	Consents  *consent.Service
+	Erasures  *erasure.Service
 	Products  *product.Gate
 	Linked    *productauth.Service
 	Jail      *jail.Jail
@@ -83,7 +85,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, productauth.Migrations, session.Migrations,
+		signer.Migrations, consent.Migrations, productauth.Migrations, session.Migrations, erasure.Migrations, endedBefore,
 	} {
 		all = append(all, m...)
 	}
@@ -188,11 +190,12 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy}, Sites: s.Tenancy,
 		Assertions: &assertions{products: declared, audience: s.Origins.UIURL(), client: s.Guard.Client(netguard.Operator, "keys")},
 	})
+	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
 	s.Linked = productauth.New(productauth.Config{
 		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
 	})
-	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite)
+	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite, s.Erasures.SiteEnded)
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
@@ -246,10 +249,13 @@ func (s *System) openDoors(context.Context) (err error) {
 		if err := s.Consents.DeleteAll(ctx, scope); err != nil {
 			return err
 		}
-		return s.Triggers.DeleteAll(ctx, scope)
+		if err := s.Triggers.DeleteAll(ctx, scope); err != nil {
+			return err
+		}
+		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Triggers: s.Triggers, Logs: s.Logs,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Logs: s.Logs,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
@@ -380,7 +386,8 @@ func (s *System) Close() {
 	}
 }
 
-// sweepHourly removes what is past its time: old log lines, expired values.
+// sweepHourly removes what is past its time: what ended installations left, old log lines,
+// expired values. What was to be erased when the last server stopped is erased at once.
 func (s *System) sweepHourly() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -389,6 +396,9 @@ func (s *System) sweepHourly() {
 		tick := time.NewTicker(time.Hour)
 		defer tick.Stop()
 		for {
+			if _, err := s.Erasures.Due(ctx); err != nil && ctx.Err() == nil {
+				s.Config.Log.WarnContext(ctx, "erasure of what ended installations left; it is tried again in an hour", "err", err)
+			}
 			select {
 			case <-ctx.Done():
 				return

@@ -62,24 +62,24 @@ func (s *Service) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// eraseBatch is how many rows one statement of Erase removes: few enough that others are
+// not kept waiting.
+const eraseBatch = 1000
+
 // Erase removes everything of an installation, after its grace.
 func (s *Service) Erase(ctx context.Context, sc tenant.Scope) error {
 	install := sc.Install()
 	if install == "" {
 		return fault.New(fault.Denied, "NO_TENANT", "logs belong to an installation, and none was named")
 	}
-	const always = int64(1)<<62 - 1
-	return fault.Op("applog.Erase", s.db.Tx(ctx, func(ctx context.Context) error {
-		if _, err := s.db.Exec(ctx, deleteLines, install, always, always); err != nil {
-			return err
+	for _, statement := range []string{eraseLines, eraseCalls, eraseCounts} {
+		for n := int64(eraseBatch); n == eraseBatch; {
+			var err error
+			if n, err = s.db.Exec(ctx, statement, install, install, eraseBatch); err != nil {
+				return fault.Op("applog.Erase", err)
+			}
 		}
-		if _, err := s.db.Exec(ctx, deleteCalls, install, always); err != nil {
-			return err
-		}
-		if _, err := s.db.Exec(ctx, deleteCounts, install, always); err != nil {
-			return err
-		}
-		_, err := s.db.Exec(ctx, deletePlace, install)
-		return err
-	}))
+	}
+	_, err := s.db.Exec(ctx, deletePlace, install) // last: the sweep finds by it what is left
+	return fault.Op("applog.Erase", err)
 }

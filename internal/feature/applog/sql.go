@@ -155,6 +155,15 @@ const (
 			kept_calls = (SELECT COUNT(*) FROM applog_calls WHERE install_id = ?)
 		WHERE install_id = ?`
 
+	eraseLines = `DELETE FROM applog_lines WHERE install_id = ? AND seq IN
+		(SELECT seq FROM applog_lines WHERE install_id = ? ORDER BY seq LIMIT ?)`
+
+	eraseCalls = `DELETE FROM applog_calls WHERE install_id = ? AND (invocation_id, attempt) IN
+		(SELECT invocation_id, attempt FROM applog_calls WHERE install_id = ? ORDER BY invocation_id, attempt LIMIT ?)`
+
+	eraseCounts = `DELETE FROM applog_counts WHERE install_id = ? AND (minute, function, outcome) IN
+		(SELECT minute, function, outcome FROM applog_counts WHERE install_id = ? ORDER BY minute, function, outcome LIMIT ?)`
+
 	deletePlace = `DELETE FROM applog_places WHERE install_id = ?`
 
 	// The sweep asks which installations there are; it reads nothing of them.

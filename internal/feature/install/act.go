@@ -230,7 +230,7 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 }
 
 // Uninstall ends an installation at once, also for calls that are running. What it
-// stored is kept; a later install gets a new id and does not see it.
+// stored is erased later; a later install gets a new id and does not see it.
 func (s *Service) Uninstall(ctx context.Context, p id.Principal, install id.Install) error {
 	if !p.Is(id.SiteAdmin) {
 		return denied("only the site's admin uninstalls")

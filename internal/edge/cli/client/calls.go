@@ -301,9 +301,13 @@ func (c *Client) Installations(ctx context.Context, app, env, site string) ([]In
 	return out.Installations, err
 }
 
-// Uninstall ends an installation at once.
-func (c *Client) Uninstall(ctx context.Context, installation string) error {
-	return c.del(ctx, seg("installations", installation), nil)
+// Uninstall ends an installation at once; with erase what it stored is erased at once too.
+func (c *Client) Uninstall(ctx context.Context, installation string, erase bool) error {
+	query := url.Values{}
+	if erase {
+		query.Set("erase", "true")
+	}
+	return c.del(ctx, seg("installations", installation), query)
 }
 
 // InstallationRequests lists what developers asked admins to install.

@@ -95,7 +95,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return err
 		},
 		func() error { _, err := c.Installations(ctx, "a", "e", "s"); return err },
-		func() error { return c.Uninstall(ctx, "i") },
+		func() error { return c.Uninstall(ctx, "i", true) },
 		func() error { _, err := c.Rollback(ctx, "a", "e", "1.0.0", true); return err },
 		func() error { _, err := c.VersionDiff(ctx, "a", "e", "1.0.0", "2.0.0"); return err },
 		func() error { _, err := c.InstallationDetail(ctx, "i"); return err },
