@@ -11,6 +11,7 @@ import (
 type inside struct {
 	FreshUS        float64 `json:"fresh_us"`
 	ReusedUS       float64 `json:"reused_us"`
+	LookupUS       float64 `json:"scope_lookup_us"` // of a request among 1,000 operations of a product
 	liveInstanceKB float64
 }
 
@@ -63,6 +64,9 @@ func (r report) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nIn process: a fresh call %.1f µs, a reused one %.1f µs: %.2f×. A live instance holds %.0f KB.\n",
 		r.inside.FreshUS, r.inside.ReusedUS, ratio(r.inside.FreshUS, r.inside.ReusedUS), r.inside.liveInstanceKB)
+	if r.inside.LookupUS > 0 {
+		fmt.Fprintf(w, "Finding a product call's operation and scopes among 1,000 operations takes %.2f µs.\n", r.inside.LookupUS)
+	}
 	if m := r.many; m.Apps > 0 {
 		fmt.Fprintf(w, "With %s installed apps: the server starts in %.0f ms; an app's first call then takes %.1f ms (p99 %.1f); calling all of them twice takes\n"+
 			"%.0f MB at most, server and workers together; an idle app holds %.0f KB. A deployment of 500 KB takes %.0f ms.\n",

@@ -65,13 +65,14 @@ func decode(s string) (string, error) {
 	escaped := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case plain[c]:
 		case c == '%':
 			escaped = true
 		case c == ';':
 			return "", refused("a segment of the path has a semicolon, which products read in different ways")
 		case c == '\\':
 			return "", refused("the path has a backslash")
-		case !plain[c]:
+		default:
 			return "", refused("the path has the byte %#02x, which must be percent-encoded", c)
 		}
 	}
