@@ -287,7 +287,7 @@ func (s *System) Health() httpapi.Health {
 	g := s.Jail.Grade()
 	return httpapi.Health{
 		Status: "ok", Isolation: g.String(), Walls: httpapi.Walls{Network: g.Network, Files: g.Files, Processes: g.Processes, Layers: g.Layers, Landlock: g.Landlock},
-		Version: s.Config.Version, Workers: s.Config.Workers,
+		Version: s.Config.Version, Workers: s.Runtime.Ready(),
 	}
 }
 

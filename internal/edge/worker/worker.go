@@ -78,13 +78,10 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(400) // the Go heap is small; the memory is the engine's
 
-	base, budget, err := greeting(sock)
+	await := func() (*os.File, int, error) { return greeting(sock) }
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Await: await, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
 	if err != nil {
 		return hungUp(err)
-	}
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Base: base, Budget: budget, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
-	if err != nil {
-		return fmt.Errorf("worker: %w", err)
 	}
 	room, err := o.Cell.Shut()
 	if err != nil {

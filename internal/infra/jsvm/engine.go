@@ -31,6 +31,9 @@ type Config struct {
 	// Budget is what all calls together may hold of memory beyond their images;
 	// DefaultBudget when 0.
 	Budget int
+	// Await gives Base and Budget when the engine is compiled, which takes most of a start:
+	// whoever builds the base image does so meanwhile. Nil where they are known.
+	Await func() (base *os.File, budget int, err error)
 	// Pagemap is the process's own /proc/self/pagemap, opened before it lost sight of it;
 	// New opens it itself when nil, and takes it over.
 	Pagemap *os.File
@@ -88,9 +91,6 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
-	if cfg.Budget == 0 {
-		cfg.Budget = DefaultBudget
-	}
 	e := &Engine{cfg: cfg, scan: openScanner(cfg.Pagemap), idle: map[*Image]struct{}{}, holders: map[*space]*Instance{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
@@ -133,8 +133,16 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.lane, err = e.newLane(); err != nil {
 		return nil, err
 	}
-	if cfg.Base != nil {
-		err = e.takeBase(first, cfg.Base)
+	if cfg.Await != nil {
+		if e.cfg.Base, e.cfg.Budget, err = cfg.Await(); err != nil {
+			return nil, err
+		}
+	}
+	if e.cfg.Budget == 0 {
+		e.cfg.Budget = DefaultBudget
+	}
+	if e.cfg.Base != nil {
+		err = e.takeBase(first, e.cfg.Base)
 	} else {
 		err = e.buildBase(first)
 	}

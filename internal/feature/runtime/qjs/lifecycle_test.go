@@ -311,3 +311,48 @@ func TestStacksNameTheAppsSource(t *testing.T) {
 		t.Errorf("stack:\n%s", stack)
 	}
 }
+
+// A server that says that it is ready has every process that the first calls of versions
+// need: none of them waits for a start.
+func TestFirstCallsStartNoProcess(t *testing.T) {
+	store := &memStore{}
+	art, other := runtimetest.App("waiting", waiting), runtimetest.App("another", waiting)
+	made := newRuntime(t, func(cfg *qjs.Config) { cfg.Workers = 1; cfg.Snapshots = store })
+	for _, a := range []call.Artifact{art, other} {
+		if _, err := made.Prepare(t.Context(), a, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := made.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var c children
+	rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg); cfg.Workers = 1; cfg.Snapshots = store })
+	if c.count() != 2 || rt.Ready() != 1 {
+		t.Errorf("%d processes are there, %d take calls, want one and the one for first calls", c.count(), rt.Ready())
+	}
+	for range 5 { // into the shared worker too
+		for _, a := range []call.Artifact{art, other} {
+			if _, err := rt.Run(t.Context(), a, runtimetest.Call("index.ok", "5"), nil, &runtimetest.Host{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if c.count() != 2 {
+		t.Errorf("the first calls started %d processes", c.count()-2)
+	}
+}
+
+// The worker in which versions begin comes back by itself, before the next of them is called.
+func TestQuarantineComesBack(t *testing.T) {
+	var c children
+	rt := newRuntime(t, func(cfg *qjs.Config) { c.watch(cfg); cfg.Workers = 1 })
+	before := c.count()
+	c.kill()
+	for c.count() < before+2 && t.Context().Err() == nil { // both, and nobody called
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := rt.Run(t.Context(), runtimetest.App("waiting", waiting), runtimetest.Call("index.ok", "5"), nil, &runtimetest.Host{}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,6 +1,7 @@
 package qjs
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -28,7 +29,8 @@ type pool struct {
 	mu sync.Mutex
 	// slots are the shared workers; nil while one is being replaced.
 	slots []*worker
-	// quarantine runs first calls of versions; the second while the first is silent.
+	// quarantine runs first calls of versions; the second, started then, while the first is
+	// silent.
 	quarantine [2]keeper
 	builders   builders
 	// own are the workers of environments with strikes, by the tally's owner.
@@ -50,17 +52,92 @@ func newPool(cfg Config) (*pool, error) {
 		changed: make(chan struct{}), stop: make(chan struct{}),
 		builders: newBuilders(),
 	}
-	first, err := startWorker(cfg, nil)
+	first, apart, err := p.startTwo()
 	if err != nil {
 		return nil, err
 	}
-	p.image = first.base
 	p.put(0, first)
+	if apart != nil {
+		p.quarantine[0].w = apart
+		p.stand(&p.quarantine[0])
+	}
 	for i := 1; i < cfg.Workers; i++ {
 		p.replace(i)
 	}
 	p.wg.Go(p.watch)
 	return p, nil
+}
+
+// startTwo starts the first shared worker and, where versions begin in quarantine, its
+// worker beside it: whoever calls a version first would otherwise wait for that start.
+func (p *pool) startTwo() (first, apart *worker, err error) {
+	built := make(chan struct{})
+	ready := make(chan error, 1)
+	if p.cfg.Isolation == BySite || p.cfg.Isolation == ByApp {
+		ready <- nil // each site or app has a quarantine of its own
+	} else {
+		go func() {
+			var err error
+			apart, err = p.startOn(func() (*image.Image, error) {
+				<-built
+				if p.image == nil {
+					return nil, errors.New("qjs: there is no base image")
+				}
+				return p.image, nil
+			})
+			ready <- err
+		}()
+	}
+	if first, err = startWorker(p.cfg, nil); err == nil {
+		p.image = first.base
+	}
+	close(built)
+	if failed := <-ready; err == nil {
+		err = failed
+	}
+	if err == nil {
+		return first, apart, nil
+	}
+	for _, w := range []*worker{first, apart} {
+		if w != nil {
+			w.kill()
+			<-w.gone
+		}
+	}
+	return nil, nil, err
+}
+
+// stand keeps a worker there from now on, and not only from its next use.
+func (p *pool) stand(k *keeper) {
+	p.wg.Go(func() {
+		const least = 50 * time.Millisecond
+		for wait := least; ; {
+			began := time.Now()
+			w, err := k.get(p)
+			if err == nil {
+				select {
+				case <-w.gone:
+				case <-p.stop:
+					return
+				}
+			}
+			if p.isClosed() {
+				return
+			}
+			if err != nil {
+				p.cfg.Log.Error("worker does not start", "err", err)
+			}
+			// What ends it again and again shall not keep a processor busy with starts.
+			if wait = min(2*wait, 5*time.Second); time.Since(began) > time.Minute {
+				wait = least
+			}
+			select {
+			case <-time.After(wait):
+			case <-p.stop:
+				return
+			}
+		}
+	})
 }
 
 // put installs a worker in a slot and replaces it when it is gone.
@@ -110,7 +187,12 @@ func (p *pool) replace(slot int) {
 }
 
 func (p *pool) start() (*worker, error) {
-	w, err := startWorker(p.cfg, p.image)
+	return p.startOn(func() (*image.Image, error) { return p.image, nil })
+}
+
+// startOn starts a worker on the base image that it is given in time.
+func (p *pool) startOn(base func() (*image.Image, error)) (*worker, error) {
+	w, err := startWorker(p.cfg, base)
 	if err != nil {
 		return nil, err
 	}

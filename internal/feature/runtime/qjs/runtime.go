@@ -77,7 +77,8 @@ type Runtime struct {
 	stopOnce sync.Once
 }
 
-// New starts the workers and returns when the first one is ready.
+// New starts the workers and returns when the first one is ready, and with it the one in
+// which versions begin: from then on no call of a version waits for a start.
 func New(cfg Config) (*Runtime, error) {
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.NumCPU()

@@ -55,8 +55,9 @@ type built struct {
 }
 
 // startWorker starts a process and waits for its hello.
-// It is given the base image that another worker has built; the first one builds it.
-func startWorker(cfg Config, base *image.Image) (_ *worker, err error) {
+// It is given the base image that another worker has built; the first one builds it, of
+// whom base is nil. base may wait: the child compiles its engine meanwhile.
+func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err error) {
 	ours, theirs, err := hostcall.Pair()
 	if err != nil {
 		return nil, err
@@ -84,7 +85,13 @@ func startWorker(cfg Config, base *image.Image) (_ *worker, err error) {
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
 		return nil, err
 	}
-	if err = w.greet(base, cfg.Memory); err != nil {
+	var built *image.Image
+	if base != nil {
+		if built, err = base(); err != nil {
+			return nil, err
+		}
+	}
+	if err = w.greet(built, cfg.Memory); err != nil {
 		return nil, err
 	}
 	// A child that never says hello is ended by this timer: Receive then fails.
