@@ -29,6 +29,8 @@ type Facts struct {
 	Uses []Use
 	// Imports are the names that import statements take from modules outside the app.
 	Imports []Import
+	// Lazy says that some source of the app is loaded by a call, and perhaps never.
+	Lazy bool
 
 	texts []string // all inputs, dependencies too
 }
@@ -44,6 +46,9 @@ type Effect struct {
 	Position
 	Kind EffectKind
 	What string // as written, for instance "Date.now()"
+	// Refused says that the deploy will surely end with it: it is a statement of module
+	// scope, or what a constant begins with, and the name means what it seems to.
+	Refused bool
 }
 
 // Import is one name that a source imports; Name is "default" or "*" where it has none.
@@ -169,13 +174,14 @@ func (s *scanner) scan() {
 		}
 		if t.value == "import" || t.value == "require" {
 			s.imports(i)
+			s.facts.Lazy = s.facts.Lazy || s.is(i+1, "(") && (s.tok(i+2).kind != tokString || strings.HasPrefix(s.tok(i+2).value, "."))
 		}
 		if s.is(i+1, "(") && requestNames[t.value] && !s.is(i-1, "function") {
 			s.request(i)
 		}
 		s.use(i)
 		if scope.module() {
-			s.effect(i)
+			s.effect(i, len(scope.braces) == 0)
 		}
 	}
 }
@@ -290,10 +296,13 @@ func (s *scanner) named(i int, module string) {
 	}
 }
 
-// effect notes what module scope does that only a call should do.
-func (s *scanner) effect(i int) {
+// effect notes what module scope does that only a call should do. outermost says that it
+// is in no block.
+func (s *scanner) effect(i int, outermost bool) {
 	add := func(k EffectKind, what string) {
-		s.facts.ModuleScope = append(s.facts.ModuleScope, Effect{s.position(s.tok(i).at), k, what})
+		of, refused := refusedOf[s.tok(i).value]
+		refused = refused && outermost && s.begins(i) && s.means(s.tok(i).value, of)
+		s.facts.ModuleScope = append(s.facts.ModuleScope, Effect{s.position(s.tok(i).at), k, what, refused})
 	}
 	member := func(object, name string) bool {
 		return s.is(i, object) && s.is(i+1, ".") && s.is(i+2, name) && s.is(i+3, "(") && !s.is(i-1, ".")
@@ -314,6 +323,49 @@ func (s *scanner) effect(i int) {
 	case (s.is(i, "setTimeout") || s.is(i, "setInterval")) && s.is(i+1, "("):
 		add(EffectTimer, s.tok(i).value+"()")
 	}
+}
+
+// origins say where a name comes from that module scope may not use.
+type origins struct {
+	modules []string
+	global  bool // or from nowhere
+}
+
+var refusedOf = map[string]origins{
+	"crypto":  {[]string{"crypto", "node:crypto"}, true},
+	"fetch":   {[]string{"@forge/api", "@annex/api"}, true},
+	"kvs":     {[]string{"@forge/kvs", "@annex/kvs"}, false},
+	"storage": {[]string{"@forge/api", "@annex/api", "@forge/storage", "@annex/storage"}, false},
+}
+
+// begins reports whether a token begins a statement, or the value of a declaration.
+func (s *scanner) begins(i int) bool {
+	if s.is(i-1, "=") && s.tok(i-2).kind == tokIdent {
+		return s.is(i-3, "const") || s.is(i-3, "let") || s.is(i-3, "var")
+	}
+	return i == 0 || s.is(i-1, ";") || s.is(i-1, "}")
+}
+
+// means reports whether a name is what it is where it comes from, in the whole source.
+func (s *scanner) means(name string, of origins) bool {
+	imported := false
+	for i := 0; i < len(s.toks); i++ {
+		if s.is(i, "import") && !s.is(i+1, "(") && !s.is(i+1, ".") {
+			has := false
+			for i++; i < len(s.toks) && s.toks[i].kind != tokString; i++ {
+				has = has || s.is(i, name) && !s.is(i+1, "as")
+			}
+			if has && !slices.Contains(of.modules, s.tok(i).value) {
+				return false
+			}
+			imported = imported || has
+			continue
+		}
+		if s.is(i, name) && !s.is(i-1, ".") && (!s.is(i+1, ".") && !s.is(i+1, "(") || s.is(i-1, "function")) {
+			return false // declared here, or handed on
+		}
+	}
+	return imported || of.global
 }
 
 // position maps an offset of the printed source to the app's file.

@@ -98,6 +98,39 @@ setTimeout(f, 10);
 	}
 }
 
+func TestScanKnowsWhatADeployRefuses(t *testing.T) {
+	for _, c := range []struct {
+		src  string
+		want bool
+	}{
+		{"const id = crypto.randomUUID(); export const f = () => id;", true},
+		{"export const id = crypto.randomUUID();", true},
+		{"import crypto from 'node:crypto'; let id = crypto.randomBytes(4).toString('hex'); export const f = () => id;", true},
+		{"import crypto from './mine'; const id = crypto.randomUUID(); export const f = () => id;", false},
+		{"const crypto = { randomUUID: () => 1 }; const id = crypto.randomUUID(); export const f = () => id;", false},
+		{"const id = globalThis.on ? crypto.randomUUID() : 1; export const f = () => id;", false},
+		{"let id; if (globalThis.on) id = crypto.randomUUID(); export const f = () => id;", false},
+		{"let id; if (globalThis.on) { id = 1; } else { id = 2; crypto.randomUUID(); } export const f = () => id;", false},
+		{"import kvs from '@forge/kvs'; const all = kvs.get('x'); export const f = () => all;", true},
+		{"import { kvs } from '@forge/kvs'; kvs.set('x', 1); export const f = () => 1;", true},
+		{"import kvs from './kvs'; const all = kvs.get('x'); export const f = () => all;", false},
+		{"import { storage } from '@forge/api'; const all = storage.get('x'); export const f = () => all;", true},
+		{"const r = fetch('https://example.com'); export const f = () => r;", true},
+		{"function fetch() {} const r = fetch('https://example.com'); export const f = () => r;", false},
+		{"const now = Date.now(); export const f = () => now;", false},
+	} {
+		f := scan(t, "src/index.js", c.src)
+		if got := slices.ContainsFunc(f.ModuleScope, func(e Effect) bool { return e.Refused }); got != c.want {
+			t.Errorf("%s: %+v", c.src, f.ModuleScope)
+		}
+	}
+	for src, want := range map[string]bool{"import('./x')": true, "require('./x')": true, "require('crypto')": false, "import './x'": false} {
+		if f := scan(t, "src/index.js", src+";"); f.Lazy != want {
+			t.Errorf("%s: lazy %v", src, f.Lazy)
+		}
+	}
+}
+
 func TestScanPassesOverBrokenSource(t *testing.T) {
 	if f := scan(t, "src/index.js", "const = ;"); len(f.Fetched) > 0 {
 		t.Error("facts from a source that does not parse")

@@ -96,6 +96,30 @@ export const run = async () => {
 	}
 }
 
+func TestWhatADeployRefusesIsAnError(t *testing.T) {
+	const code = "-- src/index.js --\nimport { storage } from '@forge/api';\nconst id = crypto.randomUUID();\nconst all = storage.get('x');\n" +
+		"const now = Date.now(), some = Math.random();\nexport const run = async (url) => [id, await all, now, some, fetch(url)];\n"
+	severities := func(r *Report) (out []string) {
+		for _, d := range r.Diagnostics {
+			if d.Rule == "module-scope" {
+				out = append(out, fmt.Sprintf("%d %s", d.Line, d.Severity))
+			}
+		}
+		return out
+	}
+	if got, want := severities(check(t, manifestText+code)), []string{"2 error", "3 error", "4 warning", "4 warning"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for why, text := range map[string]string{
+		"module scope runs at each call": strings.Replace(manifestText, "  runtime:\n", "  runtime:\n    snapshots: false\n", 1) + code,
+		"it may never be loaded":         manifestText + strings.Replace(code, "[id,", "[import('./later'), id,", 1) + "-- src/later.js --\nexport const x = 1;\n",
+	} {
+		if r := check(t, text); !r.OK() {
+			t.Errorf("%s, and it is an error: %v", why, r.Diagnostics)
+		}
+	}
+}
+
 func TestUnknownAddressesSilenceTheUnusedWarning(t *testing.T) {
 	r := check(t, manifestText+"-- src/index.js --\nexport const run = (url) => fetch(url);\n")
 	if len(r.Diagnostics) != 0 {

@@ -21,12 +21,27 @@ func compare(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, whole b
 		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
 			Rule: rule, Severity: bundle.Warning, Message: message, Fix: fix})
 	}
+	// What a deploy would refuse is no advice. Who runs module scope at each call may do more.
+	certain := whole && !f.Lazy && (m.App.Runtime.Snapshots == nil || *m.App.Runtime.Snapshots)
+	refuse := func(pos bundle.Position, message, fix string) {
+		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
+			Rule: "module-scope", Severity: bundle.Error, Message: message, Fix: fix})
+	}
 	compareEgress(m, f, whole, warn)
 	if len(f.Storage) > 0 && !m.Perms.Scopes.Has(storageScope) {
 		warn(f.Storage[0], "permission-scope-required", "the code uses storage and the app has not the scope "+storageScope,
 			"add "+storageScope+" to permissions.scopes")
 	}
 	for _, e := range f.ModuleScope {
+		switch {
+		case certain && e.Refused && e.Kind == bundle.EffectRandom:
+			refuse(e.Position, e.What+" at module scope is refused at deploy: every call would get the same value",
+				"move it into the function that needs it, or say app.runtime.snapshots: false")
+			continue
+		case certain && e.Refused && e.Kind == bundle.EffectCall:
+			refuse(e.Position, e.What+" at module scope is refused at deploy: it runs for no installation", "move it into a handler")
+			continue
+		}
 		switch e.Kind {
 		case bundle.EffectTime:
 			warn(e.Position, "module-scope", e.What+" at module scope is the time of the deploy, for every call", "move it into the function that needs it")
