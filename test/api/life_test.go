@@ -55,7 +55,7 @@ func (l *life) operators() {
 	l.ask("GET", "/readyz", "", nil).is(200).want("ready", "status").length(0, "reasons")
 	l.ask("GET", "/.well-known/jwks.json", "", nil).is(200).want("ES256", "keys", 0, "alg").length(1, "keys")
 	l.ask("GET", "/api/v1/signing-keys", l.operator, nil).is(200).want("signing", "keys", 0, "state").length(1, "keys")
-	l.ask("POST", "/api/v1/signing-keys/rotations", l.operator, object{}).is(201).want("published", "keys", 1, "state").length(2, "keys")
+	l.ask("POST", "/api/v1/signing-keys/rotations", l.operator, object{"withdraw": false}).is(201).want("published", "keys", 1, "state").length(2, "keys")
 	l.ask("GET", "/.well-known/jwks.json", "", nil).is(200).length(2, "keys")
 	l.ask("POST", "/api/v1/signing-keys/rotations", l.operator, object{"withdraw": true}).is(201).want("signing", "keys", 0, "state").length(1, "keys")
 	l.ask("GET", "/api/v1/whoami", l.operator, nil).is(200).want("operator", "kind")

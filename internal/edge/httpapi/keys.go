@@ -48,12 +48,15 @@ func (a *API) writeKeys(w http.ResponseWriter, status int) {
 
 func (a *API) rotateSigningKeys(w http.ResponseWriter, r *request) error {
 	var in struct {
-		Withdraw bool `json:"withdraw"`
+		Withdraw *bool `json:"withdraw"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if err := a.Signer.Rotate(r.ctx(), r.caller, in.Withdraw); err != nil {
+	if in.Withdraw == nil {
+		return required("withdraw", "")
+	}
+	if err := a.Signer.Rotate(r.ctx(), r.caller, *in.Withdraw); err != nil {
 		return err
 	}
 	a.writeKeys(w, http.StatusCreated)
