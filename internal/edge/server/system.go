@@ -188,7 +188,9 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.Sessions = session.New(session.Config{
 		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy}, Sites: s.Tenancy,
-		Assertions: &assertions{products: declared, audience: s.Origins.UIURL(), client: s.Guard.Client(netguard.Operator, "keys")},
+		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
+			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
+		})},
 	})
 	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})

@@ -3,6 +3,7 @@ package signer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -120,17 +121,18 @@ func userOf(u *productkit.User) User {
 // mend it.
 func refused(err error) error {
 	f, ok := fault.As(err)
+	var said *productkit.Error
 	switch reason := productkit.ReasonOf(err); {
 	case reason == productkit.NoKeys && ok:
 		return f
 	case reason == productkit.NoKeys:
 		return fault.New(fault.Unavailable, "PRODUCT_KEYS", "the product's keys cannot be had at present").
 			WithFix("see that keys in its product.yaml names a key set that this server can fetch").Because(err)
-	case reason == "":
-		return err
+	case !errors.As(err, &said):
+		return fault.Op("signer.Assertions", err)
 	default:
-		return fault.New(fault.Unauthenticated, "ASSERTION_REFUSED", "the assertion is refused: %s", reason).
-			With("reason", string(reason)).WithFix("docs/PROTOCOL.md lists what an assertion must be").Because(err)
+		return fault.New(fault.Unauthenticated, "ASSERTION_REFUSED", "what the product says of the user is refused: %s", reason).
+			With("reason", string(reason)).With("detail", said.Detail).WithFix("docs/PROTOCOL.md lists what an assertion must be").Because(err)
 	}
 }
 
