@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
 )
 
@@ -37,7 +38,7 @@ func live(t *testing.T, database string) {
 		run  func(*life)
 	}{
 		{"operator", (*life).operators}, {"signins", (*life).signIns}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
-		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"variables", (*life).variables},
+		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"audit", (*life).audit}, {"variables", (*life).variables},
 		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},
 		{"odd", (*life).odd}, {"uninstall", (*life).uninstall},
@@ -335,6 +336,23 @@ func (l *life) invocations() {
 	l.ask("POST", path, l.bob, l.target("function", "gone")).fails(404, "FUNCTION_UNKNOWN")
 	l.ask("POST", path, l.bob, l.target("function", "echo", "site", "demo")).fails(404, "NOT_INSTALLED")
 	l.ask("POST", path, l.developer, l.target("function", "echo")).fails(404, "NOT_INSTALLED")
+}
+
+// audit is what the acts before left behind.
+func (l *life) audit() {
+	l.ask("GET", "/api/v1/audit?limit=1", l.operator, nil).is(200).length(1, "entries")
+	l.ask("GET", "/api/v1/audit?site=acme&kind=install&limit=1000&since=2020-01-01T00:00:00Z", l.ada, nil).is(200).want(l.installation, "entries", 0, "installation").want("", "cursor")
+	page := l.ask("GET", "/api/v1/audit?limit=1", l.ada, nil).is(200).length(1, "entries")
+	l.ask("GET", "/api/v1/audit?limit=1&cursor="+page.text("cursor"), l.ada, nil).is(200).length(1, "entries")
+	l.ask("GET", "/api/v1/audit?kind=logs.read&installation="+l.installation, l.ada, nil).is(200).want("logs.read", "entries", 0, "act")
+	l.ask("GET", "/api/v1/audit?cursor=x", l.ada, nil).fails(400, "BAD_CURSOR")
+	l.ask("GET", "/api/v1/audit?since=yesterday", l.ada, nil).fails(400, "BAD_TIME")
+	for token, path := range map[string]string{l.operator: "/api/v1/audit/export", l.ada: "/api/v1/audit/export?site=acme"} {
+		a := l.ask("GET", path, token, nil).is(200)
+		if r, err := trail.Verify(strings.NewReader(string(a.body)), nil); err != nil || !r.OK || r.Entries == 0 {
+			l.t.Errorf("the export of %s: %+v, %v", path, r, err)
+		}
+	}
 }
 
 func (l *life) logs() {

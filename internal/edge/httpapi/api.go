@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/erasure"
+	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -46,6 +47,7 @@ type Config struct {
 	// Sessions take products' assertions; UIURL is where people's browsers go on.
 	Sessions *session.Service
 	UIURL    string
+	Audit    *audit.Log
 	Invoker  Invoker
 	// Changed is called after a deploy or a change of variables, so that the next call
 	// runs with it.
@@ -86,7 +88,8 @@ type Walls struct {
 // API serves the routes.
 type API struct {
 	Config
-	mux *http.ServeMux
+	mux   *http.ServeMux
+	reads reads
 }
 
 // ownLimit are the routes that bound their bodies themselves.
@@ -145,6 +148,8 @@ var routes = []route{
 	{"DELETE", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).deleteWebTrigger},
 	{"POST", "/api/v1/invocations", []id.Kind{id.Developer}, (*API).invoke},
 	{"GET", "/api/v1/logs", []id.Kind{id.Developer, id.SiteAdmin}, (*API).readLogs},
+	{"GET", "/api/v1/audit", []id.Kind{id.Operator, id.SiteAdmin}, (*API).listAudit},
+	{"GET", "/api/v1/audit/export", []id.Kind{id.Operator, id.SiteAdmin}, (*API).exportAudit},
 	{"GET", "/api/v1/activity", []id.Kind{id.Developer}, (*API).readActivity},
 }
 
@@ -200,6 +205,7 @@ func (a *API) guarded(rt route) http.Handler {
 					With("roles", rt.roles).With("role", p.Kind).With("route", rt.method+" "+rt.path)
 			}
 			if err != nil {
+				a.refused(p, err)
 				writeError(w, r, a.Log, err)
 				return
 			}
@@ -209,9 +215,17 @@ func (a *API) guarded(rt route) http.Handler {
 			r.Body = http.MaxBytesReader(w, r.Body, maxJSON)
 		}
 		if err := rt.serve(a, w, req); err != nil {
+			a.refused(req.caller, err)
 			writeError(w, r, a.Log, err)
 		}
 	})
+}
+
+// refused counts what the API refuses to a caller that it knows.
+func (a *API) refused(p id.Principal, err error) {
+	if f, ok := fault.As(err); ok && f.Kind == fault.Denied && a.Audit != nil {
+		a.Audit.Refused(p.Site, p.Install, "api."+f.Code)
+	}
 }
 
 func article(k id.Kind) string {

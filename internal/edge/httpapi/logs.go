@@ -44,6 +44,9 @@ func (a *API) readLogs(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
+	if err := a.readBy(r.ctx(), r.caller, q, entries); err != nil {
+		return err
+	}
 	out, cursor := []logJSON{}, q.Follow
 	for _, e := range entries {
 		out = append(out, logJSON{

@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
@@ -112,6 +113,7 @@ func (r recorder) line(p *call.Policy, c *call.Call, level, what string, facts m
 type denials struct {
 	logs     *applog.Service
 	policies *install.Service
+	audit    *audit.Log
 }
 
 func (d denials) Allowed(context.Context, egress.Decision) {}
@@ -121,6 +123,7 @@ func (d denials) Denied(ctx context.Context, x egress.Decision) {
 	if err != nil {
 		return // uninstalled meanwhile; the server's own log has the decision
 	}
+	d.audit.Refused(p.Site, x.Install, "egress."+x.Rule)
 	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
 		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/product"
@@ -241,6 +242,7 @@ func (n *appNames) of(ctx context.Context, app id.App) string {
 type productDecisions struct {
 	logs     *applog.Service
 	policies *install.Service
+	audit    *audit.Log
 }
 
 func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
@@ -251,6 +253,7 @@ func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
 	if err != nil {
 		return // uninstalled meanwhile; the server's own log has the decision
 	}
+	d.audit.Refused(p.Site, x.Install, "product."+x.Rule)
 	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a product call was refused",
 		map[string]any{"reasonId": x.ReasonID, "product": string(x.Product), "operation": x.Operation, "as": x.As, "rule": x.Rule, "code": x.Code})
 }

@@ -257,6 +257,16 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 	if err := session.New(session.Config{DB: d}).Void(ctx); err != nil {
 		return err
 	}
+	// Each site's trail says it too: its admin sees only that one.
+	all, err := sites.Sites(ctx, restorer)
+	if err != nil {
+		return err
+	}
+	for _, site := range all {
+		if err := trail.Append(ctx, site.ID, "", restorer, "server.restore", map[string]any{"backup": s.Digest, "made": s.Meta.Made}); err != nil {
+			return err
+		}
+	}
 	return trail.Append(ctx, "", "", restorer, "server.restore", map[string]any{
 		"backup": s.Digest, "made": s.Meta.Made, "waiting": r.Waiting, "stopped": r.Stopped, "tokens": r.Tokens})
 }

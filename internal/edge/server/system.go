@@ -169,6 +169,8 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		return err
 	}
 	s.Signer.Start()
+	s.Audit.Signer, s.Audit.Issuer, s.Audit.Logger = s.Signer, s.Origins.ControlURL(), log
+	s.Audit.Start()
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
 	s.Installs = install.New(install.Config{
@@ -183,7 +185,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.KV = kvstore.New(s.DB, s.Ring)
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log})
 	s.Broker = egress.New(egress.Config{
-		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
+		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.Sessions = session.New(session.Config{
@@ -201,7 +203,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
-		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs}, Log: log, Reserved: s.Origins.Reserved(),
+		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	return s.Installs.Start(ctx)
 }
@@ -259,7 +261,7 @@ func (s *System) openDoors(context.Context) (err error) {
 	s.API = httpapi.New(httpapi.Config{
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Logs: s.Logs,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
-		Signer: s.Signer, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
+		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
@@ -370,6 +372,11 @@ func (s *System) Close() {
 	}
 	if s.Installs != nil {
 		s.Installs.Close()
+	}
+	if s.Audit != nil {
+		if err := s.Audit.Close(); err != nil {
+			s.Config.Log.Warn("the last entries of the audit trail are not signed yet; the next start signs them", "err", err)
+		}
 	}
 	if s.Signer != nil {
 		s.Signer.Close()

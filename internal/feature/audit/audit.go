@@ -4,16 +4,16 @@
 // later change of an entry shows.
 //
 // There is one chain per site and server process ("segment"); what belongs to no site
-// is in the chain of the site "". Entries hold ids and sizes, never texts of people.
+// is in the chain of the site "". Entries hold ids and sizes, never texts of people: what
+// could be one stands in them as a salted hash. Checkpoints over all chains of a site are
+// signed and linked, and an export ends with one (package trail checks it).
 package audit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,21 +21,16 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
 // Entry is one act.
-type Entry struct {
-	Segment string          `json:"segment"`
-	Seq     int64           `json:"seq"` // from 1 in its chain
-	Site    id.Site         `json:"site"`
-	Install id.Install      `json:"install"`
-	At      int64           `json:"at"` // milliseconds since 1970
-	Actor   string          `json:"actor"`
-	Act     string          `json:"act"` // "install.approve"
-	Detail  json.RawMessage `json:"detail"`
-	Prev    string          `json:"prev"` // hash of the entry before, "" for the first
-	Hash    string          `json:"-"`
+type Entry = trail.Entry
+
+// Signer signs checkpoints, and gives the key that verifies the signature.
+type Signer interface {
+	Checkpoint(payload []byte) (signature string, key trail.Key, err error)
 }
 
 // Log appends to the trail and reads it.
@@ -43,6 +38,17 @@ type Log struct {
 	db      *db.DB
 	now     func() time.Time
 	segment string
+
+	// Signer, Issuer and Logger are set before Start; without a signer nothing is signed.
+	Signer Signer
+	Issuer string
+	Logger *slog.Logger
+
+	mu       sync.Mutex
+	since    map[id.Site]int // entries of this process since its last look at the site
+	refusals map[refusal]int64
+	wake     chan struct{}
+	stop     func()
 }
 
 // New makes the log of this process; Migrations must have been applied.
@@ -50,33 +56,42 @@ func New(d *db.DB, now func() time.Time) *Log {
 	if now == nil {
 		now = time.Now
 	}
-	return &Log{db: d, now: now, segment: uuid.Must(uuid.NewV7()).String()}
+	return &Log{db: d, now: now, segment: uuid.Must(uuid.NewV7()).String(), Logger: slog.New(slog.DiscardHandler),
+		since: map[id.Site]int{}, refusals: map[refusal]int64{}, wake: make(chan struct{}, 1)}
 }
 
 // Append writes an entry. It joins the transaction of ctx, so the entry stands if and
 // only if the act does.
 func (l *Log) Append(ctx context.Context, site id.Site, install id.Install, by id.Principal, act string, detail any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return fault.Op("audit.Append", err)
-	}
-	return fault.Op("audit.Append", l.db.Tx(ctx, func(ctx context.Context) error {
+	err := l.db.Tx(ctx, func(ctx context.Context) error {
+		h := &hasher{log: l, ctx: ctx, site: site}
+		text, err := harmless(detail, h.hash)
+		if err != nil {
+			return err
+		}
 		e := Entry{Segment: l.segment, Site: site, Install: install, At: l.now().UnixMilli(),
-			Actor: by.String(), Act: act, Detail: text}
+			Actor: actor(by, h.hash), Act: act, Detail: text}
+		if h.err != nil {
+			return h.err
+		}
 		// The head's row is written first: it makes two transactions of one chain wait
 		// for each other, so that no number is given twice.
 		if err := l.db.QueryRow(ctx, advance, site, l.segment).Scan(&e.Seq, &e.Prev); err != nil {
 			return err
 		}
-		if e.Hash, err = e.digest(); err != nil {
+		if e.Hash, err = e.Digest(); err != nil {
 			return err
 		}
 		if _, err := l.db.Exec(ctx, moveHead, e.Hash, site, l.segment); err != nil {
 			return err
 		}
-		_, err := l.db.Exec(ctx, insert, e.Site, e.Segment, e.Seq, e.Install, e.At, e.Actor, e.Act, string(e.Detail), e.Prev, e.Hash)
+		_, err = l.db.Exec(ctx, insert, e.Site, e.Segment, e.Seq, e.Install, e.At, e.Actor, e.Act, string(e.Detail), e.Prev, e.Hash)
 		return err
-	}))
+	})
+	if err == nil {
+		l.appended(site)
+	}
+	return fault.Op("audit.Append", err)
 }
 
 // List reads a site's entries, oldest first within each chain.
@@ -103,8 +118,8 @@ func (l *Log) read(ctx context.Context, site id.Site) ([]Entry, error) {
 	defer rows.Close()
 	var out []Entry
 	for rows.Next() {
-		e := Entry{Site: site}
-		if err := rows.Scan(&e.Segment, &e.Seq, (*string)(&e.Install), &e.At, &e.Actor, &e.Act, &e.Detail, &e.Prev, &e.Hash); err != nil {
+		e, err := scan(rows, site)
+		if err != nil {
 			return nil, fault.Op("audit.List", err)
 		}
 		out = append(out, e)
@@ -112,12 +127,18 @@ func (l *Log) read(ctx context.Context, site id.Site) ([]Entry, error) {
 	return out, fault.Op("audit.List", rows.Err())
 }
 
+func scan(rows interface{ Scan(...any) error }, site id.Site) (Entry, error) {
+	e := Entry{Site: site}
+	err := rows.Scan(&e.Segment, &e.Seq, (*string)(&e.Install), &e.At, &e.Actor, &e.Act, &e.Detail, &e.Prev, &e.Hash)
+	return e, err
+}
+
 // Verify checks the chains of one site's entries as List gives them.
 func Verify(entries []Entry) error {
 	last := map[string]Entry{}
 	for _, e := range entries {
 		prev := last[e.Segment]
-		switch sum, err := e.digest(); {
+		switch sum, err := e.Digest(); {
 		case err != nil:
 			return err
 		case sum != e.Hash:
@@ -130,17 +151,4 @@ func Verify(entries []Entry) error {
 		last[e.Segment] = e
 	}
 	return nil
-}
-
-// digest is the entry's hash: SHA-256 over its JSON, whose fields have a fixed order.
-func (e Entry) digest() (string, error) {
-	if len(e.Detail) == 0 {
-		return "", errors.New("an audit entry without detail")
-	}
-	text, err := json.Marshal(e)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
 }

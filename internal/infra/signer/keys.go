@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/uuid"
 
+	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
 
@@ -24,12 +25,20 @@ type family struct {
 	alg  jose.SignatureAlgorithm
 	typ  jose.ContentType // of its tokens
 	make func() (crypto.Signer, error)
+	// apart leaves the keys out of the key set: what they sign carries them along.
+	apart bool
 }
 
 // access is the family of tokens for products.
-var access = family{"access", jose.ES256, "at+jwt", func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }}
+var access = family{name: "access", alg: jose.ES256, typ: "at+jwt", make: p256}
 
-var families = []family{access}
+// checkpoint is the family of the audit trail's checkpoints. Verifiers of tokens have no
+// use for its keys.
+var checkpoint = family{name: "checkpoint", alg: jose.ES256, typ: trail.SignatureType, make: p256, apart: true}
+
+func p256() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+
+var families = []family{access, checkpoint}
 
 func familyOf(name string) (family, bool) {
 	for _, f := range families {
@@ -139,7 +148,7 @@ func (s *state) complete(now time.Time) error {
 		if k.withdrawn != 0 {
 			k.until = time.UnixMilli(k.withdrawn)
 		}
-		if k.published(now) {
+		if f, _ := familyOf(k.family); k.published(now) && !f.apart {
 			set.Keys = append(set.Keys, k.public)
 		}
 	}
@@ -188,15 +197,15 @@ type Key struct {
 	Generation int64
 }
 
-// Keys are the keys that are published, by family, oldest first.
+// Keys are those of the key set, by family, oldest first.
 func (s *Signer) Keys() []Key {
 	now, st := s.Now(), s.state.Load()
 	out := []Key{}
 	for _, k := range st.keys {
-		if !k.published(now) {
+		f, _ := familyOf(k.family)
+		if !k.published(now) || f.apart {
 			continue
 		}
-		f, _ := familyOf(k.family)
 		word := "retired"
 		switch {
 		case st.signing(f, now) == k:

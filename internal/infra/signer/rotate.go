@@ -20,6 +20,8 @@ func (s *Signer) tend(ctx context.Context) (changed bool, err error) {
 		switch newest := st.newest(f); {
 		case newest == nil: // nobody verifies with this family yet: it may sign at once
 			err = s.add(ctx, f, now, clock, false)
+		case f.apart: // who pins such a key learns of the next one from an operator
+			continue
 		case now.After(time.UnixMilli(newest.signsFrom).Add(rotateEvery - lead)):
 			err = s.add(ctx, f, now.Add(lead), clock, false)
 		default:

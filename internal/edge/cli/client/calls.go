@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"mime/multipart"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -363,4 +364,18 @@ func values(pairs ...string) url.Values {
 		}
 	}
 	return v
+}
+
+// Audit reads a page of a trail, newest first.
+func (c *Client) Audit(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	v := values("site", q.Site, "kind", q.Kind, "installation", q.Installation, "actor", q.Actor, "since", q.Since, "until", q.Until, "cursor", q.Cursor)
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return get[AuditPage](ctx, c, seg("audit"), v)
+}
+
+// AuditExport copies a whole trail to w.
+func (c *Client) AuditExport(ctx context.Context, site string, w io.Writer) error {
+	return c.download(ctx, seg("audit", "export"), values("site", site), w)
 }

@@ -168,6 +168,41 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	return res.StatusCode, c.answer(res, text, out)
 }
 
+// download copies an answer that is no JSON object to w. One that breaks off is an error.
+func (c *Client) download(ctx context.Context, path string, query url.Values, w io.Writer) error {
+	u := *c.base
+	u.RawPath = ""
+	target := u.String() + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return fault.Op("client.download", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("User-Agent", c.agent)
+	res, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("client.download: %w", context.Cause(ctx))
+		}
+		return c.unreachable(err)
+	}
+	defer res.Body.Close()
+	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); res.StatusCode != http.StatusOK || err != nil || t != "application/x-ndjson" {
+		text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+		if err != nil {
+			return c.unreachable(err)
+		}
+		return c.answer(res, text, nil)
+	}
+	if _, err := io.Copy(w, res.Body); err != nil {
+		return fault.New(fault.Unavailable, "BROKEN_OFF", "the server's answer broke off: %v", err).WithFix("try again").Because(err)
+	}
+	return nil
+}
+
 // answer decodes a success into out, and anything else into an error.
 func (c *Client) answer(res *http.Response, text []byte, out any) error {
 	isJSON := false

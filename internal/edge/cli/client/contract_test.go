@@ -67,6 +67,11 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Products(ctx); return err },
 		func() error { _, err := c.AddProduct(ctx, []byte("key: x"), nil, true); return err },
 		func() error { _, err := c.SigningKeys(ctx); return err },
+		func() error {
+			_, err := c.Audit(ctx, AuditQuery{"s", "install", "i", "operator:o", "2026-01-31T08:00:00Z", "2026-01-31T08:00:00Z", "c", 10})
+			return err
+		},
+		func() error { return c.AuditExport(ctx, "s", io.Discard) },
 		func() error { _, err := c.RotateSigningKeys(ctx, true); return err },
 		func() error { _, err := c.Sites(ctx); return err },
 		func() error { _, err := c.AddSite(ctx, NewSite{"s", []string{"p"}, true}); return err },
@@ -146,7 +151,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
+	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
 		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]

@@ -391,3 +391,28 @@ type (
 		Limit                                             int
 	}
 )
+
+// AuditQuery says which entries of a trail are wanted; empty fields do not bound.
+type AuditQuery struct {
+	Site, Kind, Installation, Actor, Since, Until, Cursor string
+	Limit                                                 int
+}
+
+// AuditPage is a part of a trail, newest first.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+	Cursor  string       `json:"cursor"`
+}
+
+// AuditEntry is one act.
+type AuditEntry struct {
+	Time         time.Time       `json:"time"`
+	Act          string          `json:"act"`
+	Actor        string          `json:"actor"`
+	Site         string          `json:"site,omitempty"`
+	Installation string          `json:"installation,omitempty"`
+	Detail       json.RawMessage `json:"detail"`
+	Segment      string          `json:"segment"`
+	Seq          int64           `json:"seq"`
+	Hash         string          `json:"hash"`
+}
