@@ -3,8 +3,8 @@ package client
 import (
 	"bytes"
 	"context"
-	"mime/multipart"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strconv"
