@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 )
 
 func (c *cli) productCommand() *cobra.Command {
-	return parent("product", "Products that apps extend (operator)", c.productAddCommand(), c.productValidateCommand(), c.productListCommand())
+	return parent("product", "Products that apps extend (operator)", c.productAddCommand(), c.productValidateCommand(), c.productListCommand(), c.productSecretCommand())
 }
 
 func (c *cli) productAddCommand() *cobra.Command {
@@ -219,4 +220,45 @@ func (c *cli) printClosed(document string, closed []closedOperation, all bool) {
 	if left > 0 {
 		c.ui.printf("%s", fmt.Sprintf("… and %d more; --all lists them", left))
 	}
+}
+
+func (c *cli) productSecretCommand() *cobra.Command {
+	return jsonFlag(&cobra.Command{
+		Use:   "secret PRODUCT",
+		Short: "Give the server the secret of its client at a product's own authorization server (read from stdin)",
+		Long: "For a product of auth: oauth2. The secret is read from stdin, at a terminal without echo: other users of the machine\n" +
+			"can read command lines. The server keeps it sealed and shows it to nobody.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			secret, err := c.readSecret("Client secret")
+			if err != nil {
+				return err
+			}
+			api, err := c.connect()
+			if err != nil {
+				return err
+			}
+			if err := api.SetClientSecret(cmd.Context(), args[0], secret); err != nil {
+				return err
+			}
+			if c.json {
+				c.ui.printJSON(map[string]string{"product": args[0]})
+				return nil
+			}
+			c.ui.printf("Kept the client secret for %s", args[0])
+			return nil
+		},
+	})
+}
+
+// readSecret takes one line from stdin or, at a terminal, without echo.
+func (c *cli) readSecret(what string) (string, error) {
+	if c.env.Interactive {
+		return c.readHidden(what)
+	}
+	line, err := bufio.NewReader(io.LimitReader(c.env.In, 8192)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("stdin: %w", err)
+	}
+	return strings.TrimSpace(line), nil
 }

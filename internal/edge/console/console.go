@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -34,6 +35,7 @@ type Config struct {
 	Tenancy  *tenancy.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Linked   *productauth.Service
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -59,6 +61,8 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /{$}", c.open(c.home))
 	c.mux.Handle("GET /sign-in", c.open(c.signIn))
 	c.mux.Handle("GET /sign-in/callback", c.open(c.callback))
+	c.mux.Handle("GET /oauth/sign-in", c.open(c.oauthSignIn))
+	c.mux.Handle("GET /oauth/callback", c.open(c.oauthBack))
 	c.mux.Handle("POST /sign-out", c.user(c.signOut))
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))
 	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
@@ -72,6 +76,9 @@ func New(cfg Config) *Console {
 		"GET /decide/{decision}":            c.confirm,
 		"POST /decide/{decision}":           c.decide,
 		"GET /audit":                        c.showAudit,
+		"GET /accounts":                     c.showAccounts,
+		"POST /accounts/service":            c.connectService,
+		"POST /accounts/disconnect":         c.disconnect,
 	} {
 		c.mux.Handle(route, c.admin(page))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/internal/feature/tenancy"
 )
 
 // Cookies of the ui origin. The prefix makes browsers refuse them from other hosts, with a
@@ -66,7 +67,7 @@ func (c *Console) signInProducts(v *visit) ([]product, error) {
 	}
 	var out []product
 	for i := range all {
-		if all[i].SignInURL != "" {
+		if all[i].SignInURL != "" || all[i].Users == tenancy.FromOAuth2 {
 			out = append(out, product{string(all[i].Key), clean(all[i].Name, 80)})
 		}
 	}

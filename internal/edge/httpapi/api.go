@@ -22,6 +22,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -38,6 +39,7 @@ type Invoker interface {
 type Config struct {
 	Accounts *account.Service
 	Tenancy  *tenancy.Service
+	Linked   *productauth.Service
 	Registry *registry.Service
 	Installs *install.Service
 	Erasures *erasure.Service
@@ -110,6 +112,7 @@ var routes = []route{
 	{"DELETE", "/api/v1/tokens/{token}", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).revokeToken},
 	{"GET", "/api/v1/products", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).listProducts},
 	{"POST", "/api/v1/products", []id.Kind{id.Operator}, (*API).addProduct},
+	{"PUT", "/api/v1/products/{product}/client-secret", []id.Kind{id.Operator}, (*API).setClientSecret},
 	{"GET", "/api/v1/signing-keys", []id.Kind{id.Operator}, (*API).listSigningKeys},
 	{"POST", "/api/v1/signing-keys/rotations", []id.Kind{id.Operator}, (*API).rotateSigningKeys},
 	{"GET", "/api/v1/sites", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).listSites},

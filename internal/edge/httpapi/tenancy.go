@@ -216,3 +216,17 @@ func (a *API) siteName(ctx context.Context, site id.Site) string {
 	}
 	return string(site)
 }
+
+func (a *API) setClientSecret(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Secret string `json:"secret"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := a.Linked.SetSecret(r.ctx(), r.caller, id.Product(r.PathValue("product")), in.Secret); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -11,12 +12,18 @@ import (
 )
 
 // signIns tells sessions where a product's people sign in.
-type signIns struct{ products *tenancy.Service }
+type signIns struct {
+	products *tenancy.Service
+	ui       string
+}
 
 func (s signIns) SignIn(ctx context.Context, product string) (id.Product, string, error) {
 	p, err := s.products.ProductByKeyOrAlias(ctx, product)
 	if err != nil {
 		return "", "", err
+	}
+	if p.Users == tenancy.FromOAuth2 { // its authorization server signs people in, by way of this server
+		return p.Key, s.ui + "/oauth/sign-in?product=" + url.QueryEscape(string(p.Key)), nil
 	}
 	return p.Key, p.SignInURL, nil
 }

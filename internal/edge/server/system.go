@@ -189,7 +189,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.Sessions = session.New(session.Config{
-		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy}, Sites: s.Tenancy,
+		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy,
 		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
 			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 		})},
@@ -259,13 +259,13 @@ func (s *System) openDoors(context.Context) (err error) {
 		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Logs: s.Logs,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Logs: s.Logs,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Server: s.about, Log: log,
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: s.Console, hook: s.Triggers})
 	s.sweepHourly()

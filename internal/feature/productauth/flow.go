@@ -122,6 +122,10 @@ func (s *Service) Finish(ctx context.Context, b Back) (Done, error) {
 	}
 	user := done.User
 	if done.Kind == ServiceAccount {
+		if done.Admin {
+			return done, fault.New(fault.Denied, "ADMINS_ACCOUNT", "%.64q is an admin of the product: apps would act with an admin's rights", done.Name).
+				WithFix("sign in to the product with an account made for apps, and connect that one")
+		}
 		user = ""
 	}
 	return done, fault.Op("productauth.Finish", s.keep(ctx, &done, user, token))

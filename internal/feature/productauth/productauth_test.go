@@ -40,6 +40,7 @@ type server struct {
 	refreshes  int
 	revoked    []string
 	dead       bool
+	plain      bool // the account is no admin's
 	serial     int
 	life       int
 }
@@ -54,7 +55,7 @@ func newServer(t *testing.T) *server {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		_, _ = w.Write([]byte(`{"id": 7, "login": "alice", "is_admin": true}`))
+		_, _ = fmt.Fprintf(w, `{"id": 7, "login": "alice", "is_admin": %v}`, !s.plain)
 	})
 	mux.HandleFunc("POST /revoke", func(_ http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -199,8 +200,17 @@ func TestSignInConnects(t *testing.T) {
 		if got := w.token(t, ""); got != "SERVICE_ACCOUNT_REQUIRED" {
 			t.Error("a user's account became the app's: ", got)
 		}
+		sent, err := w.Begin(t.Context(), productauth.Flow{Kind: productauth.ServiceAccount, Site: "s", Product: "forge", By: admin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, code := w.product.agree(t, sent.URL)
+		if _, err := w.Finish(t.Context(), productauth.Back{State: state, Code: code, Browser: sent.Browser}); fault.CodeOf(err) != "ADMINS_ACCOUNT" {
+			t.Errorf("an admin's account became the apps': %v", err)
+		}
+		w.product.plain = true
 		w.connect(t, productauth.ServiceAccount)
-		if got := w.token(t, ""); got != "access-2" {
+		if got := w.token(t, ""); got != "access-3" {
 			t.Error(got)
 		}
 		// Of another site, or another product, it is nobody's.

@@ -75,6 +75,12 @@ func (s *Service) Exchange(ctx context.Context, assertion, state string) (code s
 	if err != nil {
 		return "", err
 	}
+	return s.Answer(ctx, a, state)
+}
+
+// Answer is Exchange for what this server found out itself, at a product that has an
+// authorization server in place of a back end that signs.
+func (s *Service) Answer(ctx context.Context, a Assertion, state string) (code string, err error) {
 	if a.Module != "" || a.Extension != nil {
 		return "", refused("an assertion for a panel signs nobody in")
 	}

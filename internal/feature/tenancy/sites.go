@@ -236,6 +236,40 @@ func (s *Service) SiteOffers(ctx context.Context, site id.Site, product id.Produ
 	return slices.Contains(got.Products, product), got.AllowDevelopment, nil
 }
 
+// SiteOf is the site whose people sign in to a product: the named one, or the only one
+// that has it.
+func (s *Service) SiteOf(ctx context.Context, product id.Product, name string) (id.Site, error) {
+	if name != "" {
+		site, err := s.SiteByName(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if has, _, err := s.SiteOffers(ctx, site.ID, product); err != nil || has {
+			return site.ID, err
+		}
+	}
+	rows, err := s.DB.Query(ctx, sitesOffering, product)
+	if err != nil {
+		return "", fault.Op("tenancy.SiteOf", err)
+	}
+	defer rows.Close()
+	var found []id.Site
+	for rows.Next() {
+		var site id.Site
+		if err := rows.Scan((*string)(&site)); err != nil {
+			return "", fault.Op("tenancy.SiteOf", err)
+		}
+		found = append(found, site)
+	}
+	if err := rows.Err(); err != nil {
+		return "", fault.Op("tenancy.SiteOf", err)
+	}
+	if len(found) == 1 && name == "" {
+		return found[0], nil
+	}
+	return "", fault.New(fault.NotFound, "NO_SITE", "which site's people sign in to %s has to be said", product).WithFix("add site=NAME to the address")
+}
+
 // Sites lists all sites for an operator, an admin's own one.
 func (s *Service) Sites(ctx context.Context, p id.Principal) ([]Site, error) {
 	switch {

@@ -56,10 +56,12 @@ const (
 	productSource    = `SELECT p.source FROM product_names n JOIN products p ON p.key = n.product WHERE n.name = ?`
 	allProducts      = `SELECT source FROM products ORDER BY key`
 
-	putSite          = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
-	setSite          = `UPDATE sites SET name = ?, development_apps = ?, updates = ? WHERE id = ?`
-	siteColumns      = `SELECT id, name, development_apps, updates, created_at FROM sites`
-	siteByID         = siteColumns + ` WHERE id = ?`
+	putSite     = `INSERT INTO sites (id, name, development_apps, created_at) VALUES (?, ?, ?, ?)`
+	setSite     = `UPDATE sites SET name = ?, development_apps = ?, updates = ? WHERE id = ?`
+	siteColumns = `SELECT id, name, development_apps, updates, created_at FROM sites`
+	siteByID    = siteColumns + ` WHERE id = ?`
+	// Cross-tenant: a person who is not known yet says at most the site's name.
+	sitesOffering    = `SELECT site_id FROM site_products WHERE product = ? ORDER BY site_id LIMIT 2`
 	siteByName       = siteColumns + ` WHERE name = ?`
 	sitesSwitchedOff = `SELECT id FROM sites WHERE development_apps = 0 ORDER BY id`
 	switchOff        = `UPDATE sites SET development_apps = 0 WHERE id = ?`

@@ -214,6 +214,12 @@ func (c *Client) SetVariable(ctx context.Context, app, env, key string, in Varia
 	return err
 }
 
+// SetClientSecret keeps the secret of Annex as a client of a product's authorization server.
+func (c *Client) SetClientSecret(ctx context.Context, product, secret string) error {
+	_, err := c.do(ctx, http.MethodPut, seg("products", product, "client-secret"), nil, map[string]string{"secret": secret}, nil)
+	return err
+}
+
 // UnsetVariable removes a variable.
 func (c *Client) UnsetVariable(ctx context.Context, app, env, key string) error {
 	return c.del(ctx, seg("apps", app, "environments", env, "variables", key), nil)
