@@ -67,6 +67,8 @@ func (l *life) operators() {
 	l.ask("POST", "/api/v1/products", l.operator, product).is(200).want("desk", "product", "key")
 	l.ask("POST", "/api/v1/products", l.operator, product).is(200)
 	l.ask("GET", "/api/v1/products", l.developer, nil).is(200).want("read:tickets", "products", 0, "scopes", 0, "name")
+	l.ask("GET", "/api/v1/products?operations=true", l.developer, nil).is(200).length(0, "products", 0, "operations")
+	l.ask("GET", "/api/v1/products?operations=perhaps", l.developer, nil).fails(400, "BAD_OPERATIONS")
 	for _, path := range []string{"/api/v1/products", "/api/v1/products?validate=true"} {
 		a := l.ask("POST", path, l.operator, "key: Desk!\nname: [").fails(422, "PRODUCT_INVALID")
 		if a.get("error", "diagnostics", 0, "line") == nil || a.text("error", "diagnostics", 0, "rule") == "" {

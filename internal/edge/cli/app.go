@@ -122,11 +122,19 @@ func sdkTable() (*bundle.Table, error) {
 
 // check lints the app in the folder against the given products.
 func (c *cli) check(ctx context.Context, products []client.Product) (*applint.Report, error) {
-	table, err := sdkTable()
+	o, err := lintOptions(products)
 	if err != nil {
 		return nil, err
 	}
-	o := applint.Options{Table: table, Lookup: os.LookupEnv}
+	return applint.Check(ctx, c.dir, o)
+}
+
+func lintOptions(products []client.Product) (applint.Options, error) {
+	table, err := sdkTable()
+	if err != nil {
+		return applint.Options{}, err
+	}
+	o := applint.Options{Table: table, Lookup: os.LookupEnv, Operations: map[string][]applint.Operation{}}
 	for _, p := range products {
 		mp := manifest.Product{Key: p.Key, Aliases: p.Aliases}
 		for _, m := range p.Modules {
@@ -136,8 +144,15 @@ func (c *cli) check(ctx context.Context, products []client.Product) (*applint.Re
 			mp.Scopes = append(mp.Scopes, s.Name)
 		}
 		o.Products = append(o.Products, mp)
+		var operations []applint.Operation
+		for _, op := range p.Operations {
+			operations = append(operations, applint.Operation(op))
+		}
+		for _, name := range append([]string{p.Key}, p.Aliases...) {
+			o.Operations[name] = operations
+		}
 	}
-	return applint.Check(ctx, c.dir, o)
+	return o, nil
 }
 
 // targetFlags name an installation.

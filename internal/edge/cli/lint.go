@@ -34,13 +34,14 @@ func (c *cli) lintCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var fixed []bundle.Diagnostic
+			products := c.knownProducts(cmd.Context())
 			if fix {
 				var err error
-				if fixed, err = c.fix(cmd.Context()); err != nil {
+				if fixed, err = c.fix(cmd.Context(), products); err != nil {
 					return err
 				}
 			}
-			report, err := c.check(cmd.Context(), c.knownProducts(cmd.Context()))
+			report, err := c.check(cmd.Context(), products)
 			if err != nil {
 				return err
 			}
@@ -64,7 +65,7 @@ func (c *cli) knownProducts(ctx context.Context) []client.Product {
 	if err != nil {
 		return nil
 	}
-	products, err := api.Products(ctx)
+	products, err := api.ProductsWithOperations(ctx)
 	if err != nil {
 		f, _ := fault.As(err)
 		if f != nil {
@@ -113,16 +114,17 @@ func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
 }
 
 // fix mends the manifest in place.
-func (c *cli) fix(ctx context.Context) ([]bundle.Diagnostic, error) {
+func (c *cli) fix(ctx context.Context, products []client.Product) ([]bundle.Diagnostic, error) {
 	text, err := applint.ReadManifest(c.dir)
 	if err != nil {
 		return nil, err
 	}
-	table, err := sdkTable()
+	o, err := lintOptions(products)
 	if err != nil {
 		return nil, err
 	}
-	mended, applied, err := applint.Fix(ctx, c.dir, text, applint.Options{Table: table, Lookup: os.LookupEnv})
+	o.Products = nil // a scope of a product that the server does not know is not for --fix to judge
+	mended, applied, err := applint.Fix(ctx, c.dir, text, o)
 	if err != nil || len(applied) == 0 {
 		return nil, err
 	}

@@ -19,15 +19,46 @@ func (a *API) listProducts(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	with := r.URL.Query().Get("operations")
+	if with != "" && with != "true" && with != "false" {
+		return fault.New(fault.Usage, "BAD_OPERATIONS", "operations is true or false")
+	}
 	out := []any{}
 	for i := range all {
-		out = append(out, productView(&all[i]))
+		view := productView(&all[i])
+		if with == "true" {
+			api, err := a.Tenancy.API(r.ctx(), all[i].Key)
+			if err != nil {
+				return err
+			}
+			view["operations"] = operationsView(api)
+		}
+		out = append(out, view)
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"products": out})
 	return nil
 }
 
-func productView(p *tenancy.Product) any {
+type operationJSON struct {
+	Method string     `json:"method"`
+	Path   string     `json:"path"`
+	Scopes [][]string `json:"scopes,omitempty"`
+	Closed bool       `json:"closed,omitempty"`
+}
+
+func operationsView(api *tenancy.API) []operationJSON {
+	out := []operationJSON{}
+	for _, op := range api.Table.Operations() {
+		view := operationJSON{Method: op.Method, Path: op.Template, Closed: op.Closed != ""}
+		if !view.Closed {
+			view.Scopes = op.Scopes
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+func productView(p *tenancy.Product) map[string]any {
 	type mod struct {
 		Type    string   `json:"type"`
 		Aliases []string `json:"aliases,omitempty"`

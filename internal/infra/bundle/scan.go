@@ -27,6 +27,10 @@ type Facts struct {
 	// Uses are calls of the SDK that are known by their form: "asApp().requestJira",
 	// "Queue.push".
 	Uses []Use
+	// Calls are requests to products whose path is written in the code, OpenCalls says that
+	// there are others.
+	Calls     []ProductCall
+	OpenCalls bool
 	// Imports are the names that import statements take from modules outside the app.
 	Imports []Import
 	// Lazy says that some source of the app is loaded by a call, and perhaps never.
@@ -180,6 +184,7 @@ func (s *scanner) scan() {
 			s.request(i)
 		}
 		s.use(i)
+		s.productCall(i)
 		if scope.module() {
 			s.effect(i, len(scope.braces) == 0)
 		}

@@ -22,6 +22,8 @@ type token struct {
 	// expression when that is one identifier.
 	more bool
 	name string
+	// parts are all texts of a template, what is between them is known at run time only.
+	parts []string
 }
 
 // tokens cuts JavaScript as esbuild prints it. It stops at what it cannot read: it
@@ -141,6 +143,7 @@ func (l *lexer) template() {
 		if first {
 			l.out[index].value = text
 		}
+		l.out[index].parts = append(l.out[index].parts, text)
 		if !ok || l.src[l.pos] == '`' {
 			l.pos = min(l.pos+1, len(l.src))
 			return

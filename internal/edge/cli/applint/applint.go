@@ -26,8 +26,11 @@ const ManifestName = "manifest.yml"
 // Options say what an app is checked against.
 type Options struct {
 	Products []manifest.Product
-	Table    *bundle.Table
-	Lookup   func(name string) (string, bool)
+	// Operations are those of the products' APIs by each name of the product, where a
+	// server told them.
+	Operations map[string][]Operation
+	Table      *bundle.Table
+	Lookup     func(name string) (string, bool)
 }
 
 // Report is an app as it was found.
@@ -105,7 +108,7 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 		return nil, fault.Op("applint.Check", err)
 	}
 	// Without a bundle the list of sources is a guess: what none of them uses is unknown.
-	r.add(compare(m, facts, o.Table, b.Inputs != nil))
+	r.add(compare(m, facts, o, b.Inputs != nil))
 	r.sort()
 	return r, nil
 }

@@ -15,7 +15,8 @@ const storageScope = "storage:app"
 
 // compare holds what the code does against what the manifest declares. whole says
 // that the facts are of everything that runs.
-func compare(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, whole bool) []bundle.Diagnostic {
+func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bundle.Diagnostic {
+	table := o.Table
 	var out []bundle.Diagnostic
 	warn := func(pos bundle.Position, rule, message, fix string) {
 		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
@@ -53,6 +54,7 @@ func compare(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, whole b
 			warn(e.Position, "module-scope", e.What+" at module scope makes each call slower: the version cannot be started from a snapshot", "move it into a handler")
 		}
 	}
+	compareProducts(m, f, o, whole, warn)
 	compareOffered(m, f, table, warn)
 	for _, i := range f.Imports {
 		if module, ok := table.Module(i.Module); ok && slices.Contains(table.NotOffered[module], i.Name) {

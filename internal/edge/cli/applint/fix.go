@@ -36,12 +36,14 @@ func Fix(ctx context.Context, dir string, text []byte, o Options) ([]byte, []bun
 	if err != nil {
 		return nil, nil, fault.Op("applint.Fix", err)
 	}
-	for _, d := range compare(m, facts, o.Table, false) {
+	for _, d := range compare(m, facts, o, false) {
 		var path []string
 		var item string
 		switch d.Rule {
 		case "permission-scope-required":
 			path, item = []string{"permissions", "scopes"}, storageScope
+		case "product-scope-required":
+			path, item = []string{"permissions", "scopes"}, strings.TrimSuffix(strings.TrimPrefix(d.Fix, "add "), " to permissions.scopes")
 		case "egress-undeclared":
 			path = []string{"permissions", "external", "fetch", "backend"}
 			item = strings.TrimSuffix(strings.TrimPrefix(d.Fix, "add "), " to permissions.external.fetch.backend")

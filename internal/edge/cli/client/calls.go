@@ -91,6 +91,12 @@ func (c *Client) Products(ctx context.Context) ([]Product, error) {
 	return out.Products, err
 }
 
+// ProductsWithOperations lists them with the operations of their APIs.
+func (c *Client) ProductsWithOperations(ctx context.Context) ([]Product, error) {
+	out, err := get[struct{ Products []Product }](ctx, c, seg("products"), url.Values{"operations": {"true"}})
+	return out.Products, err
+}
+
 // AddProduct registers a product.yaml with the OpenAPI document that it names (nil for
 // none), or only checks it.
 func (c *Client) AddProduct(ctx context.Context, yaml, document []byte, validate bool) (AddedProduct, error) {

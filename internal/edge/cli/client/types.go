@@ -99,6 +99,14 @@ type (
 		Aliases []string     `json:"aliases,omitempty"`
 		Modules []ModuleType `json:"modules,omitempty"`
 		Scopes  []Scope      `json:"scopes,omitempty"`
+		// Operations are those of the product's API, when asked for.
+		Operations []Operation `json:"operations,omitempty"`
+	}
+	Operation struct {
+		Method string     `json:"method"`
+		Path   string     `json:"path"`
+		Scopes [][]string `json:"scopes,omitempty"`
+		Closed bool       `json:"closed,omitempty"`
 	}
 	ModuleType struct {
 		Type    string   `json:"type"`

@@ -1,0 +1,136 @@
+package applint
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/annexhq/annex/internal/infra/bundle"
+	"github.com/annexhq/annex/manifest"
+)
+
+const callsManifest = `app:
+  id: ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001
+  runtime:
+    name: nodejs22.x
+permissions:
+  scopes:
+    - read:issue
+    - manage:all
+modules:
+  webtrigger:
+    - key: run
+      function: run
+      response:
+        type: dynamic
+  function:
+    - key: run
+      handler: index.run
+`
+
+const callsCode = `import api, { route } from "@forge/api";
+export async function run(request) {
+  const key = request.body, options = { method: "PUT" };
+  await api.asApp().requestJira(route` + "`/issue/${key}?fields=summary`" + `);
+  await api.asApp().requestJira(route` + "`/issue/picker`" + `);
+  await api.asApp().requestJira(route` + "`/issue/${key}/comment`" + `, { headers: { method: "x" }, method: "POST", body: "{}" });
+  await api.asApp().requestProduct("desk", route` + "`/issue/${key}`" + `, { ...options, method: "DELETE" });
+  await api.asApp().requestJira(route` + "`/issue/${key}`" + `, options);
+  await api.asApp().requestJira(route` + "`/isue/${key}`" + `);
+  await api.asApp().requestWiki(route` + "`/page`" + `);
+  return { statusCode: 200 };
+}
+`
+
+var callsTable = &bundle.Table{Modules: map[string][]string{"@annex/api": {"default", "route"}}, Aliases: table.Aliases}
+
+func callsOptions() Options {
+	operations := []Operation{
+		{Method: "GET", Path: "/issue/{issue}", Scopes: [][]string{{"read:issue"}}},
+		{Method: "PUT", Path: "/issue/{issue}", Scopes: [][]string{{"write:issue"}}},
+		{Method: "DELETE", Path: "/issue/{issue}", Closed: true},
+		{Method: "GET", Path: "/issue/picker", Scopes: [][]string{{"read:many", "read:more"}, {"read:picker"}}},
+		{Method: "POST", Path: "/issue/{issue}/comment", Scopes: [][]string{{"write:comment"}}},
+	}
+	return Options{Table: callsTable, Products: []manifest.Product{{Key: "desk", Aliases: []string{"jira"}, Scopes: []string{"read:issue", "write:issue", "write:comment", "read:picker", "manage:all"}}},
+		Operations: map[string][]Operation{"desk": operations, "jira": operations}}
+}
+
+func app(t *testing.T, code string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"manifest.yml": callsManifest, "src/index.js": code} {
+		full := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestScopesOfProductCalls(t *testing.T) {
+	r, err := Check(context.Background(), app(t, callsCode), callsOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := rules(r)
+	for _, want := range []string{"src/index.js:5 product-scope-required", "src/index.js:6 product-scope-required", "src/index.js:7 operation-closed", "src/index.js:9 operation-unknown", "manifest.yml:7 scope-unused"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("missing %s", want)
+		}
+	}
+	if len(got) != 5 {
+		for _, d := range r.Diagnostics {
+			t.Log(d)
+		}
+		t.Errorf("%d findings, want 5", len(got))
+	}
+	// Where a path is not written in the code, nothing is known to be unused; without a
+	// server nothing is known at all.
+	open := strings.Replace(callsCode, "return {", "await api.asApp().requestJira(await key.text());\n  return {", 1)
+	if r, err = Check(context.Background(), app(t, open), callsOptions()); err != nil || slices.Contains(rules(r), "manifest.yml:7 scope-unused") {
+		t.Errorf("%v, %v", rules(r), err)
+	}
+	r, err = Check(context.Background(), app(t, callsCode), Options{Table: callsTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range r.Diagnostics {
+		if strings.HasPrefix(d.Rule, "operation-") || d.Rule == "product-scope-required" || d.Rule == "scope-unused" {
+			t.Error(d)
+		}
+	}
+}
+
+func TestFixAddsScopesOfProductCalls(t *testing.T) {
+	dir := app(t, callsCode)
+	text, applied, err := Fix(context.Background(), dir, []byte(callsManifest), callsOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(applied) != 2 || !strings.Contains(string(text), "    - manage:all\n") || !strings.Contains(string(text), "read:picker") || !strings.Contains(string(text), "write:comment") || strings.Contains(string(text), "read:many") {
+		t.Errorf("%v\n%s", applied, text)
+	}
+}
+
+func TestProductCallsOfCode(t *testing.T) {
+	dir := app(t, callsCode)
+	f, err := bundle.Scan(dir, []string{"src/index.js"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range f.Calls {
+		got = append(got, c.Product+" "+c.Method+" "+strings.ReplaceAll(c.Path, bundle.Hole, "*"))
+	}
+	want := []string{"jira GET /issue/*", "jira GET /issue/picker", "jira POST /issue/*/comment", "desk DELETE /issue/*", "jira  /issue/*", "jira GET /isue/*", "wiki GET /page"}
+	if !slices.Equal(got, want) || f.OpenCalls {
+		t.Errorf("%q", got)
+	}
+}
