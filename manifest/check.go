@@ -25,6 +25,10 @@ func (l *loader) check(m *Manifest) {
 }
 
 // appPrefix is what stands in front of an app's UUID in its id.
+// knownRuntimes are the names that manifests have. Others of their form load, so that a
+// newer manifest does, and are pointed out.
+var knownRuntimes = []string{"nodejs22.x", "nodejs24.x", "nodejs20.x", "nodejs18.x", "sandbox"}
+
 const appPrefix = "ari:cloud:ecosystem::app/"
 
 var appID = regexp.MustCompile(`^` + appPrefix + `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -40,6 +44,10 @@ func (l *loader) checkApp(m *Manifest) {
 	case l.unresolved("app.id", id):
 	case !appID.MatchString(strings.ToLower(id)):
 		l.path("app.id", Error, "app-id-form", quote(id)+" is no app id", "write ari:cloud:ecosystem::app/ and a UUID, or leave it blank: the first deploy gives one")
+	}
+	if name := m.App.Runtime.Name; patterns["runtime"].re.MatchString(name) && !slices.Contains(knownRuntimes, name) {
+		l.path("app.runtime.name", Warning, "runtime-unknown", quote(name)+" is a runtime that this version does not know; the app runs in the sandbox, as with every name",
+			"write "+knownRuntimes[0])
 	}
 	if m.App.Features.AutoUserConsent != nil {
 		l.path("app.features.autoUserConsent", Warning, "obsolete", "autoUserConsent has no effect any more", "remove it")

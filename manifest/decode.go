@@ -182,7 +182,8 @@ func (l *loader) object(n *yaml.Node, v reflect.Value, path string) {
 	}
 	table := tableOf(v.Type())
 	found := map[string]bool{}
-	for _, p := range l.pairs(n, path) {
+	ps := l.pairs(n, path)
+	for _, p := range ps {
 		at := slices.IndexFunc(table, func(f field) bool { return !f.rest && f.name == p.name })
 		if at >= 0 {
 			found[p.name] = !isNull(p.value)
@@ -196,6 +197,14 @@ func (l *loader) object(n *yaml.Node, v reflect.Value, path string) {
 			continue
 		}
 		l.unknownField(p.key, path, names(table))
+		// A slip of the finger shall not hide what is wrong below it.
+		meant := misspelt(p.name, names(table))
+		at = slices.IndexFunc(table, func(f field) bool { return f.name == meant && !f.rest })
+		if at >= 0 && !found[meant] && !slices.ContainsFunc(ps, func(o pair) bool { return o.name == meant }) {
+			found[meant] = true
+			l.keys[join(path, meant)] = l.place(p.key)
+			l.value(p.value, v.Field(table[at].index), join(path, meant), table[at])
+		}
 	}
 	if l.partial {
 		return

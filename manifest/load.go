@@ -70,7 +70,7 @@ func (l *loader) read(root *yaml.Node) *Manifest {
 	m := &Manifest{}
 	l.value(root, reflect.ValueOf(m).Elem(), "", field{})
 	if isNull(root) {
-		l.node(root, Error, "yaml-empty", "the manifest is empty", "start with an app section; the documentation has an example")
+		l.node(root, Error, "yaml-empty", "the manifest is empty", "start with `app: {id: ''}` and modules; docs/manifest.md has an example")
 	}
 	if !l.partial && root.Kind == yaml.MappingNode {
 		normalise(m)

@@ -77,13 +77,16 @@ func checkCanonical(t *testing.T, m *manifest.Manifest) {
 }
 
 func TestRuntimeNames(t *testing.T) {
-	for name, good := range map[string]bool{"": true, "nodejs18.x": true, "nodejs20.x": true, "nodejs22.x": true, "nodejs24.x": true, "nodejs26.x": true, "sandbox": true, "node": false, "process": false} {
+	for name, good := range map[string]bool{"": true, "nodejs18.x": true, "nodejs20.x": true, "nodejs22.x": true, "nodejs24.x": true, "nodejs26.x": true, "nodejs99.x": true, "sandbox": true, "node": false, "process": false} {
 		text := minimal
 		if name != "" {
 			text = "app: {id: '', runtime: {name: " + name + "}}"
 		}
 		m, ds := manifest.Load("m.yml", []byte(text), manifest.Options{})
 		if (m != nil) != good {
+			t.Errorf("%q: %s", name, ds)
+		}
+		if told := strings.Contains(ds.String(), "runtime-unknown"); told != (name == "nodejs26.x" || name == "nodejs99.x") {
 			t.Errorf("%q: %s", name, ds)
 		}
 		if m != nil && m.Permissions().Isolation != "" {

@@ -169,7 +169,7 @@ func (l *loader) syntaxError(err error) *yaml.Node {
 	var e *yaml.LoadError
 	switch {
 	case errors.Is(err, errEmpty):
-		l.at(Position{1, 1}, Error, "yaml-empty", "the manifest is empty", "start with an app section; the documentation has an example")
+		l.at(Position{1, 1}, Error, "yaml-empty", "the manifest is empty", "start with `app: {id: ''}` and modules; docs/manifest.md has an example")
 		return nil
 	case errors.As(err, &second):
 		l.at(second.at, Error, "yaml-documents", second.Error(), "keep one document: remove the --- and what follows it")

@@ -49,6 +49,7 @@ type Instance struct {
 	calls   map[uint32]struct{} // host calls under way
 	timers  map[uint32]struct{}
 	clock   clock
+	began   time.Time
 
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
@@ -79,7 +80,9 @@ func (e *Engine) Acquire(img *Image, host Host, limits Limits) (*Instance, error
 	if limits.Response == 0 {
 		limits.Response = MaxResponse
 	}
-	return &Instance{e: e, sp: s, meta: img.Meta, host: host, limits: limits, clock: &callClock{now: e.cfg.Now}}, nil
+	in := &Instance{e: e, sp: s, meta: img.Meta, host: host, limits: limits, clock: &callClock{now: e.cfg.Now}}
+	in.began = in.clock.read()
+	return in, nil
 }
 
 // Start is what a call begins with.

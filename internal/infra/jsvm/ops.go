@@ -37,6 +37,8 @@ const (
 	opStringify
 	opRespond
 	opIntl
+	opMemory
+	opUptime
 )
 
 // entryNames are the kernel's functions that the host calls.
@@ -226,6 +228,13 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 		return undef, nil
 	case opNow:
 		return e.tags.number(float64(in.clock.read().UnixMilli())), nil
+	case opMemory:
+		return e.tags.number(float64(in.sp.size)), nil
+	case opUptime: // 0 at module scope, which is kept
+		if in.began.IsZero() {
+			return e.tags.number(0), nil
+		}
+		return e.tags.number(float64(in.clock.read().Sub(in.began).Milliseconds())), nil
 	case opCPU:
 		return e.tags.number(float64((in.cpu + time.Since(in.stepStart)).Microseconds())), nil
 	}

@@ -71,6 +71,10 @@
     assert.equal(api.permissions.canFetchFrom('backend', 'https://a.example.com/x'), true);
     assert.equal(api.permissions.canFetchFrom('backend', 'https://example.com/x'), false);
     assert.equal(process.env.GREETING, 'hello');
+    const { rss, heapUsed } = process.memoryUsage();
+    assert.ok(rss > 1e6 && rss < 1e9 && heapUsed > 0 && process.memoryUsage.rss() >= rss);
+    for (const from = Date.now(); Date.now() < from + 5;);
+    assert.ok(process.uptime() >= 0.005 && process.uptime() < 1000);
   }
 
   async function resolving() {

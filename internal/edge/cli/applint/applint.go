@@ -83,6 +83,10 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 	broken := ds.HasErrors()
 	if broken && (m == nil || len(handlers(m)) == 0) {
 		r.CodeUnread = true // which of the sources count is unknown
+		if m != nil {
+			r.add(modulesOffered(m))
+			r.sort()
+		}
 		return r, nil
 	}
 	b, found, err := bundle.Build(ctx, bundle.Options{Dir: dir, Handlers: handlers(m), At: places(m),
@@ -92,7 +96,9 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 	}
 	r.add(found)
 	if broken {
-		// What the manifest declares is not known well enough to hold the code against it.
+		// What the manifest declares is not known well enough to hold the code against it, but
+		// what nothing calls yet is known.
+		r.add(modulesOffered(m))
 		r.sort()
 		return r, nil
 	}

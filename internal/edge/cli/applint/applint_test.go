@@ -148,6 +148,18 @@ func TestCodeIsCheckedBesideABrokenManifest(t *testing.T) {
 	}
 }
 
+func TestAdviceDoesNotWaitForErrorsToBeMended(t *testing.T) {
+	text := strings.Replace(manifestText, "permissions:\n", "permissons:\n  scops: [5, storage:ap]\n", 1) +
+		"  scheduledTrigger:\n    - key: often\n      function: run\n      interval: hourly\n"
+	r := check(t, text+"-- src/index.js --\nexport const run = (url) => fetch(url);\n")
+	got := strings.Join(rules(r), "\n")
+	for _, want := range []string{"manifest.yml:5 unknown-field", "manifest.yml:6 unknown-field", "manifest.yml:6 wrong-type", "not-offered-yet"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not among:\n%s", want, got)
+		}
+	}
+}
+
 func TestBlankIDIsNothingToWorryAbout(t *testing.T) {
 	r := check(t, strings.Replace(manifestText, "ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001", "''", 1)+
 		"-- src/index.js --\nexport const run = (url) => fetch(url);\n")

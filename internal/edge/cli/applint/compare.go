@@ -64,16 +64,28 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bun
 	return out
 }
 
-// compareOffered names what is valid and does nothing yet: module types that nothing
-// calls or shows, and members of the SDK that reject. Each is said once.
-func compareOffered(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, warn func(bundle.Position, string, string, string)) {
-	const rule = "not-offered-yet"
+const notOfferedYet = "not-offered-yet"
+
+// modulesOffered names the types of modules that nothing calls or shows, each once.
+func modulesOffered(m *manifest.Manifest) (out []bundle.Diagnostic) {
 	for _, typ := range m.ModuleTypes() {
 		if typ == "function" || typ == "webtrigger" {
 			continue
 		}
 		base := "modules." + typ + "[0]"
-		warn(at(m, base+".key", base), rule, "modules of type "+typ+" are accepted, and this version does not call or show them", "keep it for a later version, or remove it")
+		pos := at(m, base+".key", base)
+		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column, Rule: notOfferedYet, Severity: bundle.Warning,
+			Message: "modules of type " + typ + " are accepted, and this version does not call or show them", Fix: "keep it for a later version, or remove it"})
+	}
+	return out
+}
+
+// compareOffered names what is valid and does nothing yet: module types that nothing
+// calls or shows, and members of the SDK that reject. Each is said once.
+func compareOffered(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, warn func(bundle.Position, string, string, string)) {
+	const rule = notOfferedYet
+	for _, d := range modulesOffered(m) {
+		warn(bundle.Position{File: d.File, Line: d.Line, Column: d.Column}, d.Rule, d.Message, d.Fix)
 	}
 	offered := func(name string) bool {
 		for _, module := range []string{"@annex/api", "@annex/events"} {

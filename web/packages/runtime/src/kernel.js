@@ -21,7 +21,7 @@ const { apply } = Reflect;
 const OPS = {
   entry: 1, call: 2, timer: 3, untimer: 4, log: 5, result: 6, random: 7, now: 8, hash: 9, hmac: 10,
   utf8enc: 11, utf8dec: 12, inflate: 13, deflate: 14, tz: 15, file: 16, cpu: 17, equal: 18, latin1dec: 19, utf16dec: 20,
-  crypto: 21, stringify: 22, respond: 23, intl: 24,
+  crypto: 21, stringify: 22, respond: 23, intl: 24, memory: 25, uptime: 26,
 };
 
 const modules = { __proto__: null }; // name → exports object, for __annex_require

@@ -3,8 +3,11 @@ import { kernel } from '@annex/runtime/kernel';
 import { notOfferedNow } from '../faults.js';
 import EventEmitter from 'events/events.js';
 
-let started;
-const sinceStart = () => kernel.now() - (started ??= kernel.now());
+// The call's whole memory: the engine keeps all of it in one heap, buffers too.
+function memoryUsage() {
+  const all = kernel.native('memory');
+  return { rss: all, heapTotal: all, heapUsed: all, external: 0, arrayBuffers: 0 };
+}
 
 function hrtime(earlier) {
   const ms = kernel.now();
@@ -59,10 +62,10 @@ const process = {
   cwd: () => '/app',
   chdir: notOfferedNow('process.chdir'),
   umask: () => 0o22,
-  uptime: () => sinceStart() / 1000,
+  uptime: () => kernel.native('uptime') / 1000, // of the call
   hrtime,
   nextTick(fn, ...args) { queueMicrotask(() => fn(...args)); },
-  memoryUsage: Object.assign(() => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }), { rss: () => 0 }),
+  memoryUsage: Object.assign(memoryUsage, { rss: () => kernel.native('memory') }),
   cpuUsage: () => ({ user: kernel.native('cpu'), system: 0 }),
   emitWarning(warning) { kernel.log('warn', [String(warning?.message ?? warning)]); },
   exit: notOfferedNow('process.exit'),
@@ -78,6 +81,8 @@ for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'remov
 }
 Object.defineProperty(process, Symbol.toStringTag, { value: 'process', configurable: true });
 
-export const { env, argv, cwd, nextTick, platform, version, versions, arch, pid, stdout, stderr, memoryUsage, exit, uptime, emitWarning } = process;
+export const { env, argv, cwd, nextTick, platform, version, versions, arch, pid, stdout, stderr, exit, uptime, emitWarning } = process;
 export { hrtime };
+const usage = process.memoryUsage;
+export { usage as memoryUsage };
 export default process;
