@@ -94,7 +94,13 @@ func TestCannotWidenByRestore(t *testing.T) {
 	epochs := map[string]uint64{}
 	file := p.backup()
 
-	// Since then an admin took a host away, uninstalled an app and had an address deleted.
+	// Since then the operator withdrew the keys that the platform signs with.
+	withdrawn := p.System.Signer.Keys()
+	if err := p.System.Signer.Rotate(t.Context(), testenv.Operator, true); err != nil {
+		t.Fatal(err)
+	}
+
+	// An admin took a host away, uninstalled an app and had an address deleted.
 	fewer, trimmed := narrowed.confirmation(), narrowed.policy()
 	trimmed.Egress = slices.DeleteFunc(slices.Clone(trimmed.Egress), func(e perm.Egress) bool { return strings.Contains(e.Pattern.String(), "other") })
 	fewer["grant"] = trimmed
@@ -119,6 +125,11 @@ func TestCannotWidenByRestore(t *testing.T) {
 	report := p.restore(file)
 	if !report.Compared || report.Waiting != 2 || report.Stopped != 1 || report.Addresses != 1 || report.Tokens < 3 {
 		t.Errorf("%+v", report)
+	}
+	for _, k := range withdrawn {
+		if keys := p.api("GET", "/.well-known/jwks.json", "", nil).must(t); strings.Contains(keys.body, k.ID) {
+			t.Errorf("a withdrawn key counts again: %s", keys.body)
+		}
 	}
 	for name, token := range map[string]string{"admin": admin, "developer": developer, "operator": operator} {
 		if a := p.api("GET", "/api/v1/whoami", token, nil); a.status != 401 {
