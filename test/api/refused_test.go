@@ -33,6 +33,7 @@ func (l *life) operations() []operation {
 		"rotateSigningKeys": {"withdraw": true},
 		"install":           l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
 		"rollback":          {"version": "9.9.9", "stopAtGrowth": true}, "approveInstallation": {"digest": "d", "confirmDevelopment": true, "version": "v", "grant": object{}, "without": []string{"k"}, "replace": object{}},
+		"shareLogs": {"for": "24h"}, "offerApp": {"to": "bob"}, "suspendApp": {"reason": "r"},
 		"declineVersion": {"version": "v"}, "addEgress": {"type": "IMAGES", "host": "img.example.com"},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),

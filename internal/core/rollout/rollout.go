@@ -29,7 +29,7 @@ func Parse(text string) (Policy, error) {
 		return Policy{Manual: true}, nil
 	}
 	after, ok := strings.CutPrefix(text, "after:")
-	d, err := duration(after)
+	d, err := Duration(after)
 	if !ok || err != nil || d < time.Minute || d > maxAfter {
 		return Policy{}, fault.New(fault.Usage, "UPDATES_POLICY", "%q is no policy for updates", text).
 			WithFix("use now, manual, or after: and 1m to 90d, such as after:24h")
@@ -37,7 +37,8 @@ func Parse(text string) (Policy, error) {
 	return Policy{After: d}, nil
 }
 
-func duration(text string) (time.Duration, error) {
+// Duration reads 90m, 24h or 7d.
+func Duration(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 8)
 		return time.Duration(n) * 24 * time.Hour, err

@@ -21,7 +21,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 			func(ch *client.GrantChange, keys []string) { ch.Off = keys }),
 		c.grantsChangeCommand("on", "Switch permissions on again", "Switched on",
 			func(ch *client.GrantChange, keys []string) { ch.On = keys }),
-		c.grantsReplaceCommand(),
+		c.grantsReplaceCommand(), c.shareLogsCommand(),
 		c.grantsEgressCommand("allow", "Let the app send to a host in one way more, where its manifest says that this may be configured"),
 		c.grantsEgressCommand("disallow", "Take a host away that was configured"))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -247,6 +248,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 		if err := sites.Restored(ctx, off); err != nil {
 			return err
 		}
+	}
+	if err := applog.Restored(ctx, d); err != nil {
+		return err
 	}
 	if err := registry.New(registry.Config{DB: d, Audit: trail}).Restored(ctx); err != nil {
 		return err

@@ -183,7 +183,8 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
 	s.Tenancy.Accounts = s.Accounts
 	s.KV = kvstore.New(s.DB, s.Ring)
-	s.Logs = applog.New(s.DB, applog.Config{Logger: log})
+	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
+	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
 		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
 	})

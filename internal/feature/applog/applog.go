@@ -23,6 +23,8 @@ import (
 type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
+	// Audit is told of sharing, and of each read that sharing allowed.
+	Audit Audit
 	// Interval is how long a line waits for others before all are written.
 	Interval time.Duration
 	// CountInterval is the same for counts of calls that neither logged nor failed.

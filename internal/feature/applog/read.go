@@ -49,15 +49,13 @@ type Entry struct {
 }
 
 // Read gives lines that the principal may read: a developer those of own apps in
-// development and staging, a site's admin those of the site. For a developer's
-// production it says LOGS_NOT_SHARED.
+// development and staging, a site's admin those of the site. Of production a developer
+// gets what an admin shares at present, each read of which is audited; otherwise it says
+// LOGS_NOT_SHARED.
 func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, error) {
 	after, err := q.check()
 	if err != nil {
 		return nil, err
-	}
-	if p.Kind == id.Developer && isProduction(q.Env) {
-		return nil, notShared()
 	}
 	s.flushForReader(ctx)
 	var last int64
@@ -68,24 +66,43 @@ func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, e
 	if err != nil {
 		return nil, fault.Op("applog.Read", err)
 	}
-	open := slices.DeleteFunc(slices.Clone(all), func(l place) bool { return !l.readable(p) })
-	if len(open) == 0 && len(all) > 0 {
-		return nil, notShared()
-	}
 	var out []Entry
-	for _, l := range open {
+	open := 0
+	for _, l := range all {
 		sc, err := l.scope(p)
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
 		}
-		lines, err := s.lines(ctx, sc, q, after, last)
+		mine := q
+		if !l.readable(p) {
+			share, err := s.sharedWith(ctx, sc, p)
+			if err != nil {
+				return nil, fault.Op("applog.Read", err)
+			}
+			if share == nil {
+				continue
+			}
+			if mine.Since.Before(share.Since) {
+				mine.Since = share.Since
+			}
+		}
+		open++
+		lines, err := s.lines(ctx, sc, mine, after, last)
 		if err != nil {
 			return nil, fault.Op("applog.Read", err)
+		}
+		if !l.readable(p) { // before anything is given
+			if err := s.audit(ctx, sc, p, "logs.read", map[string]any{"app": l.app, "invocation": q.Invocation, "lines": len(lines)}); err != nil {
+				return nil, fault.Op("applog.Read", err)
+			}
 		}
 		for _, e := range lines {
 			e.App, e.Environment, e.Site, e.Install = l.app, l.envName, l.site, l.install
 			out = append(out, e)
 		}
+	}
+	if open == 0 && (len(all) > 0 || p.Kind == id.Developer && isProduction(q.Env)) {
+		return nil, notShared()
 	}
 	slices.SortFunc(out, func(a, b Entry) int { return int(a.seq - b.seq) })
 	if n := len(out) - q.Limit; n > 0 && q.Follow == "" && q.Invocation == "" {

@@ -69,6 +69,16 @@ var Migrations = []db.Migration{
 			cpu_us      BIGINT NOT NULL,
 			PRIMARY KEY (install_id, minute, function, outcome)
 		);`},
+	{ID: "applog/2", SQL: `
+		CREATE TABLE applog_shares (
+			install_id TEXT   PRIMARY KEY,
+			site_id    TEXT   NOT NULL,
+			account_id TEXT   NOT NULL,
+			since_at   BIGINT NOT NULL,
+			until_at   BIGINT NOT NULL,
+			by_whom    TEXT   NOT NULL
+		);
+		CREATE INDEX applog_places_app ON applog_places (app_id);`},
 }
 
 // Every statement on a tenant's rows names the installation, but for those whose name
@@ -131,6 +141,18 @@ const (
 
 	calls = `SELECT invocation_id, attempt, version, function, kind, started_at, duration_us, cpu_us, outcome, class, location
 		FROM applog_calls WHERE install_id = ? AND started_at >= ? ORDER BY started_at DESC LIMIT ?`
+
+	// Sharing.
+	putShare = `INSERT INTO applog_shares (install_id, site_id, account_id, since_at, until_at, by_whom) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (install_id) DO UPDATE SET account_id = excluded.account_id, since_at = excluded.since_at,
+			until_at = excluded.until_at, by_whom = excluded.by_whom`
+	shareOf   = `SELECT account_id, since_at, until_at, by_whom FROM applog_shares WHERE install_id = ?`
+	dropShare = `DELETE FROM applog_shares WHERE install_id = ?`
+	// An app's owner is the same wherever it is installed.
+	setOwnerAllTenants        = `UPDATE applog_places SET owner_id = ? WHERE app_id = ?`
+	dropSharesOfAppAllTenants = `DELETE FROM applog_shares WHERE install_id IN (SELECT install_id FROM applog_places WHERE app_id = ?)`
+	// A restore ends all sharing.
+	dropSharesAllTenants = `DELETE FROM applog_shares`
 
 	// Retention.
 	lastLineTooMuch = `SELECT COALESCE(MAX(seq), 0) FROM (

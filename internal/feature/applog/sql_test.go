@@ -11,10 +11,13 @@ import (
 
 // Statements that reach beyond one installation, each with its reason.
 var acrossTenants = map[string]string{
-	"takeNumbersAllTenants":   "the numbering of lines belongs to no tenant; nothing of one is read",
-	"lastNumberAllTenants":    "the numbering of lines belongs to no tenant; nothing of one is read",
-	"placesOfOwnerAllTenants": "a developer's installations, asked for by the developer's own account",
-	"installsAllTenants":      "the sweep asks which installations there are; nothing of them is read",
+	"takeNumbersAllTenants":     "the numbering of lines belongs to no tenant; nothing of one is read",
+	"lastNumberAllTenants":      "the numbering of lines belongs to no tenant; nothing of one is read",
+	"placesOfOwnerAllTenants":   "a developer's installations, asked for by the developer's own account",
+	"setOwnerAllTenants":        "an app's owner changes, wherever it is installed",
+	"dropSharesOfAppAllTenants": "what was shared with the owner before ends with that",
+	"dropSharesAllTenants":      "a restore ends all sharing",
+	"installsAllTenants":        "the sweep asks which installations there are; nothing of them is read",
 }
 
 // TestStatementsNameTheInstallation reads this package's statements: each one on a

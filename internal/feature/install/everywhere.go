@@ -28,6 +28,11 @@ func (s *Service) BlockApp(ctx context.Context, by id.Principal, app id.App, rea
 // Refresh after the commit. It gives how many there are.
 func (s *Service) HandOver(ctx context.Context, by id.Principal, app id.App, from, to id.Account) (int, error) {
 	at := s.Now().UTC().Truncate(time.Millisecond)
+	if s.HandedOver != nil {
+		if err := s.HandedOver(ctx, app, to); err != nil {
+			return 0, fault.Op("install.HandOver", err)
+		}
+	}
 	n, err := s.everywhere(ctx, by, app, "install.hand-over", func(i *Installation) {
 		known := from
 		if i.Handover != nil { // nobody confirmed the one before: this is about the owner that they know

@@ -56,6 +56,8 @@ type Config struct {
 	Sites    Sites
 	// Removed is told of an installation's end, in its transaction; it may be nil.
 	Removed func(ctx context.Context, scope tenant.Scope) error
+	// HandedOver is told of an app's new owner, in its transaction; it may be nil.
+	HandedOver func(ctx context.Context, app id.App, to id.Account) error
 	// Changed is told of each installation whose policy is another one now, or none,
 	// whichever process changed it; it may be nil and must not block.
 	Changed func(install id.Install)

@@ -332,6 +332,9 @@ func (s *Service) release(ctx context.Context, p id.Principal, env Environment, 
 	if err != nil {
 		return d, err
 	}
+	if release.Suspended != "" {
+		return d, suspended(release.Suspended)
+	}
 	d.AppManaged = release.AppManaged
 	reached, err := s.Installations.OnDeploy(ctx, p, release)
 	if err != nil {

@@ -32,6 +32,9 @@ type Installations interface {
 	OnDeploy(ctx context.Context, by id.Principal, release *call.Release) (call.Rollout, error)
 	// WouldWait counts those that would wait for their admins if it were deployed.
 	WouldWait(ctx context.Context, env id.Env, release *call.Release) (int, error)
+	// BlockApp and HandOver belong into the transaction of what they follow.
+	BlockApp(ctx context.Context, by id.Principal, app id.App, reason string) (int, error)
+	HandOver(ctx context.Context, by id.Principal, app id.App, from, to id.Account) (int, error)
 	Refresh(ctx context.Context)
 	InEnvironment(ctx context.Context, env id.Env) (int, error)
 }

@@ -64,8 +64,17 @@ CREATE INDEX app_offers_to ON app_offers (to_account);
 `}}
 
 const (
-	putApp     = `INSERT INTO apps (id, name, owner, created_at) VALUES (?, ?, ?, ?)`
-	renameApp  = `UPDATE apps SET name = ? WHERE id = ?`
+	putApp       = `INSERT INTO apps (id, name, owner, created_at) VALUES (?, ?, ?, ?)`
+	renameApp    = `UPDATE apps SET name = ? WHERE id = ?`
+	setOwner     = `UPDATE apps SET owner = ? WHERE id = ?`
+	setSuspended = `UPDATE apps SET suspended = ? WHERE id = ?`
+	putOffer     = `INSERT INTO app_offers (app_id, to_account, by_account, created_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (app_id) DO UPDATE SET to_account = excluded.to_account, by_account = excluded.by_account, created_at = excluded.created_at`
+	dropOffer = `DELETE FROM app_offers WHERE app_id = ?`
+	// An offer of somebody who is not the owner any more is none.
+	offerOf  = `SELECT a.owner FROM app_offers o JOIN apps a ON a.id = o.app_id AND a.owner = o.by_account WHERE o.app_id = ? AND o.to_account = ?`
+	offersTo = `SELECT a.id, a.name, a.owner, a.created_at, o.created_at FROM app_offers o JOIN apps a ON a.id = o.app_id AND a.owner = o.by_account
+		WHERE o.to_account = ? ORDER BY o.created_at, a.id`
 	appColumns = `SELECT id, name, owner, created_at FROM apps`
 	appByID    = appColumns + ` WHERE id = ?`
 	appsOf     = appColumns + ` WHERE owner = ? ORDER BY created_at, id`

@@ -284,6 +284,56 @@ func (c *Client) Pin(ctx context.Context, installation string, pinned bool) (Ins
 	return out, err
 }
 
+// LogSharing tells who reads an installation's logs at present.
+func (c *Client) LogSharing(ctx context.Context, installation string) (LogSharing, error) {
+	return get[LogSharing](ctx, c, seg("installations", installation, "log-sharing"), nil)
+}
+
+// ShareLogs lets the app's developer read logs for some time.
+func (c *Client) ShareLogs(ctx context.Context, installation, how string) (LogSharing, error) {
+	var out LogSharing
+	_, err := c.do(ctx, http.MethodPut, seg("installations", installation, "log-sharing"), nil, map[string]string{"for": how}, &out)
+	return out, err
+}
+
+// UnshareLogs ends that at once.
+func (c *Client) UnshareLogs(ctx context.Context, installation string) error {
+	return c.del(ctx, seg("installations", installation, "log-sharing"), nil)
+}
+
+// Offers are the apps that others offer to the caller.
+func (c *Client) Offers(ctx context.Context) ([]Offer, error) {
+	out, err := get[struct{ Offers []Offer }](ctx, c, seg("app-offers"), nil)
+	return out.Offers, err
+}
+
+// OfferApp offers an app to another developer; "" withdraws the offer.
+func (c *Client) OfferApp(ctx context.Context, app, to string) error {
+	if to == "" {
+		return c.del(ctx, seg("apps", app, "offer"), nil)
+	}
+	_, err := c.do(ctx, http.MethodPut, seg("apps", app, "offer"), nil, map[string]string{"to": to}, nil)
+	return err
+}
+
+// AcceptApp makes the caller the owner of an app; it gives how many installations wait.
+func (c *Client) AcceptApp(ctx context.Context, app string) (int, error) {
+	out, err := post[struct{ Installations int }](ctx, c, seg("apps", app, "offer")+"/acceptance", nil)
+	return out.Installations, err
+}
+
+// SuspendApp has an app run nowhere; "" as the reason lifts that.
+func (c *Client) SuspendApp(ctx context.Context, app, reason string) (int, error) {
+	var out struct{ Installations int }
+	path := seg("apps", app, "suspension")
+	if reason == "" {
+		_, err := c.do(ctx, http.MethodDelete, path, nil, nil, &out)
+		return out.Installations, err
+	}
+	_, err := c.do(ctx, http.MethodPut, path, nil, map[string]string{"reason": reason}, &out)
+	return out.Installations, err
+}
+
 // AddEgress configures one destination more.
 func (c *Client) AddEgress(ctx context.Context, installation, kind, host string) (InstallationDetail, error) {
 	return post[InstallationDetail](ctx, c, seg("installations", installation, "egress"), map[string]string{"type": kind, "host": host})

@@ -113,6 +113,15 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		},
 		func() error { _, err := c.Pin(ctx, "i", true); return err },
 		func() error { _, err := c.Pin(ctx, "i", false); return err },
+		func() error { _, err := c.LogSharing(ctx, "i"); return err },
+		func() error { _, err := c.ShareLogs(ctx, "i", "24h"); return err },
+		func() error { return c.UnshareLogs(ctx, "i") },
+		func() error { _, err := c.Offers(ctx); return err },
+		func() error { return c.OfferApp(ctx, "a", "bob") },
+		func() error { return c.OfferApp(ctx, "a", "") },
+		func() error { _, err := c.AcceptApp(ctx, "a"); return err },
+		func() error { _, err := c.SuspendApp(ctx, "a", "r"); return err },
+		func() error { _, err := c.SuspendApp(ctx, "a", ""); return err },
 		func() error { _, err := c.AddEgress(ctx, "i", "IMAGES", "h"); return err },
 		func() error { _, err := c.RemoveEgress(ctx, "i", "IMAGES", "h"); return err },
 		func() error { _, err := c.InstallationRequests(ctx); return err },
@@ -153,7 +162,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	}
 	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
-		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
+		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "LogSharing": LogSharing{}, "Offer": Offer{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]
 		if schema == nil {
 			t.Errorf("the contract has no schema %s", name)

@@ -320,6 +320,19 @@ type (
 		Off     []string            `json:"off,omitempty"`
 		On      []string            `json:"on,omitempty"`
 	}
+	LogSharing struct {
+		Shared bool       `json:"shared"`
+		With   string     `json:"with,omitempty"`
+		Since  *time.Time `json:"since,omitempty"`
+		Until  *time.Time `json:"until,omitempty"`
+		By     string     `json:"by,omitempty"`
+	}
+	Offer struct {
+		App  string     `json:"app"`
+		Name string     `json:"name"`
+		From string     `json:"from"`
+		At   *time.Time `json:"at"`
+	}
 	VersionDiff struct {
 		From       Version `json:"from"`
 		To         Version `json:"to"`
