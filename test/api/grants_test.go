@@ -100,6 +100,58 @@ func (l *life) grants() {
 	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"updates": "never"}).fails(400, "UPDATES_POLICY")
 	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"updates": "now"}).is(200)
 
+	l.ask("GET", at+"/log-sharing", l.ada, nil).fails(409, "LOGS_OPEN")
+	production := "/api/v1/installations/"
+	for n := range 2 {
+		if a := l.ask("GET", "/api/v1/installations?environment=production", l.ada, nil).is(200); n == 0 {
+			production += a.text("installations", 0, "id")
+		}
+	}
+	l.ask("PUT", production+"/log-sharing", l.ada, object{"for": "0s"}).fails(400, "SHARE_TIME")
+	l.ask("PUT", production+"/log-sharing", l.ada, object{"for": "24h"}).is(200).want(true, "shared").want("bob", "with")
+	l.ask("GET", production+"/log-sharing", l.bob, nil).is(200).want(true, "shared")
+	l.open(l.ask("POST", "/api/v1/webtriggers", l.ada, l.target("environment", "production", "module", "hook")).is(200).text("url")).is(200)
+	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.bob, nil).is(200)
+	l.ask("DELETE", production+"/log-sharing", l.ada, nil).is(204)
+	l.ask("GET", production+"/log-sharing", l.ada, nil).is(200).want(false, "shared")
+	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.bob, nil).fails(403, "LOGS_NOT_SHARED")
 	l.ask("DELETE", at, l.ada, nil).is(204)
 	l.ask("DELETE", environment+"/wide", l.bob, nil).is(204)
+	l.owners()
+}
+
+// owners goes through an app's suspension and its change of hands, with an app of its own.
+func (l *life) owners() {
+	mine := app{name: "Handed", answer: "handed"}
+	id := l.upload(l.bob, mine.parts("production")...).is(201).text("app")
+	mine.id = id
+	at := l.target("app", id, "environment", "production")
+	confirm := func() answer {
+		at["digest"] = l.ask("POST", "/api/v1/installations/preview", l.ada, l.target("app", id, "environment", "production")).is(200).text("digest")
+		return l.ask("POST", "/api/v1/installations", l.ada, at)
+	}
+	installation := "/api/v1/installations/" + confirm().is(201).text("id")
+	path := "/api/v1/apps/" + id
+	l.ask("PUT", path+"/suspension", l.operator, object{"reason": "it sends spam"}).is(200).want(1.0, "installations")
+	l.ask("GET", installation, l.ada, nil).is(200).want("blocked", "installation", "state").want("it sends spam", "blocked")
+	mine.answer = "again"
+	l.upload(l.bob, mine.parts("production")...).fails(403, "APP_SUSPENDED")
+	confirm().fails(403, "APP_SUSPENDED")
+	l.ask("DELETE", path+"/suspension", l.operator, nil).is(200).want(1.0, "installations")
+	l.ask("DELETE", "/api/v1/apps/gone/suspension", l.operator, nil).fails(404, "NOT_YOURS")
+
+	name := l.ask("GET", "/api/v1/whoami", l.developer, nil).is(200).text("name")
+	l.ask("PUT", path+"/offer", l.bob, object{"to": "ada"}).fails(409, "ROLE_MISSING")
+	l.ask("PUT", path+"/offer", l.developer, object{"to": "bob"}).fails(404, "NOT_YOURS")
+	l.ask("POST", path+"/offer/acceptance", l.developer, nil).fails(404, "NOT_OFFERED_TO_YOU")
+	l.ask("PUT", path+"/offer", l.bob, object{"to": name}).is(204)
+	l.ask("DELETE", path+"/offer", l.bob, nil).is(204)
+	l.ask("GET", "/api/v1/app-offers", l.developer, nil).is(200).length(0, "offers")
+	l.ask("PUT", path+"/offer", l.bob, object{"to": name}).is(204)
+	l.ask("GET", "/api/v1/app-offers", l.developer, nil).is(200).want(id, "offers", 0, "app").want("bob", "offers", 0, "from")
+	l.ask("POST", path+"/offer/acceptance", l.developer, nil).is(200).want(1.0, "installations")
+	l.ask("GET", installation, l.ada, nil).is(200).want("handed over", "installation", "state").want("bob", "handover", "from")
+	l.ask("GET", installation, l.bob, nil).fails(404, "NOT_YOURS")
+	confirm().is(200).want("running", "state")
+	l.ask("DELETE", installation, l.ada, nil).is(204)
 }

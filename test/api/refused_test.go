@@ -46,6 +46,9 @@ func (l *life) operations() []operation {
 			if op.OperationID == "removeSite" {
 				o.path = "/api/v1/sites/gone"
 			}
+			if op.OperationID == "suspendApp" || op.OperationID == "resumeApp" {
+				o.path = "/api/v1/apps/gone/suspension"
+			}
 			roles, _ := json.Marshal(op.Extensions["x-annex-roles"])
 			if err := json.Unmarshal(roles, &o.roles); err != nil {
 				l.t.Fatal(err)
