@@ -287,9 +287,13 @@ func (l *life) odd() {
 		escaped := url.PathEscape(text)
 		inPath := strings.NewReplacer("{app}", escaped, "{environment}", escaped, "{key}", escaped, "{site}", escaped, "{installation}", escaped, "{token}", escaped)
 		for _, o := range all {
+			app := l.appID
+			if o.op.OperationID == "suspendApp" { // it would be
+				app = "gone"
+			}
 			if path := inPath.Replace(o.route); path != o.route {
 				l.refuses(l.ask(o.method, path, l.token(o), o.json()))
-				l.answers(l.ask(o.method, inPath.Replace(strings.Replace(o.route, "{app}", l.appID, 1)), l.token(o), o.json()))
+				l.answers(l.ask(o.method, inPath.Replace(strings.Replace(o.route, "{app}", app, 1)), l.token(o), o.json()))
 			}
 			for name, v := range o.body {
 				if _, ok := v.(string); ok {
