@@ -87,6 +87,15 @@ func TestDemoHints(t *testing.T) {
 	if _, err := os.Stat(command[2] + "/manifest.yml"); err != nil {
 		t.Error(err)
 	}
+	// The file is named, and has what the terminal is spared.
+	log := regexp.MustCompile(`(?m)own log, .* is (\S+)\.$`).FindStringSubmatch(text)
+	if log == nil {
+		t.Fatalf("no log in: %s", text)
+	}
+	lines, err := os.ReadFile(log[1])
+	if err != nil || !strings.Contains(string(lines), "CANONICAL-EGRESS-DECISION") || !strings.Contains(string(lines), "msg=serving") {
+		t.Errorf("%s: %v\n%s", log[1], err, lines)
+	}
 	if !regexp.MustCompile(`export ADMIN_TOKEN=anx_admin_\S+`).MatchString(text) {
 		t.Errorf("no admin's token in: %s", text)
 	}

@@ -38,6 +38,17 @@ export const all = [api.fetch, fetch, route, webTrigger.getUrl, Resolver, Queue,
 	if out, err := compile(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	// So do the samples, whose sources are TypeScript.
+	notes, err := os.ReadFile("../../../examples/apps/notes/src/notes.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, notes, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := compile(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	if err := os.WriteFile(file, []byte("import { storaje } from '@forge/api';\nexport const s = storaje;\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -133,6 +133,7 @@ func (u *ui) fault(f *fault.Error, err error) {
 	if stack := field("stack"); stack != "" { // of the app's own code
 		fmt.Fprintln(u.err, "    "+indented(stack))
 	}
+	u.causes(f.Fields["cause"])
 	if by := field("allowedBy"); by != "" && f.Fix == "" {
 		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "allowed by:"), by)
 	}
@@ -144,6 +145,26 @@ func (u *ui) fault(f *fault.Error, err error) {
 	}
 	if call := field("invocation"); call != "" {
 		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "invocation "+call))
+	}
+}
+
+// causes writes what an app's error says that it came of, and what that came of.
+func (u *ui) causes(v any) {
+	for range 5 {
+		cause, ok := v.(map[string]any)
+		if !ok {
+			return
+		}
+		text := func(name string) string { s, _ := cause[name].(string); return s }
+		what := strings.Trim(text("name")+": "+text("message"), ": ")
+		if what == "" {
+			return
+		}
+		fmt.Fprintln(u.err, "    caused by "+inline(what))
+		if stack := strings.Trim(text("stack"), "\n"); stack != "" {
+			fmt.Fprintln(u.err, "    "+indented(clean(stack)))
+		}
+		v = cause["cause"]
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -60,14 +61,18 @@ func bodyOf(e *fault.Error) errorBody {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	out, err := json.Marshal(v)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it is never read as HTML, and what an app returned comes as it is
+	err := e.Encode(v)
+	out := b.Bytes()
 	if err != nil { // a value of ours that does not marshal is a mistake of ours
-		status, out = http.StatusInternalServerError, []byte(`{"error":{"kind":"internal","code":"INTERNAL","message":"the answer could not be encoded"}}`)
+		status, out = http.StatusInternalServerError, []byte(`{"error":{"kind":"internal","code":"INTERNAL","message":"the answer could not be encoded"}}`+"\n")
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(out, '\n'))
+	_, _ = w.Write(out)
 }

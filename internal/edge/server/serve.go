@@ -31,6 +31,8 @@ func (s *System) Serve(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.Config.Log.Handler(), slog.LevelWarn),
 	}
+	s.Config.Log.Info("serving", "address", s.Listener.Addr().String(), "url", s.Origins.ControlURL(), "version", s.Config.Version,
+		"isolation", s.Jail.Grade().String(), "workers", s.Config.Workers)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.Listener) }()
 	select {
@@ -69,6 +71,7 @@ func (s *System) drain(srv *http.Server) error {
 		_ = srv.Close()
 		s.Config.Log.Warn("requests that did not end are cut off")
 	}
+	s.Config.Log.Info("stopped")
 	return nil
 }
 

@@ -33,10 +33,15 @@ func Demo(ctx context.Context, d DemoConfig) error {
 	if err != nil {
 		return err
 	}
+	log, file, err := d.log()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	e, err := Start(ctx, Setup{
 		Dir: d.Options.Data, Listen: d.Options.Listen, Network: network, ChildCommand: d.ChildCommand, Version: d.Version,
 		InsecureNoSandbox: d.Options.InsecureNoSandbox,
-		Log:               slog.New(slog.NewTextHandler(d.Options.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log:               log,
 	})
 	if err != nil {
 		return err
@@ -47,6 +52,26 @@ func Demo(ctx context.Context, d DemoConfig) error {
 		fmt.Fprintln(d.Options.Out, "\nstopping; the data stays in", d.Options.Data)
 	}
 	return errors.Join(err, e.Close())
+}
+
+// logName is the file of the server's log in the data directory.
+const logName = "server.log"
+
+// log writes the server's log to a file, and what needs attention to the terminal too.
+func (d DemoConfig) log() (*slog.Logger, io.Closer, error) {
+	err := os.MkdirAll(d.Options.Data, 0o700)
+	var file *os.File
+	if err == nil {
+		file, err = os.OpenFile(filepath.Join(d.Options.Data, logName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	}
+	if err != nil {
+		return nil, nil, fault.New(fault.Unavailable, "DATA_DIR", "the data directory %s cannot be written", d.Options.Data).Because(err).
+			WithFix("name another one with --data")
+	}
+	return slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelInfo}),
+		slog.NewTextHandler(d.Options.Err, &slog.HandlerOptions{Level: slog.LevelWarn}),
+	)), file, nil
 }
 
 // demo deploys and installs the samples as a person would, by the annex command.
@@ -190,6 +215,7 @@ Try:
   3. What happened, with the same reason id as the app saw.
        export ANNEX_URL=%s ANNEX_TOKEN=%s
        %s -C %s logs
+     The server's own log, with a line for each outbound request, is %s.
 
 To install apps of your own, as the site's admin:
 
@@ -198,5 +224,5 @@ To install apps of your own, as the site's admin:
 All of this is in %s too. Ctrl-C stops; the next start finds its data.
 `, e.System.Health().Isolation, a.ProductPageURL, a.Users["alice"].Password, a.Users["bob"].Password, a.UIURL, a.URL,
 		a.Site, apps, hooks["count"], hooks["http"], hooks["count"], hooks["ask"], a.URL, a.DeveloperToken,
-		annex, counter, a.AdminToken, a.file)
+		annex, counter, filepath.Join(filepath.Dir(a.file), logName), a.AdminToken, a.file)
 }

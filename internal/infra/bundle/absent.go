@@ -15,8 +15,9 @@ import (
 const absentSpace = "annex-absent"
 
 // nodeForm are packages whose form for browsers is nothing but a name for something that
-// browsers have: apps that use them want the form for Node.js.
-var nodeForm = map[string]bool{"form-data": true}
+// browsers have, or needs a page: apps that use them want the form for Node.js. turndown
+// leaves out, for browsers, the parser of pages that it then misses.
+var nodeForm = map[string]bool{"form-data": true, "turndown": true, "@mixmark-io/domino": true}
 
 // leaveOut notes the imports that dependencies can do without until they use them, and
 // says whether there were new ones: a module of Node.js that the sandbox has not, and a
@@ -99,7 +100,7 @@ func inNodeForm(build api.PluginBuild, a api.OnResolveArgs) (api.OnResolveResult
 		return api.OnResolveResult{}, false
 	}
 	main := filepath.Join(filepath.Dir(at.Path), filepath.FromSlash(p.Main))
-	for _, file := range []string{main, main + ".js"} {
+	for _, file := range []string{main, main + ".js", filepath.Join(main, "index.js")} {
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return api.OnResolveResult{Path: file}, true
 		}

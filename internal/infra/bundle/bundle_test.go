@@ -103,6 +103,25 @@ func TestBrowserFormThatNeedsAPageGivesWay(t *testing.T) {
 	}
 }
 
+// The shape of turndown: for browsers it does without the parser that it brings along.
+func TestFormForNodeWhereTheOtherNeedsAPage(t *testing.T) {
+	dir := app(t,
+		"src/index.js", "import Turndown from 'turndown'; export const run = () => new Turndown()",
+		"node_modules/turndown/package.json", `{"name":"turndown","main":"lib/turndown.cjs.js","module":"lib/turndown.es.js","browser":{"@mixmark-io/domino":false,"./lib/turndown.cjs.js":"./lib/turndown.browser.cjs.js","./lib/turndown.es.js":"./lib/turndown.browser.es.js"}}`,
+		"node_modules/turndown/lib/turndown.cjs.js", "var domino = require('@mixmark-io/domino'); module.exports = function () { return domino.createWindow() }",
+		"node_modules/turndown/lib/turndown.es.js", "import domino from '@mixmark-io/domino'; export default function () { return domino.createWindow() }",
+		"node_modules/turndown/lib/turndown.browser.cjs.js", "module.exports = function () { return document.implementation }",
+		"node_modules/turndown/lib/turndown.browser.es.js", "export default function () { return document.implementation }",
+		"node_modules/@mixmark-io/domino/package.json", `{"name":"@mixmark-io/domino","main":"./lib"}`,
+		"node_modules/@mixmark-io/domino/lib/index.js", "exports.createWindow = () => 'a window of its own'",
+	)
+	code := build(t, Options{Dir: dir, Handlers: []string{"index.run"}}).Code
+	contains(t, code, "a window of its own")
+	if strings.Contains(string(code), "document.implementation") {
+		t.Error("there is no page in the sandbox")
+	}
+}
+
 func TestModuleMayAssignToExports(t *testing.T) {
 	dir := app(t, "src/index.js", "import { a } from './a';\nexport { a };\nexports.hook = async () => 'hooked';\nexports.hook = exports.hook;\nexports.other = 1;\n",
 		"src/a.js", "export const a = () => 1")

@@ -80,8 +80,8 @@ export interface Query<T = any> {
   where(field: 'key', condition: WhereCondition): Query<T>;
   limit(limit: number): Query<T>;
   cursor(cursor: string): Query<T>;
-  getMany(): Promise<{ results: QueryResult<T>[]; nextCursor?: string }>;
-  getOne(): Promise<QueryResult<T> | undefined>;
+  getMany<V = T>(): Promise<{ results: QueryResult<V>[]; nextCursor?: string }>;
+  getOne<V = T>(): Promise<QueryResult<V> | undefined>;
 }
 export interface WhereCondition { condition: string; value: any }
 export interface SetOptions {

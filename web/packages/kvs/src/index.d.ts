@@ -12,8 +12,8 @@ export interface Query<T = any> {
   /** 10 unless said, 100 at most. */
   limit(limit: number): Query<T>;
   cursor(cursor: string): Query<T>;
-  getMany(): Promise<{ results: Result<T>[]; nextCursor?: string }>;
-  getOne(): Promise<Result<T> | undefined>;
+  getMany<V = T>(): Promise<{ results: Result<V>[]; nextCursor?: string }>;
+  getOne<V = T>(): Promise<Result<V> | undefined>;
 }
 /**
  * The installation's store. Keys: 1 to 500 characters of letters, digits, `:._#-` and
