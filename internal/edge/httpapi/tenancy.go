@@ -11,7 +11,6 @@ import (
 	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/tenancy"
-	"github.com/annexhq/annex/manifest"
 )
 
 func (a *API) listProducts(w http.ResponseWriter, r *request) error {
@@ -79,15 +78,6 @@ func orEmpty[T any](s []T) []T {
 	}
 	return s
 }
-
-// invalid is an error with the findings that explain it.
-type invalid struct {
-	error
-	findings manifest.Diagnostics
-}
-
-func (e invalid) Unwrap() error                      { return e.error }
-func (e invalid) Diagnostics() []manifest.Diagnostic { return e.findings }
 
 type siteJSON struct {
 	ID              id.Site  `json:"id"`
