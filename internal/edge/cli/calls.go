@@ -27,7 +27,7 @@ func (c *cli) invokeCommand() *cobra.Command {
 		Use:   "invoke FUNCTION",
 		Short: "Call a function of an installed development or staging version",
 		Long: "Calls the function module of that key and prints what it returns. --payload is its first argument: JSON, - for\n" +
-			"stdin, or @FILE.",
+			"stdin, or @FILE. A resolver takes the key that it defined: --payload '{\"call\": {\"functionKey\": \"KEY\", \"payload\": {}}}'.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := c.payload(payload)

@@ -148,7 +148,7 @@ func (c *cli) printPreview(p client.Preview) {
 		c.ui.printf("  ! Its owner was %s and is %s. Confirming says that this is all right.", inline(p.Handover.From), inline(p.Handover.To))
 	}
 	if p.Restored {
-		c.ui.printf("  ! A backup brought it back. Confirming gives it what was granted then, and lets it run.")
+		c.ui.printf("  ! A backup brought it back. Confirming gives it what was granted then; if it stands still since, it runs again.")
 	}
 	if p.Installation != "" && len(p.Growth) > 0 {
 		c.ui.printf("  New against what it may now:")

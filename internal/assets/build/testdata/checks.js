@@ -84,6 +84,7 @@
     assert.deepEqual(await handler({ call: { functionKey: 'a', payload: 1 }, context: { who: 'forged' } }, { who: 'Alice' }), { payload: 1, who: 'Alice' });
     assert.deepEqual(await handler({ call: { functionKey: 'b' } }), {});
     await rejects(handler({ call: { functionKey: 'c' } }), 'RESOLVER_NOT_FOUND');
+    await assert.rejects(handler({ call: { functionKey: 'c' } }), /it has "a", "b"$/);
   }
 
   async function texts() {

@@ -174,7 +174,7 @@ __annex_register({ index: {
 	if res, err = run("index.none", nil); err != nil || string(res.Head) != `{"statusCode":null}` {
 		t.Errorf("nothing gave %s, %v", res.Head, err)
 	}
-	if _, err = run("index.bad", nil); fault.CodeOf(err) != "InvalidWebTriggerResponse" {
+	if _, err = run("index.bad", nil); fault.CodeOf(err) != "InvalidWebTriggerResponse" || !strings.Contains(err.Error(), `statusCode is "200", not a number`) {
 		t.Errorf("a malformed answer gave %v", err)
 	}
 }

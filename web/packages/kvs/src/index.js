@@ -36,7 +36,8 @@ function setOptions(options) {
   if (options.ttl !== undefined) {
     const unit = units[options.ttl?.unit];
     const value = options.ttl?.value;
-    if (!unit || !(value > 0)) throw new ForgeKvsAPIError(400, 'INVALID_TTL', 'ttl is {value, unit}, with a unit of SECONDS, MINUTES, HOURS or DAYS');
+    if (!unit) throw new ForgeKvsAPIError(400, 'INVALID_TTL', 'ttl is {value, unit}, with a unit of SECONDS, MINUTES, HOURS or DAYS');
+    if (!(value > 0)) throw new ForgeKvsAPIError(400, 'INVALID_TTL', `ttl.value is ${String(value)}, and has to be a number above 0; without ttl a value stays`);
     head.ttlSeconds = Math.ceil(value * unit);
   }
   if (options.keyPolicy !== undefined) head.keyPolicy = options.keyPolicy;

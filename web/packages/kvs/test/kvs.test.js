@@ -32,6 +32,7 @@ test('options', async () => {
   await kvs.set('k', 1, { ttl: { value: 2, unit: 'HOURS' }, keyPolicy: 'FAIL_IF_EXISTS' });
   assert.deepEqual(host.calls[0].head, { key: 'k', ttlSeconds: 7200, keyPolicy: 'FAIL_IF_EXISTS' });
   for (const ttl of [{ value: 1, unit: 'WEEKS' }, { value: 0, unit: 'DAYS' }, {}, null]) await assert.rejects(kvs.set('k', 1, { ttl }), { code: 'INVALID_TTL' });
+  await assert.rejects(kvs.set('k', 1, { ttl: { value: 0, unit: 'DAYS' } }), /ttl\.value is 0/);
   await assert.rejects(kvs.set('k', 1, { returnValue: 'LATEST' }), { code: 'NOT_OFFERED' });
 });
 

@@ -31,7 +31,8 @@ export default class Resolver {
       const key = call?.functionKey;
       const fn = functions[key];
       if (fn === undefined) {
-        const err = new Error(`Resolver has no definition for ${JSON.stringify(key)}`);
+        const has = Object.keys(functions).map((k) => JSON.stringify(k)).join(', ') || 'none';
+        const err = new Error(`Resolver has no definition for ${JSON.stringify(key)}; it has ${has}`);
         err.name = 'ResolverNotFoundError';
         err.code = 'RESOLVER_NOT_FOUND';
         throw err;

@@ -539,7 +539,7 @@ function webResponse(value) {
   }
   const { statusCode, statusText, body } = value;
   if (!Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
-    throw new InvalidWebTriggerResponse(`statusCode is ${describe(statusCode)}`);
+    throw new InvalidWebTriggerResponse(`statusCode is ${typeof statusCode === "string" ? JSON.stringify(statusCode) : describe(statusCode)}, not a number from 200 to 599`);
   }
   const head = { statusCode };
   if (statusText !== undefined) {
@@ -549,7 +549,7 @@ function webResponse(value) {
   if (value.headers !== undefined && value.headers !== null) head.headers = webHeaders(value.headers);
   if (body === undefined || body === null) return { head: stringify(head), body: undefined };
   if (typeof body !== "string" && !isView(body) && !(body instanceof ArrayBuffer)) {
-    throw new InvalidWebTriggerResponse(`body is a ${typeof body}, not a string or bytes`);
+    throw new InvalidWebTriggerResponse(`body is of type ${typeof body}, not a string or bytes`);
   }
   return { head: stringify(head), body: typeof body === "string" ? body : bytes(body) };
 }
@@ -572,7 +572,7 @@ function webHeaders(headers) {
 function headerValue(name, v) {
   if (typeof v === "string") return v;
   if (typeof v === "number" || typeof v === "boolean") return String(v);
-  throw new InvalidWebTriggerResponse(`header "${name}" is a ${typeof v}`);
+  throw new InvalidWebTriggerResponse(`header "${name}" is of type ${typeof v}`);
 }
 
 const bytes = (b) => (b instanceof ArrayBuffer ? new Uint8Array(b) : new Uint8Array(b.buffer, b.byteOffset, b.byteLength));
