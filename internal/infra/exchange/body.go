@@ -41,9 +41,13 @@ func (c *counted) Read(p []byte) (int, error) {
 // before the bytes are there; what an answer announces is believed no further than limit.
 func readBody(wire *counted, encoding string, announced, limit int64, room call.Room) ([]byte, error) {
 	b := grown{room: room}
-	r, err := decoder(wire, encoding, &b)
+	in := &fruitful{r: wire}
+	r, err := decoder(in, encoding, &b)
 	if err != nil {
 		return nil, err
+	}
+	if r == in {
+		r = wire
 	}
 	if r != wire || announced < 0 {
 		announced = firstRoom // how much comes of it, nobody knows
@@ -52,6 +56,7 @@ func readBody(wire *counted, encoding string, announced, limit int64, room call.
 		return nil, err
 	}
 	decoded := &counted{r: r, limit: limit}
+	in.out = &decoded.n
 	for {
 		// A body that has just what it announced needs no more room for its end to be found.
 		var probe [1]byte
@@ -76,6 +81,34 @@ func readBody(wire *counted, encoding string, announced, limit int64, room call.
 			return nil, err
 		}
 	}
+}
+
+// fruitful is a coded body of which something has to come: blocks of nothing are work
+// without an end in sight.
+type fruitful struct {
+	r   io.Reader
+	in  int64
+	out *atomic.Int64 // what was decoded; nil at the beginning
+}
+
+// fruitless is how much of a coded body may be read before anything comes of it. Beyond
+// that no coding makes its data longer than by half.
+const fruitless = 128 << 10
+
+var errFruitless = errors.New("an encoded body of which nothing comes")
+
+// Read implements io.Reader.
+func (f *fruitful) Read(p []byte) (int, error) {
+	allowed := int64(fruitless)
+	if f.out != nil {
+		allowed += 2 * f.out.Load()
+	}
+	if f.in > allowed {
+		return 0, errFruitless
+	}
+	n, err := f.r.Read(p[:min(len(p), 16<<10)])
+	f.in += int64(n)
+	return n, err
 }
 
 // firstRoom is taken for a body of unknown length.

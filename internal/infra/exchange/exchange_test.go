@@ -136,3 +136,33 @@ func (r *room) Take(n int) error {
 }
 
 func (r *room) Give(n int) { r.taken -= n }
+
+// A body that is long and of which nothing comes is given up early; one that cannot be made
+// shorter by its coding is not.
+func TestFruitlessBodies(t *testing.T) {
+	const limit = 10 << 20
+	metadata := bytes.Repeat([]byte{6}, limit-1) // empty blocks of metadata
+	metadata[0] = 12
+	member := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	stored := []byte{0, 0, 0, 0xff, 0xff} // a block of no bytes
+	for coding, body := range map[string][]byte{"br": metadata, "gzip": bytes.Repeat(member, limit/len(member)), "deflate": bytes.Repeat(stored, limit/len(stored))} {
+		wire := &counted{r: bytes.NewReader(body), limit: limit}
+		if _, err := readBody(wire, coding, int64(len(body)), limit, nil); !errors.Is(err, errFruitless) || wire.n.Load() > 2*fruitless {
+			t.Errorf("%s: %v after %d of %d bytes", coding, err, wire.n.Load(), len(body))
+		}
+	}
+	noise := make([]byte, 4<<20)
+	for i := range noise {
+		noise[i] = byte(uint32(i) * uint32(i) * 2654435761 >> 13)
+	}
+	for _, coding := range []string{"br", "gzip", "deflate"} {
+		var buf bytes.Buffer
+		w := encoder(&buf, coding)
+		_, _ = w.Write(noise)
+		_ = w.Close()
+		got, err := readBody(&counted{r: &buf, limit: limit}, coding, -1, limit, nil)
+		if err != nil || !bytes.Equal(got, noise) {
+			t.Errorf("%s: %d of %d bytes, %v", coding, len(got), len(noise), err)
+		}
+	}
+}
