@@ -24,7 +24,7 @@ const (
 // SHUTTING_DOWN, which their callers are still told.
 func (s *System) Serve(ctx context.Context) error {
 	srv := &http.Server{
-		Handler:           s.Handler,
+		Handler:           newAnswers().of(s.Handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
