@@ -40,6 +40,8 @@ func SkipReset() bool { return os.Getenv(SkipResetEnv) == "measure-what-isolatio
 
 const (
 	beatEvery = 15 * time.Millisecond
+	// minHeap is what the process's own heap may always be before it is collected in earnest.
+	minHeap = 256 << 20
 	// maxBatch bounds how long finished results wait for more input to be handled.
 	maxBatch = 500 * time.Microsecond
 	// SkipResetFeature is in the hello of a worker that does not isolate.
@@ -78,7 +80,13 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(400) // the Go heap is small; the memory is the engine's
 
-	await := func() (*os.File, int, error) { return greeting(sock) }
+	await := func() (*os.File, int, error) {
+		base, budget, err := greeting(sock)
+		// What natives leave behind is collected before it is much; what they use is in the
+		// budget.
+		debug.SetMemoryLimit(max(int64(budget)/2, minHeap))
+		return base, budget, err
+	}
 	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Await: await, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
 	if err != nil {
 		return hungUp(err)
