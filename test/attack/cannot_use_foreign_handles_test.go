@@ -3,12 +3,15 @@ package attack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/edge/testenv"
@@ -44,7 +47,7 @@ type imposture struct {
 
 // task is a call's payload: what the impostor is to do when it gets the call.
 type task struct {
-	Do  string // remember, hold, ask, peek
+	Do  string // remember, hold, ask, peek, deaf, pour
 	Key string // what it tries to write, or looks for
 }
 
@@ -96,11 +99,59 @@ func (i *imposture) run() error {
 		}
 		switch m.Type {
 		case hostcall.Build:
+			if err := i.note(m.Body); err != nil {
+				return err
+			}
 			err = i.send(hostcall.Message{Type: hostcall.Built, Handle: m.Handle, Head: text(hostcall.BuiltHead{Reason: "an impostor"}), Body: []byte("[\"index.run\"]\n")})
 		case hostcall.Invoke:
 			err = i.invoked(m)
+		case hostcall.Beat:
+			err = i.beat()
 		}
 		if err != nil {
+			return err
+		}
+	}
+}
+
+// note keeps what this process was given to build.
+func (i *imposture) note(source []byte) error {
+	f, err := os.OpenFile(filepath.Join(i.dir, fmt.Sprintf("build-%d", os.Getpid())), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(source, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+// deaf answers the call, reads nothing any more, and goes on saying that it lives.
+func (i *imposture) deaf(m hostcall.Message, lies bool) error {
+	if err := i.send(hostcall.Message{Type: hostcall.Result, Handle: m.Handle, Head: (&hostcall.ResultHead{OK: true}).AppendJSON(nil), Body: []byte("1")}); err != nil {
+		return err
+	}
+	seen := i.sock.Seen()
+	if lies {
+		seen = 1 << 40
+	}
+	for {
+		if err := i.sock.Send(hostcall.Message{Type: hostcall.Beat, Head: fmt.Appendf(nil, `{"seen":%d}`, seen)}); err != nil {
+			return err
+		}
+		if err := i.sock.Flush(); err != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// pour sends descriptors that nobody asked for, until the server hangs up.
+func (i *imposture) pour() error {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := i.sock.Send(hostcall.Message{Type: hostcall.Log, File: f}); err != nil {
 			return err
 		}
 	}
@@ -146,6 +197,10 @@ func (i *imposture) invoked(m hostcall.Message) error {
 			return err
 		}
 		return i.beat()
+	case "deaf":
+		return i.deaf(m, o.Key == "lies")
+	case "pour":
+		return i.pour()
 	case "ask":
 		var err error
 		if got, err = i.ask(m.Handle, o.Key); err != nil {
@@ -179,6 +234,9 @@ func (i *imposture) ask(own hostcall.Handle, key string) (outcome, error) {
 		return got, err
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "build-") {
+			continue
+		}
 		var h hostcall.Handle
 		if _, err := fmt.Sscanf(e.Name(), "%x", (*hexHandle)(&h)); err != nil {
 			return got, err
@@ -264,21 +322,26 @@ func (h *hexHandle) Scan(s fmt.ScanState, _ rune) error {
 	return nil
 }
 
-// A worker that somebody has taken over is answered under the handles of the calls that
-// run in it, and under no other: not guessed ones, not those of finished calls, not those
-// of calls that run in another worker and were whispered to it.
-func TestCannotUseForeignHandles(t *testing.T) {
-	meeting := t.TempDir()
-	p := newPlatformWith(t, func(s *testenv.Setup) {
-		s.InsecureNoSandbox = true // impostors meet in a folder
-		s.Workers = 2
+// impostors are workers that were taken over, and meet in a folder.
+func impostors(n int, meeting string) func(*testenv.Setup) {
+	return func(s *testenv.Setup) {
+		s.InsecureNoSandbox = true
+		s.Workers = n
 		s.ChildCommand = func() *exec.Cmd {
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Args = []string{impostorName, meeting}
 			cmd.Env = []string{}
 			return cmd
 		}
-	})
+	}
+}
+
+// A worker that somebody has taken over is answered under the handles of the calls that
+// run in it, and under no other: not guessed ones, not those of finished calls, not those
+// of calls that run in another worker and were whispered to it.
+func TestCannotUseForeignHandles(t *testing.T) {
+	meeting := t.TempDir()
+	p := newPlatformWith(t, impostors(2, meeting))
 	app := source{also: []string{"run"}, code: `function run() {}`}
 	victim, attacker := p.deploy("development", app), p.deploy("development", app)
 
@@ -294,7 +357,7 @@ func TestCannotUseForeignHandles(t *testing.T) {
 	}()
 	eventually(t, "the victim's call is held", func() bool {
 		entries, err := os.ReadDir(meeting)
-		return err == nil && len(entries) > 0
+		return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), "build-") })
 	})
 	// The attacker leaves quarantine, so that its call runs in another process.
 	var got outcome

@@ -197,6 +197,8 @@ func (s *Socket) poll(events int16, wait time.Duration) error {
 	return nil
 }
 
+// rights are the descriptors that came with a message. Those that were found are given with
+// an error too, to be closed.
 func rights(oob []byte) ([]int, error) {
 	if len(oob) == 0 {
 		return nil, nil
@@ -209,7 +211,7 @@ func rights(oob []byte) ([]int, error) {
 	for i := range msgs {
 		fds, err := unix.ParseUnixRights(&msgs[i])
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+			return all, fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
 		all = append(all, fds...)
 	}

@@ -28,6 +28,7 @@ type builders struct {
 	turns turns
 	busy  map[*worker]bool
 	spare *worker // of the last build that ended well
+	of    string  // whose build that was
 }
 
 func newBuilders() builders {
@@ -51,14 +52,14 @@ func (p *pool) build(ctx context.Context, owner string, source []byte) (built, e
 	if err != nil {
 		return built{}, err
 	}
-	b, err := p.buildTwice(ctx, source)
+	b, err := p.buildTwice(ctx, owner, source)
 	leave(isLimit(err))
 	return b, err
 }
 
-func (p *pool) buildTwice(ctx context.Context, source []byte) (built, error) {
+func (p *pool) buildTwice(ctx context.Context, owner string, source []byte) (built, error) {
 	for attempt := 0; ; attempt++ {
-		b, err := p.buildAlone(ctx, source)
+		b, err := p.buildAlone(ctx, owner, source)
 		if err == nil || !isLost(err) || attempt > 0 {
 			return b, err
 		}
@@ -67,7 +68,7 @@ func (p *pool) buildTwice(ctx context.Context, source []byte) (built, error) {
 
 func isLimit(err error) bool { return err != nil && fault.KindOf(err) == fault.Limit }
 
-func (p *pool) buildAlone(ctx context.Context, source []byte) (built, error) {
+func (p *pool) buildAlone(ctx context.Context, owner string, source []byte) (built, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -77,7 +78,8 @@ func (p *pool) buildAlone(ctx context.Context, source []byte) (built, error) {
 	defer p.wg.Done()
 	w := p.builders.spare
 	p.builders.spare = nil
-	if w != nil && w.ending.Load() {
+	if w != nil && (w.ending.Load() || p.builders.of != owner) {
+		w.kill()
 		w = nil
 	}
 	if w != nil {
@@ -91,7 +93,7 @@ func (p *pool) buildAlone(ctx context.Context, source []byte) (built, error) {
 		}
 	}
 	out, err := w.build(ctx, source)
-	p.doneBuilding(w, err)
+	p.doneBuilding(w, owner, err)
 	// The version's first calls are next.
 	if p.cfg.Isolation != BySite && p.cfg.Isolation != ByApp {
 		p.wg.Go(func() { _, _ = p.quarantined() })
@@ -116,14 +118,17 @@ func (p *pool) startBuilder() (*worker, error) {
 }
 
 // doneBuilding keeps a process in which module scope came to its end, well or with an
-// error of the app's own; any other is in doubt.
-func (p *pool) doneBuilding(w *worker, err error) {
+// error of the app's own; any other is in doubt. It is kept for its owner only: module scope
+// that has taken a process over would read the next one's code and variables. Where
+// processes are not shared, none is kept.
+func (p *pool) doneBuilding(w *worker, owner string, err error) {
 	var app *appError
+	shared := p.cfg.Isolation != BySite && p.cfg.Isolation != ByApp
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.builders.busy, w)
-	if (err == nil || errors.As(err, &app)) && p.builders.spare == nil && !p.closed && !w.ending.Load() {
-		p.builders.spare = w
+	if (err == nil || errors.As(err, &app)) && shared && owner != "" && p.builders.spare == nil && !p.closed && !w.ending.Load() {
+		p.builders.spare, p.builders.of = w, owner
 		return
 	}
 	w.kill()

@@ -35,7 +35,7 @@ func FuzzWorkerMessages(f *testing.F) {
 		w := &worker{
 			log: slog.New(slog.DiscardHandler), gone: make(chan struct{}),
 			attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
-			builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+			builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
 		}
 		a, b, err := hostcall.Pair()
 		if err != nil {

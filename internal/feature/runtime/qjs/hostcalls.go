@@ -21,7 +21,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	}
 	if limit := a.admit(h.Method); limit != nil {
 		w.end(a, ended{err: limit})
-		go w.cancel(a, limit) // the reader never waits for a Send
+		w.cancel(a, limit)
 		return nil
 	}
 	if len(m.Body) > maxHostBody {
@@ -85,7 +85,7 @@ func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
 		rep.Body = nil
 	}
 	// A worker that is gone is the reader's to report.
-	_ = w.conn.Send(hostcall.Message{Type: hostcall.Reply, Handle: a.handle, Head: b, Body: rep.Body})
+	_ = w.conn.SendBefore(a.ctx.Done(), hostcall.Message{Type: hostcall.Reply, Handle: a.handle, Head: b, Body: rep.Body})
 }
 
 // refusal is the error that the app sees.

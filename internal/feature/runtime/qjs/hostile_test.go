@@ -35,7 +35,7 @@ func halfWorker(t *testing.T) (*worker, *hostcall.Conn) {
 	w := &worker{
 		log: slog.New(slog.DiscardHandler), gone: make(chan struct{}),
 		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
-		builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+		builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
 	}
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
 		t.Fatal(err)

@@ -357,6 +357,7 @@ func (p *pool) watch() {
 		case now := <-tick.C:
 			p.pardon(now)
 			for _, w := range p.all() {
+				w.ping(now)
 				if w.silent(now) > silentFor && !w.ending.Load() {
 					w.handOver()
 				}

@@ -32,7 +32,6 @@ type worker struct {
 
 	ending    atomic.Bool  // it was killed, or hung up: it gets no more calls
 	lastHeard atomic.Int64 // Unix nanoseconds
-	seen      atomic.Uint64
 	unseen    atomic.Int64 // since when it has not told of a message, 0 when it has told of all
 	inflight  atomic.Int64
 
@@ -41,7 +40,7 @@ type worker struct {
 	// left are attempts that ended here before the worker said so: it may still be at them.
 	left   map[hostcall.Handle]*attempt
 	builds map[hostcall.Handle]chan built
-	images map[*version]uint32
+	images map[*version]*given
 	nextID uint32
 	dead   bool
 }
@@ -52,6 +51,13 @@ type built struct {
 	reason   string
 	took     time.Duration
 	err      error
+}
+
+// given is an image that the worker was given, or is being given until sent is closed.
+type given struct {
+	id   uint32
+	sent chan struct{}
+	err  error
 }
 
 // startWorker starts a process and waits for its hello.
@@ -74,12 +80,15 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 	}
 	w := &worker{
 		log: cfg.Log, cmd: cmd, gone: make(chan struct{}),
-		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]uint32{},
+		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
 	}
 	defer func() {
 		if err != nil {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
+			if w.conn != nil {
+				_ = w.conn.Close()
+			}
 		}
 	}()
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
@@ -116,6 +125,11 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 // hello takes the worker's hello; it gives what the worker says of the room it is in.
 func (w *worker) hello(m hostcall.Message) (room jail.Report, err error) {
 	var h hostcall.HelloHead
+	defer func() {
+		if err != nil && w.base == nil && m.File != nil {
+			_ = m.File.Close()
+		}
+	}()
 	if m.Type != hostcall.Hello || m.File == nil {
 		return room, fmt.Errorf("%w: no hello", hostcall.ErrProtocol)
 	}
@@ -158,10 +172,25 @@ func (w *worker) greet(base *image.Image, memory int) error {
 	return w.conn.Send(m)
 }
 
-// send sends and starts the clock of the worker's silence.
-func (w *worker) send(m hostcall.Message) error {
+// send sends, unless its sender does not want to wait longer, and starts the clock of the
+// worker's silence.
+func (w *worker) send(done <-chan struct{}, m hostcall.Message) error {
 	w.unseen.CompareAndSwap(0, time.Now().UnixNano())
-	return w.conn.Send(m)
+	return w.conn.SendBefore(done, m)
+}
+
+// post sends a short message and never waits.
+func (w *worker) post(m hostcall.Message) error {
+	w.unseen.CompareAndSwap(0, time.Now().UnixNano())
+	return w.conn.Post(m)
+}
+
+// ping asks a worker that has calls under way for a word, when it was not heard of for a
+// while and has nothing to answer: one that hangs looks like one whose calls wait.
+func (w *worker) ping(now time.Time) {
+	if w.inflight.Load() > 0 && w.unseen.Load() == 0 && now.UnixNano()-w.lastHeard.Load() > int64(silentFor) {
+		_ = w.post(hostcall.Message{Type: hostcall.Beat, Head: []byte("{}")})
+	}
 }
 
 func (w *worker) heard() { w.lastHeard.Store(time.Now().UnixNano()) }
@@ -218,8 +247,11 @@ func (w *worker) handle(m hostcall.Message) error {
 		if err := json.Unmarshal(m.Head, &h); err != nil {
 			return fmt.Errorf("%w: beat: %w", hostcall.ErrProtocol, err)
 		}
-		w.seen.Store(h.Seen)
-		if h.Seen >= w.conn.Sent() {
+		sent := w.conn.Sent()
+		if h.Seen > sent {
+			return fmt.Errorf("%w: %d messages seen of %d", hostcall.ErrProtocol, h.Seen, sent)
+		}
+		if h.Seen == sent {
 			w.unseen.Store(0)
 		}
 		return nil
@@ -257,7 +289,7 @@ func (w *worker) malformed(a *attempt, err error) {
 	a.version.tally.strike(time.Now())
 	why := fault.New(fault.App, "FUNCTION_ERR", "the function's instance sent a message that cannot be read")
 	w.end(a, ended{err: why})
-	go w.cancel(a, why)
+	w.cancel(a, why)
 }
 
 func (w *worker) result(a *attempt, m hostcall.Message) error {
@@ -305,7 +337,7 @@ func (w *worker) cancel(a *attempt, why *fault.Error) {
 	if err != nil {
 		head = []byte("{}")
 	}
-	_ = w.send(hostcall.Message{Type: hostcall.Cancel, Handle: a.handle, Head: head})
+	_ = w.post(hostcall.Message{Type: hostcall.Cancel, Handle: a.handle, Head: head})
 }
 
 // suspect holds it against those in a worker that hung. What was sent after it fell silent
@@ -350,8 +382,7 @@ func (w *worker) handOver() {
 	w.mu.Unlock()
 	for _, a := range leave {
 		a.finish(ended{err: lostBy(errMoved)})
-		// It may be long before the worker reads it; nobody waits for that.
-		go w.cancel(a, lostBy(errMoved))
+		w.cancel(a, lostBy(errMoved))
 	}
 }
 
@@ -361,51 +392,78 @@ func (w *worker) kill() {
 	_ = w.cmd.Process.Kill()
 }
 
-// give makes sure that the worker has the version's image, and gives its number.
-func (w *worker) give(v *version) (uint32, error) {
+// give makes sure that the worker has the version's image, and gives its number. It waits
+// for room to send no longer than until done is closed.
+func (w *worker) give(done <-chan struct{}, v *version) (uint32, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.dead {
+		w.mu.Unlock()
 		return 0, lost()
 	}
-	if id, ok := w.images[v]; ok {
-		return id, nil
+	if g, ok := w.images[v]; ok {
+		w.mu.Unlock()
+		select {
+		case <-g.sent:
+			return g.id, g.err
+		case <-done:
+			return 0, hostcall.ErrUnsent
+		}
 	}
 	w.nextID++
-	id := w.nextID
-	head, err := json.Marshal(hostcall.ImageHead{Image: id, Source: v.image == nil})
+	g := &given{id: w.nextID, sent: make(chan struct{})}
+	w.images[v] = g
+	w.mu.Unlock()
+	defer close(g.sent)
+	head, err := json.Marshal(hostcall.ImageHead{Image: g.id, Source: v.image == nil})
+	if err == nil {
+		err = w.send(done, hostcall.Message{Type: hostcall.Image, Head: head, Body: v.files, File: v.file()})
+	}
 	if err != nil {
-		return 0, fault.Op("qjs.give", err)
+		if !errors.Is(err, hostcall.ErrUnsent) {
+			err = lost()
+		}
+		g.err = err
+		w.mu.Lock()
+		delete(w.images, v)
+		w.mu.Unlock()
 	}
-	if err := w.send(hostcall.Message{Type: hostcall.Image, Head: head, Body: v.files, File: v.file()}); err != nil {
-		return 0, lost()
-	}
-	w.images[v] = id
-	return id, nil
+	return g.id, g.err
 }
 
 // forget takes an image back.
 func (w *worker) forget(v *version) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	id, ok := w.images[v]
-	if !ok || w.dead {
+	g, ok := w.images[v]
+	if ok {
+		delete(w.images, v)
+	}
+	dead := w.dead
+	w.mu.Unlock()
+	if !ok || dead {
 		return
 	}
-	delete(w.images, v)
-	head, err := json.Marshal(hostcall.ImageHead{Image: id, Drop: true})
+	select {
+	case <-g.sent:
+	default:
+		return // nobody has a call of it: who gives it has gone away
+	}
+	head, err := json.Marshal(hostcall.ImageHead{Image: g.id, Drop: true})
 	if err == nil {
-		_ = w.send(hostcall.Message{Type: hostcall.Image, Head: head})
+		_ = w.post(hostcall.Message{Type: hostcall.Image, Head: head})
 	}
 }
 
 // run runs one attempt to its end.
 func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.Result, error) {
-	id, err := w.give(f.version)
+	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
+	id, err := w.give(hostCalls.Done(), f.version)
 	if err != nil {
+		stop()
+		if errors.Is(err, hostcall.ErrUnsent) {
+			err = tooLate(f)
+		}
 		return call.Result{}, err
 	}
-	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
 	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
@@ -429,8 +487,18 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	}
 	if len(msg.Head) > hostcall.MaxHead {
 		w.end(a, ended{err: fault.New(fault.Limit, "LIMIT_REQUEST", "the call's context is too large").With("limit", "context").With("figure", hostcall.MaxHead)})
-	} else if err := w.send(msg); err != nil {
+	} else if sent, err := w.trySend(msg); err != nil {
 		w.end(a, ended{err: lost()})
+	} else if !sent {
+		// Who waits for the end must not wait for this.
+		go func() {
+			switch err := w.send(hostCalls.Done(), msg); {
+			case errors.Is(err, hostcall.ErrUnsent):
+				w.end(a, ended{err: tooLate(f)})
+			case err != nil:
+				w.end(a, ended{err: lost()})
+			}
+		}()
 	}
 	res, err := w.await(ctx, a, remaining, grace)
 	if err != nil || res.Stats.HostCalls == 0 {
@@ -442,6 +510,19 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		stop()
 	}()
 	return res, nil
+}
+
+// trySend is send, or false where that would wait.
+func (w *worker) trySend(m hostcall.Message) (bool, error) {
+	w.unseen.CompareAndSwap(0, time.Now().UnixNano())
+	return w.conn.TrySend(m)
+}
+
+// tooLate is the end of a call whose deadline has passed.
+func tooLate(f *flight) *fault.Error {
+	d := f.deadline.Sub(f.started).Round(time.Millisecond)
+	return fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish within %s", d).
+		With("limit", "wall").With("figure", d.String())
 }
 
 // await waits for the end: the worker's word, the caller's going away, the deadline, and
@@ -469,9 +550,7 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 			stopping = nil
 		case <-timer.C:
 			if late == nil {
-				d := a.deadline.Sub(a.started).Round(time.Millisecond)
-				late = fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish within %s", d).
-					With("limit", "wall").With("figure", d.String())
+				late = tooLate(a.flight)
 				w.cancel(a, late)
 				timer.Reset(grace)
 				continue
@@ -501,7 +580,7 @@ func (w *worker) build(ctx context.Context, source []byte) (built, error) {
 	w.mu.Unlock()
 	w.inflight.Add(1)
 	defer w.inflight.Add(-1)
-	if err := w.send(hostcall.Message{Type: hostcall.Build, Handle: h, Head: head, Body: source}); err != nil {
+	if err := w.send(ctx.Done(), hostcall.Message{Type: hostcall.Build, Handle: h, Head: head, Body: source}); err != nil {
 		return built{}, lost()
 	}
 	timer := time.NewTimer(limit + time.Second)
