@@ -112,6 +112,12 @@ var Rows = []Row{
 const z = need("node:zlib"); for (;;) z.brotliCompressSync(all);`, Codes: memory},
 	{Name: "inflate", Body: `const z = need("node:zlib"), bomb = z.gzipSync(new Uint8Array(32 << 20)), all = []; for (;;) all.push(z.gunzipSync(bomb));`, Codes: []string{"LIMIT_MEMORY", "LIMIT_WALL", "FUNCTION_ERR"}},
 
+	{Name: "deriveSalt", Body: `const c = need("node:crypto"), salt = Buffer.alloc(4 << 20); for (;;) c.pbkdf2Sync("a", salt, 1, 1 << 20, "sha256");`, Codes: memory, Short: true},
+	{Name: "inflateNothing", Body: `const m = [0x1f,0x8b,8,0,0,0,0,0,0,3,3,0,0,0,0,0,0,0,0,0], u = Buffer.alloc(20 << 20); u.set(m); for (let n = m.length; n < u.length; n *= 2) u.copyWithin(n, 0, n);
+const z = need("node:zlib"); for (;;) try { z.gunzipSync(u) } catch {}`, Codes: memory, Short: true},
+	{Name: "longLocale", Body: `const t = "en-" + Array.from({ length: 35000 }, (_, i) => "v" + (i + 1e5).toString(36).padStart(5, "0")).join("-"); for (;;) try { new Date(0).toLocaleDateString(t) } catch {}`, Codes: wall, Short: true},
+	{Name: "printControls", Body: `for (;;) JSON.stringify({ a: "\u0001".repeat(2 << 20) });`, Codes: memory},
+
 	// Memory and depth.
 	{Name: "repeat", Body: `const all = []; for (;;) all.push("x".repeat(2 ** 24));`, Codes: memory},
 	{Name: "repeatOnce", Body: `"x".repeat(2 ** 29);`, Codes: []string{"LIMIT_MEMORY", "FUNCTION_ERR"}, Short: true},
