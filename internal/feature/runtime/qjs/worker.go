@@ -1,7 +1,6 @@
 package qjs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,13 +50,6 @@ type built struct {
 	reason   string
 	took     time.Duration
 	err      error
-}
-
-// given is an image that the worker was given, or is being given until sent is closed.
-type given struct {
-	id   uint32
-	sent chan struct{}
-	err  error
 }
 
 // startWorker starts a process and waits for its hello.
@@ -392,67 +384,6 @@ func (w *worker) kill() {
 	_ = w.cmd.Process.Kill()
 }
 
-// give makes sure that the worker has the version's image, and gives its number. It waits
-// for room to send no longer than until done is closed.
-func (w *worker) give(done <-chan struct{}, v *version) (uint32, error) {
-	w.mu.Lock()
-	if w.dead {
-		w.mu.Unlock()
-		return 0, lost()
-	}
-	if g, ok := w.images[v]; ok {
-		w.mu.Unlock()
-		select {
-		case <-g.sent:
-			return g.id, g.err
-		case <-done:
-			return 0, hostcall.ErrUnsent
-		}
-	}
-	w.nextID++
-	g := &given{id: w.nextID, sent: make(chan struct{})}
-	w.images[v] = g
-	w.mu.Unlock()
-	defer close(g.sent)
-	head, err := json.Marshal(hostcall.ImageHead{Image: g.id, Source: v.image == nil})
-	if err == nil {
-		err = w.send(done, hostcall.Message{Type: hostcall.Image, Head: head, Body: v.files, File: v.file()})
-	}
-	if err != nil {
-		if !errors.Is(err, hostcall.ErrUnsent) {
-			err = lost()
-		}
-		g.err = err
-		w.mu.Lock()
-		delete(w.images, v)
-		w.mu.Unlock()
-	}
-	return g.id, g.err
-}
-
-// forget takes an image back.
-func (w *worker) forget(v *version) {
-	w.mu.Lock()
-	g, ok := w.images[v]
-	if ok {
-		delete(w.images, v)
-	}
-	dead := w.dead
-	w.mu.Unlock()
-	if !ok || dead {
-		return
-	}
-	select {
-	case <-g.sent:
-	default:
-		return // nobody has a call of it: who gives it has gone away
-	}
-	head, err := json.Marshal(hostcall.ImageHead{Image: g.id, Drop: true})
-	if err == nil {
-		_ = w.post(hostcall.Message{Type: hostcall.Image, Head: head})
-	}
-}
-
 // run runs one attempt to its end.
 func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.Result, error) {
 	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
@@ -561,67 +492,4 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 			w.end(a, ended{err: late})
 		}
 	}
-}
-
-// build makes a snapshot.
-func (w *worker) build(ctx context.Context, source []byte) (built, error) {
-	const limit = 30 * time.Second
-	head, err := json.Marshal(hostcall.BuildHead{Limits: hostcall.Limits{WallMS: limit.Milliseconds(), CPUMS: 10_000}})
-	if err != nil {
-		return built{}, fault.Op("qjs.build", err)
-	}
-	h, ch := hostcall.NewHandle(), make(chan built, 1)
-	w.mu.Lock()
-	if w.dead {
-		w.mu.Unlock()
-		return built{}, lost()
-	}
-	w.builds[h] = ch
-	w.mu.Unlock()
-	w.inflight.Add(1)
-	defer w.inflight.Add(-1)
-	if err := w.send(ctx.Done(), hostcall.Message{Type: hostcall.Build, Handle: h, Head: head, Body: source}); err != nil {
-		return built{}, lost()
-	}
-	timer := time.NewTimer(limit + time.Second)
-	defer timer.Stop()
-	select {
-	case b := <-ch:
-		return b, b.err
-	case <-timer.C:
-		w.kill()
-		return built{}, fault.New(fault.Limit, "LIMIT_WALL", "module scope did not finish within %s", limit).With("limit", "wall").With("figure", limit.String())
-	case <-ctx.Done():
-		return built{}, fault.New(fault.Unavailable, "CANCELLED", "the caller went away").Because(ctx.Err())
-	}
-}
-
-func (w *worker) built(m hostcall.Message) error {
-	var h hostcall.BuiltHead
-	unreadable := fault.New(fault.App, "FUNCTION_ERR", "module scope ended in a message that cannot be read")
-	if err := json.Unmarshal(m.Head, &h); err != nil {
-		h = hostcall.BuiltHead{Fault: hostcall.FromFault(unreadable)}
-	}
-	b := built{reason: h.Reason, took: time.Duration(h.TookUS) * time.Microsecond}
-	switch {
-	case h.Fault != nil:
-		b.err = h.Fault.Err()
-	case h.App:
-		b.err = parseAppError(m.Body)
-	default:
-		list, snapshot, ok := bytes.Cut(m.Body, []byte("\n"))
-		if !ok || json.Unmarshal(list, &b.exports) != nil {
-			b.err = unreadable
-			break
-		}
-		b.snapshot = snapshot
-	}
-	w.mu.Lock()
-	ch := w.builds[m.Handle]
-	delete(w.builds, m.Handle)
-	w.mu.Unlock()
-	if ch != nil {
-		ch <- b
-	}
-	return nil
 }
