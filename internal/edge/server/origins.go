@@ -45,6 +45,11 @@ func newOrigins(platform, apps, scheme, listen string) (Origins, error) {
 // apart demands two registrable domains: cookies and same-site rules do not tell
 // names below one registrable domain apart.
 func apart(platform, apps string) error {
+	for _, d := range []string{platform, apps} {
+		if !hostName.MatchString(d) {
+			return fault.New(fault.Usage, "DOMAINS", "%q is no domain", d).WithFix("write its name alone, such as example-apps.net")
+		}
+	}
 	p, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(platform))
 	if err != nil {
 		return fault.New(fault.Usage, "DOMAINS", "%q is not below a public suffix", platform).WithFix("give a domain of yours, such as annex.example.com")

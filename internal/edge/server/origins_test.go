@@ -73,6 +73,8 @@ func TestAppsLiveOnAnotherRegistrableDomain(t *testing.T) {
 		{"one.co.uk", "two.co.uk", true},
 		{"example.com", "", false},
 		{"com", "example.net", false},
+		{"annex.example.com", "*.annex-apps.net", false},
+		{"https://annex.example.com", "annex-apps.net", false},
 	} {
 		if _, err := newOrigins(c.platform, c.apps, "https", "0.0.0.0:443"); (err == nil) != c.ok {
 			t.Errorf("platform %q, apps %q: %v", c.platform, c.apps, err)

@@ -82,6 +82,8 @@ func TestMistakesHaveAPlaceAndAWayOut(t *testing.T) {
 		{file: "- data\n", want: "annex.yaml:1:1: the file holds no settings"},
 		{file: "data: 'x\n", want: "etc/annex.yaml: "},
 		{file: "workers: many\n", want: `annex.yaml:1:1: "many" is not a whole number`},
+		{args: []string{"--workers", "1000000"}, want: "a whole number from 0 to 512"},
+		{args: []string{"--worker-memory", "1"}, want: "0, or 128 and more"},
 		{env: map[string]string{"ANNEX_SHUTDOWN_GRACE": "soon"}, want: `ANNEX_SHUTDOWN_GRACE: "soon" is not a duration`},
 		{args: []string{"--log-format", "xml"}, want: `--log-format: "xml" is not auto, text or json`},
 		{args: []string{"--config", "none.yaml"}, want: "none.yaml cannot be read: no such file"},

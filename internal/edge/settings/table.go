@@ -56,10 +56,10 @@ var Table = []Setting{
 	{Name: "listen", Default: "127.0.0.1:8480", Words: "`address` to listen on", check: address},
 	{Name: "platform-domain", Words: "`domain` of api.… and ui.…"},
 	{Name: "apps-domain", Words: "another registrable `domain`, for apps and web triggers"},
-	{Name: "workers", Default: "0", Words: "`number` of worker processes (0: as the machine allows)", check: whole},
+	{Name: "workers", Default: "0", Words: "`number` of worker processes (0: as the machine allows)", check: workers},
 	{Name: "isolation-worker", Default: "shared", Words: "`grade` of who shares a worker process: shared (all), site or app (each its own); every call has an instance of its own in any case",
 		check: oneOf("shared", "site", "app")},
-	{Name: "worker-memory", Default: "0", Words: "`MB` that the calls of one worker process may hold together (0: half of the machine's memory, divided by the workers)", check: whole},
+	{Name: "worker-memory", Default: "0", Words: "`MB` that the calls of one worker process may hold together (0: half of the machine's memory, divided by the workers)", check: workerMemory},
 	{Name: "shutdown-delay", Default: "0s", Words: "`duration` for which a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
 	{Name: "shutdown-grace", Default: "30s", Words: "`duration` in which running calls may finish then", check: duration},
 	{Name: "log-format", Default: "auto", Words: "`format` of the log: text, json, or auto: text on a terminal", check: oneOf("auto", "text", "json")},
@@ -75,9 +75,20 @@ func find(table []Setting, name string) (Setting, bool) {
 	return Setting{}, false
 }
 
-func whole(v string) string {
-	if n, err := strconv.Atoi(v); err != nil || n < 0 {
-		return "a whole number, 0 or more"
+// maxWorkers is more than machines have processors, and leastMemory what one call may use
+// when its app asks for nothing else.
+const maxWorkers, leastMemory = 512, 128
+
+func workers(v string) string {
+	if n, err := strconv.Atoi(v); err != nil || n < 0 || n > maxWorkers {
+		return fmt.Sprintf("a whole number from 0 to %d", maxWorkers)
+	}
+	return ""
+}
+
+func workerMemory(v string) string {
+	if n, err := strconv.Atoi(v); err != nil || n != 0 && n < leastMemory {
+		return fmt.Sprintf("0, or %d and more: one call may use as much", leastMemory)
 	}
 	return ""
 }
