@@ -133,6 +133,15 @@ test/compat/node_modules/.done: test/compat/package.json test/compat/package-loc
 test-crash: build test-deps ## kill -9 at CRASH_KILLS (500) moments of each database: nothing acknowledged is lost (CRASH_JSON=FILE)
 	ANNEX_CRASH_KILLS=$(or $(CRASH_KILLS),500) CRASH_JSON=$(abspath $(CRASH_JSON)) go test -count=1 -v -timeout 180m -run Crash ./test/crash/...
 
+# Gitea is built by examples/gitea/start, once.
+GITEA := /tmp/annex-gitea
+.PHONY: test-gitea
+test-gitea: build ## A product that nobody here wrote: builds Gitea (minutes, once), and its story
+	@scripts/require go gcc
+	mkdir -p $(GITEA) && chmod 755 $(GITEA)
+	examples/gitea/build $(GITEA)
+	ANNEX_GITEA='$(GITEA)' go test -count=1 -timeout 20m -v ./test/gitea
+
 .PHONY: conformance
 conformance: build ## Web platform tests and test262 (fetches them; docs/conformance.md)
 	scripts/conformance
