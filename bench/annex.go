@@ -20,7 +20,8 @@ import (
 type annex struct {
 	bin, root, data, home string
 	port                  int
-	developer, admin      string // tokens
+	operator              string // tokens
+	developer, admin      string
 	hook                  string // host of the app's web trigger, with port
 }
 
@@ -47,7 +48,8 @@ func setUpAnnex(ctx context.Context, root, data string) (*annex, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.populate(strings.TrimSpace(string(token))); err != nil {
+	a.operator = strings.TrimSpace(string(token))
+	if err := a.populate(ctx, a.operator); err != nil {
 		return nil, err
 	}
 	a.hook, err = a.install(ctx, filepath.Join(root, "bench", "app"))
@@ -90,12 +92,8 @@ func (a *annex) healthy(ctx context.Context) error {
 	}
 }
 
-func (a *annex) populate(operator string) error {
-	product, err := os.ReadFile(filepath.Join(a.root, "examples", "product", "product.yaml"))
-	if err != nil {
-		return err
-	}
-	if err := a.call(operator, "POST", "api/v1/products", "application/yaml", product, nil); err != nil {
+func (a *annex) populate(ctx context.Context, operator string) error {
+	if _, err := a.cli(ctx, operator, filepath.Join(a.root, "examples", "product"), "product", "add", "product.yaml"); err != nil {
 		return err
 	}
 	if err := a.call(operator, "POST", "api/v1/sites", "application/json", []byte(`{"name":"bench","products":["tracker"]}`), nil); err != nil {

@@ -31,7 +31,7 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "time per system and round")
 	flag.IntVar(&o.conns, "conns", 16, "connections")
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
-	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour")
+	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour, product for product calls")
 	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
 	flag.Parse()
 	// The load takes one processor's time at most; the rest is for what is measured.
@@ -108,12 +108,17 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	if o.only == "" || o.only == "product" {
+		if rep.product, err = annex.ofProduct(ctx); err != nil {
+			return err
+		}
+	}
 	if o.apps > 0 && (o.only == "" || o.only == "apps") {
 		if rep.many, err = annex.manyApps(ctx, o.apps); err != nil {
 			return err
 		}
 	}
-	if len(rounds) > 0 || rep.many.Apps > 0 {
+	if len(rounds) > 0 || rep.many.Apps > 0 || rep.product.CallUS > 0 {
 		rep.print(os.Stdout)
 	}
 	if o.json != "" {

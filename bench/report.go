@@ -21,6 +21,7 @@ type report struct {
 	many   many
 
 	neighbours neighbours
+	product    productCalls
 }
 
 var order = []string{"annex_fresh", "workerd_reused", "workerd_fresh", "node_worker", "deno_process"}
@@ -66,6 +67,9 @@ func (r report) print(w io.Writer) {
 		r.inside.FreshUS, r.inside.ReusedUS, ratio(r.inside.FreshUS, r.inside.ReusedUS), r.inside.liveInstanceKB)
 	if r.inside.LookupUS > 0 {
 		fmt.Fprintf(w, "Finding a product call's operation and scopes among 1,000 operations takes %.2f µs.\n", r.inside.LookupUS)
+	}
+	if c := r.product; c.CallUS > 0 {
+		fmt.Fprintf(w, "A product call takes an app %.0f µs and the same call made directly %.0f µs: %.0f µs more.\n", c.CallUS, c.DirectUS, c.AddsUS)
 	}
 	if m := r.many; m.Apps > 0 {
 		fmt.Fprintf(w, "With %s installed apps: the server starts in %.0f ms; an app's first call then takes %.1f ms (p99 %.1f); calling all of them twice takes\n"+
@@ -131,6 +135,6 @@ func (r report) figures() any {
 		"live_instance_kb": r.inside.liveInstanceKB,
 		"apps":             r.many.Apps, "first_call_ms": r.many.FirstCallMS, "first_call_p99_ms": r.many.FirstCallP99, "second_call_ms": r.many.SecondCallMS,
 		"start_ms": r.many.StartMS, "idle_app_kb": r.many.IdleAppKB, "apps_memory_mb": r.many.MemoryMB, "deploy_500kb_ms": r.many.DeployMS,
-		"rounds": r.rounds,
+		"product_call": r.product, "rounds": r.rounds,
 	}
 }
