@@ -104,7 +104,7 @@ func (a *annex) installCaller(ctx context.Context, base string) (host string, er
 		args  []string
 	}{
 		{a.operator, []string{"product", "add", "product.yaml"}},
-		{a.operator, []string{"site", "update", "bench", "--product", "tracker", "--product", "things"}},
+		{a.operator, []string{"site", "set", "bench", "--product", "tracker", "--product", "things"}},
 		{a.developer, []string{"deploy", "--environment", "production", "--json"}},
 		{a.admin, append([]string{"install", "--confirm"}, where...)},
 	} {

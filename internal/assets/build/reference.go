@@ -39,7 +39,7 @@ What the global object holds beyond the language, each as its standard says;
 	}
 	b.WriteString(`.
 
-No memory is shared with anybody: a `+"`SharedArrayBuffer`"+` is the call's own. There is no WebAssembly, no worker and no page: of those
+No memory is shared with anybody: a ` + "`SharedArrayBuffer`" + ` is the call's own. There is no WebAssembly, no worker and no page: of those
 standards that speak of them, what remains is here. The global object itself receives no
 events. ` + "`console`" + ` keeps its values as data; a format string takes its values as Node.js
 prints them.

@@ -108,10 +108,11 @@ func onOff(b bool) string {
 
 func (c *cli) siteUpdateCommand() *cobra.Command {
 	var dev, updates string
+	var products []string
 	cmd := &cobra.Command{
 		Use:     "set SITE",
 		Aliases: []string{"update"},
-		Short:   "Switch development apps of a site, or say when updates reach it (admin)",
+		Short:   "Switch development apps of a site, say when updates reach it (admin), or which products it has (operator)",
 		Long: "Switches development apps on or off, and says when versions that ask for nothing new reach the site's installations:\n" +
 			"now, after:24h (1m to 90d), or manual. What asks for more always waits for an admin.",
 		Args: cobra.ExactArgs(1),
@@ -123,9 +124,10 @@ func (c *cli) siteUpdateCommand() *cobra.Command {
 				change.DevelopmentApps = &on
 			case dev != "":
 				return usage("--development-apps is on or off")
-			case updates == "":
-				return usage("annex site set needs --development-apps or --updates").WithFix("--updates now, after:24h or manual")
+			case updates == "" && len(products) == 0:
+				return usage("annex site set needs --development-apps, --updates or --product").WithFix("--updates now, after:24h or manual")
 			}
+			change.Products = products
 			if updates != "" {
 				change.Updates = &updates
 			}
@@ -152,6 +154,7 @@ func (c *cli) siteUpdateCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&dev, "development-apps", "", "`on` or off")
 	cmd.Flags().StringVar(&updates, "updates", "", "`when`: now, after:24h or manual")
+	cmd.Flags().StringSliceVarP(&products, "product", "p", nil, "`key` of a product that the site is to have; repeat it for all of them")
 	return jsonFlag(cmd)
 }
 

@@ -137,16 +137,11 @@ func (a *API) addSite(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	add := tenancy.NewSite{Name: in.Name, AllowDevelopment: in.DevelopmentApps}
-	for _, name := range in.Products {
-		p, err := a.Tenancy.ProductByKeyOrAlias(r.ctx(), name)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(add.Products, p.Key) {
-			add.Products = append(add.Products, p.Key)
-		}
+	products, err := a.productKeys(r.ctx(), in.Products)
+	if err != nil {
+		return err
 	}
+	add := tenancy.NewSite{Name: in.Name, Products: products, AllowDevelopment: in.DevelopmentApps}
 	s, err := a.Tenancy.AddSite(r.ctx(), r.caller, add)
 	if err != nil {
 		return err
@@ -155,20 +150,39 @@ func (a *API) addSite(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// productKeys are the keys of products named by key or alias, each once.
+func (a *API) productKeys(ctx context.Context, names []string) ([]id.Product, error) {
+	var keys []id.Product
+	for _, name := range names {
+		p, err := a.Tenancy.ProductByKeyOrAlias(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(keys, p.Key) {
+			keys = append(keys, p.Key)
+		}
+	}
+	return keys, nil
+}
+
 func (a *API) updateSite(w http.ResponseWriter, r *request) error {
 	var in struct {
-		DevelopmentApps *bool   `json:"developmentApps"`
-		Updates         *string `json:"updates"`
+		DevelopmentApps *bool    `json:"developmentApps"`
+		Updates         *string  `json:"updates"`
+		Products        []string `json:"products"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if in.DevelopmentApps == nil && in.Updates == nil {
-		return fault.New(fault.Usage, "MISSING", "developmentApps or updates is missing")
+	if in.DevelopmentApps == nil && in.Updates == nil && len(in.Products) == 0 {
+		return fault.New(fault.Usage, "MISSING", "developmentApps, updates or products is missing")
+	}
+	products, err := a.productKeys(r.ctx(), in.Products)
+	if err != nil {
+		return err
 	}
 	var updates rollout.Policy
 	if in.Updates != nil {
-		var err error
 		if updates, err = rollout.Parse(*in.Updates); err != nil {
 			return err
 		}
@@ -183,6 +197,9 @@ func (a *API) updateSite(w http.ResponseWriter, r *request) error {
 		}
 		if in.Updates != nil {
 			s.Updates = updates
+		}
+		if len(products) > 0 {
+			s.Products = products
 		}
 		return nil
 	})

@@ -177,10 +177,3 @@ func (g *Gate) Bind(b call.Binding) call.Handler {
 	c := &caller{gate: g, call: b.Call, began: g.cfg.Now()}
 	return c.serve
 }
-
-func (g *Gate) timeout(k call.Kind) time.Duration {
-	if k == call.Queue || k == call.Schedule {
-		return g.cfg.LongTimeout
-	}
-	return g.cfg.Timeout
-}

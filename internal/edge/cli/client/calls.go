@@ -162,6 +162,8 @@ func (c *Client) RemoveSite(ctx context.Context, site string) (RemovedSite, erro
 type SiteChange struct {
 	DevelopmentApps *bool   `json:"developmentApps,omitempty"`
 	Updates         *string `json:"updates,omitempty"`
+	// Products are all products that the site is to have; an operator's.
+	Products []string `json:"products,omitempty"`
 }
 
 // SetSite switches development apps of a site on or off, or says when updates come.
