@@ -259,6 +259,7 @@ type source struct {
 	egress  []string
 	scopes  []string // storage:app when nil
 	options string   // further lines of the manifest's app
+	modules string   // further lines of its modules
 	// code is module scope; exports of index are its functions of the names above.
 	code string
 }
@@ -281,7 +282,7 @@ func (s source) manifest() string {
 			fmt.Fprintf(&b, "        - %q\n", e)
 		}
 	}
-	b.WriteString("modules:\n")
+	b.WriteString("modules:\n" + s.modules)
 	if len(s.hooks) > 0 {
 		b.WriteString("  webtrigger:\n")
 		for _, h := range s.hooks {

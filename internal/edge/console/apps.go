@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/install"
 )
 
@@ -25,6 +26,7 @@ type app struct {
 	Installed          time.Time
 	InstalledBy        string
 	Permissions        []lineSection
+	Agreed             bool // by the person who looks at it
 	installation       install.Installation
 	DevelopmentWarning string
 }
@@ -188,8 +190,73 @@ func (c *Console) showApp(v *visit) error {
 	words := c.words(v.ctx(), i.Product)
 	a.Permissions = lineSections(perm.Describe(i.Effective(), words))
 	withheld := perm.Describe(perm.Diff(i.Granted, i.Declared), words)
-	return c.render(v, http.StatusOK, "app.html", page{Title: a.Name, Section: "apps",
-		Data: map[string]any{"App": a, "Withheld": withheld}})
+	data := map[string]any{"App": a, "Withheld": withheld, "Types": egressChoices()}
+	p, err := c.viewer(v)
+	if err != nil {
+		return err
+	}
+	d, err := c.Installs.Detail(v.ctx(), p, i.ID)
+	if err != nil {
+		return err
+	}
+	data["Pinned"], data["Hash"] = d.Installation.Pinned, d.Installation.Hash
+	type configured struct {
+		Type perm.EgressType
+		Host string
+		Line perm.Line
+		By   string
+		At   time.Time
+	}
+	var added []configured
+	for _, x := range d.Installation.Configured {
+		lines := perm.Describe(perm.Set{Egress: []perm.Egress{{Type: x.Type, Pattern: x.Pattern, InScopeEUD: true}}}, words)
+		if len(lines) > 0 {
+			added = append(added, configured{x.Type, x.Pattern.String(), lines[0], c.person(v.ctx(), x.By), x.At})
+		}
+	}
+	data["Configured"], data["Configurable"] = added, perm.Intersect(i.Granted, i.Declared).Configurable != nil
+	type past struct {
+		Version  id.Version
+		Number   string
+		Last     time.Time
+		Declined bool
+		Current  bool
+	}
+	var versions []past
+	for _, x := range d.Past {
+		versions = append(versions, past{x.Version, x.Number, x.Last, x.Declined, x.Version == i.Version})
+	}
+	data["Versions"] = versions
+	scope, err := tenant.ForInstall(p, i.Site, i.ID)
+	if err != nil {
+		return err
+	}
+	all, err := c.Consents.OfInstallation(v.ctx(), scope)
+	if err != nil {
+		return err
+	}
+	var agreements []agreement
+	for _, x := range all {
+		if x.Product == v.session.Product {
+			agreements = append(agreements, agreement{x.User, x.Given, lineSections(perm.Describe(x.Agreed, words))})
+		}
+	}
+	data["Agreements"] = agreements
+	return c.render(v, http.StatusOK, "app.html", page{Title: a.Name, Section: "apps", Data: data})
+}
+
+// egressChoice is a way of leaving as an admin chooses it.
+type egressChoice struct {
+	Type perm.EgressType
+	Name string
+}
+
+func egressChoices() []egressChoice {
+	return []egressChoice{
+		{perm.Backend, "Its functions send data there"}, {perm.Client, "Its pages send data there"}, {perm.Images, "Its pages load images from there"},
+		{perm.Media, "Its pages load sound and video from there"}, {perm.Fonts, "Its pages load fonts from there"}, {perm.Styles, "Its pages take style sheets from there"},
+		{perm.Scripts, "Its pages run code from there"}, {perm.Frames, "Its pages embed pages from there"},
+	}
 }
 
 func targetOf(i install.Installation) install.Target {
@@ -202,6 +269,7 @@ type review struct {
 	Product, Number, Have        string
 	Action                       string // where the form goes
 	Digest                       string
+	Version                      id.Version
 	Sections                     []section
 	Growth                       int
 	Gone                         []perm.Line
@@ -210,19 +278,19 @@ type review struct {
 	Back                         string
 }
 
-func (c *Console) reviewOf(v *visit, t install.Target, have *install.Installation) (review, error) {
+func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have *install.Installation) (review, error) {
 	p, err := c.viewer(v)
 	if err != nil {
 		return review{}, err
 	}
-	shown, err := c.Installs.Preview(v.ctx(), p, t)
+	shown, err := c.Installs.PreviewOf(v.ctx(), p, t, version)
 	if err != nil {
 		return review{}, err
 	}
 	words := c.words(v.ctx(), t.Product)
 	out := review{
 		Name: c.appName(v.ctx(), t.App), Developer: c.accountName(v.ctx(), shown.Release.Owner), Environment: clean(t.Environment, 60),
-		Product: c.productName(v.ctx(), t.Product), Number: shown.Release.Number, Digest: shown.Digest,
+		Product: c.productName(v.ctx(), t.Product), Number: shown.Release.Number, Digest: shown.Digest, Version: version,
 		DevelopmentWarning: shown.DevelopmentWarning, Restored: shown.Restored, Back: "/apps",
 	}
 	granted := perm.Set{}
@@ -249,7 +317,7 @@ func (c *Console) reviewApp(v *visit) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.reviewOf(v, targetOf(i), &i)
+	out, err := c.reviewOf(v, targetOf(i), id.Version(v.URL.Query().Get("version")), &i)
 	if err != nil {
 		return err
 	}
@@ -276,7 +344,7 @@ func (c *Console) reviewRequest(v *visit) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.reviewOf(v, x.target, nil)
+	out, err := c.reviewOf(v, x.target, "", nil)
 	if err != nil {
 		return err
 	}

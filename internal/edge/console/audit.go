@@ -27,6 +27,8 @@ var actNames = map[string]string{
 	"install.uninstall": "Uninstalled an app", "install.wait": "An update waits", "install.upgrade": "An update came by itself",
 	"install.request": "A developer asks to install an app", "install.reconfirm": "Confirmed after a restore",
 	"install.suspend": "An app was suspended", "install.resume": "An app goes on",
+	"consent.give": "A user agreed that an app acts as them", "consent.revoke": "A user's agreement was taken back",
+	"install.decline": "Declined an update", "install.pin": "Kept an app at its version", "install.unpin": "Let updates come again",
 	"site.add": "The site was added", "site.update": "The site was changed", "site.remove": "The site was removed",
 	"token.create": "A token was made", "token.revoke": "A token was revoked",
 	"logs.read": "Logs were read",

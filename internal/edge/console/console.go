@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -36,6 +37,7 @@ type Config struct {
 	Accounts *account.Service
 	Audit    *audit.Log
 	Linked   *productauth.Service
+	Consents *consent.Service
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -66,6 +68,9 @@ func New(cfg Config) *Console {
 	c.mux.Handle("POST /sign-out", c.user(c.signOut))
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))
 	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
+	c.mux.Handle("POST /my/apps/{installation}/revoke", c.user(c.revokeConsent))
+	c.mux.Handle("GET /consent/{installation}", c.user(c.askConsent))
+	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
 	for route, page := range map[string]handler{
 		"GET /apps":                         c.listApps,
 		"GET /apps/{installation}":          c.showApp,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -23,9 +24,15 @@ type proposal struct {
 	Target       install.Target `json:"target"`
 	Name         string         `json:"name"`
 	// Digest is of what was shown; Grant is what of it is allowed.
-	Digest      string    `json:"digest,omitempty"`
-	Grant       *perm.Set `json:"grant,omitempty"`
-	Development bool      `json:"development,omitempty"`
+	Digest      string     `json:"digest,omitempty"`
+	Version     id.Version `json:"version,omitempty"` // that was shown, the environment's when ""
+	Grant       *perm.Set  `json:"grant,omitempty"`
+	Development bool       `json:"development,omitempty"`
+	// Of the other kinds of decisions.
+	Type   perm.EgressType `json:"type,omitempty"`
+	Host   string          `json:"host,omitempty"`
+	User   id.User         `json:"user,omitempty"`
+	Pinned bool            `json:"pinned,omitempty"`
 }
 
 // summary is what the last page says.
@@ -49,6 +56,11 @@ type act struct {
 var acts = map[string]act{
 	"grant":     {(*Console).showGrant, (*Console).doGrant},
 	"uninstall": {(*Console).showUninstall, (*Console).doUninstall},
+	"decline":   {(*Console).showDecline, (*Console).doDecline},
+	"pin":       {(*Console).showPin, (*Console).doPin},
+	"egress":    {(*Console).showEgress, (*Console).doEgress},
+	"no-egress": {(*Console).showNoEgress, (*Console).doNoEgress},
+	"revoke":    {(*Console).showRevoke, (*Console).doRevoke},
 }
 
 func (c *Console) propose(v *visit) error {
@@ -61,11 +73,16 @@ func (c *Console) propose(v *visit) error {
 	if _, ok := acts[kind]; !ok {
 		return fault.New(fault.Usage, "NO_ACT", "the form asks for nothing that can be decided")
 	}
-	if kind == "grant" {
+	switch kind {
+	case "grant":
 		if p, err = c.chosen(v, p); err != nil {
 			return err
 		}
+	case "decline":
+		p.Version = i.Waiting
 	}
+	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
+	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
 	return c.vouched(v, kind, p)
 }
 
@@ -87,7 +104,8 @@ func (c *Console) chosen(v *visit, p proposal) (proposal, error) {
 	if err != nil {
 		return p, err
 	}
-	shown, err := c.Installs.Preview(v.ctx(), by, p.Target)
+	p.Version = id.Version(v.PostFormValue("version"))
+	shown, err := c.Installs.PreviewOf(v.ctx(), by, p.Target, p.Version)
 	if err != nil {
 		return p, err
 	}
@@ -181,7 +199,7 @@ func (c *Console) decide(v *visit) error {
 }
 
 func (c *Console) showGrant(ctx context.Context, by id.Principal, p proposal) (summary, error) {
-	shown, err := c.Installs.Preview(ctx, by, p.Target)
+	shown, err := c.Installs.PreviewOf(ctx, by, p.Target, p.Version)
 	if err != nil {
 		return summary{}, err
 	}
@@ -198,7 +216,7 @@ func (c *Console) showGrant(ctx context.Context, by id.Principal, p proposal) (s
 	if shown.Installation != "" {
 		out.Title, out.Button, out.Back = "Change what "+p.Name+" may do?", "Save", "/apps/"+string(shown.Installation)
 		if shown.Waiting {
-			out.Title, out.Button = "Update "+p.Name+" to "+shown.Release.Number+"?", "Update"
+			out.Title, out.Button = "Run version "+shown.Release.Number+" of "+p.Name+"?", "Run "+shown.Release.Number
 		}
 	}
 	if shown.DevelopmentWarning != "" {
@@ -208,7 +226,7 @@ func (c *Console) showGrant(ctx context.Context, by id.Principal, p proposal) (s
 }
 
 func (c *Console) doGrant(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
-	out, err := c.Installs.Install(ctx, by, p.Target, install.Confirmation{Digest: p.Digest, Grant: p.Grant, Development: p.Development})
+	out, err := c.Installs.Install(ctx, by, p.Target, install.Confirmation{Digest: p.Digest, Grant: p.Grant, Development: p.Development, Version: p.Version})
 	if err != nil {
 		return "", "", err
 	}

@@ -32,9 +32,15 @@ func (c *Console) myApps(v *visit) error {
 	if err != nil {
 		return err
 	}
+	agreed, err := c.agreed(v)
+	if err != nil {
+		return err
+	}
 	out := []app{}
 	for _, i := range all {
-		out = append(out, c.view(v.ctx(), i))
+		a := c.view(v.ctx(), i)
+		_, a.Agreed = agreed[i.ID]
+		out = append(out, a)
 	}
 	return c.render(v, http.StatusOK, "my.html", page{Title: "My apps", Section: "my", Data: map[string]any{"Apps": out}})
 }
@@ -58,7 +64,13 @@ func (c *Console) myApp(v *visit) error {
 	if err != nil {
 		return err
 	}
+	agreed, err := c.agreed(v)
+	if err != nil {
+		return err
+	}
 	a := c.view(v.ctx(), i)
+	var mine agreement
+	mine, a.Agreed = agreed[i.ID]
 	a.Permissions = lineSections(perm.Describe(i.Effective(), c.words(v.ctx(), i.Product)))
-	return c.render(v, http.StatusOK, "my_app.html", page{Title: a.Name, Section: "my", Data: map[string]any{"App": a}})
+	return c.render(v, http.StatusOK, "my_app.html", page{Title: a.Name, Section: "my", Data: map[string]any{"App": a, "Agreement": mine}})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 )
 
@@ -42,8 +43,8 @@ func toText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
-	case interface{ String() string }:
-		return v.String()
+	case id.User:
+		return string(v)
 	}
 	return ""
 }
@@ -206,5 +207,8 @@ var notices = map[string]string{
 	"narrowed":    "Done. What you took away is gone already, also for calls that are running.",
 	"uninstalled": "Done. The app is gone. What it stored is kept for 28 days.",
 	"declined":    "Done. The update was declined; the app goes on as before.",
+	"saved":       "Done. It counts already.",
+	"agreed":      "Done. The app may act as you now; go back to it and try again.",
+	"revoked":     "Done. The app does nothing as you any more.",
 	"unchanged":   "Nothing had to be changed.",
 }

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/edge/bridge"
 	"github.com/annexhq/annex/internal/edge/console"
 	"github.com/annexhq/annex/internal/edge/httpapi"
 	"github.com/annexhq/annex/internal/feature/account"
@@ -266,9 +268,19 @@ func (s *System) openDoors(context.Context) (err error) {
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Server: s.about, Log: log,
 	})
-	s.Handler = s.Origins.route(families{control: s.API, ui: s.Console, hook: s.Triggers})
+	apps := bridge.New(bridge.Config{
+		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Invoker: s.Door, Log: log,
+	})
+	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/bridge/") {
+			apps.ServeHTTP(w, r)
+			return
+		}
+		s.Console.ServeHTTP(w, r)
+	})
+	s.Handler = s.Origins.route(families{control: s.API, ui: ui, hook: s.Triggers})
 	s.sweepHourly()
 	return nil
 }
