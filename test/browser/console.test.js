@@ -1,0 +1,174 @@
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { start } from './demo.js';
+import { signIn } from './signin.js';
+
+// PICTURES=FOLDER writes the pictures of docs/admin.md.
+const pictures = process.env.PICTURES;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// An app whose second version asks for more.
+const manifest = (hosts) => `app:
+  id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-0000000c0115
+  name: Weather
+  runtime: {name: nodejs22.x}
+permissions:
+  scopes: [storage:app, read:jira-work, write:jira-work]
+  external: {fetch: {backend: [${hosts.join(', ')}]}}
+modules:
+  webtrigger: [{key: page, function: page, response: {type: dynamic}}]
+  function: [{key: page, handler: index.page}]
+`;
+const source = `export const page = () => ({ statusCode: 200, body: 'sunny' });`;
+
+let demo, app;
+before(async () => {
+  demo = await start();
+  app = mkdtempSync(join(tmpdir(), 'annex-browser-console-'));
+  mkdirSync(join(app, 'src'));
+  writeFileSync(join(app, 'src', 'index.js'), source);
+});
+after(async () => {
+  rmSync(app, { recursive: true, force: true });
+  await demo?.stop();
+});
+
+async function deploy(hosts, ...more) {
+  writeFileSync(join(app, 'manifest.yml'), manifest(hosts));
+  await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'development', ...more);
+}
+
+// look demands that a page can be read by everybody, on a phone and a desk, by day and by night.
+async function look(page, name) {
+  const wide = page.viewportSize();
+  for (const [width, height, scheme, suffix] of [[360, 740, 'dark', '-phone'], [1000, 760, 'light', '']]) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `${name} is ${over} px wider than ${width}`);
+    if (pictures) await page.screenshot({ path: join(pictures, `console-${name}${suffix}.png`), fullPage: true });
+    await check(page, `${name} (${scheme})`);
+  }
+  await page.setViewportSize(wide);
+}
+
+// check runs axe-core in an isolated world of the browser, which the page's policy does not reach.
+async function check(page, name) {
+  const session = await page.context().newCDPSession(page);
+  const { frameTree } = await session.send('Page.getFrameTree');
+  const { executionContextId } = await session.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
+  await session.send('Runtime.evaluate', { expression: axe, contextId: executionContextId });
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression: `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => JSON.stringify(r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | '))))`,
+    contextId: executionContextId, awaitPromise: true, returnByValue: true,
+  });
+  assert.equal(exceptionDetails, undefined, `axe-core did not run on ${name}`);
+  assert.deepEqual(JSON.parse(result.value), [], `what is hard to use on ${name}`);
+  await session.detach();
+}
+
+test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what it does', async () => {
+  await deploy(['api.example.com']);
+  const context = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
+  const complaints = [];
+  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403/.test(m.text()) && complaints.push(m.text())));
+  const first = await context.newPage();
+  await first.goto(demo.access.uiUrl);
+  await first.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await look(first, 'home');
+  await first.close();
+
+  // A developer's request waits for an admin.
+  const where = ['--environment', 'development', '--site', demo.access.site, '--product', demo.access.product];
+  await demo.run(demo.access.developerToken, app, 'install', '--confirm', ...where).catch(() => {});
+  const page = await signIn(context, demo, 'alice', '/apps');
+  await page.getByRole('heading', { name: 'Connected apps' }).waitFor();
+  const names = (await context.cookies()).filter((c) => c.domain === 'annex.localhost');
+  assert.deepEqual(names.map((c) => [c.name, c.secure, c.httpOnly, c.sameSite]), [['__Host-annex', true, true, 'Lax']]);
+  await look(page, 'apps');
+
+  await page.getByRole('link', { name: 'Review Weather' }).click();
+  await page.getByRole('heading', { name: /Install/ }).waitFor();
+  await page.getByRole('checkbox', { name: /Create and change issues/ }).uncheck();
+  await page.getByRole('checkbox', { name: /I know/ }).check();
+  await look(page, 'install');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('heading', { name: 'Install Weather?' }).waitFor();
+  await look(page, 'confirm');
+  await page.getByRole('button', { name: 'Install', exact: true }).click();
+  await page.getByText('The app is installed.').waitFor();
+  await page.getByRole('heading', { name: 'Asked for, and not allowed' }).waitFor();
+  const address = page.url();
+
+  // An address more, and away again.
+  await page.getByLabel('Host').fill('maps.example.com');
+  await page.getByRole('button', { name: 'Add …' }).click();
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.getByText('It counts already.').waitFor();
+  await look(page, 'app');
+  await page.getByRole('button', { name: /Take away/ }).click();
+  await page.getByRole('button', { name: 'Take away', exact: true }).click();
+  await page.getByText('also for calls that are running').waitFor();
+
+  // A version that asks for more waits.
+  await deploy(['api.example.com', '"*.example.org"'], '--approve');
+  await page.goto(demo.access.uiUrl + '/apps');
+  await page.getByRole('heading', { name: /Waiting for your decision/ }).waitFor();
+  await page.getByRole('link', { name: 'Review Weather' }).click();
+  await page.getByText('marked below').waitFor();
+  assert.equal(await page.locator('.pick.new').count(), 1);
+  await look(page, 'update');
+  await page.getByRole('checkbox', { name: /I know/ }).check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: /^Run / }).click();
+  await page.getByText('The app runs with what you allowed.').waitFor();
+
+  // Bob is no admin.
+  const other = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
+  const bob = await signIn(other, demo, 'bob', '/apps');
+  await bob.getByText('for admins of the site').waitFor();
+  await look(bob, 'problem');
+  await bob.goto(demo.access.uiUrl + '/my/apps');
+  await look(bob, 'my-apps');
+  await bob.getByRole('link', { name: 'Weather' }).click();
+  await bob.getByRole('link', { name: 'See what it would ask' }).click();
+  await bob.getByRole('heading', { name: /act as you/ }).waitFor();
+  await look(bob, 'consent');
+  await bob.getByRole('button', { name: 'Agree' }).click();
+  await bob.getByText('may act as you now').waitFor();
+  await look(bob, 'my-app');
+
+  // Alice takes it back for him.
+  await page.goto(address);
+  await page.getByRole('button', { name: /what bob agreed to/ }).click();
+  await page.getByRole('button', { name: 'Take back', exact: true }).click();
+  await page.getByText('Nobody so far.').waitFor();
+
+  await page.goto(demo.access.uiUrl + '/audit');
+  await page.getByText('A user agreed that an app acts as them').first().waitFor();
+  await look(page, 'audit');
+
+  await page.goto(address);
+  await page.getByRole('button', { name: 'Uninstall …' }).click();
+  await page.getByRole('button', { name: 'Uninstall', exact: true }).click();
+  await page.getByText('The app is gone.').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('pages work without JavaScript and by keyboard', async () => {
+  const context = await demo.browser.newContext({ javaScriptEnabled: false });
+  const page = await signIn(context, demo, 'alice', '/apps');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.locator(':focus').innerText(), 'Skip to the content');
+  await page.getByRole('link', { name: 'notes' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: /Keep it at/ }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('link', { name: /Go on at Tracker/ }).click();
+  await page.getByRole('button', { name: 'Keep', exact: true }).click();
+  await page.getByText('no update reaches it').waitFor();
+});
