@@ -18,7 +18,7 @@ const manifest = (hosts) => `app:
   runtime: {name: nodejs22.x}
 permissions:
   scopes: [storage:app, read:jira-work, write:jira-work]
-  external: {fetch: {backend: [${hosts.join(', ')}]}}
+  external: {configurable: true, fetch: {backend: [${hosts.join(', ')}]}}
 modules:
   webtrigger: [{key: page, function: page, response: {type: dynamic}}]
   function: [{key: page, handler: index.page}]
@@ -149,7 +149,7 @@ test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what i
   await page.getByText('Nobody so far.').waitFor();
 
   await page.goto(demo.access.uiUrl + '/audit');
-  await page.getByText('A user agreed that an app acts as them').first().waitFor();
+  await page.locator('li', { hasText: 'A user agreed that an app acts as them' }).first().waitFor();
   await look(page, 'audit');
 
   await page.goto(address);

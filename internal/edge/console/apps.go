@@ -295,7 +295,8 @@ func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have 
 	}
 	granted := perm.Set{}
 	if have != nil {
-		granted, out.Have = have.Granted, have.Number
+		// What an admin refused is not new; it stays unticked.
+		granted, out.Have = perm.Union(have.Granted, have.Declared), have.Number
 		out.Update = shown.Waiting
 		out.Back = "/apps/" + string(have.ID)
 		out.Gone = perm.Describe(perm.Diff(shown.Proposed, have.Granted), words)
