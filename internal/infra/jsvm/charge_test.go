@@ -1,6 +1,9 @@
 package jsvm
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -107,6 +110,29 @@ func TestQuotingPauses(t *testing.T) {
 		w.quote([]byte(strings.Repeat("a\x00", quotedAtOnce/2-pad)+strings.Repeat(string(pair), 3)), true)
 		if !strings.HasSuffix(string(w.out), "a\U0001f600\U0001f600\U0001f600") {
 			t.Errorf("%d before the seam: %q", pad, w.out[len(w.out)-30:])
+		}
+	}
+}
+
+// A decoder asks whether to go on when it reads, also while nothing comes of it.
+func TestDecodersAsk(t *testing.T) {
+	e, _ := charging(1 << 30)
+	for kind, unit := range map[string][]byte{
+		"gzip": {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "deflate-raw": {0, 0, 0, 0xff, 0xff}, "br": {12, 6, 6, 6},
+	} {
+		in := &Instance{e: e, sp: &space{}, outcome: &Outcome{}}
+		e.cur = in
+		body := append(unit, bytes.Repeat(unit[len(unit)/4:], 1<<20)...)
+		if kind != "br" {
+			body = bytes.Repeat(unit, 1<<18)
+		}
+		src := &asking{in: in, rest: body}
+		r, err := in.decoder(kind, src)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if read := len(body) - len(src.rest); !errors.Is(err, errEnded) || read > portion {
+			t.Errorf("%s: %v after %d of %d bytes of a call that has ended", kind, err, read, len(body))
 		}
 	}
 }
