@@ -44,12 +44,11 @@ func actName(act string) string {
 type fact struct{ Name, Value string }
 
 type entry struct {
-	At       time.Time
-	Who      string
-	What     string
-	App      string
-	Facts    []fact
-	position int
+	At    time.Time
+	Who   string
+	What  string
+	App   string
+	Facts []fact
 }
 
 // showAudit shows a site's trail, newest first.
