@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
@@ -406,6 +405,3 @@ func (s *Service) admin(ctx context.Context, op string, p id.Principal, install 
 	s.Refresh(ctx)
 	return out, nil
 }
-
-// production reports whether the app's developer is kept out of what is the site's.
-func (i *Installation) production() bool { return i.EnvType == call.Production }
