@@ -243,7 +243,7 @@ func TestListsAndEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := w.trail.List(t.Context(), site)
-	if err != nil || len(entries) != 2 || entries[0].Act != "consent.give" || entries[0].Actor != "user:alice" {
+	if err != nil || len(entries) != 2 || entries[0].Act != "consent.give" || !strings.HasPrefix(entries[0].Actor, "user:tracker:h:") {
 		t.Errorf("%+v, %v", entries, err)
 	}
 }
