@@ -27,7 +27,7 @@ func (l *life) operations() []operation {
 		"addAccount":  {"name": "eve", "developer": true, "adminOf": []string{"acme"}},
 		"createToken": {"kind": "ci", "account": "bob", "app": l.appID, "environments": []string{"staging"}, "expiresInDays": 1, "note": "n"},
 		"addSite":     {"name": "third", "products": []string{"desk"}, "developmentApps": true}, "updateSite": {"developmentApps": true},
-		"signIn":      {"state": "s", "assertion": "a"},
+		"signIn": {"state": "s", "assertion": "a"}, "setClientSecret": {"secret": "a-secret-of-a-client"},
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
 		"rotateSigningKeys": {"withdraw": true},
@@ -38,7 +38,7 @@ func (l *life) operations() []operation {
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {

@@ -174,7 +174,10 @@ func (a *API) updateSite(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if in.DevelopmentApps == nil && in.Updates == nil && len(in.Products) == 0 {
+	if in.Products != nil && len(in.Products) == 0 {
+		return fault.New(fault.Invalid, "NO_PRODUCT", "a site has at least one product").WithFix("name all products that it is to have")
+	}
+	if in.DevelopmentApps == nil && in.Updates == nil && in.Products == nil {
 		return fault.New(fault.Usage, "MISSING", "developmentApps, updates or products is missing")
 	}
 	products, err := a.productKeys(r.ctx(), in.Products)
