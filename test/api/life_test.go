@@ -51,6 +51,20 @@ func live(t *testing.T, database string) {
 	l.complete()
 }
 
+// forge is a product with an authorization server of its own.
+const forge = `key: forge
+name: Forge
+apiBaseUrl: https://forge.example.com/api
+auth: oauth2
+oauth2:
+  authorizationUrl: https://forge.example.com/authorize
+  tokenUrl: https://forge.example.com/token
+  clientId: annex
+  user: {path: /user, id: login}
+scopes:
+  - {name: "read:thing", title: Read things, access: read}
+`
+
 func (l *life) operators() {
 	l.ask("GET", "/healthz", "", nil).is(200).want("ok", "status").want(l.env.System.Health().Isolation, "isolation")
 	l.ask("GET", "/readyz", "", nil).is(200).want("ready", "status").length(0, "reasons")
@@ -82,6 +96,11 @@ func (l *life) operators() {
 		}
 	}
 	l.ask("POST", "/api/v1/products?validate=perhaps", l.operator, product).fails(400, "BAD_VALIDATE")
+	secret := object{"secret": "not-a-real-secret"}
+	l.ask("PUT", "/api/v1/products/desk/client-secret", l.operator, secret).fails(422, "NO_OAUTH")
+	l.ask("PUT", "/api/v1/products/gone/client-secret", l.operator, secret).fails(404, "PRODUCT_UNKNOWN")
+	l.ask("POST", "/api/v1/products", l.operator, forge).is(200).want("forge", "product", "key")
+	l.ask("PUT", "/api/v1/products/forge/client-secret", l.operator, secret).is(204)
 
 	a := l.ask("POST", "/api/v1/sites", l.operator, object{"name": "acme", "products": []string{"helpdesk"}}).is(201)
 	l.site, l.siteID = a.text("name"), a.text("id")

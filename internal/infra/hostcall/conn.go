@@ -44,10 +44,11 @@ type segment struct {
 }
 
 const (
-	// maxQueued bounds what may wait for a worker that does not read; maxPosted what may
-	// be added to that without waiting.
+	// maxQueued bounds what may wait for a worker when somebody sends; a message of any size
+	// may then be added to it. maxPosted is what there may be besides without waiting: more is
+	// of a worker that does not read, and never of one that has just been sent large answers.
 	maxQueued = 16 << 20
-	maxPosted = maxQueued + 4<<20
+	maxPosted = maxQueued + MaxBody + 4<<20
 	// atLeast is what a worker has to read in each stuckFor, if there is so much.
 	atLeast  = MaxFrame
 	stuckFor = time.Second
