@@ -223,10 +223,11 @@ func (c *cli) printClosed(document string, closed []closedOperation, all bool) {
 }
 
 func (c *cli) productSecretCommand() *cobra.Command {
-	return jsonFlag(&cobra.Command{
+	var signIn bool
+	cmd := &cobra.Command{
 		Use:   "secret PRODUCT",
 		Short: "Give the server the secret of its client at a product's own authorization server (read from stdin)",
-		Long: "For a product of auth: oauth2. The secret is read from stdin, at a terminal without echo: other users of the machine\n" +
+		Long: "For a product of auth: oauth2, or with --sign-in for one of users: oidc. The secret is read from stdin, at a terminal without echo: other users of the machine\n" +
 			"can read command lines. The server keeps it sealed and shows it to nobody.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -238,7 +239,7 @@ func (c *cli) productSecretCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := api.SetClientSecret(cmd.Context(), args[0], secret); err != nil {
+			if err := api.SetClientSecret(cmd.Context(), args[0], secret, signIn); err != nil {
 				return err
 			}
 			if c.json {
@@ -248,7 +249,9 @@ func (c *cli) productSecretCommand() *cobra.Command {
 			c.ui.printf("Kept the client secret for %s", args[0])
 			return nil
 		},
-	})
+	}
+	cmd.Flags().BoolVar(&signIn, "sign-in", false, "the secret is of the OpenID provider at which the product's people sign in")
+	return jsonFlag(cmd)
 }
 
 // readSecret takes one line from stdin or, at a terminal, without echo.

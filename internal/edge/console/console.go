@@ -64,6 +64,8 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /sign-in", c.open(c.signIn))
 	c.mux.Handle("GET /sign-in/callback", c.open(c.callback))
 	c.mux.Handle("GET /oauth/sign-in", c.open(c.oauthSignIn))
+	c.mux.Handle("GET /openid/sign-in", c.open(c.openIDSignIn))
+	c.mux.Handle("GET /openid/callback", c.open(c.openIDBack))
 	c.mux.Handle("GET /oauth/callback", c.open(c.oauthBack))
 	c.mux.Handle("POST /sign-out", c.user(c.signOut))
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))

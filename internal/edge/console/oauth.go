@@ -17,7 +17,10 @@ import (
 // Annex. There the browser goes to that server and comes back here, and this server finds
 // out whose the token is.
 
-const oauthCookie = "__Host-annex-oauth"
+const (
+	oauthCookie  = "__Host-annex-oauth"
+	openIDCookie = "__Host-annex-openid"
+)
 
 // oauthSignIn is the signInUrl of such products: it answers a sign-in that was begun here.
 func (c *Console) oauthSignIn(v *visit) error {
@@ -67,16 +70,55 @@ func (c *Console) oauthBack(v *visit) error {
 		http.Redirect(v.w, v.Request, done.Next, http.StatusSeeOther)
 		return nil
 	}
+	return c.answer(v, session.Assertion{Product: done.Product, Site: done.Site, User: done.User, Name: done.Name, Admin: done.Admin,
+		State: done.Answers, AuthTime: c.Now()})
+}
+
+// answer says who is there to the sign-in that was begun here.
+func (c *Console) answer(v *visit, a session.Assertion) error {
 	now := c.Now()
-	code, err := c.Sessions.Answer(v.ctx(), session.Assertion{
-		ID: rand.Text(), Product: done.Product, Site: done.Site, User: done.User, Name: done.Name, Admin: done.Admin,
-		State: done.Answers, AuthTime: now, Issued: now, Expires: now.Add(time.Minute),
-	}, done.Answers)
+	a.ID, a.Issued, a.Expires = rand.Text(), now, now.Add(time.Minute)
+	code, err := c.Sessions.Answer(v.ctx(), a, a.State)
 	if err != nil {
 		return err
 	}
 	http.Redirect(v.w, v.Request, "/sign-in/callback?code="+url.QueryEscape(code), http.StatusSeeOther)
 	return nil
+}
+
+// openIDSignIn is the signInUrl of products whose people sign in at an OpenID provider: it
+// answers a sign-in that was begun here. For a decision the provider is asked for a fresh one.
+func (c *Console) openIDSignIn(v *visit) error {
+	q := v.URL.Query()
+	var fresh time.Duration
+	if q.Get("max_age") != "" {
+		fresh = session.MaxAge
+	}
+	sent, err := c.Linked.Identify(v.ctx(), id.Product(q.Get("product")), q.Get("state"), fresh)
+	if err != nil {
+		return err
+	}
+	setCookie(v.w, openIDCookie, sent.Browser, 10*time.Minute)
+	http.Redirect(v.w, v.Request, sent.URL, http.StatusSeeOther)
+	return nil
+}
+
+// openIDBack is where an OpenID provider sends browsers back, and it says who is there. Without a claim for it, the
+// person is of the only site that has the product.
+func (c *Console) openIDBack(v *visit) error {
+	q := v.URL.Query()
+	browser := cookie(v.Request, openIDCookie)
+	setCookie(v.w, openIDCookie, "", 0)
+	who, err := c.Linked.Identified(v.ctx(), productauth.Back{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Issuer: q.Get("iss"), Browser: browser})
+	if err != nil {
+		return err
+	}
+	site, err := c.Tenancy.SiteOf(v.ctx(), who.Product, who.Site)
+	if err != nil {
+		return err
+	}
+	return c.answer(v, session.Assertion{Product: who.Product, Site: site, User: who.User, Name: who.Name, Admin: who.Admin,
+		State: who.Answers, AuthTime: who.AuthTime})
 }
 
 // showAccounts shows an admin which accounts of the product that they come from are

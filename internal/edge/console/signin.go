@@ -67,7 +67,7 @@ func (c *Console) signInProducts(v *visit) ([]product, error) {
 	}
 	var out []product
 	for i := range all {
-		if all[i].SignInURL != "" || all[i].Users == tenancy.FromOAuth2 {
+		if all[i].SignInURL != "" || all[i].Users == tenancy.FromOAuth2 || all[i].Users == tenancy.FromOIDC {
 			out = append(out, product{string(all[i].Key), clean(all[i].Name, 80)})
 		}
 	}

@@ -261,11 +261,16 @@ func (a *API) siteName(ctx context.Context, site id.Site) string {
 func (a *API) setClientSecret(w http.ResponseWriter, r *request) error {
 	var in struct {
 		Secret string `json:"secret"`
+		SignIn bool   `json:"signIn"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if err := a.Linked.SetSecret(r.ctx(), r.caller, id.Product(r.PathValue("product")), in.Secret); err != nil {
+	set := a.Linked.SetSecret
+	if in.SignIn {
+		set = a.Linked.SetSignInSecret
+	}
+	if err := set(r.ctx(), r.caller, id.Product(r.PathValue("product")), in.Secret); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

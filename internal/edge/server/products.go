@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -74,7 +75,7 @@ func destinationsOf(a *tenancy.API) []string {
 		addresses = append(addresses, a.OAuth.TokenURL, a.OAuth.RevocationURL)
 	}
 	if a.OIDC != nil {
-		addresses = append(addresses, a.OIDC.Issuer)
+		addresses = append(append(addresses, a.OIDC.Issuer), a.OIDC.Hosts...)
 	}
 	var out []string
 	for _, text := range addresses {
@@ -162,6 +163,25 @@ func (p *products) Client(ctx context.Context, key id.Product) (*productauth.Cli
 	return &productauth.Client{
 		Product: key, AuthorizationURL: o.AuthorizationURL, TokenURL: o.TokenURL, RevocationURL: o.RevocationURL, ClientID: o.ClientID, Auth: o.ClientAuth,
 		Scopes: o.Native(names), Separator: o.Separator, Who: a.BaseURL.JoinPath(o.User.Path), ID: o.User.ID, Name: o.User.Name, Admin: o.User.Admin,
+		AdminIs: a.Admins.Users,
+	}, nil
+}
+
+// Provider implements productauth.Providers.
+func (p *products) Provider(ctx context.Context, key id.Product) (*productauth.Provider, error) {
+	a, err := p.declared(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	o := a.OIDC
+	if o == nil {
+		return nil, fault.New(fault.Invalid, "NO_OPENID", "people of %s do not sign in at an OpenID provider", key).
+			WithFix("declare users: oidc in product.yaml")
+	}
+	return &productauth.Provider{
+		Product: key, Issuer: o.Issuer, ClientID: o.ClientID, Auth: cmp.Or(o.ClientAuth, "none"), Scopes: o.Scopes,
+		Subject: cmp.Or(o.Subject, "sub"), Name: cmp.Or(o.Name, "name"), Site: o.Site,
+		AdminClaim: a.Admins.Claim, AdminValues: a.Admins.Values, AdminIs: a.Admins.Users,
 	}, nil
 }
 

@@ -195,12 +195,13 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy,
 		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
 			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
-		})},
+		}), declared},
 	})
 	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
 	s.Linked = productauth.New(productauth.Config{
-		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
+		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Providers: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
+		OpenIDCallback: s.Origins.UIURL() + "/openid/callback",
 	})
 	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite, s.Erasures.SiteEnded)
 	s.Products = product.New(product.Config{

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,13 +97,14 @@ func (s *Service) Begin(ctx context.Context, f Flow) (Sent, error) {
 type Back struct {
 	State, Code string
 	Error       string // the product's error parameter
+	Issuer      string // its iss parameter (RFC 9207)
 	Browser     string // the secret that the browser kept
 }
 
 // Finish ends a flow: the state counts once, in the browser that began it. The account is
 // connected when it returns.
 func (s *Service) Finish(ctx context.Context, b Back) (Done, error) {
-	done, verifier, err := s.take(ctx, b)
+	done, verifier, err := s.take(ctx, b, SignIn, ServiceAccount)
 	if err != nil {
 		return Done{}, fault.Op("productauth.Finish", err)
 	}
@@ -131,7 +133,7 @@ func (s *Service) Finish(ctx context.Context, b Back) (Done, error) {
 	return done, fault.Op("productauth.Finish", s.keep(ctx, &done, user, token))
 }
 
-func (s *Service) take(ctx context.Context, b Back) (done Done, verifier string, err error) {
+func (s *Service) take(ctx context.Context, b Back, kinds ...Kind) (done Done, verifier string, err error) {
 	var browser, actor string
 	var sealed []byte
 	var expires int64
@@ -150,10 +152,17 @@ func (s *Service) take(ctx context.Context, b Back) (done Done, verifier string,
 	if b.Browser == "" || subtle.ConstantTimeCompare([]byte(hash("browser", b.Browser)), []byte(browser)) != 1 {
 		return done, "", refused("this browser did not ask for it")
 	}
+	if !slices.Contains(kinds, done.Kind) {
+		return done, "", refused("the browser came back for something else than it was sent for")
+	}
 	if done.Kind == ServiceAccount {
 		done.By = id.Principal{Kind: id.SiteAdmin, Account: id.Account(actor), Site: done.Site, Product: done.Product}
 	}
-	plain, err := s.Sealer.Open(seal.ForSite(done.Site), seal.Session, flowPlace(key), sealed)
+	subject := seal.ForPlatform() // an OpenID provider says of which site somebody is
+	if done.Kind != Identity {
+		subject = seal.ForSite(done.Site)
+	}
+	plain, err := s.Sealer.Open(subject, seal.Session, flowPlace(key), sealed)
 	return done, string(plain), err
 }
 
@@ -201,6 +210,9 @@ func (s *Service) who(ctx context.Context, c *Client, token string, done *Done) 
 		done.Name = string(done.User)
 	}
 	done.Admin, _ = facts[c.Admin].(bool)
+	if len(c.AdminIs) > 0 && done.Kind == SignIn { // a service account may be no admin's at the product itself
+		done.Admin = slices.Contains(c.AdminIs, string(done.User))
+	}
 	return nil
 }
 

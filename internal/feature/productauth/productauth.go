@@ -1,5 +1,6 @@
 // Package productauth holds people's accounts on products that have an authorization
 // server of their own (OAuth 2.0, RFC 6749 with PKCE, RFC 7636): there Annex is a client.
+// It also learns from OpenID providers who somebody is, and keeps no token of theirs.
 // Its promise: a token is asked for with the product's own, narrow scopes, is kept sealed,
 // is refreshed by one at a time on all servers together, goes nowhere but to the product,
 // and is never seen by an app, an admin or a developer.
@@ -15,6 +16,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -36,6 +39,7 @@ type Client struct {
 	// Who is the address that tells whose a token is; ID, Name and Admin are fields of its answer.
 	Who             *url.URL
 	ID, Name, Admin string
+	AdminIs         []string // users who are admins whatever Admin says; then nobody else is
 }
 
 // Clients gives products' clients, and a way to them.
@@ -62,20 +66,27 @@ type Config struct {
 	Sealer  Sealer
 	Audit   Audit
 	Clients Clients
-	// Callback is the address to which products send browsers back.
-	Callback string
-	Now      func() time.Time // time.Now when nil
+	// Providers may be nil where no product has an OpenID provider.
+	Providers Providers
+	// Callback is the address to which products send browsers back, OpenIDCallback the one
+	// for OpenID providers: an answer of one kind never ends a flow of the other.
+	Callback, OpenIDCallback string
+	Now                      func() time.Time // time.Now when nil
 }
 
 // Service holds accounts.
-type Service struct{ Config }
+type Service struct {
+	Config
+	mu    sync.Mutex
+	found map[string]*found // by issuer
+}
 
 // New makes the service; Migrations must have been applied to cfg.DB.
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg}
+	return &Service{Config: cfg, found: map[string]*found{}}
 }
 
 // config is the client in the form of the library, with its secret.
@@ -106,25 +117,32 @@ func (s *Service) wire(ctx context.Context, product id.Product) context.Context 
 
 // SetSecret keeps the secret that the product's server gave its client Annex.
 func (s *Service) SetSecret(ctx context.Context, p id.Principal, product id.Product, secret string) error {
+	return s.setSecret(ctx, p, product, product, secret, func(ctx context.Context) error {
+		_, err := s.Clients.Client(ctx, product)
+		return err
+	})
+}
+
+func (s *Service) setSecret(ctx context.Context, p id.Principal, product, client id.Product, secret string, declared func(context.Context) error) error {
 	if !p.Is(id.Operator) {
 		return fault.New(fault.Denied, "ROLE_REQUIRED", "only an operator sets a product's client secret")
 	}
 	if len(secret) < 8 || len(secret) > 4096 {
 		return fault.New(fault.Invalid, "INVALID_SECRET", "a client secret has 8 to 4096 characters")
 	}
-	if _, err := s.Clients.Client(ctx, product); err != nil {
+	if err := declared(ctx); err != nil {
 		return fault.Op("productauth.SetSecret", err)
 	}
 	return fault.Op("productauth.SetSecret", s.DB.Tx(ctx, func(ctx context.Context) error {
 		generation := s.Now().UnixMilli()
-		sealed, err := s.Sealer.Seal(seal.ForPlatform(), seal.ProductData, secretPlace(product, generation), []byte(secret))
+		sealed, err := s.Sealer.Seal(seal.ForPlatform(), seal.ProductData, secretPlace(client, generation), []byte(secret))
 		if err != nil {
 			return err
 		}
-		if _, err := s.DB.Exec(ctx, putSecret, product, sealed, generation); err != nil {
+		if _, err := s.DB.Exec(ctx, putSecret, client, sealed, generation); err != nil {
 			return err
 		}
-		return s.Audit.Append(ctx, "", "", p, "product.secret", map[string]any{"product": product})
+		return s.Audit.Append(ctx, "", "", p, "product.secret", map[string]any{"product": product, "signIn": client != product})
 	}))
 }
 
@@ -137,12 +155,19 @@ func (s *Service) secret(ctx context.Context, product id.Product) (string, error
 	var generation int64
 	err := s.DB.QueryRow(ctx, secretOf, product).Scan(&sealed, &generation)
 	if errors.Is(err, db.ErrNoRows) {
-		return "", fault.New(fault.Unavailable, "NO_CLIENT_SECRET", "the server has no client secret for the product %s", product).
-			WithFix("an operator gives it: annex product secret %s --secret-stdin", product)
+		return "", fault.New(fault.Unavailable, "NO_CLIENT_SECRET", "the server has no client secret for the product %s", strings.TrimSuffix(string(product), "#sign-in")).
+			WithFix("an operator gives it: %s", secretCommand(product))
 	}
 	if err != nil {
 		return "", err
 	}
 	plain, err := s.Sealer.Open(seal.ForPlatform(), seal.ProductData, secretPlace(product, generation), sealed)
 	return string(plain), err
+}
+
+func secretCommand(client id.Product) string {
+	if product, ok := strings.CutSuffix(string(client), "#sign-in"); ok {
+		return "annex product secret " + product + " --sign-in"
+	}
+	return "annex product secret " + string(client)
 }

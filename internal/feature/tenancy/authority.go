@@ -65,11 +65,18 @@ func (o *OAuth2) Native(scopes []string) []string {
 
 // OIDC is an OpenID provider at which a product's users sign in.
 type OIDC struct {
-	Issuer   string   `json:"issuer"`
-	ClientID string   `json:"clientId"`
-	Scopes   []string `json:"scopes,omitempty"` // besides openid
-	Subject  string   `json:"subject,omitempty"`
-	Name     string   `json:"name,omitempty"`
+	Issuer   string `json:"issuer"`
+	ClientID string `json:"clientId"`
+	// ClientAuth is none for a public client (PKCE only), or basic or body with a secret.
+	ClientAuth string   `json:"clientAuth,omitempty"`
+	Scopes     []string `json:"scopes,omitempty"` // besides openid
+	// Subject and Name are claims; Site is one that names the person's site, which a
+	// product on several sites needs.
+	Subject string `json:"subject,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Site    string `json:"site,omitempty"`
+	// Hosts are other origins of the provider's, for its token endpoint and keys.
+	Hosts []string `json:"hosts,omitempty"`
 }
 
 // Admins say which users of a product are its admins.

@@ -211,13 +211,18 @@ func (r *reader) oauth2(n *yaml.Node) *OAuth2 {
 }
 
 func (r *reader) oidc(n *yaml.Node) *OIDC {
-	o := &OIDC{Subject: "sub", Name: "name"}
+	o := &OIDC{Subject: "sub", Name: "name", ClientAuth: "none"}
 	r.fields(n, "oidc", map[string]func(*yaml.Node){
 		"issuer":   func(n *yaml.Node) { r.text(n, "issuer", &o.Issuer, 2000, endpoint, endpointFix) },
 		"clientId": func(n *yaml.Node) { r.text(n, "clientId", &o.ClientID, 500, nil, "") },
-		"scopes":   func(n *yaml.Node) { r.texts(n, "scopes of oidc", &o.Scopes, 200, nil, "") },
-		"subject":  func(n *yaml.Node) { r.text(n, "subject", &o.Subject, 200, nil, "") },
-		"name":     func(n *yaml.Node) { r.text(n, "name", &o.Name, 200, nil, "") },
+		"clientAuth": func(n *yaml.Node) {
+			r.text(n, "clientAuth", &o.ClientAuth, 10, oneOf("none", "basic", "body"), "write none, basic or body")
+		},
+		"scopes":  func(n *yaml.Node) { r.texts(n, "scopes of oidc", &o.Scopes, 200, nil, "") },
+		"hosts":   func(n *yaml.Node) { r.texts(n, "hosts of oidc", &o.Hosts, 2000, endpoint, endpointFix) },
+		"site":    func(n *yaml.Node) { r.text(n, "site", &o.Site, 200, nil, "") },
+		"subject": func(n *yaml.Node) { r.text(n, "subject", &o.Subject, 200, nil, "") },
+		"name":    func(n *yaml.Node) { r.text(n, "name", &o.Name, 200, nil, "") },
 	}, "issuer", "clientId")
 	return o
 }

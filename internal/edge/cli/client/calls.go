@@ -222,9 +222,10 @@ func (c *Client) SetVariable(ctx context.Context, app, env, key string, in Varia
 	return err
 }
 
-// SetClientSecret keeps the secret of Annex as a client of a product's authorization server.
-func (c *Client) SetClientSecret(ctx context.Context, product, secret string) error {
-	_, err := c.do(ctx, http.MethodPut, seg("products", product, "client-secret"), nil, map[string]string{"secret": secret}, nil)
+// SetClientSecret keeps the secret of Annex as a client of a product's authorization
+// server, or with signIn of its OpenID provider.
+func (c *Client) SetClientSecret(ctx context.Context, product, secret string, signIn bool) error {
+	_, err := c.do(ctx, http.MethodPut, seg("products", product, "client-secret"), nil, map[string]any{"secret": secret, "signIn": signIn}, nil)
 	return err
 }
 

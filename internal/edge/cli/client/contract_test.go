@@ -93,7 +93,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return c.SetVariable(ctx, "a", "e", "k", VariableValue{Value: "v", Sealed: true, Unseal: true})
 		},
 		func() error { return c.UnsetVariable(ctx, "a", "e", "k") },
-		func() error { return c.SetClientSecret(ctx, "p", "a-secret-of-a-client") },
+		func() error { return c.SetClientSecret(ctx, "p", "a-secret-of-a-client", true) },
 		func() error { _, err := c.Promote(ctx, "a", "staging", "production", true); return err },
 		func() error { _, err := c.Preview(ctx, target); return err },
 		func() error {
