@@ -192,10 +192,10 @@ const codes = [...new Set(all.filter((r) => r.status === "rejected").map((r) => 
 	{Name: "tampered", Body: `Object.prototype.toJSON = () => { for (;;); }; return { a: 1 };`, Codes: []string{"LIMIT_WALL", "", "INVALID_HOST_OP"}},
 
 	// Web answers.
-	{Name: "webHeaders", Body: `return { statusCode: 200, headers: Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => ["x-" + i, ["y"]])) };`, Codes: []string{"LIMIT_RESPONSE", "InvalidWebTriggerResponse", "LIMIT_HEADERS"}, Web: true},
-	{Name: "webHeader", Body: `return { statusCode: 200, headers: { x: ["y".repeat(4 << 20)] } };`, Codes: []string{"LIMIT_RESPONSE", "InvalidWebTriggerResponse", "LIMIT_HEADERS"}, Web: true, Short: true},
-	{Name: "webHeaderNames", Body: `return { statusCode: 200, headers: { "a\r\nb: c": ["d\r\n\r\n<html>"], "": [""] } };`, Codes: []string{"", "InvalidWebTriggerResponse"}, Web: true},
-	{Name: "webStatus", Body: `return { statusCode: 2 ** 60, statusText: "\r\n".repeat(1e5) };`, Codes: []string{"", "InvalidWebTriggerResponse", "LIMIT_RESPONSE"}, Web: true},
+	{Name: "webHeaders", Body: `return { statusCode: 200, headers: Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => ["x-" + i, ["y"]])) };`, Codes: []string{"LIMIT_RESPONSE", "INVALID_WEB_TRIGGER_RESPONSE", "LIMIT_HEADERS"}, Web: true},
+	{Name: "webHeader", Body: `return { statusCode: 200, headers: { x: ["y".repeat(4 << 20)] } };`, Codes: []string{"LIMIT_RESPONSE", "INVALID_WEB_TRIGGER_RESPONSE", "LIMIT_HEADERS"}, Web: true, Short: true},
+	{Name: "webHeaderNames", Body: `return { statusCode: 200, headers: { "a\r\nb: c": ["d\r\n\r\n<html>"], "": [""] } };`, Codes: []string{"", "INVALID_WEB_TRIGGER_RESPONSE"}, Web: true},
+	{Name: "webStatus", Body: `return { statusCode: 2 ** 60, statusText: "\r\n".repeat(1e5) };`, Codes: []string{"", "INVALID_WEB_TRIGGER_RESPONSE", "LIMIT_RESPONSE"}, Web: true},
 	{Name: "webBody", Body: `return { statusCode: 200, body: "x".repeat(6 << 20) };`, Codes: []string{"LIMIT_RESPONSE"}, Web: true},
 	{Name: "webGetter", Body: `return { get statusCode() { for (;;); } };`, Codes: wall, Web: true},
 }

@@ -102,7 +102,7 @@ func (o Origins) route(f families) http.Handler {
 		case isProbe(r.URL.Path) && isAddress(host):
 			f.control.ServeHTTP(w, r) // probes of a load balancer know no name
 		default:
-			http.Error(w, "this server does not answer for that host", http.StatusMisdirectedRequest)
+			http.Error(w, "this server does not answer for that host; its API is at "+o.ControlURL(), http.StatusMisdirectedRequest)
 		}
 	})
 }

@@ -98,7 +98,7 @@ func (w *worker) report(t *task) {
 	if !fits(m) {
 		head.OK, head.Head, m.Body = false, nil, nil
 		head.Fault = hostcall.FromFault(fault.New(fault.Limit, "LIMIT_RESPONSE", "the function's result is larger than a message may be").
-			With("limit", "response").With("figure", hostcall.MaxBody))
+			With("limit", "response").With("figure", hostcall.MaxBody).WithFix("answer with less: in pages, or with the name of what the caller then asks for"))
 		m.Head = head.AppendJSON(nil)
 	}
 	w.send(m)

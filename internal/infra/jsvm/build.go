@@ -115,8 +115,8 @@ func (in *Instance) Load(src Source) error {
 	if in.drew != nil {
 		return &AppFailure{in.drew}
 	}
-	if in.called != "" {
-		return moduleScopeCall(in.called)
+	if in.refused != nil {
+		return &AppFailure{in.refused}
 	}
 	if o := in.outcome; o != nil {
 		return in.loadError(o)

@@ -57,7 +57,7 @@ type Instance struct {
 	hosting    bool   // a host operation runs
 	uncounted  int    // bytes of it that are not charged yet
 	building   bool   // module scope runs
-	called     string // the first host call that module scope made
+	refused    []byte // the first host call that module scope made, as an error
 	registered bool   // the bundle has registered its modules
 	repeats    bool   // module scope runs at each call
 	drew       []byte // where module scope asked for randomness, as an error

@@ -68,8 +68,11 @@ func limitMemory(bytes int) *fault.Error {
 
 func limitResponse(n, max int) *fault.Error {
 	return fault.New(fault.Limit, "LIMIT_RESPONSE", "the function returned %d bytes; %d are allowed", n, max).
-		With("limit", "response").With("figure", max)
+		With("limit", "response").With("figure", max).WithFix("%s", shorter)
 }
+
+// shorter is what helps where an answer is too long.
+const shorter = "answer with less: in pages, or with the name of what the caller then asks for"
 
 func neverSettled() *fault.Error {
 	return fault.New(fault.App, "NEVER_SETTLED", "the function returned a promise that can never settle: nothing is left that could settle it").

@@ -200,7 +200,7 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 	case opEntry:
 		return undef, in.opEntry(arg(1), arg(2))
 	case opCall:
-		return in.opCall(arg(1), arg(2), arg(3), arg(4))
+		return in.opCall(arg(1), arg(2), arg(3), arg(4), arg(5))
 	case opTimer:
 		return undef, in.opTimer(arg(1), arg(2))
 	case opUntimer:
@@ -281,7 +281,7 @@ func (in *Instance) opEntry(table, exports uint64) error {
 	return nil
 }
 
-func (in *Instance) opCall(id, method, head, body uint64) (uint64, error) {
+func (in *Instance) opCall(id, method, head, body, stack uint64) (uint64, error) {
 	e, cx := in.e, in.meta.Context
 	n, err := in.id(id)
 	if err != nil {
@@ -292,8 +292,8 @@ func (in *Instance) opCall(id, method, head, body uint64) (uint64, error) {
 		return 0, err
 	}
 	if in.building || in.host == nil {
-		if in.called == "" {
-			in.called = string(name)
+		if err := in.called(string(name), stack); err != nil {
+			return 0, err
 		}
 		return e.newString(cx, fmt.Appendf(nil, "%s cannot be called at module scope: module scope runs once, when the app is deployed; call it inside a function", name))
 	}
@@ -431,8 +431,17 @@ func (in *Instance) invalid(format string, args ...any) error {
 	return errEnded
 }
 
-// moduleScopeCall is the error of a deploy whose module scope asked for authority.
-func moduleScopeCall(method string) *fault.Error {
-	return fault.New(fault.Invalid, "MODULE_SCOPE_CALL", "module scope called %s: module scope runs once, when the app is deployed, and may call nothing", method).
-		WithFix("move the call into a function, and keep its promise there")
+// called keeps the first host call of a module scope, which fails the deploy whatever the
+// app does with the refusal. The kernel says where in the app's code it was made.
+func (in *Instance) called(method string, stack uint64) error {
+	if !in.building || in.refused != nil {
+		return nil
+	}
+	at, err := in.e.text(in.meta.Context, stack, 64<<10)
+	if err != nil {
+		at = nil // the kernel has none
+	}
+	message := "module scope called " + method + ": module scope runs once, when the app is deployed, and may call nothing"
+	in.refused, err = json.Marshal(map[string]string{"name": "Error", "message": message, "code": "MODULE_SCOPE_CALL", "stack": string(at)})
+	return err
 }

@@ -24,7 +24,7 @@ import (
 //	MODULE_SCOPE_CALL   module scope asked for authority
 //	MODULE_SCOPE_RANDOM module scope asked for cryptographic randomness
 //
-// What a web trigger's function returned wrongly is InvalidWebTriggerResponse.
+// What a web trigger's function returned wrongly is INVALID_WEB_TRIGGER_RESPONSE.
 
 // errLost is the cause of every WORKER_LOST.
 var errLost = errors.New("qjs: worker lost")
@@ -99,22 +99,17 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 	case `"HANDLER_NOT_FOUND"`:
 		return fault.New(fault.NotFound, "HANDLER_NOT_FOUND", "%s", a.Message).
 			WithFix("export the function from that file, or correct the manifest's handler")
-	case `"InvalidWebTriggerResponse"`:
-		return fault.New(fault.App, "InvalidWebTriggerResponse", "%s", a.Message).With("name", a.Name)
+	case `"MODULE_SCOPE_CALL"`:
+		return placed(fault.New(fault.Invalid, "MODULE_SCOPE_CALL", "%s", a.Message).With("stack", stack).
+			WithFix("move the call into a function, and keep its promise there"), a.Stack, maps)
+	case `"MODULE_SCOPE_RANDOM"`:
+		return placed(fault.New(fault.Invalid, "MODULE_SCOPE_RANDOM", "%s", a.Message).With("stack", stack).
+			WithFix("draw it inside a function, when it is first needed; or say app.runtime.snapshots: false, and module scope runs at each call"), a.Stack, maps)
+	case `"INVALID_WEB_TRIGGER_RESPONSE"`:
+		return fault.New(fault.App, "INVALID_WEB_TRIGGER_RESPONSE", "%s", a.Message).With("name", a.Name)
 	}
-	if string(a.Code) == `"MODULE_SCOPE_RANDOM"` {
-		f := fault.New(fault.Invalid, "MODULE_SCOPE_RANDOM", "%s", a.Message).With("stack", stack).
-			WithFix("draw it inside a function, when it is first needed; or say app.runtime.snapshots: false, and module scope runs at each call")
-		if at := place(a.Stack, maps); at != "" {
-			f = f.With("location", at)
-		}
-		return f
-	}
-	f := fault.New(fault.App, "FUNCTION_ERR", "%s: %s", a.Name, a.Message).
-		With("name", a.Name).With("message", a.Message).With("stack", stack)
-	if at := place(a.Stack, maps); at != "" {
-		f = f.With("location", at)
-	}
+	f := placed(fault.New(fault.App, "FUNCTION_ERR", "%s: %s", a.Name, a.Message).
+		With("name", a.Name).With("message", a.Message).With("stack", stack), a.Stack, maps)
 	if len(a.Cause) > 0 && len(a.Cause) <= maxStack && string(a.Cause) != "null" {
 		f = f.With("cause", json.RawMessage(inSource(a.Cause, maps)))
 	}
@@ -131,6 +126,14 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 
 // maxRefusalText bounds what is kept of a refusal: the app can write anything there.
 const maxRefusalText = 1 << 10
+
+// placed adds where in the app's source it was.
+func placed(f *fault.Error, stack string, maps *sourcemap.Map) *fault.Error {
+	if at := place(stack, maps); at != "" {
+		return f.With("location", at)
+	}
+	return f
+}
 
 // place is the first line of the app's source in a stack, "" without a source map. It is
 // a place that the source map has, whatever text the app put into its stack.

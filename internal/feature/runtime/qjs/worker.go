@@ -298,7 +298,8 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 	case !h.OK:
 		e.err = parseAppError(m.Body)
 	case len(m.Body) > maxResponse:
-		e.err = fault.New(fault.Limit, "LIMIT_RESPONSE", "the function returned %d bytes; %d are allowed", len(m.Body), maxResponse)
+		e.err = fault.New(fault.Limit, "LIMIT_RESPONSE", "the function returned %d bytes; %d are allowed", len(m.Body), maxResponse).
+			With("limit", "response").With("figure", maxResponse).WithFix("answer with less: in pages, or with the name of what the caller then asks for")
 	}
 	if e.err != nil {
 		e.result.Head, e.result.Body = nil, nil
@@ -453,7 +454,7 @@ func (w *worker) trySend(m hostcall.Message) (bool, error) {
 func tooLate(f *flight) *fault.Error {
 	d := f.deadline.Sub(f.started).Round(time.Millisecond)
 	return fault.New(fault.Limit, "LIMIT_WALL", "the function did not finish within %s", d).
-		With("limit", "wall").With("figure", d.String())
+		With("limit", "wall").With("figure", d.String()).WithFix("await less, or do the work in parts; queue consumers and schedules may take longer")
 }
 
 // await waits for the end: the worker's word, the caller's going away, the deadline, and

@@ -174,7 +174,7 @@ __annex_register({ index: {
 	if res, err = run("index.none", nil); err != nil || string(res.Head) != `{"statusCode":null}` {
 		t.Errorf("nothing gave %s, %v", res.Head, err)
 	}
-	if _, err = run("index.bad", nil); fault.CodeOf(err) != "InvalidWebTriggerResponse" || !strings.Contains(err.Error(), `statusCode is "200", not a number`) {
+	if _, err = run("index.bad", nil); fault.CodeOf(err) != "INVALID_WEB_TRIGGER_RESPONSE" || !strings.Contains(err.Error(), `statusCode is "200", not a number`) {
 		t.Errorf("a malformed answer gave %v", err)
 	}
 }
@@ -274,7 +274,7 @@ func moduleScope(t *testing.T, rt Runtime) {
 const { kernel } = __annex_require("test:kernel");
 kernel.call("fetch", {}).catch(() => {});
 __annex_register({ index: { run() {} } });`), nil)
-	if fault.CodeOf(err) != "MODULE_SCOPE_CALL" {
+	if f, ok := fault.As(err); !ok || f.Code != "MODULE_SCOPE_CALL" || !strings.Contains(fmt.Sprint(f.Fields["stack"]), "app.js:3") {
 		t.Errorf("a host call at module scope gave %v", err)
 	}
 	// What module scope draws would be the same in every call: caught or not, it fails.

@@ -68,13 +68,14 @@ const random = (n) => (loading ? host(7, n, framesOf(new Error())) : host(7, n))
 const quick = { __proto__: null, "kvs.get": true, "kvs.secret.get": true };
 
 // call starts an asynchronous host call. It is refused at module scope, which runs once,
-// at deploy, for all installations, and so has no authority.
+// at deploy, for all installations, and so has no authority; the host is told where.
 function call(method, head, body) {
   const id = nextID++;
   if (typeof body === "string") body = host(11, body);
   let refused;
   try {
-    refused = host(2, id, method, head === undefined ? "{}" : stringify(head), body);
+    const text = head === undefined ? "{}" : stringify(head);
+    refused = loading ? host(2, id, method, text, body, framesOf(new Error())) : host(2, id, method, text, body);
   } catch (err) {
     return P.reject(err); // it is too large
   }
@@ -511,13 +512,26 @@ function defineKind(name, kind) {
 
 defineKind("invoke", {
   args: (body) => [body === undefined || body === "" ? undefined : parse(body), wholeContext()],
-  result: (value) => ({ head: undefined, body: stringify(value) }),
+  result: (value) => ({ head: undefined, body: returned(value) }),
 });
+
+// returned is a function's result as JSON, or an error that says what JSON cannot hold.
+function returned(value) {
+  if (typeof value === "function" || typeof value === "symbol") throw new TypeError(`the function returned a ${typeof value}, which JSON cannot hold`);
+  try {
+    return stringify(value);
+  } catch (err) {
+    // A limit ends the call whatever happens here; what a toJSON of the app threw is the app's.
+    if (typeof err?.message !== "string" || !/circular|BigInt/i.test(err.message)) throw err;
+    throw new TypeError(`the function returned what JSON cannot hold: ${err.message}`);
+  }
+}
 
 class InvalidWebTriggerResponse extends Error {
   constructor(why) {
     super(`a web trigger's function must return {statusCode, headers, body}, {outputKey} or nothing: ${why}`);
-    this.name = this.code = "InvalidWebTriggerResponse";
+    this.name = "InvalidWebTriggerResponse";
+    this.code = "INVALID_WEB_TRIGGER_RESPONSE";
   }
 }
 
