@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
@@ -191,6 +192,9 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 			Installed: s.Now().Truncate(time.Millisecond), InstalledBy: p.String(), Active: true, Epoch: 1,
 		}
 		i.approve(release, grant)
+		if err := csp.Fits(i.Allowed()); err != nil {
+			return Outcome{}, err
+		}
 		if err := s.insert(ctx, &i); err != nil {
 			if db.IsUnique(err) { // another admin was faster
 				return Outcome{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the app was installed there a moment ago").
@@ -204,6 +208,9 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 	i.Held, i.Handover = nil, nil // the admin has decided
 	i.approve(release, grant)
 	i.Declined = without(i.Declined, release.Version)
+	if err := csp.Fits(i.Allowed()); err != nil {
+		return Outcome{}, err
+	}
 	if i.Version == have.Version && have.Held == nil && have.Handover == nil && perm.Equal(i.Granted, have.Granted) && perm.Equal(i.Decided, have.Decided) {
 		return Outcome{Installation: *have}, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
@@ -59,6 +60,9 @@ func (s *Service) Change(ctx context.Context, p id.Principal, install id.Install
 		// What an admin decides about by itself is not asked again.
 		i.Decided = perm.Union(i.Decided, perm.Union(given, perm.Take(i.Declared, append(slices.Clone(c.Trim), c.Off...)...)))
 		i.Off = slices.DeleteFunc(union(i.Off, c.Off), func(k string) bool { return slices.Contains(c.On, k) })
+		if err := csp.Fits(i.Allowed()); err != nil {
+			return err
+		}
 		// Nor does a rollback give back what was taken away since.
 		return s.narrowPast(ctx, i, append(slices.Clone(c.Trim), replaced(c.Replace)...))
 	})
@@ -207,7 +211,7 @@ func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Inst
 			return fault.New(fault.Limit, "LIMIT_CONFIGURED", "%d destinations are configured already", maxConfigured).With("limit", maxConfigured)
 		}
 		i.Configured = append(slices.Clone(i.Configured), Configured{t, pattern, p.String(), s.Now().UTC().Truncate(time.Millisecond)})
-		return nil
+		return csp.Fits(i.Allowed())
 	})
 }
 

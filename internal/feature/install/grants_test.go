@@ -2,11 +2,13 @@ package install_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
@@ -286,4 +288,31 @@ func TestOwnersAndOperatorsStopInstallations(t *testing.T) {
 			t.Errorf("the owner before still sees it: %v", err)
 		}
 	})
+}
+
+// A page's policy that no header takes is refused when it is decided about, never when
+// the page is served.
+func TestAdminsCannotAllowMoreThanAHeaderTakes(t *testing.T) {
+	b, at := setup(t, dbtest.SQLite(t)), production("site-a")
+	all := perm.Union(egress(t, perm.Client, "*"), perm.Set{Configurable: &perm.Configurable{}})
+	b.publish(t, "production", "v1", all)
+	i := b.grant(t, alice, at, nil).Installation
+	var hosts []string
+	for n := range 400 {
+		hosts = append(hosts, fmt.Sprintf("host-number-%d.alice.example", n))
+	}
+	_, err := b.Change(t.Context(), alice, i.ID, install.Change{Replace: map[string][]string{"egress:FETCH_CLIENT_SIDE:*": hosts}})
+	want(t, err, "LIMIT_PAGE_POLICY")
+	if _, err := b.Change(t.Context(), alice, i.ID, install.Change{Replace: map[string][]string{"egress:FETCH_CLIENT_SIDE:*": hosts[:50]}}); err != nil {
+		t.Error(err)
+	}
+	for _, host := range hosts[50:] {
+		if _, err = b.AddEgress(t.Context(), alice, i.ID, perm.Client, host); err != nil {
+			break
+		}
+	}
+	want(t, err, "LIMIT_PAGE_POLICY")
+	if err := csp.Fits(b.policy(t, i.ID).Set); err != nil {
+		t.Error(err)
+	}
 }

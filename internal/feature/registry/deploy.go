@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
@@ -76,6 +77,10 @@ func (s *Service) Deploy(ctx context.Context, p id.Principal, u Upload) (Deploym
 	if c.declared.Isolation == "process" && !s.AllowProcess {
 		return Deployment{}, fault.New(fault.Denied, "ISOLATION_PROCESS_OFF", "this server runs apps in the sandbox only, not as processes of their own").
 			WithFix("leave app.runtime.isolation out")
+	}
+	// What an admin could not allow is not shown to one.
+	if err := csp.Fits(c.declared); err != nil {
+		return Deployment{}, err
 	}
 	if n := len(m.App.Package.ExtraFiles); n > maxGlobs {
 		return Deployment{}, tooLarge("app.package.extraFiles", n, maxGlobs, "globs")
