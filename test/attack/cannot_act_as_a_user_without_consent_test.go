@@ -11,7 +11,7 @@ import (
 )
 
 // SPEC 3.6: nothing reaches a product with a user as its subject unless that user agreed.
-func TestCannotActAsAUserWithoutConsent(t *testing.T) {
+func TestAttackActAsAUserWithoutConsent(t *testing.T) {
 	p, at := onTracker(t, "read:jira-user", "read:jira-work")
 	me := map[string]any{"who": "user", "method": "GET", "path": "/rest/api/3/myself"}
 	if g := at.as("alice", "resolver", me); !g.Rejected || g.Code != "NEEDS_AUTHENTICATION_ERR" || g.Status != 401 {
@@ -51,7 +51,7 @@ func TestCannotActAsAUserWithoutConsent(t *testing.T) {
 
 // The same gate through the bridge: a page has an app act for the person who is present,
 // and is told where that person can agree.
-func TestCannotActThroughTheBridgeWithoutConsent(t *testing.T) {
+func TestAttackActThroughTheBridgeWithoutConsent(t *testing.T) {
 	p := newPeople(t)
 	at := p.deploy("development", source{
 		also: []string{"resolve"}, scopes: []string{"read:jira-user"},

@@ -56,7 +56,7 @@ func (at place) lingering(t *testing.T, beats *atomic.Int64) <-chan answer {
 }
 
 // SPEC 3.8: whatever is taken away is gone for every host call, also of calls that run.
-func TestCannotCallAfterUninstall(t *testing.T) {
+func TestAttackCallAfterUninstall(t *testing.T) {
 	p := newPlatform(t)
 	var beats atomic.Int64
 	p.Host(t, "beat.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { beats.Add(1) }))
@@ -107,7 +107,7 @@ func TestCannotCallAfterUninstall(t *testing.T) {
 }
 
 // An admin who narrows the grant reaches the call that runs.
-func TestCannotGoOnAfterNarrowing(t *testing.T) {
+func TestAttackGoOnAfterNarrowing(t *testing.T) {
 	p := newPlatform(t)
 	var beats atomic.Int64
 	p.Host(t, "beat.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { beats.Add(1) }))

@@ -49,7 +49,7 @@ func operations(t *testing.T) []operation {
 
 // CONTRACTS 2: every route names its role; each is called with each other role's token,
 // with none, with a revoked one and with ones that were never made.
-func TestCannotCallAnotherRolesRoute(t *testing.T) {
+func TestAttackCallAnotherRolesRoute(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200 }; }`})
 	dev := p.account(account.NewAccount{Name: "ci-developer", Developer: true})
@@ -124,7 +124,7 @@ func (p *platform) state() string {
 }
 
 // Another site's admin and another developer have the right role and no right.
-func TestCannotReachAnotherOnesThings(t *testing.T) {
+func TestAttackReachAnotherOnesThings(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200, body: "ran" }; }`})
 	url := at.hook("run")
@@ -199,7 +199,7 @@ func TestCannotReachAnotherOnesThings(t *testing.T) {
 }
 
 // A CI token deploys one app to the environments it names, and does nothing else.
-func TestCannotDeployElsewhereWithCIToken(t *testing.T) {
+func TestAttackDeployElsewhereWithCIToken(t *testing.T) {
 	p := newPlatform(t)
 	s := source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200, body: "old" }; }`}
 	at := p.deploy("production", s)

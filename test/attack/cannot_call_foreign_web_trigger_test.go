@@ -11,7 +11,7 @@ import (
 
 // CONTRACTS 1: unknown, foreign, revoked: the same 404. An address tells nothing but
 // what its function answers, and nothing at all once it is gone.
-func TestCannotCallForeignWebTrigger(t *testing.T) {
+func TestAttackCallForeignWebTrigger(t *testing.T) {
 	h := newHooks(t, "i-alice", "i-bob", "i-revoked", "i-gone")
 	alice := h.address(t, "i-alice")
 	deleted, revoked, gone := h.address(t, "i-bob"), h.address(t, "i-revoked"), h.address(t, "i-gone")
@@ -51,7 +51,7 @@ func TestCannotCallForeignWebTrigger(t *testing.T) {
 }
 
 // An app reaches only the addresses of its own installation by host calls.
-func TestCannotManageForeignWebTrigger(t *testing.T) {
+func TestAttackManageForeignWebTrigger(t *testing.T) {
 	h := newHooks(t, "i-alice", "i-bob")
 	alice := h.address(t, "i-alice")
 	bob := h.policies["i-bob"]

@@ -11,7 +11,7 @@ import (
 
 // SPEC 3.1, 3.4: an app does what its installation was granted, on operations that the
 // product's operator mapped, and hears why it may not do the rest.
-func TestCannotCallOutsideGrantedScopes(t *testing.T) {
+func TestAttackCallOutsideGrantedScopes(t *testing.T) {
 	_, at := onTracker(t, "read:jira-work")
 	ask := func(method, path string, body any) got {
 		var g got
@@ -43,7 +43,7 @@ func TestCannotCallOutsideGrantedScopes(t *testing.T) {
 }
 
 // CONTRACTS 12, SPEC 3.4: what changes who is asking is refused by name, wherever it stands.
-func TestCannotChangeWhoAsks(t *testing.T) {
+func TestAttackChangeWhoAsks(t *testing.T) {
 	_, at := onTracker(t, "read:jira-work", "write:jira-work")
 	for name, h := range map[string]map[string]any{
 		"?sudo=":         {"path": "/rest/api/3/issue/DEMO-1?sudo=alice"},
@@ -67,7 +67,7 @@ func TestCannotChangeWhoAsks(t *testing.T) {
 }
 
 // SPEC 3.5: an app calls a product only where it is installed on that product of that site.
-func TestCannotCallAProductWhereItIsNotInstalled(t *testing.T) {
+func TestAttackCallAProductWhereItIsNotInstalled(t *testing.T) {
 	p, at := onTracker(t, "read:jira-work")
 	// A second product of the same site; its API happens to be at the same address.
 	yaml := "key: wiki\nname: Wiki\naliases: [confluence]\napiBaseUrl: " + p.Access.ProductURL + "\nscopes:\n  - {name: read:jira-work, title: Read, access: read}\n"

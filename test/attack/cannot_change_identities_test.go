@@ -60,7 +60,7 @@ func identityDocument() string {
 // itself send or fetch elsewhere is closed, whatever scopes the document names for it,
 // until product.yaml decides each with a reason. The server decides that from the bytes
 // that it was sent, whoever checked them before.
-func TestCannotChangeIdentities(t *testing.T) {
+func TestAttackChangeIdentities(t *testing.T) {
 	p := newPlatform(t)
 	const yaml = "key: desk\napiBaseUrl: https://desk.example\nopenapi: openapi.yaml\nscopes:\n  - {name: all, title: Everything, access: change}\n"
 	declare := func(more string) (*tenancy.API, error) {

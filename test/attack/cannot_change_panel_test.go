@@ -11,7 +11,7 @@ import (
 
 // CONTRACTS 3: what stands around a panel comes from what the product's back end signed. A
 // page's attributes are its user's to edit, and another panel's token is another panel's.
-func TestCannotChangePanel(t *testing.T) {
+func TestAttackChangePanel(t *testing.T) {
 	p := newPeople(t)
 	at := p.deploy("development", source{
 		hooks: []string{"hook"}, also: []string{"resolve"},

@@ -14,7 +14,7 @@ import (
 
 // CONTRACTS 1: the Host picks the family before anything else is looked at; what one
 // family serves, no other does.
-func TestCannotCrossOrigins(t *testing.T) {
+func TestAttackCrossOrigins(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{hooks: []string{"hook"}, code: `
 function hook(request) { return { statusCode: 200, headers: { "content-type": ["text/html"] }, body: "the app: " + request.method + " " + request.path }; }`})

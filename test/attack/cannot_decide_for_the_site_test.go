@@ -7,7 +7,7 @@ import (
 
 // CONTRACTS 4: an approval is of the bytes and the manifest that were shown. Other code
 // under the same permissions, and the same code under others, is something else.
-func TestCannotSwapAfterApproval(t *testing.T) {
+func TestAttackSwapAfterApproval(t *testing.T) {
 	p := newPlatform(t)
 	old := source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200, body: "shown" }; }`}
 	at := p.deploy("production", old)
@@ -39,7 +39,7 @@ func TestCannotSwapAfterApproval(t *testing.T) {
 
 // An admin of another site has the right role for every route of an installation, and
 // reaches this one by none; neither does another developer.
-func TestCannotDecideOnAnotherSite(t *testing.T) {
+func TestAttackDecideOnAnotherSite(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("production", source{hooks: []string{"run"}, scopes: []string{"storage:app"}, egress: []string{"api.example.com"},
 		code: `function run() { return { statusCode: 200, body: "ran" }; }`})
@@ -81,7 +81,7 @@ func TestCannotDecideOnAnotherSite(t *testing.T) {
 }
 
 // SPEC 5: an admin configures within what the manifest says, and nobody beyond it.
-func TestCannotConfigureBeyondBounds(t *testing.T) {
+func TestAttackConfigureBeyondBounds(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("production", source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200 }; }`})
 	before := at.policy()
@@ -98,7 +98,7 @@ func TestCannotConfigureBeyondBounds(t *testing.T) {
 
 // What a site's admin decided about a production app is the site's: its developer reads
 // neither the hosts that the admin named nor what was taken away, on no route.
-func TestCannotLearnWhatTheSiteDecided(t *testing.T) {
+func TestAttackLearnWhatTheSiteDecided(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("production", source{hooks: []string{"run"}, scopes: []string{"storage:app"}, egress: []string{"*.example.com"},
 		code: `function run() { return { statusCode: 200 }; }`})

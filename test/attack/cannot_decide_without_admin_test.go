@@ -11,7 +11,7 @@ import (
 
 // CONTRACTS 3 and 4: an admin's decision is made in a page of ours, by a click, by somebody
 // of whom the product says at that moment that they are an admin.
-func TestCannotDecideWithoutAdmin(t *testing.T) {
+func TestAttackDecideWithoutAdmin(t *testing.T) {
 	p := newPeople(t)
 	at := p.deploy("development", source{hooks: []string{"hook"}, egress: []string{"api.example.com"}, code: `function hook() { return { statusCode: 200 }; }`})
 	app := "/apps/" + at.installation

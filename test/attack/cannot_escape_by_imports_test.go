@@ -17,7 +17,7 @@ import (
 
 // Imports of what would open a socket, a process or a file fail when the app is
 // deployed, by name and place, not at run time.
-func TestCannotEscapeByImports(t *testing.T) {
+func TestAttackEscapeByImports(t *testing.T) {
 	p := newPlatform(t)
 	for name, statement := range map[string]string{
 		"net": `import net from "net"`, "node:net": `import { connect } from "node:net"`, "tls": `import tls from "tls"`, "dns": `import dns from "dns"`,
@@ -59,7 +59,7 @@ func (p *platform) folder(files map[string]string) string {
 }
 
 // A bundle made by hand asks the look-up for names that the bundler would have refused.
-func TestCannotRequireOddNames(t *testing.T) {
+func TestAttackRequireOddNames(t *testing.T) {
 	p := newPlatform(t)
 	app := p.deploy("development", source{also: []string{"ask"}, code: `
 function ask(names) {
@@ -85,7 +85,7 @@ function ask(names) {
 
 // Nothing that app code can reach, from the global object or from any module that may
 // be imported, is the one function that speaks to the host.
-func TestCannotReachHostFunction(t *testing.T) {
+func TestAttackReachHostFunction(t *testing.T) {
 	table, err := assets.SDKTable()
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ async function evaluate() {
 
 // A stack trace that the app reads itself names the kernel's frames, and gives none of
 // its functions.
-func TestCannotReachHostFunctionByFrames(t *testing.T) {
+func TestAttackReachHostFunctionByFrames(t *testing.T) {
 	p := newPlatform(t)
 	app := p.deploy("development", source{also: []string{"frames"}, code: `
 const { kvs } = __annex_require("@annex/kvs");
@@ -206,7 +206,7 @@ async function frames() {
 // App code that is run while the host answers cannot have the host run inside itself, where
 // it would overwrite the engine's own stack: its call ends at most, and its neighbour in
 // the same worker sees nothing.
-func TestCannotTurnTheEngineOnItself(t *testing.T) {
+func TestAttackTurnTheEngineOnItself(t *testing.T) {
 	p := newPlatform(t)
 	app := p.deploy("development", source{also: []string{"ok", "setter", "trace", "detached"}, code: `
 function ok() { return 1; }
@@ -249,7 +249,7 @@ function detached() {
 }
 
 // Files that app code opens are those packed with the app: the machine's are not there.
-func TestCannotReadMachineFiles(t *testing.T) {
+func TestAttackReadMachineFiles(t *testing.T) {
 	p := newPlatform(t)
 	secret := filepath.Join(p.dir, "canary.txt")
 	if err := os.WriteFile(secret, []byte("machine-canary"), 0o644); err != nil {

@@ -25,7 +25,7 @@ import (
 const tenMB = 10 << 20
 
 // SPEC 5, egress-security B11 and B12: an answer is bounded on the wire and decoded.
-func TestCannotExhaustByAnswers(t *testing.T) {
+func TestAttackExhaustByAnswers(t *testing.T) {
 	o := newOutside(t)
 	zeros := make([]byte, 1<<20)
 	pack := func(coding string, megabytes int) []byte {
@@ -69,7 +69,7 @@ func TestCannotExhaustByAnswers(t *testing.T) {
 
 // Answers under way are counted before they are read: what one call lets come in at once
 // is bounded, and so is what the hosts can get rid of.
-func TestCannotFillTheServerWithAnswers(t *testing.T) {
+func TestAttackFillTheServerWithAnswers(t *testing.T) {
 	const requests = 14
 	p := newPlatform(t)
 	var sent atomic.Int64
@@ -117,7 +117,7 @@ async function hoard() {
 }
 
 // A host that sends a byte now and then does not hold a place that others wait for.
-func TestCannotHoldPlacesByTrickling(t *testing.T) {
+func TestAttackHoldPlacesByTrickling(t *testing.T) {
 	w := netguardtest.New(t)
 	g, err := netguard.New(netguard.Config{}, netguard.WithTestNetwork(w.Network()))
 	if err != nil {
@@ -142,7 +142,7 @@ func TestCannotHoldPlacesByTrickling(t *testing.T) {
 }
 
 // Mail and chat servers take the lines of an HTTP request for commands.
-func TestCannotSpeakToServersOfOtherProtocols(t *testing.T) {
+func TestAttackSpeakToServersOfOtherProtocols(t *testing.T) {
 	o := newOutside(t)
 	o.Host(t, "mail.example", canary(t))
 	for _, port := range []string{"25", "22", "6667", "143"} {
@@ -154,7 +154,7 @@ func TestCannotSpeakToServersOfOtherProtocols(t *testing.T) {
 
 // A connection is of one installation, and of the policy under which it was made: when
 // the policy changes it is closed.
-func TestCannotKeepConnections(t *testing.T) {
+func TestAttackKeepConnections(t *testing.T) {
 	p := newPlatform(t)
 	var open atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RemoteAddr) }))

@@ -10,7 +10,7 @@ import (
 
 // The same refusals as at the broker, seen from app code with everything in between:
 // SDK, worker, door, broker, guard.
-func TestCannotFetchUndeclared(t *testing.T) {
+func TestAttackFetchUndeclared(t *testing.T) {
 	p := newPlatform(t)
 	p.Host(t, "evil.example", canary(t))
 	p.Play(t, "10.0.0.1", canary(t), certificateOf("inside.example.com"))

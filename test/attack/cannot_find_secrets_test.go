@@ -22,7 +22,7 @@ func productionLines(at place) applog.Query {
 
 // CONTRACTS 2, 12: tokens are kept as hashes, variables and secrets are kept sealed, and
 // none of them is in a log, an error, a file or a worker's environment.
-func TestCannotFindSecrets(t *testing.T) {
+func TestAttackFindSecrets(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{also: []string{"keep"}, code: `
 const { kvs } = __annex_require("@annex/kvs");
@@ -148,7 +148,7 @@ func children(t *testing.T) []string {
 // A worker's open files are its socket, the memory it runs calls in, its own page map and
 // the pipe to the server's log: not the database, the blobs, the key ring or the server's
 // sockets, nor anything else that has a name on the machine.
-func TestCannotFindServersFilesInWorker(t *testing.T) {
+func TestAttackFindServersFilesInWorker(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{also: []string{"run"}, code: `function run() { return 1; }`})
 	var one int

@@ -26,7 +26,7 @@ func (at place) with(payload string, deadline time.Duration) error {
 
 // A worker that was taken over and takes nothing any more keeps no call beyond its
 // deadline, whatever it says of itself; and the next calls find another one.
-func TestCannotHoldCalls(t *testing.T) {
+func TestAttackHoldCalls(t *testing.T) {
 	for name, key := range map[string]string{"it says nothing of what it was sent": "", "it says to have seen more than it was sent": "lies"} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlatformWith(t, impostors(1, t.TempDir()))
@@ -69,7 +69,7 @@ func TestCannotHoldCalls(t *testing.T) {
 
 // A process in which one developer's module scope ran gets no other developer's code or
 // variables.
-func TestCannotReadAnothersBuild(t *testing.T) {
+func TestAttackReadAnothersBuild(t *testing.T) {
 	dir := t.TempDir()
 	p := newPlatformWith(t, impostors(1, dir))
 	for _, name := range []string{"mallory", "alice"} {
@@ -94,7 +94,7 @@ func TestCannotReadAnothersBuild(t *testing.T) {
 }
 
 // A worker that was taken over cannot use up the server's descriptors.
-func TestCannotPourDescriptors(t *testing.T) {
+func TestAttackPourDescriptors(t *testing.T) {
 	p := newPlatformWith(t, impostors(1, t.TempDir()))
 	at := p.deploy("development", source{also: []string{"run"}, code: `function run() {}`})
 	if err := at.with(`{"Do":"remember"}`, long); err != nil {

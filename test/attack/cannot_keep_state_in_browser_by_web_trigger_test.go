@@ -11,7 +11,7 @@ import (
 
 // CONTRACTS 1: no cookie leaves a web trigger and none reaches it; its pages are an
 // opaque origin that cannot be framed and registers no service worker.
-func TestCannotKeepStateInBrowserByWebTrigger(t *testing.T) {
+func TestAttackKeepStateInBrowserByWebTrigger(t *testing.T) {
 	h := newHooks(t, "i-hostile")
 	url := h.address(t, "i-hostile")
 	headers := map[string]any{"Content-Type": "text/html", "X-Fine": "1"}
@@ -46,7 +46,7 @@ func TestCannotKeepStateInBrowserByWebTrigger(t *testing.T) {
 }
 
 // Neither a browser's session nor a proxy's word about the client reaches an app.
-func TestCannotSeeCookiesOrProxyIdentity(t *testing.T) {
+func TestAttackSeeCookiesOrProxyIdentity(t *testing.T) {
 	h := newHooks(t, "i-hostile")
 	url := h.address(t, "i-hostile")
 	w := h.ask(url, http.Header{

@@ -62,7 +62,7 @@ async function hoard(request) {
 
 // SPEC 1, RUNTIME: what a call leaves, no other call finds: not of another site, not of
 // the same installation.
-func TestCannotKeepState(t *testing.T) {
+func TestAttackKeepState(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	app := p.deploy("development", source{hooks: []string{"hoard"}, code: hoarder})
 	other := app.on("other", p.site("other"))
@@ -118,7 +118,7 @@ func TestCannotKeepState(t *testing.T) {
 
 // A version that cannot be snapshotted runs its module scope at each call, and keeps no
 // more than others.
-func TestCannotKeepStateWithoutSnapshot(t *testing.T) {
+func TestAttackKeepStateWithoutSnapshot(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	app := p.deploy("development", source{also: []string{"count"}, code: `
 let n = 0;
@@ -134,7 +134,7 @@ function count() { globalThis.left = (globalThis.left ?? 0) + 1; return [++n < 1
 }
 
 // A call that failed, ran out of memory or was cut off leaves no more than one that ended well.
-func TestCannotKeepStateByFailing(t *testing.T) {
+func TestAttackKeepStateByFailing(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	app := p.deploy("development", source{also: []string{"leave", "look"}, code: `
 let secret = "none";

@@ -21,7 +21,7 @@ import (
 // others are one wall, or half of one, with everything else left out, so that no guard
 // hides behind another.
 
-func TestCannotLeaveTheRoom(t *testing.T) {
+func TestAttackLeaveTheRoom(t *testing.T) {
 	w := newWorld(t)
 	room, err := jail.Open(t.Context(), jail.Config{}, inmateCommand(nil))
 	if err != nil {
@@ -36,17 +36,17 @@ func TestCannotLeaveTheRoom(t *testing.T) {
 	w.refused(t, room, by)
 }
 
-func TestCannotLeaveByNamespacesAlone(t *testing.T) {
+func TestAttackLeaveByNamespacesAlone(t *testing.T) {
 	w := newWorld(t)
 	w.refused(t, partial(t, jail.Namespaces|jail.Caps), byNamespaces)
 }
 
-func TestCannotLeaveByLandlockAlone(t *testing.T) {
+func TestAttackLeaveByLandlockAlone(t *testing.T) {
 	w := newWorld(t)
 	w.refused(t, partial(t, jail.Landlock), byLandlock)
 }
 
-func TestCannotLeaveBySeccompAlone(t *testing.T) {
+func TestAttackLeaveBySeccompAlone(t *testing.T) {
 	w := newWorld(t)
 	w.refused(t, partial(t, jail.Seccomp), bySeccomp)
 }

@@ -9,7 +9,7 @@ import (
 
 // SPEC 5: every byte that leaves goes to what is declared and granted; and a refused
 // name is not even looked up, since its labels could carry data out.
-func TestCannotReachUndeclaredHost(t *testing.T) {
+func TestAttackReachUndeclaredHost(t *testing.T) {
 	o := newOutside(t, "annex.example")
 	o.Play(t, "93.184.216.50", canary(t), netguardtest.Certificate{Names: []string{
 		"evil.example", "c2VjcmV0.evil.example", "example.com", "api.example.com.evil.example", "apis.example.com", "api.annex.example",
@@ -35,7 +35,7 @@ func TestCannotReachUndeclaredHost(t *testing.T) {
 
 // A revoked grant ends at the next request, also of a call that is running and holds
 // an open connection.
-func TestCannotReachHostAfterRevocation(t *testing.T) {
+func TestAttackReachHostAfterRevocation(t *testing.T) {
 	o := newOutside(t)
 	n := 0
 	o.Host(t, "api.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n++ }))
@@ -52,7 +52,7 @@ func TestCannotReachHostAfterRevocation(t *testing.T) {
 }
 
 // The widest grant there is does not reach into the platform or the network around it.
-func TestCannotReachPlatformWithWildcard(t *testing.T) {
+func TestAttackReachPlatformWithWildcard(t *testing.T) {
 	o := newOutside(t, "annex.example", "annex-apps.example")
 	a := o.app(t, "*")
 	for _, url := range []string{

@@ -46,7 +46,7 @@ function hook() { return { statusCode: 200, body: "here" }; }
 
 // SPEC 1: the isolation key is the installation: not the app, the site, the environment
 // or the developer.
-func TestCannotReadAnotherInstallationsValues(t *testing.T) {
+func TestAttackReadAnotherInstallationsValues(t *testing.T) {
 	p := newPlatform(t)
 	s := source{hooks: []string{"hook"}, also: []string{"plant", "guess", "check"}, code: guesser}
 	victim := p.deploy("development", s)
@@ -105,7 +105,7 @@ func TestCannotReadAnotherInstallationsValues(t *testing.T) {
 
 // A worker that was taken over writes its own host calls. Whatever it names, the
 // server works on the installation of the call's handle.
-func TestCannotNameAnotherInstallationInHostCalls(t *testing.T) {
+func TestAttackNameAnotherInstallationInHostCalls(t *testing.T) {
 	p := newPlatform(t)
 	s := source{hooks: []string{"hook"}, also: []string{"plant", "guess", "check"}, egress: []string{"api.example.com"}, code: guesser}
 	victim, hostile := p.deploy("development", s), p.deploy("development", s)

@@ -46,7 +46,7 @@ func told(text string) bool {
 
 // SPEC 9, CONTRACTS 2: in production a developer reads no logs, results, payloads or
 // values, on no surface.
-func TestCannotReadProductionLogs(t *testing.T) {
+func TestAttackReadProductionLogs(t *testing.T) {
 	p := newPlatform(t)
 	s := source{hooks: []string{"hook"}, code: gossip}
 	at := p.deploy("production", s)
@@ -170,7 +170,7 @@ func TestCannotReadProductionLogs(t *testing.T) {
 
 // The place of an error is read from a stack, which is text of the app's own: with a map
 // of many lines, a line's number says whatever the app wants to say.
-func TestCannotTellByPlacesInProduction(t *testing.T) {
+func TestAttackTellByPlacesInProduction(t *testing.T) {
 	p := newPlatform(t)
 	for environment, told := range map[string]bool{"development": true, "production": false} {
 		s := source{hooks: []string{"hook"}, code: `

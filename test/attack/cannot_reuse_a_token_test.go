@@ -38,7 +38,7 @@ func (p *platform) asked(token, path string) int {
 // SPEC 4, CONTRACTS 3: somebody has got hold of a token that the platform made for a
 // product. It opens that product, as that installation, on that site, for a minute: not
 // another product or site, not the platform, not later, and not once its key is withdrawn.
-func TestCannotReuseAToken(t *testing.T) {
+func TestAttackReuseAToken(t *testing.T) {
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct = false })
 	at := p.deploy("development", source{also: []string{"read"}, scopes: []string{"read:jira-work", "read:jira-user"}, code: `
 		const api = __annex_require("@annex/api");
@@ -132,7 +132,7 @@ func TestCannotReuseAToken(t *testing.T) {
 // A token is what its bytes say by one rule each: no algorithm, key, kind or reading of it
 // may be chosen by whoever made it. The file holds for every verifier; here it is held
 // against those of this repository, with the reason for which each must be refused.
-func TestCannotConfuseVerifiers(t *testing.T) {
+func TestAttackConfuseVerifiers(t *testing.T) {
 	var file struct {
 		Now    int64
 		Expect map[string]struct{ Signer, Issuer, Audience string }

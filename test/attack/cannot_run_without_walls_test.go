@@ -50,7 +50,7 @@ func health(t *testing.T, e *testenv.Env) httpapi.Health {
 
 // A server does not start where app code would meet no wall of the operating system, and
 // says which one is missing and what helps; with the operator's word it starts and says so.
-func TestCannotServeWithoutWalls(t *testing.T) {
+func TestAttackServeWithoutWalls(t *testing.T) {
 	_, _, err := started(t, false, jail.Namespaces|jail.Landlock)
 	f, ok := fault.As(err)
 	if !ok || f.Code != "SANDBOX_MISSING" || !strings.Contains(f.Public, "network, files and processes") ||
@@ -94,7 +94,7 @@ func TestOneWallIsEnoughAndNamed(t *testing.T) {
 
 // A server looks at its workers from outside: one that says more of its room than is true
 // gets no call.
-func TestCannotBeBelievedOutsideTheRoom(t *testing.T) {
+func TestAttackBeBelievedOutsideTheRoom(t *testing.T) {
 	room, err := jail.Open(t.Context(), jail.Config{}, inmateCommand(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestCannotBeBelievedOutsideTheRoom(t *testing.T) {
 }
 
 // The workers of a real server, seen from outside.
-func TestCannotFindMoreThanARoomAroundWorkers(t *testing.T) {
+func TestAttackFindMoreThanARoomAroundWorkers(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{also: []string{"run"}, code: `function run() { return 1; }`})
 	var one int

@@ -25,7 +25,7 @@ async function put(given) { await kvs.set(given.key, given.text); return cache[g
 
 // SPEC 1: an app that caches issues in a global serves sites A and B, which both have an
 // issue KEY-1. Of 1,000 interleaved calls, none on B sees A's, and none on A sees B's.
-func TestCannotSeeAnotherSitesIssue(t *testing.T) {
+func TestAttackSeeAnotherSitesIssue(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	a := p.deploy("production", source{also: []string{"issue", "put"}, code: issueCache})
 	b := a.on("b", p.site("b"))

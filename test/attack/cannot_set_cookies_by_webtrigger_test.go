@@ -8,7 +8,7 @@ import (
 
 // An answer that app code wrote goes out over the real listener: nothing in it sets
 // state in a browser, speaks for the platform, or becomes another answer.
-func TestCannotSetCookiesByWebTrigger(t *testing.T) {
+func TestAttackSetCookiesByWebTrigger(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{hooks: []string{"hook"}, code: `
 function hook(request) {

@@ -11,7 +11,7 @@ import (
 
 // CONTRACTS 3: a session begins only where the product vouched for the person to the very
 // browser that asked, once, and now.
-func TestCannotSignInAsAnother(t *testing.T) {
+func TestAttackSignInAsAnother(t *testing.T) {
 	p := newPeople(t)
 
 	t.Run("login CSRF", func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // egress-security B8–B10: an app cannot make two servers disagree about where its
 // request ends or whom it is for, and cannot speak in the platform's name.
-func TestCannotSmuggleHeaders(t *testing.T) {
+func TestAttackSmuggleHeaders(t *testing.T) {
 	o := newOutside(t)
 	var requests []*http.Request
 	var bodies []string

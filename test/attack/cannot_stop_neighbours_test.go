@@ -63,7 +63,7 @@ const quiet = `let n = 0; async function hook(request) { n++; await null; return
 
 // RUNTIME, CONTRACTS 8: whatever app code does, it ends in a typed error at its limit,
 // other apps' calls are served meanwhile by the same workers, and no worker is lost.
-func TestCannotStopNeighbours(t *testing.T) {
+func TestAttackStopNeighbours(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
@@ -157,7 +157,7 @@ func (at place) vandalise(t *testing.T, r hostile.Row) ending {
 
 // Module scope runs in the server's name when a version is deployed; there too an app
 // stops only itself.
-func TestCannotStopNeighboursByDeploying(t *testing.T) {
+func TestAttackStopNeighboursByDeploying(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet})
 	url := good.hook("hook")
@@ -188,7 +188,7 @@ func TestCannotStopNeighboursByDeploying(t *testing.T) {
 }
 
 // A caller who goes away leaves no worker behind that hangs: the next one finds all.
-func TestCannotHangWorkersByGoingAway(t *testing.T) {
+func TestAttackHangWorkersByGoingAway(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet}).hook("hook")
 	bad := p.deploy("development", source{also: []string{"ok", "hang"}, egress: []string{"here.example"}, code: `
@@ -248,7 +248,7 @@ func ticks(t *testing.T) (sum int) {
 
 // What hangs while it is deployed does not keep others' new versions from their first
 // calls, nor others from deploying.
-func TestCannotStopOthersDeploys(t *testing.T) {
+func TestAttackStopOthersDeploys(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	fresh := make([]string, 2)
 	for i := range fresh {
@@ -281,7 +281,7 @@ func TestCannotStopOthersDeploys(t *testing.T) {
 }
 
 // The bodies of host calls wait in the server: one call has room for a few of them.
-func TestCannotFillTheServerByHostCalls(t *testing.T) {
+func TestAttackFillTheServerByHostCalls(t *testing.T) {
 	p := newPlatform(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })

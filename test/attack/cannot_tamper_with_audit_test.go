@@ -26,7 +26,7 @@ func (p *platform) auditExport(site id.Site) []byte {
 
 // Whoever gets at an export, or at the database, cannot change what a site's trail says
 // without its check saying so; nor does the trail hold what people and apps wrote.
-func TestCannotTamperWithAudit(t *testing.T) {
+func TestAttackTamperWithAudit(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("production", source{code: reacher("one"), also: []string{"reach"}, egress: []string{"api.example.com"}})
 	policy, err := p.System.Installs.Policy(t.Context(), id.Install(at.installation))

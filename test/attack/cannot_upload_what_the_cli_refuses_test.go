@@ -10,7 +10,7 @@ import (
 
 // CONTRACTS 2: the server takes manifest, bundle and files as hostile input and decides
 // everything again. Nothing of a refused upload is left.
-func TestCannotUploadWhatTheCLIRefuses(t *testing.T) {
+func TestAttackUploadWhatTheCLIRefuses(t *testing.T) {
 	p := newPlatform(t)
 	fine := source{hooks: []string{"run"}, code: `function run() { return { statusCode: 200, body: "old" }; }`}
 	at := p.deploy("production", fine)
@@ -184,7 +184,7 @@ func (p *platform) blobs() int {
 }
 
 // Routes that take JSON take what the document says and nothing else.
-func TestCannotConfuseRoutes(t *testing.T) {
+func TestAttackConfuseRoutes(t *testing.T) {
 	p := newPlatform(t)
 	before := p.state()
 	for _, o := range operations(t) {

@@ -339,7 +339,7 @@ func impostors(n int, meeting string) func(*testenv.Setup) {
 // A worker that somebody has taken over is answered under the handles of the calls that
 // run in it, and under no other: not guessed ones, not those of finished calls, not those
 // of calls that run in another worker and were whispered to it.
-func TestCannotUseForeignHandles(t *testing.T) {
+func TestAttackUseForeignHandles(t *testing.T) {
 	meeting := t.TempDir()
 	p := newPlatformWith(t, impostors(2, meeting))
 	app := source{also: []string{"run"}, code: `function run() {}`}

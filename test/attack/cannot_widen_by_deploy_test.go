@@ -45,7 +45,7 @@ func (at place) policy() perm.Set {
 
 // SPEC 3.2: a version that asks for more waits; the old code goes on under the old
 // grant, and nothing of the new one runs.
-func TestCannotWidenByDeploy(t *testing.T) {
+func TestAttackWidenByDeploy(t *testing.T) {
 	narrow := source{also: []string{"reach"}, hooks: []string{"hook"}, egress: []string{"api.example.com"}, scopes: []string{"storage:app", "read:jira-work"}}
 	with := func(change func(*source)) source {
 		s := narrow
@@ -118,7 +118,7 @@ func TestCannotWidenByDeploy(t *testing.T) {
 
 // CONTRACTS 4: what an admin took away is not given back by a version that declares it,
 // nor by one that stopped to and declares it again.
-func TestCannotRegainTrimmedGrant(t *testing.T) {
+func TestAttackRegainTrimmedGrant(t *testing.T) {
 	p := newPlatform(t)
 	for _, name := range []string{"api.example.com", "evil.example"} {
 		p.Host(t, name, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -166,7 +166,7 @@ func TestCannotRegainTrimmedGrant(t *testing.T) {
 }
 
 // A confirmation is bound to what was shown, and cannot grant what nobody declared.
-func TestCannotConfirmWhatWasNotShown(t *testing.T) {
+func TestAttackConfirmWhatWasNotShown(t *testing.T) {
 	p := newPlatform(t)
 	s := source{also: []string{"reach"}, egress: []string{"api.example.com"}, code: reacher("1")}
 	at := p.deploy("development", s)

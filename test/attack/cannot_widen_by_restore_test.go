@@ -78,7 +78,7 @@ func (at place) state() string {
 // CONTRACTS 12: a backup gives nobody more than they have now. What was granted when it
 // was made and has been taken away since comes back only when the site's admin says so,
 // having seen what it widens.
-func TestCannotWidenByRestore(t *testing.T) {
+func TestAttackWidenByRestore(t *testing.T) {
 	p := newPlatform(t)
 	for _, name := range []string{"api.example.com", "other.example.com"} {
 		p.Host(t, name, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -198,7 +198,7 @@ func portOf(address string) string {
 
 // Where the database is lost, nobody knows what was taken away: every app stands still
 // until its admin has looked.
-func TestCannotRunAfterALostDatabase(t *testing.T) {
+func TestAttackRunAfterALostDatabase(t *testing.T) {
 	p := newPlatform(t)
 	at := p.deploy("development", source{also: []string{"store"}, hooks: []string{"hook"}, code: reacher("v1")})
 	hook := at.hook("hook")

@@ -34,18 +34,21 @@ func TestThreatModelNamesItsTests(t *testing.T) {
 
 // Every file of attacks has a test whose guard can be seen to matter.
 func TestEachAttackHasItsRemoval(t *testing.T) {
-	patches, err := filepath.Glob("red/patches/*.patch")
-	if err != nil || len(patches) == 0 {
-		t.Fatal(patches, err)
+	mutants, err := filepath.Glob("mutants/*.patch")
+	if err != nil || len(mutants) == 0 {
+		t.Fatal(mutants, err)
 	}
 	shown := map[string]bool{}
-	for _, patch := range patches {
+	for _, patch := range mutants {
 		text, err := os.ReadFile(patch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile(`Test\w+`).FindAllString(strings.SplitN(string(text), "\n", 2)[0], -1) {
-			shown[name] = true
+		if !strings.HasPrefix(string(text), "# kills: ") {
+			t.Errorf("%s does not begin with the test that it kills", patch)
+		}
+		for _, kill := range regexp.MustCompile(`(?m)^# kills: (Test\w+) `).FindAllStringSubmatch(string(text), -1) {
+			shown[kill[1]] = true
 		}
 	}
 	files, err := filepath.Glob("cannot_*_test.go")
@@ -62,7 +65,7 @@ func TestEachAttackHasItsRemoval(t *testing.T) {
 			some = some || shown[f[1]]
 		}
 		if !some {
-			t.Errorf("no patch in red/patches turns a test of %s red", file)
+			t.Errorf("no patch of mutants turns a test of %s red", file)
 		}
 	}
 }

@@ -2,9 +2,10 @@
 // and demands that the tests which claim to hold it fail. A test that stays green
 // without its guard shows nothing; a patch that no longer applies guards nothing.
 //
-// Each file of test/attack/red/patches is a unified diff behind comment lines:
+// Each file of test/attack/mutants is a unified diff behind comment lines, the first
+// of which names a test and its packages; another such line names another test:
 //
-//	# tests: TestCannotX TestCannotY [./package when it is not ./test/attack]
+//	# kills: TestAttackX ./test/attack/...
 //	# guard: what is taken away
 //	# build: assets (when what is patched is JavaScript)
 //
@@ -28,7 +29,7 @@ import (
 	"time"
 )
 
-const patches = "test/attack/red/patches"
+const mutants = "test/attack/mutants"
 
 func main() {
 	only := flag.String("run", "", "try only the patches whose names match this `regexp`")
@@ -47,7 +48,7 @@ func main() {
 }
 
 func run(ctx context.Context, only string, list bool, report string) error {
-	all, err := read(patches, only)
+	all, err := read(mutants, only)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func read(dir, only string) ([]*patch, error) {
 	}
 	var out []*patch
 	for _, file := range files {
-		p := &patch{name: strings.TrimSuffix(filepath.Base(file), ".patch"), pkg: "./test/attack"}
+		p := &patch{name: strings.TrimSuffix(filepath.Base(file), ".patch")}
 		if !match.MatchString(p.name) {
 			continue
 		}
@@ -163,14 +164,12 @@ func read(dir, only string) ([]*patch, error) {
 				break
 			}
 			switch key {
-			case "tests":
-				for _, word := range strings.Fields(value) {
-					if testName.MatchString(word) {
-						p.tests = append(p.tests, word)
-					} else {
-						p.pkg = word
-					}
+			case "kills":
+				test, pkg, ok := strings.Cut(value, " ")
+				if !ok || !testName.MatchString(test) || !strings.HasPrefix(pkg, "./") || p.pkg != "" && p.pkg != pkg {
+					return nil, fmt.Errorf("%s: %q names no test and its packages", file, value)
 				}
+				p.tests, p.pkg = append(p.tests, test), pkg
 			case "guard":
 				p.guard = value
 			case "build":
