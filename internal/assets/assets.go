@@ -32,6 +32,10 @@ func QuickJS() ([]byte, error) { return quickjs() }
 // Callers must not change the returned bytes.
 func SDK() ([]byte, error) { return read("sdk.js") }
 
+// Page returns a file that browsers load: a script or a style of the platform's frames, or of
+// the bridge in apps' documents. Callers must not change the returned bytes.
+func Page(name string) ([]byte, error) { return read(name) }
+
 // Locales returns what is known of the world's locales, as internal/assets/cldr makes it.
 // Callers must not change the returned bytes.
 func Locales() ([]byte, error) { return read("cldr.bin") }

@@ -65,7 +65,16 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	shown, err := pages(web)
+	if err != nil {
+		return err
+	}
 	dist := filepath.Join(root, "internal/assets/dist")
+	for name, text := range shown {
+		if err := replace(filepath.Join(dist, name), text); err != nil {
+			return err
+		}
+	}
 	for _, f := range []struct {
 		path string
 		text []byte

@@ -1,16 +1,52 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"net/url"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/session"
 )
+
+// forCookie says whom the page was opened for, where a panel opened it.
+const forCookie = "__Host-annex-for"
+
+// comeToConsent takes in who comes from a panel. The panel's ticket says whose it is, counts
+// once and stays in no address: somebody else who is signed in here is not asked in their place.
+func (c *Console) comeToConsent(v *visit) error {
+	ticket := v.URL.Query().Get("ticket")
+	if ticket == "" {
+		c.user(c.askConsent).ServeHTTP(v.w, v.Request)
+		return nil
+	}
+	who, _, about, err := c.Sessions.TakeTicket(v.ctx(), session.ForConsent, ticket)
+	if err != nil {
+		return err
+	}
+	setCookie(v.w, forCookie, personOf(&who), 10*time.Minute)
+	http.Redirect(v.w, v.Request, "/consent/"+url.PathEscape(about), http.StatusSeeOther)
+	return nil
+}
+
+// personOf names a person without saying who it is.
+func personOf(s *session.Session) string {
+	sum := sha256.Sum256([]byte(string(s.Site) + "\x00" + string(s.Product) + "\x00" + string(s.User)))
+	return hex.EncodeToString(sum[:])
+}
 
 // askConsent is the page that an app's NEEDS_AUTHENTICATION_ERR leads to: what the app does
 // as the person who is signed in, and where it may send data.
 func (c *Console) askConsent(v *visit) error {
+	if who := cookie(v.Request, forCookie); who != "" && !equal(who, personOf(v.session)) {
+		setCookie(v.w, forCookie, "", 0)
+		return fault.New(fault.Denied, "ANOTHER_PERSON", "the panel that you came from is another person's than the one who is signed in here").
+			WithFix("sign out here, go back to the panel and open this page again")
+	}
 	i, err := c.myInstallation(v)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))
 	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
 	c.mux.Handle("POST /my/apps/{installation}/revoke", c.user(c.revokeConsent))
-	c.mux.Handle("GET /consent/{installation}", c.user(c.askConsent))
+	c.mux.Handle("GET /consent/{installation}", c.open(c.comeToConsent))
 	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
 	for route, page := range map[string]handler{
 		"GET /apps":                         c.listApps,

@@ -272,7 +272,8 @@ func (s *System) openDoors(context.Context) (err error) {
 		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
-		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Invoker: s.Door, Log: log,
+		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
+		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Log: log,
 	})
 	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/bridge/") {

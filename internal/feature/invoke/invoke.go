@@ -148,6 +148,9 @@ func withoutPlace(err error) error {
 	return &c
 }
 
+// Facts are what an app may know of its own installation, a JSON object.
+func (d *Door) Facts(p *call.Policy) json.RawMessage { return d.facts.of(p) }
+
 // Forget drops what is cached of an environment's versions, after its variables changed.
 func (d *Door) Forget() { d.artifacts.forget() }
 

@@ -75,6 +75,8 @@ type Config struct {
 type Service struct {
 	Config
 	manifests *lru.Cache[id.Version, *manifest.Manifest]
+	// translations are texts by version and file; neither ever changes.
+	translations *lru.Cache[string, []byte]
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB.
@@ -89,7 +91,11 @@ func New(cfg Config) *Service {
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	return &Service{Config: cfg, manifests: manifests}
+	translations, err := lru.New[string, []byte](512)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &Service{Config: cfg, manifests: manifests, translations: translations}
 }
 
 // App is an app and its owner.

@@ -26,9 +26,14 @@ func (s *Service) bySecret(ctx context.Context, use, secret string) (out Session
 	if secret == "" || len(secret) > 100 {
 		return out, panel, signedOut()
 	}
+	return s.read(ctx, use, s.DB.QueryRow(ctx, sessionBySecret, hashOf(use, secret)))
+}
+
+// read gives a session, if it is alive.
+func (s *Service) read(ctx context.Context, use string, row interface{ Scan(...any) error }) (out Session, panel Panel, err error) {
 	var asserted, seen, expires int64
 	var sealed []byte
-	err = s.DB.QueryRow(ctx, sessionBySecret, hashOf(use, secret)).Scan(&out.ID, (*string)(&out.Site), (*string)(&out.Product),
+	err = row.Scan(&out.ID, (*string)(&out.Site), (*string)(&out.Product),
 		(*string)(&out.User), &panel.Module, &out.Admin, &asserted, &seen, &expires, &sealed)
 	if errors.Is(err, db.ErrNoRows) {
 		return Session{}, Panel{}, signedOut()
@@ -128,7 +133,7 @@ func (s *Service) Bridge(ctx context.Context, secret string) (Session, Panel, er
 // Sweep removes what is past its time.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.Now().UnixMilli()
-	for _, q := range []string{sweepStates, sweepCodes, sweepAssertions, sweepSessions, sweepDecisions} {
+	for _, q := range []string{sweepStates, sweepCodes, sweepAssertions, sweepSessions, sweepDecisions, sweepTickets} {
 		if _, err := s.DB.Exec(ctx, q, now); err != nil {
 			return fault.Op("session.Sweep", err)
 		}
@@ -139,7 +144,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 // Void ends every session, sign-in and decision under way, in the transaction that restores
 // a backup: some may have ended since it was made. Used assertions stay used.
 func (s *Service) Void(ctx context.Context) error {
-	for _, q := range []string{voidSessions, voidDecisions, voidCodes, voidStates} {
+	for _, q := range []string{voidSessions, voidDecisions, voidCodes, voidStates, voidTickets} {
 		if _, err := s.DB.Exec(ctx, q); err != nil {
 			return fault.Op("session.Void", err)
 		}

@@ -58,6 +58,15 @@ CREATE TABLE decisions (
 	expires_at     BIGINT NOT NULL
 );
 CREATE INDEX decisions_expires ON decisions (expires_at);
+`}, {ID: "session/2", SQL: `
+CREATE TABLE session_tickets (
+	ticket_hash TEXT PRIMARY KEY,
+	session_id  TEXT NOT NULL,
+	site_id     TEXT NOT NULL,
+	about       TEXT NOT NULL,
+	expires_at  BIGINT NOT NULL
+);
+CREATE INDEX session_tickets_expires ON session_tickets (expires_at);
 `}}
 
 const (
@@ -101,6 +110,14 @@ const (
 	dropDecision   = `DELETE FROM decisions WHERE id = ? AND session_id = ? AND site_id = ?`
 	sweepDecisions = `DELETE FROM decisions WHERE expires_at < ?`
 	voidDecisions  = `DELETE FROM decisions`
-	voidCodes      = `DELETE FROM sign_in_codes`
-	voidStates     = `DELETE FROM sign_ins`
+
+	addTicket       = `INSERT INTO session_tickets (ticket_hash, session_id, site_id, about, expires_at) VALUES (?, ?, ?, ?, ?)`
+	takeTicket      = `DELETE FROM session_tickets WHERE ticket_hash = ? RETURNING session_id, site_id, about, expires_at`
+	sessionOfTicket = `SELECT id, site_id, product, user_id, module, admin, asserted_at, seen_at, expires_at, facts
+		FROM people_sessions WHERE id = ? AND site_id = ?`
+	sweepTickets = `DELETE FROM session_tickets WHERE expires_at < ?`
+	voidTickets  = `DELETE FROM session_tickets`
+
+	voidCodes  = `DELETE FROM sign_in_codes`
+	voidStates = `DELETE FROM sign_ins`
 )

@@ -1,0 +1,95 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/manifest"
+)
+
+// invoke runs the resolver of a module for the user who is present.
+func (b *Bridge) invoke(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in struct {
+		Module      string          `json:"module"`
+		FunctionKey string          `json:"functionKey"`
+		Payload     json.RawMessage `json:"payload"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	who, panel, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Payload) > maxPayload {
+		return nil, fault.New(fault.Limit, "LIMIT_PAYLOAD", "the payload is larger than %d bytes", maxPayload).With("limit", "payload").With("figure", maxPayload)
+	}
+	c, err := b.callOf(r.Context(), &who, panel, in.Module)
+	if err != nil {
+		return nil, err
+	}
+	payload := map[string]any{"call": map[string]any{"functionKey": in.FunctionKey, "payload": in.Payload}, "context": map[string]any{}}
+	if c.Payload, err = json.Marshal(payload); err != nil {
+		return nil, err
+	}
+	res, err := b.Invoker.Invoke(r.Context(), c)
+	if err != nil {
+		return nil, b.failed(c, err)
+	}
+	out := map[string]any{"invocation": c.ID}
+	if len(res.Body) > 0 {
+		out["result"] = json.RawMessage(res.Body)
+	}
+	return out, nil
+}
+
+// callOf makes the call of a module's resolver.
+func (b *Bridge) callOf(ctx context.Context, who *session.Session, panel session.Panel, name string) (*call.Call, error) {
+	x, err := b.at(ctx, who, panel, name)
+	if err != nil {
+		return nil, err
+	}
+	f, ok := x.manifest.Function(resolver(x.module))
+	if !ok {
+		return nil, fault.New(fault.NotFound, "NO_RESOLVER", "nothing answers for this module").
+			WithFix("name a function as the module's resolver in the manifest")
+	}
+	return x.call(f.Handler)
+}
+
+// resolver is the function that answers a module's front end.
+func resolver(u manifest.Module) string {
+	if u.Resolver.Function != "" {
+		return u.Resolver.Function
+	}
+	return u.Function
+}
+
+// failed words an app's failure for the page: what the app's own code said, no place in its
+// source. Where the user's agreement is missing it says where to give it.
+func (b *Bridge) failed(c *call.Call, err error) error {
+	e, ok := fault.As(err)
+	if !ok || e.Kind == fault.Internal {
+		return err
+	}
+	out := *e
+	out.Fields = map[string]any{"invocation": c.ID}
+	for _, k := range []string{"name", "message", "limit", "figure"} {
+		if v, ok := e.Fields[k]; ok {
+			out.Fields[k] = v
+		}
+	}
+	if name, _ := e.Fields["name"].(string); e.Code == needsAuthentication || e.Fields["code"] == needsAuthentication ||
+		name == needsAuthentication || name == "NeedsAuthenticationError" {
+		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
+		out.Public = "the user has not agreed that the app does this as them"
+		out.Fields["consentUrl"] = b.URL + "/consent/" + string(c.Installation)
+	}
+	return &out
+}
+
+const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"

@@ -1,0 +1,49 @@
+package bridge
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/session"
+)
+
+// Shown is what a ticket of the shell says: which module its page is to show, and which of
+// the app's resources if not the module's own.
+type Shown struct {
+	Module   string `json:"module"`
+	Resource string `json:"resource,omitempty"`
+}
+
+// shell gives the address of the page that shows a module: one use, for a minute. The page
+// has the policy of this installation and is handed the session by whoever opened it.
+func (b *Bridge) shell(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in Shown
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	who, panel, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.at(r.Context(), &who, panel, in.Module)
+	if err != nil {
+		return nil, err
+	}
+	if in.Resource != "" {
+		key, _, _ := strings.Cut(in.Resource, "/")
+		if _, ok := x.manifest.Resource(key); !ok {
+			return nil, fault.New(fault.NotFound, "NO_RESOURCE", "the app has no resource %.64q", in.Resource).WithFix("name one of the manifest's resources")
+		}
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := b.Sessions.Ticket(r.Context(), &who, session.ForShell, string(text))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"url": b.URL + "/shell/app/" + ticket}, nil
+}

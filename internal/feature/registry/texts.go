@@ -1,0 +1,87 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path"
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/blob"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/manifest"
+)
+
+// maxTexts bounds the texts of one language, as the manifest's rules do for all together.
+const maxTexts = 100 << 10
+
+// Texts gives a version's translations for a language as JSON, and the language that they
+// are in: that one, one that stands in for it, or the default. Without fallback only the
+// language itself counts. No texts is no error.
+func (s *Service) Texts(ctx context.Context, version id.Version, locale string, fallback bool) (string, []byte, error) {
+	m, err := s.Manifest(ctx, version)
+	if err != nil {
+		return "", nil, err
+	}
+	at, file := textsFor(m, locale, fallback)
+	if file == "" {
+		return "", nil, nil
+	}
+	key := string(version) + "\x00" + file
+	if got, ok := s.translations.Get(key); ok {
+		return at, got, nil
+	}
+	text, err := s.file(ctx, version, file)
+	if err != nil {
+		return "", nil, fault.Op("registry.Texts", err)
+	}
+	if len(text) > maxTexts || !json.Valid(text) {
+		text = nil // what cannot be read as texts has none
+	}
+	s.translations.Add(key, text)
+	return at, text, nil
+}
+
+// textsFor is the language whose texts count for a reader's language, and their file.
+func textsFor(m *manifest.Manifest, locale string, fallback bool) (at, file string) {
+	find := func(key string) string {
+		for _, t := range m.Translations.Resources {
+			if t.Key == key {
+				return path.Clean(t.Path)
+			}
+		}
+		return ""
+	}
+	if f := find(locale); f != "" || !fallback {
+		return locale, f
+	}
+	for _, t := range m.Translations.Resources {
+		if slices.Contains(m.Translations.Fallback.Locales[t.Key], locale) {
+			return t.Key, path.Clean(t.Path)
+		}
+	}
+	return m.Translations.Fallback.Default, find(m.Translations.Fallback.Default)
+}
+
+// file is one uploaded file of a version, nil if it has none of that name.
+func (s *Service) file(ctx context.Context, version id.Version, name string) ([]byte, error) {
+	v, err := s.version(ctx, versionByID, version)
+	if errors.Is(err, db.ErrNoRows) {
+		return nil, noVersion()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []file
+	if err := json.Unmarshal([]byte(v.files), &list); err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		if f.Path == name {
+			return s.Blobs.Get(ctx, blob.Hash(f.Hash))
+		}
+	}
+	return nil, nil
+}
