@@ -227,7 +227,7 @@ func (t tokens) Credential(ctx context.Context, api *product.API, ask product.As
 	if ask.User != "" {
 		subject = "user:" + string(ask.User)
 	}
-	token, _, err := t.signer.Access(signer.Access{
+	token, _, err := t.signer.ReuseAccess(signer.Access{
 		Audience: string(api.Product), Subject: subject, ClientID: string(p.App), Actor: signer.Actor{Subject: app, Name: t.names.of(ctx, p.App)},
 		Scope: ask.Scopes, Site: string(p.Site), Installation: string(p.Install),
 	})

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -66,7 +68,8 @@ type Config struct {
 // Signer signs. It is safe for concurrent use.
 type Signer struct {
 	Config
-	state atomic.Pointer[state]
+	state  atomic.Pointer[state]
+	recent *lru.Cache[reusable, recent]
 
 	mu     sync.Mutex // one reading at a time
 	cancel context.CancelFunc
@@ -83,6 +86,7 @@ func New(ctx context.Context, cfg Config) (*Signer, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Signer{Config: cfg}
+	s.recent, _ = lru.New[reusable, recent](maxRecent) // the only error is a size below one
 	if err := s.refresh(ctx); err != nil {
 		return nil, fault.Op("signer.New", err)
 	}

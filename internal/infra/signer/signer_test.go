@@ -389,6 +389,52 @@ func TestAccessNeedsNoDatabase(t *testing.T) {
 	}
 }
 
+// A token is given out again for the very same only, for a moment, and never one of a key
+// that signs no more.
+func TestReuseAccess(t *testing.T) {
+	w := newWorldSQLite(t)
+	s := w.server()
+	again := func(a signer.Access) string {
+		t.Helper()
+		made, expires, err := s.ReuseAccess(a)
+		if err != nil || !verified(t, made, s.JWKS()) || expires.Sub(w.clock()) < 39*time.Second {
+			t.Fatalf("%v, until %v", err, expires)
+		}
+		return made
+	}
+	first := again(call)
+	if again(call) != first {
+		t.Error("a second call has a token of its own")
+	}
+	for name, change := range map[string]func(*signer.Access){
+		"audience": func(a *signer.Access) { a.Audience = "wiki" }, "subject": func(a *signer.Access) { a.Subject = "user:bob" },
+		"client": func(a *signer.Access) { a.ClientID = "other" }, "actor": func(a *signer.Access) { a.Actor.Subject = "app:other" },
+		"name": func(a *signer.Access) { a.Actor.Name = "Other" }, "scope": func(a *signer.Access) { a.Scope = a.Scope[:1] }, "no scope": func(a *signer.Access) { a.Scope = nil },
+		"site": func(a *signer.Access) { a.Site = "other" }, "installation": func(a *signer.Access) { a.Installation = "other" },
+	} {
+		a := call
+		change(&a)
+		if again(a) == first {
+			t.Errorf("a call of another %s has the same token", name)
+		}
+	}
+	w.pass(19*time.Second, s)
+	if again(call) != first {
+		t.Error("not given out again after 19 seconds")
+	}
+	w.pass(time.Second, s)
+	second := again(call)
+	if second == first {
+		t.Error("given out again after 20 seconds")
+	}
+	if err := s.Rotate(t.Context(), operator, true); err != nil {
+		t.Fatal(err)
+	}
+	if again(call) == second {
+		t.Error("a token of a key that was withdrawn is given out again")
+	}
+}
+
 func BenchmarkAccess(b *testing.B) {
 	d := dbtest.SQLite(b)
 	ring, err := seal.OpenRing(filepath.Join(b.TempDir(), "ring"), true)

@@ -10,9 +10,15 @@ const named = {
 };
 
 function caller(who, as, accountId) {
-  const ask = async (product, path, init) => askProduct({ product, as, accountId }, pathOf(path), init);
+  const ask = (product, path, init) => {
+    try {
+      return askProduct({ product: String(product), as, accountId }, pathOf(path), init);
+    } catch (err) {
+      return Promise.reject(err);
+    }
+  };
   const self = {
-    requestProduct: (product, path, init) => ask(String(product), path, init),
+    requestProduct: ask,
     requestGraph: (query, variables, headers) => graph(as, accountId, query, variables, headers),
     requestTeamworkGraph: notOffered(`${who}.requestTeamworkGraph`),
     requestConnectedData: notOffered(`${who}.requestConnectedData`),

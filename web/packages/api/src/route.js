@@ -48,45 +48,53 @@ export function route(strings, ...values) {
   }
   let path = strings[0];
   let marked = path; // the same, with a NUL where a value was put into the path
-  let query = /[?#]/.test(path);
+  let query = begins(path);
+  let dots = false; // a value that could be part of a dot segment was put into the path
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (isRoute(value)) {
       path += value.value;
       marked += value.value;
-      query ||= /[?#]/.test(value.value);
+      query ||= begins(value.value);
     } else if (query) {
       path += value instanceof URLSearchParams ? value.toString() : encodeURIComponent(wellFormed(value));
     } else {
-      const safe = segment(value);
+      let safe = wellFormed(value);
+      if (!plain.test(safe)) {
+        safe = segment(safe);
+        dots = true;
+      }
       path += safe;
       marked += `\0${safe}`;
     }
     path += strings[i + 1];
     if (!query) marked += strings[i + 1];
-    query ||= /[?#]/.test(strings[i + 1]);
+    query ||= begins(strings[i + 1]);
   }
   // A value can complete a dot segment that the template began: route`/a/.${'.'}/b`.
-  if (marked.split(/[?#]/, 1)[0].split(/[/\\]/).some((part) => part.includes('\0') && isDots(part))) {
+  if (dots && marked.split(/[?#]/, 1)[0].split(/[/\\]/).some((part) => part.includes('\0') && isDots(part))) {
     throw new RouteError('ROUTE_INVALID', `the values put into the route ${JSON.stringify(path)} make a dot segment`);
   }
   return new Route(path, door);
 }
 
+// plain values hold nothing that a path reads as something else, before or after decoding.
+const plain = /^[\w-]+$/;
+const begins = (text) => text.includes('?') || text.includes('#');
+
 const wellFormed = (value) => String(value).toWellFormed();
 
 // segment refuses what could leave the place in the path that the template gave it.
-function segment(value) {
-  const text = wellFormed(value);
-  let plain = text;
+function segment(text) {
+  let decoded = text;
   for (let turns = 0; ; turns++) {
-    if (/[/\\?#]/.test(plain)) throw invalid(text, 'a separator (/, \\, ? or #)');
-    if (plain.includes('..') || plain === '.') throw invalid(text, 'a dot segment');
-    if (/[\0-\x1f\x7f]/.test(plain)) throw invalid(text, 'a control character');
-    const decoded = plain.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
-    if (decoded === plain) return text;
+    if (/[/\\?#]/.test(decoded)) throw invalid(text, 'a separator (/, \\, ? or #)');
+    if (decoded.includes('..') || decoded === '.') throw invalid(text, 'a dot segment');
+    if (/[\0-\x1f\x7f]/.test(decoded)) throw invalid(text, 'a control character');
+    const next = decoded.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    if (next === decoded) return text;
     if (turns === 8) throw invalid(text, 'a value that is percent-encoded too often');
-    plain = decoded;
+    decoded = next;
   }
 }
 

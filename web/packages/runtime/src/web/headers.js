@@ -98,6 +98,13 @@ export class Headers {
   }
 
   static wire(headers) { return headers.#list; }
+  static received(list) {
+    const headers = new Headers();
+    for (const pair of list) pair[0] = pair[0].toLowerCase();
+    headers.#list = list;
+    headers.#immutable = true;
+    return headers;
+  }
   static freeze(headers) {
     headers.#immutable = true;
     return headers;
@@ -108,8 +115,10 @@ export class Headers {
 export const wireHeaders = Headers.wire;
 /** Makes headers that refuse every change. */
 export const freezeHeaders = Headers.freeze;
+/** The headers of an answer, of a list that becomes theirs: the host has checked its names and values. */
+export const receivedHeaders = Headers.received;
 const { at } = Headers;
-for (const name of ['wire', 'freeze', 'at']) delete Headers[name];
+for (const name of ['wire', 'received', 'freeze', 'at']) delete Headers[name];
 iterable(Headers, 'Headers', at);
 defineInterface(Headers, 'Headers');
 Object.defineProperty(Headers.prototype, 'raw', { enumerable: false });
@@ -126,8 +135,11 @@ function nameOf(name) {
   return name.toLowerCase();
 }
 
+const isBlank = (code) => code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+
 function valueOf(name, value) {
-  value = `${value}`.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
-  if (/[\0\r\n]|[^\0-\xff]/.test(value)) throw new TypeError(`Headers: the value of ${name} holds a character that headers cannot carry`);
+  value = `${value}`;
+  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))) value = value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  if (/[\0\r\n\u0100-\uffff]/.test(value)) throw new TypeError(`Headers: the value of ${name} holds a character that headers cannot carry`);
   return value;
 }

@@ -4,13 +4,11 @@ import { kernel } from '@annex/runtime/kernel';
 import { classed } from '../errors.js';
 import { onAbort } from './abort.js';
 import { blobOfURL, bytesOfBlob } from './blob.js';
-import { bodyOf, takeBody } from './body.js';
-import { concat } from './bytes.js';
+import { takeBody } from './body.js';
 import { readDataURL } from './data.js';
 import { Headers, wireHeaders } from './headers.js';
-import { blobOfRequest, checkInit, isRequest, methodOf, redirectOf, Request } from './request.js';
+import { blobOfRequest, isRequest, outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
-import { drain } from './stream.js';
 import { URL } from './url.js';
 import { dictionary, need } from './webidl.js';
 
@@ -47,17 +45,9 @@ async function prepare(input, init) {
   const url = typeof input === 'string' ? input : String(input?.href ?? input);
   // The host parses the URL, twice, and decides; here only what could never be one is refused.
   if (!/^\s*(https?|data|blob):/i.test(url)) throw new TypeError(`fetch: ${JSON.stringify(url)} is not an absolute http(s) URL`);
-  checkInit(init);
-  const method = methodOf(init.method);
-  const headers = new Headers(init.headers ?? undefined);
-  let body;
-  if (init.body !== undefined && init.body !== null) {
-    if (method === 'GET' || method === 'HEAD') throw new TypeError(`fetch: a ${method} request cannot have a body`);
-    const content = bodyOf(init.body);
-    body = content.bytes ?? concat([new Uint8Array(0), ...await drain(content.stream)]);
-    if (content.type && !headers.has('content-type')) headers.set('content-type', content.type);
-  }
-  return { url, method, headers, body, redirect: redirectOf(init.redirect), signal: null, blob: /^\s*blob:/i.test(url) ? blobOfURL(new URL(url).href) : undefined };
+  const request = outgoing(init, 'fetch');
+  if (request.body !== undefined) request.body = await request.body;
+  return { ...request, url, signal: null, blob: /^\s*blob:/i.test(url) ? blobOfURL(new URL(url).href) : undefined };
 }
 
 // local answers a URL that names its own content.
@@ -73,7 +63,7 @@ function local({ url, method, headers, blob, signal }) {
     const range = headers.get('range');
     if (range !== null) return partOf(content, range, parsed.href);
   }
-  return receivedResponse({ status: 200, statusText: 'OK', headers: answer, url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes, signal });
+  return receivedResponse({ status: 200, statusText: 'OK', headers: new Headers(answer), url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes, signal });
 }
 
 // partOf answers a request for a range of a Blob.
@@ -85,7 +75,7 @@ function partOf({ type, bytes }, range, url) {
   if ((first === '' && last === '') || from > to || from >= size) throw failed(`${range} is no range of the Blob`);
   const part = bytes.slice(from, to + 1);
   const headers = [['content-length', String(part.length)], ['content-range', `bytes ${from}-${to}/${size}`], ['content-type', type]];
-  return receivedResponse({ status: 206, statusText: 'Partial Content', headers, url, redirected: false, bytes: part });
+  return receivedResponse({ status: 206, statusText: 'Partial Content', headers: new Headers(headers), url, redirected: false, bytes: part });
 }
 
 async function follow(request) {

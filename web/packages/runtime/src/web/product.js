@@ -6,10 +6,12 @@ import { onAbort } from './abort.js';
 import { takeBody } from './body.js';
 import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
-import { Request } from './request.js';
+import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
+import { dictionary } from './webidl.js';
 
 const redirects = new Set([301, 302, 303, 307, 308]);
+const textType = 'application/json'; // of a body that is a text, unless it is said
 
 /**
  * Asks a product. What the installation was not granted is answered with a real 403,
@@ -17,21 +19,29 @@ const redirects = new Set([301, 302, 303, 307, 308]);
  *
  * Rejects with NEEDS_AUTHENTICATION_ERR (401) when the user has not agreed, with
  * PRODUCT_NOT_INSTALLED (403) where the app is not installed, with LIMIT_… and
- * PRODUCT_UNAVAILABLE.
+ * PRODUCT_UNAVAILABLE. Throws for what is no request.
  *
  * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who product is a key or an alias, '' for the installation's own
  * @param {string} path below the product's API, with query
  * @param {RequestInit} [init]
  * @returns {Promise<Response>}
  */
-export async function askProduct(who, path, init = undefined) {
+export function askProduct(who, path, init = undefined) {
+  const options = dictionary(init, 'requestProduct');
+  path = encoded(path);
+  if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
+  const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType);
+  return follow({ who, path, method, headers, body, redirect, signal: null });
+}
+
+// askUntil is askProduct with a signal, which gives up waiting.
+async function askUntil(who, path, options) {
   // A Request takes init in as fetch does; its address is made up and never asked.
-  const whole = new Request('https://product.invalid/', init);
-  if (typeof init?.body === 'string' && !new Headers(init.headers ?? undefined).has('content-type')) whole.headers.set('content-type', 'application/json');
+  const whole = new Request('https://product.invalid/', options);
+  if (typeof options.body === 'string' && !new Headers(options.headers ?? undefined).has('content-type')) whole.headers.set('content-type', textType);
   whole.signal.throwIfAborted();
   const { method, headers, redirect, signal } = whole;
-  const request = { who, path: encoded(path), method, headers, body: await takeBody(whole), redirect, signal };
-  if (!init?.signal) return follow(request);
+  const request = { who, path, method, headers, body: await takeBody(whole), redirect, signal };
   return new Promise((resolve, reject) => {
     const done = onAbort(signal, reject);
     follow(request).then(resolve, reject).finally(done);
@@ -39,13 +49,22 @@ export async function askProduct(who, path, init = undefined) {
 }
 
 async function follow({ who, path, method, headers, body, redirect, signal }) {
+  if (body !== undefined) body = await body;
+  const { product, as, accountId, graph } = who;
   for (let hops = 0; ; hops++) {
-    signal.throwIfAborted();
-    const { head, body: bytes } = await ask({ ...who, path, method, headers: wireHeaders(headers) }, body);
-    const answer = { ...head, redirected: hops > 0, bytes, signal };
+    signal?.throwIfAborted();
+    let reply;
+    try {
+      reply = await kernel.call(graph ? 'product.graph' : 'product.request', { product, as, accountId, path, method, headers: wireHeaders(headers) }, body);
+    } catch (err) {
+      throw classed(err);
+    }
+    const { head } = reply;
     // The host gives places on the product as paths; each is a request of its own.
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
-    if (!location?.startsWith('/') || redirect === 'manual') return receivedResponse(answer);
+    if (!location?.startsWith('/') || redirect === 'manual') {
+      return receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, signal });
+    }
     if (redirect === 'error') throw new TypeError(`the product answered ${path} with a redirect, which this request does not allow`);
     if (hops === maxRedirects) throw new TypeError(`${path} was redirected more than ${maxRedirects} times`);
     if (head.status === 303 ? method !== 'HEAD' : method === 'POST' && head.status < 303) {
@@ -58,16 +77,11 @@ async function follow({ who, path, method, headers, body, redirect, signal }) {
   }
 }
 
-async function ask(head, body) {
-  try {
-    return await kernel.call(head.graph ? 'product.graph' : 'product.request', head, body);
-  } catch (err) {
-    throw classed(err);
-  }
-}
+const plain = /^[\x21$&-;=?-Z_a-z~[\]]*$/; // what encoded leaves as it is, without escapes
 
 // encoded writes what a URL cannot hold as it is; what is encoded already stays, and the
 // fragment is nobody's business.
 function encoded(path) {
+  if (plain.test(path)) return path;
   return path.replace(/#.*$/s, '').replace(/[^\x21-\x7e]|["<>`{}|\\^]|%(?![0-9a-f]{2})/giu, (c) => encodeURIComponent(c.toWellFormed()));
 }

@@ -3,7 +3,9 @@
 import { AbortController, AbortSignal } from './abort.js';
 import { blobOfURL } from './blob.js';
 import { Body, bodyOf, copyBody, hasBody, includeBody, moveBody, setBody } from './body.js';
+import { concat } from './bytes.js';
 import { Headers } from './headers.js';
+import { drain } from './stream.js';
 import { URL } from './url.js';
 import { defineInterface, dictionary, need, oneOf, usv } from './webidl.js';
 
@@ -12,6 +14,7 @@ const normal = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
 
 /** @throws {TypeError} for a method that is malformed or never sent */
 export function methodOf(method = 'GET') {
+  if (normal.has(method)) return method;
   method = `${method}`;
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError(`${JSON.stringify(method)} is not an HTTP method`);
   const upper = method.toUpperCase();
@@ -28,14 +31,37 @@ const words = {
   duplex: ['half'],
 };
 
+const worded = Object.keys(words);
+
 /** Checks the members of RequestInit that only a browser acts on. */
 export function checkInit(init) {
-  for (const key of Object.keys(words)) if (init[key] !== undefined) oneOf(words[key], init[key], `Request: ${key}`);
+  for (const key of worded) if (init[key] !== undefined) oneOf(words[key], init[key], `Request: ${key}`);
   if (init.mode === 'navigate') throw new TypeError('Request: mode "navigate" is not for programs');
   if (init.window !== undefined && init.window !== null) throw new TypeError('Request: window can only be null');
 }
 
 export function redirectOf(redirect = 'follow') { return oneOf(['follow', 'error', 'manual'], redirect, 'Request: redirect'); }
+
+/**
+ * What leaves of a RequestInit that has no signal: a Request costs more than all else of a
+ * call. A body that is a stream comes as a promise of its bytes.
+ *
+ * @param {RequestInit} init
+ * @param {string} what errors call it
+ * @param {string} [typeOfText] the content type of a body that is a text
+ * @returns {{method: string, headers: Headers, body?: Uint8Array | Promise<Uint8Array>, redirect: string}}
+ */
+export function outgoing(init, what, typeOfText = undefined) {
+  checkInit(init);
+  const out = { method: methodOf(init.method), headers: new Headers(init.headers ?? undefined), body: undefined, redirect: redirectOf(init.redirect) };
+  if (init.body === undefined || init.body === null) return out;
+  if (out.method === 'GET' || out.method === 'HEAD') throw new TypeError(`${what}: a ${out.method} request cannot have a body`);
+  const content = bodyOf(init.body);
+  const type = typeof init.body === 'string' ? typeOfText ?? content.type : content.type;
+  if (type && !out.headers.has('content-type')) out.headers.set('content-type', type);
+  out.body = content.bytes ?? drain(content.stream).then((parts) => concat([new Uint8Array(0), ...parts]));
+  return out;
+}
 
 /** A signal that follows the given one, which may also come from a library. */
 function followed(signal) {

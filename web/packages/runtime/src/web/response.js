@@ -1,6 +1,6 @@
 // Response of the fetch standard.
 import { Body, bodyOf, copyBody, includeBody, setBody } from './body.js';
-import { Headers, freezeHeaders } from './headers.js';
+import { Headers, freezeHeaders, receivedHeaders } from './headers.js';
 import { utf8 } from './bytes.js';
 import { URL } from './url.js';
 import { defineInterface, dictionary, need, usv } from './webidl.js';
@@ -85,18 +85,21 @@ export class Response {
   }
 
   static received({ status, statusText, headers, url, redirected, bytes, signal = null }) {
-    const response = new Response(null, { headers });
+    const response = new Response();
     response.#status = status;
     response.#statusText = statusText ?? '';
-    response.#url = (url ?? '').replace(/#.*$/s, '');
+    response.#url = url === undefined || !url.includes('#') ? url ?? '' : url.slice(0, url.indexOf('#'));
     response.#redirected = redirected;
     response.#type = 'basic';
-    freezeHeaders(response.#headers);
+    response.#headers = headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers);
     if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0), signal });
     return response;
   }
 }
-/** Makes the Response of an answer that came from outside. */
+/**
+ * Makes the Response of an answer that came from outside. Its headers are the list that the
+ * host gave, or Headers.
+ */
 export const receivedResponse = Response.received;
 delete Response.received;
 includeBody(Response);
