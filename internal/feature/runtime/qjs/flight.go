@@ -90,7 +90,7 @@ func (a *attempt) finish(e ended) {
 }
 
 // admit counts a host call and refuses it over the limits.
-func (f *flight) admit(method string) *fault.Error {
+func (f *flight) admit(method string, reads bool) *fault.Error {
 	minutes := 1 + int64(time.Since(f.started)/time.Minute)
 	if n := f.hostCalls.Add(1); n > maxHostCalls*minutes {
 		return fault.New(fault.Limit, "LIMIT_HOSTCALLS", "the function made more than %d host calls in a minute", maxHostCalls).
@@ -102,7 +102,7 @@ func (f *flight) admit(method string) *fault.Error {
 				With("limit", "outbound requests per minute").With("figure", maxOutbound)
 		}
 	}
-	if !readOnly[method] {
+	if !reads {
 		f.effects.Store(true)
 	}
 	return nil

@@ -16,10 +16,11 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	if err := json.Unmarshal(m.Head, &h); err != nil {
 		return fmt.Errorf("%w: call: %w", hostcall.ErrProtocol, err)
 	}
-	if !readOnly[h.Method] && !a.effect() {
+	reads := readsOnly(h)
+	if !reads && !a.effect() {
 		return nil // the call runs elsewhere by now
 	}
-	if limit := a.admit(h.Method); limit != nil {
+	if limit := a.admit(h.Method, reads); limit != nil {
 		w.end(a, ended{err: limit})
 		w.cancel(a, limit)
 		return nil

@@ -85,6 +85,8 @@ const { kernel } = __annex_require("test:kernel");
 __annex_register({ index: {
   read: () => kernel.call("kvs.query", {}).then(() => 1),
   write: async () => { await kernel.call("echo", {}); await kernel.call("kvs.query", {}) },
+  get: () => kernel.call("product.request", { method: "GET", path: "/a" }).then(() => 1),
+  post: () => kernel.call("product.request", { method: "POST", path: "/a" }).then(() => 1),
   ok: (p) => p,
 }});`
 
@@ -95,7 +97,7 @@ func TestWorkerKilledAndReplaced(t *testing.T) {
 	for _, tc := range []struct {
 		fn   string
 		runs int
-	}{{"index.read", 2}, {"index.write", 1}} {
+	}{{"index.read", 2}, {"index.write", 1}, {"index.get", 2}, {"index.post", 1}} {
 		h := &runtimetest.Host{Reached: make(chan struct{}, 4)}
 		ended := make(chan error, 1)
 		cl := runtimetest.Call(tc.fn, "1")

@@ -1,9 +1,11 @@
 package qjs
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/infra/hostcall"
 )
 
 const (
@@ -47,6 +49,18 @@ func defaultCPU(k call.Kind) time.Duration {
 // readOnly are the host calls without effect: a call that made no others may run again.
 var readOnly = map[string]bool{
 	"kvs.get": true, "kvs.query": true, "kvs.secret.get": true, "webtrigger.list": true,
+}
+
+// readsOnly reports whether a host call has no effect. A request to a product has none when
+// its method promises so (RFC 9110, 9.2.1); one that cannot be read is taken for the worst.
+func readsOnly(h hostcall.CallHead) bool {
+	if h.Method != "product.request" {
+		return readOnly[h.Method]
+	}
+	var asked struct {
+		Method string `json:"method"`
+	}
+	return json.Unmarshal(h.Head, &asked) == nil && (asked.Method == "GET" || asked.Method == "HEAD")
 }
 
 // outbound are the host calls that leave the platform.

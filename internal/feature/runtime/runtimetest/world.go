@@ -43,7 +43,7 @@ func Call(fn, payload string) *call.Call {
 	return c
 }
 
-// Host answers host calls: "echo" with its own head and body, "never" not before the
+// Host answers host calls: "echo" with its own head and body, "never" and requests to products not before the
 // call's end, "refuse" with a refusal; anything else is unknown.
 type Host struct {
 	mu    sync.Mutex
@@ -68,7 +68,7 @@ func (h *Host) answer(ctx context.Context, req call.Request) (call.Reply, error)
 	switch req.Method {
 	case "echo", "fetch", "kvs.get":
 		return call.Reply{Head: req.Head, Body: req.Body}, nil
-	case "never", "kvs.query":
+	case "never", "kvs.query", "product.request":
 		if h.Reached != nil {
 			h.Reached <- struct{}{}
 		}
