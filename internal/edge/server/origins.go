@@ -74,6 +74,20 @@ func (o Origins) UIURL() string { return o.scheme + "://" + o.ui + o.port }
 // HookBase is the origin below which each web trigger has a host of its own.
 func (o Origins) HookBase() string { return o.scheme + "://hooks." + o.apps + o.port }
 
+// appsHost is the name one label below which each installation has an origin.
+func (o Origins) appsHost() string {
+	if o.dev {
+		return "apps." + o.apps
+	}
+	return o.apps
+}
+
+// AppBase is the host and port one label below which each installation has an origin.
+func (o Origins) AppBase() string { return o.appsHost() + o.port }
+
+// Scheme is that of all origins.
+func (o Origins) Scheme() string { return o.scheme }
+
 // Reserved are the names that no app may reach by way of the broker.
 func (o Origins) Reserved() []string {
 	return []string{o.control, o.ui, o.apps, "*." + o.apps}
@@ -81,7 +95,7 @@ func (o Origins) Reserved() []string {
 
 // families are the handlers of the origins.
 type families struct {
-	control, ui, hook http.Handler
+	control, ui, hook, app http.Handler
 }
 
 // route picks the family by Host alone. A name that is none of ours is 421: the
@@ -95,6 +109,8 @@ func (o Origins) route(f families) http.Handler {
 		switch {
 		case strings.HasSuffix(host, o.apps) && o.isHook(host):
 			f.hook.ServeHTTP(w, r)
+		case o.isApp(host):
+			f.app.ServeHTTP(w, r)
 		case host == o.control, o.dev && (host == "localhost" || host == "::1" || host == "[::1]"):
 			f.control.ServeHTTP(w, r)
 		case host == o.ui:
@@ -124,6 +140,13 @@ func digits(port string) bool {
 		}
 	}
 	return true
+}
+
+// isApp reports whether host is one label below the apps' own name. The names of hooks
+// have two.
+func (o Origins) isApp(host string) bool {
+	rest, ok := strings.CutSuffix(host, "."+o.appsHost())
+	return ok && rest != "" && !strings.Contains(rest, ".")
 }
 
 // isHook reports whether host is LABEL.hooks.APPS.

@@ -14,10 +14,12 @@ func TestHostDecidesBeforeAnythingElse(t *testing.T) {
 	named := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Family", name) })
 	}
-	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook")})
+	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook"), app: named("app")})
 	for host, want := range map[string]string{
 		"127.0.0.1:8480": "control", "localhost:8480": "control", "annex.localhost:8480": "ui", "ANNEX.localhost": "ui",
 		"0123456789abcdef0123456789abcdef.hooks.localhost:8480": "hook",
+		"0123456789abcdef0123456789abcdef.apps.localhost:8480":  "app", "x.APPS.localhost": "app",
+		"apps.localhost": "", ".apps.localhost": "", "a.b.apps.localhost": "", "a.apps.localhost.evil.test": "", "xapps.localhost": "", "hooks.apps.localhost.": "",
 		"a.b.hooks.localhost": "", "hooks.localhost": "", ".hooks.localhost": "", "evil.test": "", "annex.localhost.evil.test": "", "": "",
 		"xhooks.localhost": "", "127.0.0.1.evil.test": "", "127.0.0.1:80.evil.test": "", "annex.localhost:80.evil.test": "",
 		"0123456789abcdef0123456789abcdef.hooks.localhost:80.evil.test": "",
@@ -44,13 +46,14 @@ func TestHealthAnswersOnAddresses(t *testing.T) {
 	named := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Family", name) })
 	}
-	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook")})
+	h := o.route(families{control: named("control"), ui: named("ui"), hook: named("hook"), app: named("app")})
 	for _, c := range []struct{ host, path, want string }{
 		{"10.0.0.7:8480", "/healthz", "control"}, {"10.0.0.7", "/readyz", "control"}, {"[2001:db8::7]:8480", "/healthz", "control"},
 		{"127.0.0.1:8480", "/healthz", "control"},
 		{"10.0.0.7:8480", "/", ""}, {"10.0.0.7:8480", "/api/v1/apps", ""}, {"10.0.0.7:8480", "/healthz/", ""},
 		{"evil.test", "/healthz", ""}, {"10.0.0.7.evil.test", "/healthz", ""}, {"", "/healthz", ""},
 		{"api.annex.example.com", "/api/v1/apps", "control"},
+		{"label.annex-apps.net", "/", "app"}, {"annex-apps.net", "/", ""}, {"id.hooks.annex-apps.net", "/", "hook"}, {"a.b.annex-apps.net", "/", ""},
 	} {
 		r := httptest.NewRequest("GET", c.path, nil)
 		r.Host = c.host

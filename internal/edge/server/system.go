@@ -24,6 +24,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/erasure"
+	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
@@ -69,6 +70,7 @@ type System struct {
 	Jail      *jail.Jail
 	Runtime   *qjs.Runtime
 	Triggers  *trigger.Service
+	Hosting   *hosting.Service
 	Door      *invoke.Door
 	Sessions  *session.Service
 	Console   *console.Console
@@ -87,7 +89,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, productauth.Migrations, session.Migrations, erasure.Migrations, endedBefore,
+		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, erasure.Migrations, endedBefore,
 	} {
 		all = append(all, m...)
 	}
@@ -234,9 +236,16 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *System) openDoors(context.Context) (err error) {
+func (s *System) openDoors(ctx context.Context) (err error) {
 	log := s.Config.Log
 	recorder := recorder{s.Logs}
+	s.Hosting, err = hosting.New(ctx, hosting.Config{
+		Scheme: s.Origins.Scheme(), Base: s.Origins.AppBase(), UIURL: s.Origins.UIURL(), DB: s.DB, Sealer: s.Ring, Blobs: s.Blobs,
+		Policies: s.Installs, Versions: served{s.Registry}, Pages: newPageOrigins(s.Tenancy), Developer: recorder, Bridge: bridgeScript(ctx, log), Log: log,
+	})
+	if err != nil {
+		return err
+	}
 	door := &lateDoor{}
 	s.Triggers, err = trigger.New(trigger.Config{
 		BaseURL: s.Origins.HookBase(), DB: s.DB, Modules: declared{s.Registry}, Policies: s.Installs,
@@ -258,6 +267,9 @@ func (s *System) openDoors(context.Context) (err error) {
 			return err
 		}
 		if err := s.Triggers.DeleteAll(ctx, scope); err != nil {
+			return err
+		}
+		if err := s.Hosting.DeleteAll(ctx, scope); err != nil {
 			return err
 		}
 		return s.Erasures.Ended(ctx, scope)
@@ -282,7 +294,7 @@ func (s *System) openDoors(context.Context) (err error) {
 		}
 		s.Console.ServeHTTP(w, r)
 	})
-	s.Handler = s.Origins.route(families{control: s.API, ui: ui, hook: s.Triggers})
+	s.Handler = s.Origins.route(families{control: s.API, ui: ui, hook: s.Triggers, app: s.Hosting})
 	s.sweepHourly()
 	return nil
 }

@@ -82,6 +82,11 @@ func (s *Service) Deploy(ctx context.Context, p id.Principal, u Upload) (Deploym
 	if err := csp.Fits(c.declared); err != nil {
 		return Deployment{}, err
 	}
+	pages, err := checkPages(m, u.Files, c.declared)
+	if err != nil {
+		return Deployment{}, err
+	}
+	findings = append(findings, pages...)
 	if n := len(m.App.Package.ExtraFiles); n > maxGlobs {
 		return Deployment{}, tooLarge("app.package.extraFiles", n, maxGlobs, "globs")
 	}

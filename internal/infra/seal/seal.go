@@ -60,6 +60,7 @@ const (
 	HookSecret  Purpose = "web trigger secret"
 	ProductData Purpose = "product registration"
 	Snapshot    Purpose = "snapshot"
+	AppOrigins  Purpose = "origins of apps"
 )
 
 // Place is where a sealed value lies. Generation grows each time that the row's value
