@@ -58,6 +58,8 @@ func (b *browser) open(method, address, origin string, form url.Values) page {
 	to := b.System.Listener.Addr().String()
 	if u.Host == b.product {
 		to = strings.TrimPrefix(b.Access.ProductURL, "http://")
+	} else if strings.HasPrefix(u.Host, "127.0.0.1:") { // another server
+		to = u.Host
 	}
 	r, err := http.NewRequestWithContext(b.ctx, method, "http://"+to+u.RequestURI(), body)
 	if err != nil {

@@ -88,6 +88,10 @@ type Env struct {
 	Live bool
 	// ErrTerminal says that Err is any terminal, also one that cannot rewrite lines.
 	ErrTerminal bool
+	// Sleep waits between two questions to a server; the clock does when it is nil.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Host is this machine's name, as a login is shown at the console.
+	Host string
 	// ConfigDir holds the credentials file.
 	ConfigDir string
 }
@@ -106,9 +110,10 @@ func Main(h Hooks) {
 func OSEnv() Env {
 	dir, _ := os.Getwd()            // without one, --dir must be absolute
 	config, _ := os.UserConfigDir() // without one, login says so
+	host, _ := os.Hostname()        // without one, a login has no name
 	in, out, err := term.IsTerminal(int(os.Stdin.Fd())), term.IsTerminal(int(os.Stdout.Fd())), term.IsTerminal(int(os.Stderr.Fd()))
 	return Env{
-		Args: os.Args[1:], Getenv: os.Getenv, Lookup: os.LookupEnv, Dir: dir, ConfigDir: config,
+		Args: os.Args[1:], Getenv: os.Getenv, Lookup: os.LookupEnv, Dir: dir, ConfigDir: config, Host: host,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Interactive: in && out && os.Getenv("CI") == "",
 		ErrTerminal: err,

@@ -270,3 +270,60 @@ func TestTextOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// A login asks as often as it was told, and goes on through what RFC 8628 says is no end.
+func TestLoginAtTheConsole(t *testing.T) {
+	answers := []string{"AUTHORIZATION_PENDING", "SLOW_DOWN", "AUTHORIZATION_PENDING", ""}
+	polls := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/api/v1/device-logins":
+			if r.Header.Get("Authorization") != "" {
+				t.Error("an old token goes with a new login")
+			}
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, `{"device_code":"secret-of-the-device","user_code":"BCDF-GHJK","verification_uri":"https://ui.example/device","expires_in":600,"interval":5}`)
+		case "/api/v1/device-logins/token":
+			code := answers[polls]
+			if polls++; code != "" {
+				w.WriteHeader(http.StatusConflict)
+				fmt.Fprintf(w, `{"error":{"kind":"conflict","code":%q,"message":"m"}}`, code)
+				return
+			}
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, `{"id":"i","kind":"admin","secret":"anx_admin_got"}`)
+		default:
+			if r.Header.Get("Authorization") != "Bearer anx_admin_got" {
+				t.Errorf("%s with %q", r.URL.Path, r.Header.Get("Authorization"))
+			}
+			io.WriteString(w, `{"kind":"admin","name":"alice","product":"tracker","site":"demo"}`)
+		}
+	}))
+	defer s.Close()
+	var waits []time.Duration
+	dir := t.TempDir()
+	shape := func(e *Env) {
+		e.Interactive = true
+		e.Host = "desk"
+		e.Sleep = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+	}
+	got := run(t, dir, "", shape, Hooks{}, "login", "--url", s.URL)
+	if got.code != 0 || !strings.Contains(got.err, "BCDF-GHJK") || !strings.Contains(got.err, "https://ui.example/device") || strings.Contains(got.out+got.err, "secret-of-the-device") {
+		t.Fatalf("%+v", got)
+	}
+	if want := "[5s 5s 10s 10s]"; fmt.Sprint(waits) != want {
+		t.Errorf("waited %v, want %s", waits, want)
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, "config", "annex", "credentials.json"))
+	if err != nil || !strings.Contains(string(kept), "anx_admin_got") || !strings.Contains(got.out, "alice of tracker (admin) of site demo") {
+		t.Errorf("%s, %v, %s", kept, err, got.out)
+	}
+	answers, polls = []string{"ACCESS_DENIED"}, 0
+	if got := run(t, t.TempDir(), "", shape, Hooks{}, "login", "--url", s.URL); got.code == 0 {
+		t.Error("a login that was turned away went on")
+	}
+	if got := run(t, t.TempDir(), "", nil, Hooks{}, "login", "--url", s.URL); got.code != 2 {
+		t.Errorf("without a terminal nobody waits: %+v", got)
+	}
+}

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +19,14 @@ import (
 
 func (c *cli) loginCommand() *cobra.Command {
 	var url string
-	var fromStdin bool
+	var fromStdin, device bool
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Keep a server's address and a token of yours",
-		Long:  "Checks the token with the server, then keeps both in the credentials file, which only you can read.",
-		Args:  cobra.NoArgs,
+		Long: "At a terminal, and with --device, shows a code and an address: an admin of a site types the code there and decides. The command gets an\n" +
+			"admin token of that site, for an hour. With --token-stdin or ANNEX_TOKEN it takes a token that somebody made: a developer's, a CI's, an operator's.\n" +
+			"Checks the token with the server, then keeps both in the credentials file, which only you can read.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url == "" {
 				k, err := c.server()
@@ -33,11 +37,18 @@ func (c *cli) loginCommand() *cobra.Command {
 					return usage("annex login needs --url").WithFix("name the control address that `annex serve` or `annex demo` printed")
 				}
 			}
-			token, err := c.readToken(fromStdin)
-			if err != nil {
-				return err
+			k := credentials{URL: strings.TrimSuffix(url, "/")}
+			if device = device || c.env.Interactive && !fromStdin && c.env.Getenv("ANNEX_TOKEN") == ""; device && !fromStdin {
+				if err := c.askConsole(cmd.Context(), &k); err != nil {
+					return err
+				}
+			} else {
+				token, err := c.readToken(fromStdin)
+				if err != nil {
+					return err
+				}
+				k.Token = token
 			}
-			k := credentials{URL: strings.TrimSuffix(url, "/"), Token: token}
 			api, err := c.client(k)
 			if err != nil {
 				return err
@@ -72,28 +83,77 @@ func (c *cli) loginCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&url, "url", "", "the server's control `address` (default: ANNEX_URL)")
-	cmd.Flags().BoolVar(&fromStdin, "token-stdin", false, "read the token from stdin")
+	cmd.Flags().BoolVar(&fromStdin, "token-stdin", false, "read the token from stdin, at a terminal without echo")
+	cmd.Flags().BoolVar(&device, "device", false, "let an admin decide at the console (what happens at a terminal)")
+	cmd.MarkFlagsMutuallyExclusive("token-stdin", "device")
 	return jsonFlag(cmd)
 }
 
-// readToken takes the token from stdin or, at a terminal, without echo. There is no
+// askConsole has an admin decide at the console, as RFC 8628 describes, and takes the token.
+func (c *cli) askConsole(ctx context.Context, k *credentials) error {
+	api, err := c.client(credentials{URL: k.URL})
+	if err != nil {
+		return err
+	}
+	login, err := api.StartLogin(ctx, c.env.Host)
+	if err != nil {
+		return err
+	}
+	// On stderr also with --json: without the code nothing goes on.
+	fmt.Fprintln(c.env.Err, clean(fmt.Sprintf("Open   %s\nType   %s   (good for %d minutes)", login.URL, login.UserCode, login.ExpiresIn/60)))
+	wait := time.Duration(max(login.Interval, 1)) * time.Second
+	for {
+		if err := c.sleep(ctx, wait); err != nil {
+			return err
+		}
+		made, err := api.PollLogin(ctx, login.DeviceCode)
+		switch fault.CodeOf(err) {
+		case "AUTHORIZATION_PENDING":
+		case "SLOW_DOWN":
+			wait += 5 * time.Second
+		case "UNREACHABLE": // RFC 8628, 3.5: ask more seldom
+			wait *= 2
+		default:
+			if err == nil {
+				k.Token = made.Secret
+			}
+			return err
+		}
+	}
+}
+
+func (c *cli) sleep(ctx context.Context, d time.Duration) error {
+	if c.env.Sleep != nil {
+		return c.env.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// readToken takes the token from stdin, at a terminal without echo, or from ANNEX_TOKEN. There is no
 // flag for it: other users of the machine can read command lines.
 func (c *cli) readToken(fromStdin bool) (string, error) {
 	text := c.env.Getenv("ANNEX_TOKEN")
 	switch {
+	case fromStdin && c.env.Interactive:
+		var err error
+		if text, err = c.readHidden("Token"); err != nil {
+			return "", err
+		}
 	case fromStdin:
 		line, err := bufio.NewReader(io.LimitReader(c.env.In, 4096)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("stdin: %w", err)
 		}
 		text = line
-	case text == "" && c.env.Interactive:
-		var err error
-		if text, err = c.readHidden("Token"); err != nil {
-			return "", err
-		}
 	case text == "":
-		return "", usage("annex login needs a token").WithFix("pipe it in with --token-stdin, or set ANNEX_TOKEN")
+		return "", usage("annex login needs a token").WithFix("pipe it in with --token-stdin, set ANNEX_TOKEN, or let an admin decide at the console with --device")
 	}
 	text = strings.TrimSpace(text)
 	if err := plausibleToken(text); err != nil {
@@ -158,7 +218,9 @@ func (c *cli) whoamiCommand() *cobra.Command {
 
 func whoText(w client.Whoami) string {
 	s := w.Kind
-	if w.Name != "" {
+	if w.Product != "" {
+		s = w.Name + " of " + w.Product + " (" + w.Kind + ")"
+	} else if w.Name != "" {
 		s = w.Name + " (" + w.Kind + ")"
 	}
 	if w.Site != "" {

@@ -242,6 +242,10 @@ func (c *Console) showApp(v *visit) error {
 		}
 	}
 	data["Agreements"] = agreements
+	if data["Logs"], err = c.sharingOf(v.ctx(), p, i, a.Production); err != nil {
+		return err
+	}
+	data["Times"] = shareTimes
 	return c.render(v, http.StatusOK, "app.html", page{Title: a.Name, Section: "apps", Data: data})
 }
 
@@ -305,6 +309,10 @@ func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have 
 	for n := range items {
 		items[n].New = have != nil && !perm.Covers(granted, items[n].Set)
 		items[n].On = perm.Covers(shown.Proposed, items[n].Set)
+		if items[n].Wild && !items[n].On {
+			items[n].Hosts = items[n].narrower(shown.Proposed)
+			items[n].On = items[n].Hosts != ""
+		}
 		if items[n].New && items[n].On {
 			out.Growth++
 		}

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -31,7 +31,8 @@ var actNames = map[string]string{
 	"install.decline": "Declined an update", "install.pin": "Kept an app at its version", "install.unpin": "Let updates come again",
 	"site.add": "The site was added", "site.update": "The site was changed", "site.remove": "The site was removed",
 	"token.create": "A token was made", "token.revoke": "A token was revoked",
-	"logs.read": "Logs were read",
+	"logs.read": "Logs were read", "logs.share": "Logs were shared", "logs.unshare": "Sharing of logs ended",
+	"account.connect": "An account was connected", "account.disconnect": "An account was disconnected",
 }
 
 func actName(act string) string {
@@ -46,9 +47,17 @@ type fact struct{ Name, Value string }
 type entry struct {
 	At    time.Time
 	Who   string
+	Actor string
 	What  string
 	App   string
 	Facts []fact
+}
+
+// actKinds are what the filter offers: all acts of a kind. An act that is named in a link
+// narrows further.
+var actKinds = []struct{ Key, Name string }{
+	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"},
+	{"site", "The site and its switches"}, {"token", "Tokens and command lines"}, {"account", "Accounts of products"}, {"refused", "What was refused"},
 }
 
 // showAudit shows a site's trail, newest first.
@@ -61,12 +70,6 @@ func (c *Console) showAudit(v *visit) error {
 	if err != nil {
 		return err
 	}
-	all, err := c.Audit.List(v.ctx(), scope)
-	if err != nil {
-		return err
-	}
-	sort.SliceStable(all, func(a, b int) bool { return all[a].At > all[b].At })
-	q := v.URL.Query()
 	apps, err := c.listed(v)
 	if err != nil {
 		return err
@@ -78,49 +81,43 @@ func (c *Console) showAudit(v *visit) error {
 		names[i.ID] = a.Name
 		choices = append(choices, a)
 	}
-	kinds := map[string]bool{}
-	var shown []audit.Entry
-	for _, e := range all {
-		kinds[e.Act] = true
-		if fits(e, q.Get("act"), q.Get("app"), q.Get("from"), q.Get("to")) {
-			shown = append(shown, e)
-		}
+	q := v.URL.Query()
+	f := audit.Filter{Act: q.Get("act"), Install: id.Install(q.Get("app")), Actor: q.Get("who"), Cursor: q.Get("after"), Limit: auditPage}
+	if t, err := time.Parse(time.DateOnly, q.Get("from")); err == nil {
+		f.Since = t
 	}
-	skip := 0
-	_, _ = fmt.Sscanf(q.Get("skip"), "%d", &skip)
-	skip = min(max(skip, 0), len(shown))
-	older := ""
-	if rest := shown[skip:]; len(rest) > auditPage {
-		q.Set("skip", fmt.Sprint(skip+auditPage))
-		older = "/audit?" + q.Encode()
-		shown = rest[:auditPage]
-	} else {
-		shown = rest
+	if t, err := time.Parse(time.DateOnly, q.Get("to")); err == nil {
+		f.Until = t.AddDate(0, 0, 1)
 	}
-	entries := make([]entry, 0, len(shown))
-	for _, e := range shown {
-		entries = append(entries, entry{At: time.UnixMilli(e.At), Who: c.person(v.ctx(), e.Actor), What: actName(e.Act),
+	got, err := c.Audit.Page(v.ctx(), scope, f)
+	if err != nil {
+		return err
+	}
+	entries := make([]entry, 0, len(got.Entries))
+	for _, e := range got.Entries {
+		entries = append(entries, entry{At: time.UnixMilli(e.At), Who: c.person(v.ctx(), e.Actor), Actor: e.Actor, What: actName(e.Act),
 			App: names[e.Install], Facts: factsOf(e.Detail)})
 	}
-	type kind struct{ Key, Name string }
-	var list []kind
-	for k := range kinds {
-		list = append(list, kind{k, actName(k)})
+	data := map[string]any{"Entries": entries, "Kinds": actKinds, "Apps": choices, "Act": q.Get("act"), "App": q.Get("app"), "From": q.Get("from"), "To": q.Get("to"),
+		"Actor": q.Get("who"), "First": q.Get("after") == ""}
+	if f.Actor != "" {
+		data["Who"] = c.person(v.ctx(), f.Actor)
 	}
-	slices.SortFunc(list, func(a, b kind) int { return strings.Compare(a.Name, b.Name) })
-	return c.render(v, http.StatusOK, "audit.html", page{Title: "Audit log", Section: "audit", Data: map[string]any{
-		"Entries": entries, "Kinds": list, "Apps": choices, "Act": q.Get("act"), "App": q.Get("app"), "From": q.Get("from"), "To": q.Get("to"), "Older": older}})
-}
-
-func fits(e audit.Entry, act, app, from, to string) bool {
-	at := time.UnixMilli(e.At).UTC()
-	if t, err := time.Parse(time.DateOnly, from); err == nil && at.Before(t) {
-		return false
+	link := func(change func(url.Values)) string {
+		to := url.Values{}
+		for _, name := range []string{"act", "app", "from", "to", "who"} {
+			if q.Get(name) != "" {
+				to.Set(name, q.Get(name))
+			}
+		}
+		change(to)
+		return "/audit?" + to.Encode()
 	}
-	if t, err := time.Parse(time.DateOnly, to); err == nil && !at.Before(t.AddDate(0, 0, 1)) {
-		return false
+	if got.Cursor != "" {
+		data["Older"] = link(func(to url.Values) { to.Set("after", got.Cursor) })
 	}
-	return (act == "" || e.Act == act) && (app == "" || string(e.Install) == app)
+	data["Newest"], data["Anybody"] = link(func(url.Values) {}), link(func(to url.Values) { to.Del("who") })
+	return c.render(v, http.StatusOK, "audit.html", page{Title: "Audit log", Section: "audit", Data: data})
 }
 
 // factsOf are the plain values of an entry's detail.

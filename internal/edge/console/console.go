@@ -18,6 +18,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -38,6 +39,7 @@ type Config struct {
 	Audit    *audit.Log
 	Linked   *productauth.Service
 	Consents *consent.Service
+	Logs     *applog.Service
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -83,6 +85,13 @@ func New(cfg Config) *Console {
 		"GET /decide/{decision}":            c.confirm,
 		"POST /decide/{decision}":           c.decide,
 		"GET /audit":                        c.showAudit,
+		"GET /site":                         c.showSite,
+		"POST /site/propose":                c.proposeSite,
+		"GET /device":                       c.showDevices,
+		"POST /device":                      c.askDevice,
+		"POST /device/propose":              c.proposeDevice,
+		"POST /device/deny":                 c.denyDevice,
+		"POST /device/revoke":               c.revokeDevice,
 		"GET /accounts":                     c.showAccounts,
 		"POST /accounts/service":            c.connectService,
 		"POST /accounts/disconnect":         c.disconnect,

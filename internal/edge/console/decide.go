@@ -33,6 +33,11 @@ type proposal struct {
 	Host   string          `json:"host,omitempty"`
 	User   id.User         `json:"user,omitempty"`
 	Pinned bool            `json:"pinned,omitempty"`
+	Hours  int             `json:"hours,omitempty"` // that logs are shared
+	Device string          `json:"device,omitempty"`
+	// Switch is one of the site's; Updates or Development is its new position.
+	Switch  string `json:"switch,omitempty"`
+	Updates string `json:"updates,omitempty"`
 }
 
 // summary is what the last page says.
@@ -61,6 +66,10 @@ var acts = map[string]act{
 	"egress":    {(*Console).showEgress, (*Console).doEgress},
 	"no-egress": {(*Console).showNoEgress, (*Console).doNoEgress},
 	"revoke":    {(*Console).showRevoke, (*Console).doRevoke},
+	"share":     {(*Console).showShare, (*Console).doShare},
+	"unshare":   {(*Console).showUnshare, (*Console).doUnshare},
+	"site":      {(*Console).showSwitch, (*Console).doSwitch},
+	"login":     {(*Console).showLogin, (*Console).doLogin},
 }
 
 func (c *Console) propose(v *visit) error {
@@ -70,7 +79,7 @@ func (c *Console) propose(v *visit) error {
 	}
 	p := proposal{Installation: i.ID, Target: targetOf(i), Name: c.appName(v.ctx(), i.App)}
 	kind := v.PostFormValue("act")
-	if _, ok := acts[kind]; !ok {
+	if _, ok := acts[kind]; !ok || kind == "site" || kind == "login" { // those are about no app
 		return fault.New(fault.Usage, "NO_ACT", "the form asks for nothing that can be decided")
 	}
 	switch kind {
@@ -82,6 +91,7 @@ func (c *Console) propose(v *visit) error {
 		p.Version = i.Waiting
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
+	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
 	return c.vouched(v, kind, p)
 }
@@ -116,9 +126,14 @@ func (c *Console) chosen(v *visit, p proposal) (proposal, error) {
 	}
 	var grant perm.Set
 	for _, i := range itemsOf(shown.Declared, nil) {
-		if slices.Contains(v.PostForm["allow"], i.Key) {
-			grant = perm.Union(grant, i.Set)
+		if !slices.Contains(v.PostForm["allow"], i.Key) {
+			continue
 		}
+		allowed, err := i.instead(v.PostFormValue("hosts-" + i.Key))
+		if err != nil {
+			return p, err
+		}
+		grant = perm.Union(grant, allowed)
 	}
 	p.Grant = &grant
 	if p.Development = v.PostFormValue("development") == "yes"; shown.DevelopmentWarning != "" && !p.Development {

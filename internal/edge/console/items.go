@@ -2,7 +2,10 @@ package console
 
 import (
 	"reflect"
+	"strings"
 
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
 )
 
@@ -13,6 +16,53 @@ type item struct {
 	Line perm.Line
 	New  bool // against what is allowed at present
 	On   bool // proposed
+	// Hosts are what of a wildcard is allowed in its place, one a line; Wild says that it is one.
+	Wild  bool
+	Hosts string
+}
+
+// maxHosts bounds what an admin puts in the place of a wildcard.
+const maxHosts = 50
+
+// instead is what an item allows when an admin wrote hosts in its place: each has to be
+// within it.
+func (i item) instead(text string) (perm.Set, error) {
+	hosts := strings.Fields(text)
+	if len(hosts) == 0 || len(i.Set.Egress) != 1 {
+		return i.Set, nil
+	}
+	if len(hosts) > maxHosts {
+		return perm.Set{}, fault.New(fault.Limit, "LIMIT_HOSTS", "more than %d hosts were written in the place of one", maxHosts)
+	}
+	var out perm.Set
+	for _, host := range hosts {
+		e := i.Set.Egress[0]
+		pattern, err := hostrule.ParsePattern(host, perm.UseOf(e.Type))
+		if err != nil {
+			return perm.Set{}, fault.New(fault.Usage, "PATTERN", "%q is no host that an app can be allowed to reach", clean(host, 100)).
+				WithFix("write hosts such as api.example.com, one a line")
+		}
+		e.Pattern = pattern
+		one := perm.Set{Egress: []perm.Egress{e}}
+		if !perm.Covers(i.Set, one) {
+			return perm.Set{}, fault.New(fault.Invalid, "GRANT_EXCEEDS_REQUEST", "%q is not within what the app asks for", clean(host, 100)).
+				WithFix("write hosts that the wildcard stands for")
+		}
+		out = perm.Union(out, one)
+	}
+	return out, nil
+}
+
+// narrower are the hosts of a set that stand in the place of a wildcard, one a line.
+func (i item) narrower(granted perm.Set) string {
+	var hosts []string
+	for _, e := range granted.Egress {
+		same := len(i.Set.Egress) == 1 && e.Type == i.Set.Egress[0].Type && e.Pattern != i.Set.Egress[0].Pattern
+		if same && perm.Covers(i.Set, perm.Set{Egress: []perm.Egress{e}}) {
+			hosts = append(hosts, e.Pattern.String())
+		}
+	}
+	return strings.Join(hosts, "\n")
 }
 
 // itemsOf takes a set apart into what an admin can allow one by one.
@@ -20,7 +70,8 @@ func itemsOf(s perm.Set, words perm.Words) []item {
 	var out []item
 	add := func(one perm.Set, lines []perm.Line) {
 		if len(lines) > 0 && !perm.Empty(one) {
-			out = append(out, item{Key: perm.Digest(one), Set: one, Line: lines[0]})
+			wild := len(one.Egress) == 1 && (one.Egress[0].Pattern.Any || one.Egress[0].Pattern.Wild)
+			out = append(out, item{Key: perm.Digest(one), Set: one, Line: lines[0], Wild: wild})
 		}
 	}
 	all := reflect.ValueOf(perm.Normal(s))

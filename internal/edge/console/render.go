@@ -37,6 +37,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		return many
 	},
 	"lower": strings.ToLower,
+	"hours": func(n int) string { return hours(time.Duration(n) * time.Hour) },
 }).ParseFS(files, "pages/*.html"))
 
 func toText(v any) string {
@@ -210,5 +211,8 @@ var notices = map[string]string{
 	"saved":       "Done. It counts already.",
 	"agreed":      "Done. The app may act as you now; go back to it and try again.",
 	"revoked":     "Done. The app does nothing as you any more.",
+	"let-in":      "Done. The command line gets its token within seconds.",
+	"turned-away": "Done. The command line was turned away.",
+	"ended":       "Done. The command line can do nothing more.",
 	"unchanged":   "Nothing had to be changed.",
 }

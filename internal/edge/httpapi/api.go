@@ -90,8 +90,9 @@ type Walls struct {
 // API serves the routes.
 type API struct {
 	Config
-	mux   *http.ServeMux
-	reads reads
+	mux    *http.ServeMux
+	reads  reads
+	logins paces
 }
 
 // ownLimit are the routes that bound their bodies themselves.
@@ -103,6 +104,8 @@ var routes = []route{
 	{"GET", "/readyz", nil, (*API).ready},
 	{"GET", "/.well-known/jwks.json", nil, (*API).keySet},
 	{"POST", "/api/v1/sign-ins", nil, (*API).signIn},
+	{"POST", "/api/v1/device-logins", nil, (*API).startDevice},
+	{"POST", "/api/v1/device-logins/token", nil, (*API).pollDevice},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
 	{"GET", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).listAccounts},
 	{"POST", "/api/v1/accounts", []id.Kind{id.Operator}, (*API).addAccount},

@@ -194,7 +194,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.Sessions = session.New(session.Config{
-		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy,
+		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy, Demoted: s.Accounts.Demoted,
 		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
 			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 		}), declared},
@@ -281,7 +281,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Logs: s.Logs, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,

@@ -29,11 +29,14 @@ type Account struct {
 
 // Token is what may be known of an API token after it was made: never its secret.
 type Token struct {
-	ID           id.Token
-	Kind         id.Kind // operator, developer, ci, admin
-	Account      id.Account
-	AccountName  string
-	Site         id.Site  // admin
+	ID          id.Token
+	Kind        id.Kind // operator, developer, ci, admin
+	Account     id.Account
+	AccountName string
+	Site        id.Site // admin
+	// Product and User are set for one that a person got at the console by annex login.
+	Product      id.Product
+	User         id.User
 	App          id.App   // ci
 	Environments []string // ci
 	Note         string
@@ -52,9 +55,10 @@ type Apps interface {
 	Owner(ctx context.Context, app id.App) (id.Account, error)
 }
 
-// Sites tells whether a site exists.
+// Sites tells whether a site exists, and which products it has.
 type Sites interface {
 	SiteExists(ctx context.Context, site id.Site) (bool, error)
+	ProductsOf(ctx context.Context, site id.Site) ([]id.Product, error)
 }
 
 // Config is what the service stands on. DB, Audit, Apps and Sites are required.

@@ -28,6 +28,10 @@ func (a apps) Owner(_ context.Context, app id.App) (id.Account, error) { return 
 
 type sites []id.Site
 
+func (s sites) ProductsOf(_ context.Context, _ id.Site) ([]id.Product, error) {
+	return []id.Product{"tracker"}, nil
+}
+
 func (s sites) SiteExists(_ context.Context, site id.Site) (bool, error) {
 	return slices.Contains(s, site), nil
 }

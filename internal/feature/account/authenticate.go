@@ -43,6 +43,9 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (id.Principal
 		return seen.principal, nil
 	}
 	t, err := scanToken(s.DB.QueryRow(ctx, tokenByHash, hash))
+	if isNoRows(err) {
+		t, err = s.person(ctx, hash)
+	}
 	switch {
 	case isNoRows(err):
 		return id.Principal{}, unauthenticated("this server does not know the token")
@@ -51,9 +54,9 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (id.Principal
 	case t.Revoked:
 		return id.Principal{}, unauthenticated("the token was revoked")
 	case !now.Before(t.Expires):
-		return id.Principal{}, unauthenticated("the token expired on %s", t.Expires.UTC().Format("2 January 2006"))
+		return id.Principal{}, unauthenticated("the token expired on %s", t.Expires.UTC().Format("2 January 2006 at 15:04 UTC"))
 	}
-	p := id.Principal{Kind: t.Kind, Account: t.Account, Token: t.ID, Site: t.Site, App: t.App, Environments: t.Environments}
+	p := t.principal()
 	s.seen.Add(hash, sighting{principal: p, expires: t.Expires, asOf: now, generation: generation})
 	return p, nil
 }

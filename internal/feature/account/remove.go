@@ -48,7 +48,18 @@ func (s *Service) EndSite(ctx context.Context, site id.Site) (tokens int64, err 
 	if _, err := s.DB.Exec(ctx, endAdminsOf, string(site)); err != nil {
 		return 0, fault.Op("account.EndSite", err)
 	}
-	tokens, err = s.DB.Exec(ctx, endTokensSite, s.Now().UnixMilli(), string(site))
+	if tokens, err = s.DB.Exec(ctx, endTokensSite, s.Now().UnixMilli(), string(site)); err != nil {
+		return 0, fault.Op("account.EndSite", err)
+	}
+	for _, q := range []string{endPersonsSite, endDevicesSite, endWrongSite} {
+		n, err := s.DB.Exec(ctx, q, string(site))
+		if err != nil {
+			return 0, fault.Op("account.EndSite", err)
+		}
+		if q == endPersonsSite {
+			tokens += n
+		}
+	}
 	return tokens, fault.Op("account.EndSite", err)
 }
 

@@ -32,6 +32,45 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_account ON tokens (account_id);
 `}, {ID: "account/2", SQL: `
 CREATE INDEX tokens_operator ON tokens (kind) WHERE kind = 'operator';
+`}, {ID: "account/3", SQL: `
+CREATE TABLE device_logins (
+	id          TEXT PRIMARY KEY,
+	secret_hash TEXT NOT NULL UNIQUE,
+	code_hash   TEXT NOT NULL UNIQUE,
+	name        TEXT NOT NULL,
+	address     TEXT NOT NULL,
+	state       TEXT NOT NULL,
+	site_id     TEXT NOT NULL,
+	product     TEXT NOT NULL,
+	user_id     TEXT NOT NULL,
+	created_at  BIGINT NOT NULL,
+	asked_at    BIGINT NOT NULL,
+	wait        BIGINT NOT NULL,
+	expires_at  BIGINT NOT NULL
+);
+CREATE INDEX device_logins_expires ON device_logins (expires_at);
+CREATE INDEX device_logins_person ON device_logins (site_id, product, user_id);
+CREATE TABLE wrong_codes (
+	site_id    TEXT NOT NULL,
+	person     TEXT NOT NULL,
+	wrong      BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL,
+	PRIMARY KEY (site_id, person)
+);
+CREATE INDEX wrong_codes_expires ON wrong_codes (expires_at);
+CREATE TABLE person_tokens (
+	id          TEXT PRIMARY KEY,
+	secret_hash TEXT NOT NULL UNIQUE,
+	site_id     TEXT NOT NULL,
+	product     TEXT NOT NULL,
+	user_id     TEXT NOT NULL,
+	note        TEXT NOT NULL,
+	created_at  BIGINT NOT NULL,
+	expires_at  BIGINT NOT NULL,
+	revoked_at  BIGINT NOT NULL
+);
+CREATE INDEX person_tokens_expires ON person_tokens (expires_at);
+CREATE INDEX person_tokens_site ON person_tokens (site_id, product, user_id);
 `}}
 
 const (
@@ -63,4 +102,37 @@ const (
 	voidTokens      = `UPDATE tokens SET revoked_at = ? WHERE revoked_at = 0`
 	endFirst        = `UPDATE tokens SET revoked_at = ? WHERE kind = 'operator' AND note = ? AND revoked_at = 0`
 	liveOperators   = `SELECT COUNT(*) FROM tokens WHERE kind = 'operator' AND revoked_at = 0 AND expires_at > ?`
+
+	addDevice = `INSERT INTO device_logins (id, secret_hash, code_hash, name, address, state, site_id, product, user_id, created_at, asked_at, wait, expires_at)
+		VALUES (?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, 5000, ?)`
+	oldDevices     = `DELETE FROM device_logins WHERE expires_at < ?`
+	countDevices   = `SELECT COUNT(*) FROM device_logins`
+	deviceColumns  = `SELECT id, name, address, created_at, expires_at FROM device_logins`
+	deviceByCode   = deviceColumns + ` WHERE code_hash = ? AND state = 'pending'`
+	deviceByID     = deviceColumns + ` WHERE id = ? AND state = 'pending'`
+	deviceBySecret = `SELECT id, name, state, site_id, product, user_id, asked_at, wait, expires_at FROM device_logins WHERE secret_hash = ?`
+	deviceAsked    = `UPDATE device_logins SET asked_at = ?, wait = ? WHERE id = ?`
+	letIn          = `UPDATE device_logins SET state = 'approved', site_id = ?, product = ?, user_id = ? WHERE id = ? AND state = 'pending' AND expires_at > ?`
+	turnAway       = `UPDATE device_logins SET state = 'denied' WHERE id = ? AND state = 'pending'`
+	takeDevice     = `DELETE FROM device_logins WHERE id = ? AND state = 'approved'`
+	demoteDevices  = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ?`
+	endDevicesSite = `DELETE FROM device_logins WHERE site_id = ?`
+	voidDevices    = `DELETE FROM device_logins`
+
+	wrongOf  = `SELECT wrong, expires_at FROM wrong_codes WHERE site_id = ? AND person = ?`
+	putWrong = `INSERT INTO wrong_codes (site_id, person, wrong, expires_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (site_id, person) DO UPDATE SET wrong = excluded.wrong, expires_at = excluded.expires_at`
+	oldWrong     = `DELETE FROM wrong_codes WHERE expires_at < ?`
+	endWrongSite = `DELETE FROM wrong_codes WHERE site_id = ?`
+
+	addPerson = `INSERT INTO person_tokens (id, secret_hash, site_id, product, user_id, note, created_at, expires_at, revoked_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`
+	personColumns  = `SELECT id, site_id, product, user_id, note, created_at, expires_at, revoked_at FROM person_tokens`
+	personByHash   = personColumns + ` WHERE secret_hash = ?`
+	personsOfSite  = personColumns + ` WHERE site_id = ? AND product = ? AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
+	revokePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND revoked_at = 0`
+	demotePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE site_id = ? AND product = ? AND user_id = ? AND revoked_at = 0`
+	endPersonsSite = `DELETE FROM person_tokens WHERE site_id = ?`
+	oldPersons     = `DELETE FROM person_tokens WHERE expires_at < ?`
+	voidPersons    = `UPDATE person_tokens SET revoked_at = ? WHERE revoked_at = 0`
 )

@@ -92,6 +92,9 @@ func (s *Service) liveOperators(ctx context.Context) (bool, error) {
 // operator makes tokens for every account, within that account's roles; a developer
 // makes developer and CI tokens of its own, an admin admin tokens of its own site.
 func (s *Service) CreateToken(ctx context.Context, p id.Principal, req TokenRequest) (Token, string, error) {
+	if p.User != "" {
+		return Token{}, "", denied("a token of annex login makes no others: it would outlive what the product says of its owner")
+	}
 	if req.Account == "" {
 		req.Account = p.Account
 	}
@@ -235,6 +238,8 @@ func (s *Service) withinRoles(ctx context.Context, owner Account, req TokenReque
 func (s *Service) ListTokens(ctx context.Context, p id.Principal) ([]Token, error) {
 	query, args := tokensOfAccount, []any{string(p.Account)}
 	switch {
+	case p.User != "":
+		return s.Persons(ctx, p)
 	case p.Is(id.Operator):
 		query, args = allTokens, nil
 	case p.Is(id.Developer, id.SiteAdmin):
@@ -279,6 +284,9 @@ func mayTouch(p id.Principal, t Token) bool {
 
 // RevokeToken ends a token: here at once, on other server processes within a second.
 func (s *Service) RevokeToken(ctx context.Context, p id.Principal, token id.Token) error {
+	if p.User != "" {
+		return s.RevokePerson(ctx, p, token)
+	}
 	unknown := fault.New(fault.NotFound, "TOKEN_UNKNOWN", "there is no such token, or it is not yours to revoke")
 	err := s.DB.Tx(ctx, func(ctx context.Context) error {
 		t, err := scanToken(s.DB.QueryRow(ctx, tokenByID, string(token)))
@@ -337,6 +345,12 @@ func isNoRows(err error) bool { return errors.Is(err, db.ErrNoRows) }
 // VoidTokens ends every token, in the transaction that restores a backup: some of them may
 // have been revoked after it was made. The next start gives the operator a new one.
 func (s *Service) VoidTokens(ctx context.Context) (n int64, err error) {
-	n, err = s.DB.Exec(ctx, voidTokens, s.Now().UnixMilli())
+	for _, q := range []string{voidTokens, voidPersons} {
+		more, err := s.DB.Exec(ctx, q, s.Now().UnixMilli())
+		if n += more; err != nil {
+			return n, fault.Op("account.VoidTokens", err)
+		}
+	}
+	_, err = s.DB.Exec(ctx, voidDevices)
 	return n, fault.Op("account.VoidTokens", err)
 }

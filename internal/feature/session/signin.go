@@ -244,6 +244,9 @@ func (s *Service) open(ctx context.Context, secret, old string, a Assertion) (Se
 	}
 	now := s.Now()
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.demoted(ctx, a); err != nil {
+			return err
+		}
 		if old != "" {
 			if _, err := s.DB.Exec(ctx, endSession, hashOf("console", old)); err != nil {
 				return err
@@ -287,6 +290,9 @@ func (s *Service) vouch(ctx context.Context, secret string, in signIn, a Asserti
 		if _, err := s.DB.Exec(ctx, raiseSession, hashOf("console", secret), a.Admin, a.Issued.UnixMilli(), now.UnixMilli(), sealed, in.session, a.Site); err != nil {
 			return err
 		}
+		if err := s.demoted(ctx, a); err != nil {
+			return err
+		}
 		switch {
 		case !a.Admin:
 			refusal = fault.New(fault.Denied, "ADMIN_REQUIRED", "the product says that you are no admin of this site").
@@ -310,6 +316,13 @@ func (s *Service) vouch(ctx context.Context, secret string, in signIn, a Asserti
 		return Session{}, refusal
 	}
 	return out, refusal
+}
+
+func (s *Service) demoted(ctx context.Context, a Assertion) error {
+	if a.Admin || s.Demoted == nil {
+		return nil
+	}
+	return s.Demoted(ctx, a.Site, a.Product, a.User)
 }
 
 func earlier(a, b time.Time) time.Time {

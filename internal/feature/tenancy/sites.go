@@ -236,6 +236,12 @@ func (s *Service) SiteOffers(ctx context.Context, site id.Site, product id.Produ
 	return slices.Contains(got.Products, product), got.AllowDevelopment, nil
 }
 
+// ProductsOf are the products of a site.
+func (s *Service) ProductsOf(ctx context.Context, site id.Site) ([]id.Product, error) {
+	got, err := s.SiteByID(ctx, site)
+	return got.Products, err
+}
+
 // SiteOf is the site whose people sign in to a product: the named one, or the only one
 // that has it.
 func (s *Service) SiteOf(ctx context.Context, product id.Product, name string) (id.Site, error) {

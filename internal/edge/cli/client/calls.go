@@ -80,6 +80,16 @@ func (c *Client) CreateToken(ctx context.Context, t TokenRequest) (NewToken, err
 	return post[NewToken](ctx, c, seg("tokens"), t)
 }
 
+// StartLogin begins the login of this command line; name is what it is called at the console.
+func (c *Client) StartLogin(ctx context.Context, name string) (DeviceLogin, error) {
+	return post[DeviceLogin](ctx, c, seg("device-logins"), map[string]string{"name": name})
+}
+
+// PollLogin asks whether it was let in.
+func (c *Client) PollLogin(ctx context.Context, deviceCode string) (NewToken, error) {
+	return post[NewToken](ctx, c, seg("device-logins", "token"), map[string]string{"device_code": deviceCode})
+}
+
 // RevokeToken revokes a token at once.
 func (c *Client) RevokeToken(ctx context.Context, id string) error {
 	return c.del(ctx, seg("tokens", id), nil)

@@ -63,6 +63,8 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			_, err := c.CreateToken(ctx, TokenRequest{"ci", "bob", "s", "a", []string{"staging"}, 3, "n"})
 			return err
 		},
+		func() error { _, err := c.StartLogin(ctx, "n"); return err },
+		func() error { _, err := c.PollLogin(ctx, "d"); return err },
 		func() error { return c.RevokeToken(ctx, "t") },
 		func() error { _, err := c.Products(ctx); return err },
 		func() error { _, err := c.AddProduct(ctx, []byte("key: x"), nil, true); return err },

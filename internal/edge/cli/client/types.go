@@ -26,6 +26,7 @@ type (
 		Account      string   `json:"account,omitempty"`
 		Name         string   `json:"name,omitempty"`
 		First        bool     `json:"first,omitempty"`
+		Product      string   `json:"product,omitempty"`
 		Site         string   `json:"site,omitempty"`
 		App          string   `json:"app,omitempty"`
 		Environments []string `json:"environments,omitempty"`
@@ -83,6 +84,13 @@ type (
 	NewToken struct {
 		Token
 		Secret string `json:"secret"`
+	}
+	DeviceLogin struct {
+		DeviceCode string `json:"device_code"`
+		UserCode   string `json:"user_code"`
+		URL        string `json:"verification_uri"`
+		ExpiresIn  int    `json:"expires_in"`
+		Interval   int    `json:"interval"`
 	}
 	TokenRequest struct {
 		Kind          string   `json:"kind"`

@@ -1,0 +1,205 @@
+package account_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
+)
+
+var (
+	alicesAdmin = id.Principal{Kind: id.SiteAdmin, Site: "site-a", Product: "tracker", User: "alice", Account: "tracker/alice"}
+	alice       = account.Person{Site: "site-a", Product: "tracker", User: "alice"}
+)
+
+func (b *bundle) start(t *testing.T) account.Started {
+	t.Helper()
+	s, err := b.StartDevice(t.Context(), "desk\x1b[2J\u202eevil", "192.0.2.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// poll asks once the interval is over.
+func (b *bundle) poll(t *testing.T, secret string) (string, error) {
+	t.Helper()
+	b.clock.advance(account.DeviceInterval)
+	_, token, err := b.Poll(t.Context(), secret)
+	return token, err
+}
+
+func (b *bundle) letIn(t *testing.T) (token string, p id.Principal) {
+	t.Helper()
+	s := b.start(t)
+	d, err := b.DeviceByCode(t.Context(), alice, s.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.LetIn(t.Context(), alicesAdmin, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if token, err = b.poll(t, s.Secret); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = b.Authenticate(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	return token, p
+}
+
+func TestDeviceLogin(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		s := b.start(t)
+		if len(s.Code) != 9 || s.Code[4] != '-' || strings.ContainsAny(s.Code, "AEIOU01") || strings.ContainsAny(s.Name, "\x1b\u202e") {
+			t.Errorf("%+v", s.Code)
+		}
+		_, err := b.poll(t, s.Secret)
+		want(t, err, fault.Conflict, "AUTHORIZATION_PENDING")
+		_, _, err = b.Poll(t.Context(), s.Secret) // at once
+		want(t, err, fault.Limit, "SLOW_DOWN")
+		_, err = b.poll(t, s.Secret) // after five seconds, and it was told ten
+		want(t, err, fault.Limit, "SLOW_DOWN")
+		b.clock.advance(15 * time.Second)
+		if _, err := b.Authenticate(t.Context(), s.Secret); err == nil {
+			t.Error("the secret of a login is a token")
+		}
+		for _, typed := range []string{strings.ToLower(s.Code), " " + strings.ReplaceAll(s.Code, "-", "") + " ", s.Code} {
+			if got, err := b.DeviceByCode(t.Context(), alice, typed); err != nil || got.ID != s.ID || got.Address != "192.0.2.7" {
+				t.Errorf("%q: %+v, %v", typed, got, err)
+			}
+		}
+		for name, p := range map[string]id.Principal{"an operator": {Kind: id.Operator, Account: "o"}, "a token's admin": {Kind: id.SiteAdmin, Site: "site-a", Account: "a"},
+			"a user": {Kind: id.EndUser, Site: "site-a", Product: "tracker", User: "alice"}} {
+			if err := b.LetIn(t.Context(), p, s.ID); fault.CodeOf(err) != "ROLE_REQUIRED" {
+				t.Errorf("%s lets it in: %v", name, err)
+			}
+		}
+		other := alicesAdmin
+		other.Product = "wiki" // the site has tracker alone
+		want(t, b.LetIn(t.Context(), other, s.ID), fault.Denied, "SITE_OF_SEVERAL")
+		if err := b.LetIn(t.Context(), alicesAdmin, s.ID); err != nil {
+			t.Fatal(err)
+		}
+		want(t, b.LetIn(t.Context(), alicesAdmin, s.ID), fault.Conflict, "NO_CODE")
+		_, err = b.DeviceByCode(t.Context(), alice, s.Code)
+		want(t, err, fault.NotFound, "NO_CODE") // a code is typed once
+		token, err := b.poll(t, s.Secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.Authenticate(t.Context(), token)
+		if err != nil || p.Kind != id.SiteAdmin || p.Site != "site-a" || p.Product != "tracker" || p.User != "alice" || p.Account != "tracker/alice" {
+			t.Errorf("%+v, %v", p, err)
+		}
+		_, err = b.poll(t, s.Secret)
+		want(t, err, fault.Invalid, "EXPIRED_TOKEN") // a token is given once
+		_, _, err = b.CreateToken(t.Context(), p, account.TokenRequest{Kind: id.SiteAdmin, Site: "site-a"})
+		want(t, err, fault.Denied, "ROLE_REQUIRED")
+		b.clock.advance(account.PersonLife)
+		_, err = b.Authenticate(t.Context(), token)
+		want(t, err, fault.Unauthenticated, "UNAUTHENTICATED")
+	})
+}
+
+func TestDeviceLoginEnds(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		ended := func(what, token string) {
+			t.Helper()
+			if _, err := b.Authenticate(t.Context(), token); fault.CodeOf(err) != "UNAUTHENTICATED" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		token, p := b.letIn(t)
+		bobs := alicesAdmin
+		bobs.Site = "site-b"
+		if err := b.RevokeToken(t.Context(), bobs, p.Token); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Authenticate(t.Context(), token); err != nil {
+			t.Error("another site's admin ended it:", err)
+		}
+		if all, err := b.ListTokens(t.Context(), p); err != nil || len(all) != 1 || all[0].ID != p.Token {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if err := b.RevokeToken(t.Context(), p, p.Token); err != nil {
+			t.Error(err)
+		}
+		ended("revoked", token)
+
+		token, _ = b.letIn(t)
+		waiting := b.start(t)
+		if err := b.LetIn(t.Context(), alicesAdmin, waiting.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Demoted(t.Context(), "site-a", "tracker", "bob"); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Authenticate(t.Context(), token); err != nil {
+			t.Error("Bob's demotion ended Alice's:", err)
+		}
+		if err := b.Demoted(t.Context(), "site-a", "tracker", "alice"); err != nil {
+			t.Error(err)
+		}
+		ended("demoted", token)
+		if got, err := b.poll(t, waiting.Secret); err == nil {
+			t.Error("who was demoted before it asked got", got)
+		}
+
+		token, _ = b.letIn(t)
+		if _, err := b.VoidTokens(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.Forget()
+		ended("restored", token)
+		token, _ = b.letIn(t)
+		if _, err := b.EndSite(t.Context(), "site-a"); err != nil {
+			t.Error(err)
+		}
+		b.Forget()
+		ended("the site is gone", token)
+
+		s := b.start(t)
+		if err := b.TurnAway(t.Context(), s.ID); err != nil {
+			t.Error(err)
+		}
+		_, err := b.poll(t, s.Secret)
+		want(t, err, fault.Denied, "ACCESS_DENIED")
+		s = b.start(t)
+		b.clock.advance(account.DeviceLife)
+		_, err = b.DeviceByCode(t.Context(), alice, s.Code)
+		want(t, err, fault.NotFound, "NO_CODE")
+		_, err = b.poll(t, s.Secret)
+		want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+	})
+}
+
+func TestCodesAreNotGuessed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		s := b.start(t)
+		for range 10 {
+			_, err := b.DeviceByCode(t.Context(), alice, "BBBB-BBBB")
+			want(t, err, fault.NotFound, "NO_CODE")
+		}
+		_, err := b.another().DeviceByCode(t.Context(), alice, s.Code)
+		want(t, err, fault.Limit, "LIMIT_CODES")
+		bob := alice
+		bob.User = "bob"
+		if _, err := b.DeviceByCode(t.Context(), bob, s.Code); err != nil {
+			t.Error("Alice's wrong codes stop Bob:", err)
+		}
+		b.clock.advance(account.DeviceLife)
+		again := b.start(t)
+		if _, err := b.DeviceByCode(t.Context(), alice, again.Code); err != nil {
+			t.Error(err)
+		}
+	})
+}
