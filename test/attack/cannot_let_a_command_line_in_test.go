@@ -46,7 +46,7 @@ func (b *browser) typed(code string) page {
 
 // CONTRACTS 2: a command line is let in by an admin who typed its code and decided so, with
 // the product's word at that moment, and by nothing that a link or another page can do.
-func TestCannotLetACommandLineIn(t *testing.T) {
+func TestAttackLetACommandLineIn(t *testing.T) {
 	p := newPeople(t)
 	alice, bob := p.signedIn("alice"), p.signedIn("bob")
 	d := p.commandLine()

@@ -75,7 +75,7 @@ func (p *provider) says(change map[string]any) {
 
 // A person of a product with `users: oidc` is who the provider says, to the browser that
 // asked, for the question that was asked; and its admins are those of the declared claim.
-func TestCannotSignInByOpenID(t *testing.T) {
+func TestAttackSignInByOpenID(t *testing.T) {
 	p, at := newPeople(t), newProvider(t)
 	p.declare(fmt.Sprintf("key: desk\nname: Desk\napiBaseUrl: http://127.0.0.1:9\nusers: oidc\noidc: {issuer: %q, clientId: annex}\nadmins: {claim: groups, values: [annex-admins]}\n"+
 		"scopes: [{name: read, title: Read, data: tickets, access: read, risk: low}]\n", at.URL))
