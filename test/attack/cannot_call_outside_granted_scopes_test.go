@@ -42,30 +42,6 @@ func TestAttackCallOutsideGrantedScopes(t *testing.T) {
 	}
 }
 
-// CONTRACTS 12, SPEC 3.4: what changes who is asking is refused by name, wherever it stands.
-func TestAttackChangeWhoAsks(t *testing.T) {
-	_, at := onTracker(t, "read:jira-work", "write:jira-work")
-	for name, h := range map[string]map[string]any{
-		"?sudo=":         {"path": "/rest/api/3/issue/DEMO-1?sudo=alice"},
-		"?access_token=": {"path": "/rest/api/3/issue/DEMO-1?access_token=x"},
-		"Sudo:":          {"headers": map[string]string{"Sudo": "alice"}},
-		"Authorization:": {"headers": map[string]string{"Authorization": "Basic YWxpY2U6eA=="}},
-		"Cookie:":        {"headers": map[string]string{"Cookie": "session=x"}},
-		"an override":    {"headers": map[string]string{"X-HTTP-Method-Override": "DELETE"}},
-		"?_method=":      {"path": "/rest/api/3/issue/DEMO-1?_method=DELETE"},
-	} {
-		if h["path"] == nil {
-			h["path"] = "/rest/api/3/issue/DEMO-1"
-		}
-		h["method"] = "GET"
-		var g got
-		at.result("ask", h, &g)
-		if g.Status != 403 || g.Code != "PARAMETER_REFUSED" {
-			t.Errorf("%s: %+v", name, g)
-		}
-	}
-}
-
 // SPEC 3.5: an app calls a product only where it is installed on that product of that site.
 func TestAttackCallAProductWhereItIsNotInstalled(t *testing.T) {
 	p, at := onTracker(t, "read:jira-work")

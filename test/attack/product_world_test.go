@@ -12,10 +12,10 @@ import (
 // asker asks the product whatever it is told to, and says what came of it.
 const asker = `
 const { asApp, asUser, assumeTrustedRoute } = __annex_require("@annex/api");
-async function ask({ who, account, product = "jira", method, path, headers, body }) {
+async function ask({ who, account, product = "jira", method, path, headers, body, raw }) {
   const as = who === "user" ? asUser(account) : asApp();
   try {
-    const res = await as.requestProduct(product, assumeTrustedRoute(path), { method, headers, body: body == null ? undefined : JSON.stringify(body) });
+    const res = await as.requestProduct(product, assumeTrustedRoute(path), { method, headers, body: raw ?? (body == null ? undefined : JSON.stringify(body)) });
     const text = await res.text();
     let code; try { code = JSON.parse(text).code; } catch {}
     return { status: res.status, code, text, headers: Object.fromEntries(res.headers) };

@@ -112,7 +112,7 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 		exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room})
 	d.Status, d.Received = a.Status, a.Received
 	if err != nil {
-		return call.Reply{}, failed(err, d, timeout)
+		return call.Reply{}, failed(withoutSecret(err, credential.Secret), d, timeout)
 	}
 	return let.reply(a, credential.Secret)
 }
@@ -206,6 +206,23 @@ func (l *pass) below(place string) string {
 		return rest
 	}
 	return u.String()
+}
+
+// unsaid is an error whose text quoted the credential: what net/http says of a malformed
+// answer quotes the answer, and an answer can echo what was sent.
+type unsaid struct {
+	error
+	text string
+}
+
+func (u unsaid) Error() string { return u.text }
+func (u unsaid) Unwrap() error { return u.error }
+
+func withoutSecret(err error, secret string) error {
+	if text := err.Error(); secret != "" && strings.Contains(text, secret) {
+		return unsaid{err, strings.ReplaceAll(text, secret, removed)}
+	}
+	return err
 }
 
 // failed turns a failed exchange into what the app may know of it.

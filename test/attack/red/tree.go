@@ -155,8 +155,17 @@ func (t *tree) test(ctx context.Context, pkg string, tests []string, limit time.
 			break
 		}
 		text.WriteString(e.Output)
-		if (e.Action == "pass" || e.Action == "fail" || e.Action == "skip") && e.Test != "" && !strings.Contains(e.Test, "/") {
+		if e.Test == "" || strings.Contains(e.Test, "/") {
+			continue
+		}
+		switch e.Action {
+		case "run", "pass", "fail", "skip":
 			got[e.Test] = e.Action
+		}
+	}
+	for name, action := range got {
+		if action == "run" && runErr != nil { // the process ended in the middle of it
+			got[name] = "fail"
 		}
 	}
 	t.output = text.String()

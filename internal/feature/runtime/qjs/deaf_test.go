@@ -115,6 +115,9 @@ func TestAQuietWorkerIsAsked(t *testing.T) {
 	for range 3 {
 		w.ping(now.Add(2 * silentFor))
 	}
+	if w.conn.Sent() == 0 {
+		t.Fatal("it is not asked")
+	}
 	if m, err := other.Receive(); err != nil || m.Type != hostcall.Beat {
 		t.Fatalf("type %d, %v", m.Type, err)
 	}
