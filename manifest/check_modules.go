@@ -211,6 +211,10 @@ func (l *loader) checkUI(m *Manifest, x *index) {
 			l.reference(at+".function", "function", u.Function, x.functions)
 			l.reference(at+".endpoint", "endpoint", u.Endpoint, x.endpoints)
 			l.reference(at+".resource", "resource", u.Resource, x.resources)
+			if r, ok := m.Resource(resourceKey(u.Resource)); ok && u.Render == "native" && !m.Renders(r) {
+				l.path(at+".resource", Error, "native-resource", "the module is rendered by UI Kit, and its resource "+quote(r.Path)+" is no source file",
+					"name the file that calls ForgeReconciler.render, for instance src/frontend/index.jsx, or take render: native away")
+			}
 			if u.Resolver.Function != "" && u.Resolver.Endpoint != "" {
 				l.path(at+".resolver", Error, "function-or-endpoint", "the resolver has a function and an endpoint", "keep one of the two")
 			}
@@ -225,6 +229,12 @@ func (l *loader) checkUI(m *Manifest, x *index) {
 			}
 		}
 	}
+}
+
+// resourceKey is the resource's part of KEY or KEY/ENTRY.
+func resourceKey(ref string) string {
+	key, _, _ := strings.Cut(ref, "/")
+	return key
 }
 
 // checkNested follows the references in the fields that only a product understands:

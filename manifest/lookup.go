@@ -1,6 +1,10 @@
 package manifest
 
-import "slices"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // find gives the element with a key.
 func find[T any](list []T, is func(T) bool) (T, bool) {
@@ -109,3 +113,44 @@ func (m *Manifest) MemoryMB() int {
 	}
 	return mb
 }
+
+// Interface is the entry of a UI Kit front end: a source file that runs in the sandbox.
+type Interface struct {
+	Key  string // of the resource, or KEY/ENTRY
+	Path string // of the file, below the app's folder
+}
+
+// Interfaces are the UI Kit front ends: the resources that name a source file and no folder.
+func (m *Manifest) Interfaces() []Interface {
+	var out []Interface
+	for _, r := range m.Resources {
+		if isSource(r.Path) {
+			out = append(out, Interface{r.Key, path.Clean(r.Path)})
+		}
+		for _, name := range sortedKeys(r.Entry) {
+			dir := r.Path
+			if isSource(dir) {
+				dir = path.Dir(dir)
+			}
+			if isSource(r.Entry[name]) {
+				out = append(out, Interface{r.Key + "/" + name, path.Join(dir, r.Entry[name])})
+			}
+		}
+	}
+	return out
+}
+
+// Interface finds the UI Kit front end that a module's resource names.
+func (m *Manifest) Interface(resource string) (Interface, bool) {
+	return find(m.Interfaces(), func(i Interface) bool { return i.Key == resource })
+}
+
+// Renders reports whether a resource is of UI Kit: its files are code, and never sent to
+// a browser.
+func (m *Manifest) Renders(r Resource) bool {
+	return isSource(r.Path) || slices.ContainsFunc(sortedKeys(r.Entry), func(name string) bool { return isSource(r.Entry[name]) })
+}
+
+var sources = []string{".ts", ".tsx", ".jsx", ".js", ".mjs", ".cjs", ".mts", ".cts"}
+
+func isSource(file string) bool { return slices.Contains(sources, strings.ToLower(path.Ext(file))) }

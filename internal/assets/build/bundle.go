@@ -138,6 +138,7 @@ func options(web string, list moduleList) api.BuildOptions {
 		Charset:       api.CharsetUTF8,
 		LegalComments: api.LegalCommentsNone,
 		LogLevel:      api.LogLevelSilent,
+		Define:        map[string]string{"process.env.NODE_ENV": `"production"`}, // React asks
 		Plugins:       []api.Plugin{modules(web, list)},
 	}
 }
@@ -152,6 +153,9 @@ func modules(web string, list moduleList) api.Plugin {
 		// Streams ask npm for a process of their own; there is one.
 		b.OnResolve(api.OnResolveOptions{Filter: `^process/?$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: target(web, list, "node:process")}, nil
+		})
+		b.OnResolve(api.OnResolveOptions{Filter: `^scheduler$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
+			return api.OnResolveResult{Path: filepath.Join(web, "packages/react/src/scheduler.js")}, nil
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `^modules$`, Namespace: "annex"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			var text strings.Builder

@@ -24,7 +24,8 @@ const (
 	Schedule   Kind = "schedule"
 	Event      Kind = "event"
 	Queue      Kind = "queue"
-	UI         Kind = "ui"
+	UI         Kind = "ui"      // a resolver, asked by a user interface
+	Session    Kind = "session" // one event of a UI Kit session; see Activation
 )
 
 // Call is one call of a function of an installed version.
@@ -46,6 +47,31 @@ type Call struct {
 	Seed        [16]byte // for Math.random; differs between calls
 	Deadline    time.Time
 	Trace       string // W3C trace id, 32 hexadecimal digits
+	// Session is set when the call is one event of a UI Kit session.
+	Session *Activation
+}
+
+// Activation is what one event of a UI Kit session needs besides its call. The instance is
+// what Parked says it was; the result's body is what it was parked as afterwards, and its
+// head a Rest.
+type Activation struct {
+	Session string
+	// Epoch is of the policy under which the session began. Under another one it goes on no
+	// more, and each of its host calls is refused.
+	Epoch  uint64
+	Parked []byte // nil at the session's first event
+	// Portable asks for a parked form that every server that shares the database can resume.
+	Portable bool
+	// Resolver is the handler of the function that answers the interface, "" for none.
+	Resolver string
+	// Emit takes what the session tells, a JSON object at a time. It must not block.
+	Emit func(message []byte)
+}
+
+// Rest is the head of a parked session's result.
+type Rest struct {
+	// WakeMS is when the next timer of the session is due, -1 when none is.
+	WakeMS int64 `json:"wake"`
 }
 
 // WebRequest is the "request" member of a web trigger call's Context. Header names

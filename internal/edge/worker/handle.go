@@ -70,7 +70,8 @@ func (w *worker) invoke(m hostcall.Message) error {
 	}
 	img, ok := w.images[h.Image]
 	facts, context, payload, whole := h.Split(m.Body)
-	if !ok || !whole || w.tasks[m.Handle] != nil {
+	payload, parked, cut := h.SplitParked(payload)
+	if !ok || !whole || !cut || w.tasks[m.Handle] != nil {
 		return fmt.Errorf("%w: invoke of image %d", hostcall.ErrProtocol, h.Image)
 	}
 	lim := limits(h.Limits)
@@ -79,6 +80,10 @@ func (w *worker) invoke(m hostcall.Message) error {
 	if img.source != nil {
 		image = w.engine.Base()
 	}
+	if of, is := parkedOf(parked); is && of == w.engine.Base().Hash {
+		image = w.engine.Base() // parked by another server, whose image of the version is another
+	}
+	t.session, t.portable = h.Session, h.Portable
 	inst, err := w.engine.Acquire(image, t, lim)
 	if err != nil {
 		w.send(hostcall.Message{Type: hostcall.Result, Handle: m.Handle, Head: (&hostcall.ResultHead{
@@ -89,6 +94,20 @@ func (w *worker) invoke(m hostcall.Message) error {
 	t.inst = inst
 	w.tasks[m.Handle], w.byInstance[inst] = t, t
 	w.step(t, func() {
+		start := jsvm.Start{
+			Kind: h.Kind, Function: h.Function, Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
+			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond,
+		}
+		if len(parked) > 0 {
+			if err := inst.Resume(parked); err != nil {
+				inst.End(lostSession(err))
+				return
+			}
+			t.wake()
+			inst.Session(start)
+			inst.Overdue()
+			return
+		}
 		if img.source != nil {
 			src := *img.source
 			src.Repeats = true
@@ -97,10 +116,12 @@ func (w *worker) invoke(m hostcall.Message) error {
 				return
 			}
 		}
-		inst.Start(jsvm.Start{
-			Kind: h.Kind, Function: h.Function, Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
-			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond,
-		})
+		if h.Session {
+			t.wake()
+			inst.Session(start)
+			return
+		}
+		inst.Start(start)
 	})
 	return nil
 }

@@ -27,6 +27,9 @@ type task struct {
 	wall    time.Time         // its deadline; none when zero
 	timers  map[uint32]*timer // that are pending
 
+	session  bool // it is one event of a session, which is parked at its end
+	portable bool
+
 	running  bool     // a step is on the stack
 	backlog  []func() // what came for it meanwhile
 	reported bool
@@ -83,6 +86,8 @@ func (w *worker) report(t *task) {
 	switch {
 	case o.Fault != nil:
 		head.Fault = hostcall.FromFault(o.Fault)
+	case o.Parked:
+		t.park(&head, &m)
 	case o.OK:
 		head.Head = o.Head
 		if o.HasBody {

@@ -41,7 +41,7 @@ func (c *Capabilities) Admit(req call.Request) func(ctx context.Context) (call.R
 
 // takesBody are the host calls that bring a body. Any other one's would only take room in
 // the server until it is answered.
-var takesBody = map[string]bool{"fetch": true, "product.request": true, "product.graph": true, "kvs.set": true, "kvs.secret.set": true}
+var takesBody = map[string]bool{"fetch": true, "product.request": true, "product.graph": true, "kvs.set": true, "kvs.secret.set": true, "ui.invoke": true}
 
 // clip shortens what an app calls something.
 func clip(name string) string {
@@ -75,6 +75,9 @@ func (c *Capabilities) current(ctx context.Context) (*call.Policy, error) {
 	}
 	if p.Epoch < c.policy.Epoch {
 		return nil, fault.New(fault.Unavailable, "POLICY_STALE", "the policy went back from epoch %d to %d", c.policy.Epoch, p.Epoch)
+	}
+	if c.call.Session != nil && p.Epoch != c.call.Session.Epoch {
+		return nil, sessionEnded()
 	}
 	return p, nil
 }

@@ -112,6 +112,9 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 		return call.Result{}, fault.New(fault.Conflict, "VERSION_CHANGED",
 			"the installation runs version %s now", p.Number).WithFix("make the call again without naming a version")
 	}
+	if c.Session != nil && c.Session.Epoch != p.Epoch {
+		return call.Result{}, sessionEnded()
+	}
 	if err := complete(c, p, started); err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)
 	}
@@ -132,6 +135,13 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	}
 	d.cfg.Recorder.Record(p, c, started, res.Stats, err)
 	return res, err
+}
+
+// sessionEnded is the refusal of what a UI Kit session wants after the policy changed under
+// which it began. Its memory may hold what it may no longer know.
+func sessionEnded() error {
+	return fault.New(fault.Conflict, "SESSION_ENDED", "what the app may do was changed; its session is over").
+		WithFix("open the app again")
 }
 
 // withoutPlace takes an error's place in the app's source away. It is read from a stack,

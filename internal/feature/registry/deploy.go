@@ -180,8 +180,8 @@ func ciMay(p id.Principal, app id.App, environment string) bool {
 // prepare has the version made ready, which runs its module scope in the sandbox: a
 // bundle that does not parse, throws, or lacks a handler never becomes a version.
 func (s *Service) prepare(ctx context.Context, c *candidate) (call.Prepared, error) {
-	if len(c.upload.Bundle) == 0 && len(c.manifest.Functions()) > 0 {
-		return call.Prepared{}, fault.New(fault.Invalid, "BUNDLE_REQUIRED", "the manifest has functions and the upload has no bundle")
+	if len(c.upload.Bundle) == 0 && len(c.manifest.Functions())+len(c.manifest.Interfaces()) > 0 {
+		return call.Prepared{}, fault.New(fault.Invalid, "BUNDLE_REQUIRED", "the manifest has functions or UI Kit front ends and the upload has no bundle")
 	}
 	return s.prepareFor(ctx, c.manifest, call.Artifact{
 		Version: c.id, Environment: c.env.ID, Owner: c.app.Owner, Key: artifactKey(c.hash, c.env.ID, c.env.Revision), Snapshots: c.manifest.Snapshots(), MemoryMB: c.manifest.MemoryMB(),
@@ -193,13 +193,16 @@ func (s *Service) prepare(ctx context.Context, c *candidate) (call.Prepared, err
 	})
 }
 
-// prepareFor prepares an artifact for all functions of its manifest.
+// prepareFor prepares an artifact for all functions and UI Kit front ends of its manifest.
 func (s *Service) prepareFor(ctx context.Context, m *manifest.Manifest, a call.Artifact) (call.Prepared, error) {
 	handlers := []string{}
 	for _, f := range m.Functions() {
 		if !slices.Contains(handlers, f.Handler) {
 			handlers = append(handlers, f.Handler)
 		}
+	}
+	for _, u := range m.Interfaces() {
+		handlers = append(handlers, "ui:"+u.Key)
 	}
 	if len(handlers) == 0 {
 		return call.Prepared{}, nil

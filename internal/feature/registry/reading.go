@@ -78,6 +78,19 @@ func missingHandlers(m *manifest.Manifest, missing []string) error {
 			Fix:     "export it, or name the file and function that there are",
 		})
 	}
+	for n, r := range m.Resources {
+		for _, name := range missing {
+			if key, _, _ := strings.Cut(strings.TrimPrefix(name, "ui:"), "/"); !strings.HasPrefix(name, "ui:") || key != r.Key {
+				continue
+			}
+			at := m.Position("resources[" + strconv.Itoa(n) + "].path")
+			found = append(found, manifest.Diagnostic{
+				File: "manifest.yml", Line: max(at.Line, 1), Column: max(at.Column, 1), Rule: "interface-missing", Severity: manifest.Error,
+				Message: "the UI Kit entry " + strconv.Quote(r.Path) + " renders nothing when it is loaded",
+				Fix:     "call ForgeReconciler.render at the end of the file",
+			})
+		}
+	}
 	return &Findings{fault.New(fault.Invalid, "HANDLER_MISSING", "the bundle lacks %s", strings.Join(missing, ", ")).
 		WithFix("export each from its file"), found}
 }

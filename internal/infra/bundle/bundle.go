@@ -30,6 +30,22 @@ type Options struct {
 	ExtraFiles []string
 	// Table is the export table of the base image.
 	Table *Table
+	// Interfaces are the entries of UI Kit front ends; Translations their texts, by language.
+	Interfaces   []Interface
+	Translations Translations
+}
+
+// Interface is the entry of one UI Kit front end.
+type Interface struct {
+	Key  string // of the resource
+	File string // relative to the app's folder
+	At   Position
+}
+
+// Translations are the files of an app's texts.
+type Translations struct {
+	Files    map[string]string // language → file
+	Fallback any               // what the manifest says of languages that stand in; JSON
 }
 
 // Position is a place in a source file; Line and Column start at 1, 0 is unknown.
@@ -62,10 +78,13 @@ func Build(ctx context.Context, o Options) (*Result, []Diagnostic, error) {
 	if o.Table == nil {
 		return nil, nil, fmt.Errorf("%s: no export table", op)
 	}
+	if len(o.Interfaces) == 0 {
+		o.Table = o.Table.withoutReact()
+	}
 	b := &builder{Options: o, dir: dir, shifted: map[string]int{}}
 	entry := b.entry()
 	res := &Result{}
-	if len(entry.modules) > 0 {
+	if len(entry.modules)+entry.interfaces > 0 {
 		out, err := b.run(ctx, entry, false)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", op, err)

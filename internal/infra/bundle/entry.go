@@ -3,6 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,8 +18,9 @@ var sourceExtensions = []string{".ts", ".tsx", ".jsx", ".js", ".mjs", ".cjs", ".
 
 // entry is the generated script from which bundling starts.
 type entry struct {
-	source  string
-	modules []handlerFile
+	source     string
+	modules    []handlerFile
+	interfaces int
 }
 
 // handlerFile is one file that holds handlers.
@@ -76,8 +78,47 @@ func (b *builder) entry() *entry {
 		}
 		fmt.Fprintf(&reg, "  %s: module%d,\n", quote(key), i)
 	}
-	e.source = src.String() + "__annex_register({\n" + reg.String() + "});\n"
+	ui := b.interfaces(e)
+	e.source = src.String() + b.translations() + "__annex_register({\n" + reg.String() + "}" + ui + ");\n"
 	return e
+}
+
+// interfaces writes the UI Kit entries: functions that load one each, so that what one of
+// them renders at module scope is not taken for another's.
+func (b *builder) interfaces(e *entry) string {
+	var out strings.Builder
+	for _, i := range b.Interfaces {
+		file := path.Clean(i.File)
+		info, err := os.Stat(filepath.Join(b.dir, filepath.FromSlash(file)))
+		if !filepath.IsLocal(filepath.FromSlash(file)) || err != nil || !info.Mode().IsRegular() {
+			b.diags = append(b.diags, Diagnostic{File: i.At.File, Line: i.At.Line, Column: i.At.Column, Rule: "interface-file-missing", Severity: Error,
+				Message: fmt.Sprintf("resource %q: there is no file %s", i.Key, file), Fix: "create the file, which calls ForgeReconciler.render, or correct the path in the manifest"})
+			continue
+		}
+		e.interfaces++
+		fmt.Fprintf(&out, "  %s: () => require(%s),\n", quote(i.Key), quote("./"+file))
+	}
+	if e.interfaces == 0 {
+		return ""
+	}
+	return ", {\n" + out.String() + "}"
+}
+
+// translations writes the app's texts, which UI Kit's useTranslation reads.
+func (b *builder) translations() string {
+	if len(b.Interfaces) == 0 || len(b.Translations.Files) == 0 {
+		return ""
+	}
+	fallback, err := json.Marshal(b.Translations.Fallback)
+	if err != nil {
+		fallback = []byte("{}")
+	}
+	var imports, table strings.Builder
+	for i, language := range slices.Sorted(maps.Keys(b.Translations.Files)) {
+		fmt.Fprintf(&imports, "import texts%d from %s;\n", i, quote("./"+path.Clean(b.Translations.Files[language])))
+		fmt.Fprintf(&table, "%s: texts%d,", quote(language), i)
+	}
+	return imports.String() + "globalThis.__annex_translations = { files: {" + table.String() + "}, fallback: " + string(fallback) + "};\n"
 }
 
 // splitHandler cuts "folder/file.export" at its last dot.

@@ -3,6 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,17 @@ type Table struct {
 	TypesOnly []string `json:"typesOnly"`
 	// NotOffered are members, by module, that exist and reject with NOT_OFFERED.
 	NotOffered map[string][]string `json:"notOffered"`
+}
+
+// withoutReact is the table for an app without UI Kit: a function that renders HTML with
+// React brings its own.
+func (t *Table) withoutReact() *Table {
+	out := *t
+	out.Modules, out.Aliases = maps.Clone(t.Modules), maps.Clone(t.Aliases)
+	react := func(name string) bool { return name == "react" || strings.HasPrefix(name, "react/") }
+	maps.DeleteFunc(out.Modules, func(name string, _ []string) bool { return react(name) })
+	maps.DeleteFunc(out.Aliases, func(name, _ string) bool { return react(name) })
+	return &out
 }
 
 // typesOnly reports whether a specifier names types alone.

@@ -61,7 +61,19 @@ type InvokeHead struct {
 	Context  int             `json:"context"`
 	Kind     string          `json:"kind"`
 	Function string          `json:"fn"`
+	// Session says that the call is one event of a session. Parked is the length of what it
+	// was parked as, which follows the payload; 0 for a session's first event. Portable asks
+	// for it to be parked so that any server's workers can resume it.
+	Session  bool            `json:"session,omitempty"`
+	Parked   int             `json:"parked,omitempty"`
+	Portable bool            `json:"portable,omitempty"`
 	Envelope json.RawMessage `json:"envelope"` // a JSON object of what else there is to say
+}
+
+// SessionHead is the head of a session's result: its body is what it was parked as.
+type SessionHead struct {
+	// WakeMS is when the next of its timers is due, -1 when none is.
+	WakeMS int64 `json:"wake"`
 }
 
 // Split cuts a body into its three texts; ok is false when the lengths do not fit it.
@@ -71,6 +83,15 @@ func (h *InvokeHead) Split(body []byte) (facts, context, payload []byte, ok bool
 	}
 	facts, body = body[:h.Facts], body[h.Facts:]
 	return facts, body[:h.Context], body[h.Context:], true
+}
+
+// SplitParked cuts a payload into itself and what a session was parked as.
+func (h *InvokeHead) SplitParked(payload []byte) (event, parked []byte, ok bool) {
+	if h.Parked < 0 || h.Parked > len(payload) {
+		return nil, nil, false
+	}
+	at := len(payload) - h.Parked
+	return payload[:at], payload[at:], true
 }
 
 // AppendJSON appends the head's JSON. The envelope is passed on as it is.
@@ -87,6 +108,16 @@ func (h *InvokeHead) AppendJSON(b []byte) []byte {
 	b = strconv.AppendUint(b, h.Seed, 10)
 	if h.Text {
 		b = append(b, `,"text":true`...)
+	}
+	if h.Session {
+		b = append(b, `,"session":true`...)
+	}
+	if h.Portable {
+		b = append(b, `,"portable":true`...)
+	}
+	if h.Parked != 0 {
+		b = append(b, `,"parked":`...)
+		b = strconv.AppendInt(b, int64(h.Parked), 10)
 	}
 	b = append(b, `,"facts":`...)
 	b = strconv.AppendInt(b, int64(h.Facts), 10)

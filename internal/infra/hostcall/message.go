@@ -31,6 +31,7 @@ const (
 	Build  Type = 11
 	Built  Type = 12
 	Beat   Type = 13
+	Emit   Type = 14 // a session tells whoever holds it something; the body is a JSON object
 )
 
 const (
@@ -40,6 +41,8 @@ const (
 	MaxHead = 62 << 10
 	// MaxBody is what a message's body may hold: 10 MiB, and room for an image's source.
 	MaxBody = 64 << 20
+	// MaxEmit is what one message of a session may hold.
+	MaxEmit = 2 << 20
 )
 
 // Handle names a running call. The zero handle means the connection itself.

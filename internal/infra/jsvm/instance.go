@@ -31,6 +31,8 @@ type Outcome struct {
 	Body []byte
 	// HasBody tells an empty body from none.
 	HasBody bool
+	// Parked says that a session waits for its next event: see Park.
+	Parked bool
 	// Fault is set when the platform ended the call: a limit, or a promise that never settles.
 	Fault *fault.Error
 }
@@ -47,12 +49,17 @@ type Instance struct {
 	cpu     time.Duration // used up to now
 	outcome *Outcome
 	calls   map[uint32]struct{} // host calls under way
-	timers  map[uint32]struct{}
+	timers  map[uint32]time.Time // when each is due
 	clock   clock
 	began   time.Time
 
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
+
+	session  bool // of UI Kit: it ends by being parked
+	stepping bool // a step is on the stack, perhaps suspended
+	// overdueCalls are host calls that the session was parked without.
+	overdueCalls []uint32
 
 	hosting    bool   // a host operation runs
 	uncounted  int    // bytes of it that are not charged yet
@@ -99,7 +106,9 @@ type Start struct {
 }
 
 // Start begins the call.
-func (in *Instance) Start(s Start) {
+func (in *Instance) Start(s Start) { in.begin("start", s) }
+
+func (in *Instance) begin(entry string, s Start) {
 	in.step(func() error {
 		e, cx := in.e, in.meta.Context
 		if s.Seed == 0 {
@@ -119,7 +128,7 @@ func (in *Instance) Start(s Start) {
 			return err
 		}
 		now := float64(in.clock.read().UnixMilli())
-		return in.enter("start", append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
+		return in.enter(entry, append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
 	})
 }
 
@@ -176,6 +185,10 @@ func (in *Instance) Fail(err error) {
 // and reports whether it has ended.
 func (in *Instance) Expire() bool {
 	if w := in.limits.Wall; in.outcome == nil && !w.IsZero() && time.Now().After(w) {
+		if in.session && !in.stepping {
+			in.finish(&Outcome{OK: true, Parked: true}) // what it waits for is told it that it took too long
+			return true
+		}
 		in.finish(&Outcome{Fault: in.limitWall()})
 	}
 	return in.outcome != nil
@@ -257,6 +270,7 @@ func (in *Instance) step(fn func() error) {
 	e.fuel.Set(fullTank)
 	in.stepStart = time.Now()
 	in.nextTick = in.stepStart.Add(tickEvery)
+	in.stepping = true
 	err := fn()
 	if err == nil && in.outcome == nil {
 		err = in.drain()
@@ -264,6 +278,7 @@ func (in *Instance) step(fn func() error) {
 	if err == nil && len(in.rejected) > 0 {
 		in.unhandled()
 	}
+	in.stepping = false
 	in.order = nil
 	in.cpu += time.Since(in.stepStart)
 	e.cur = outer
@@ -272,6 +287,8 @@ func (in *Instance) step(fn func() error) {
 	case err != nil:
 		in.broken(err)
 	case in.building:
+	case in.session && in.rests():
+		in.finish(&Outcome{OK: true, Parked: true})
 	case len(in.calls)+len(in.timers) > 0:
 		e.weigh(in)
 	default:

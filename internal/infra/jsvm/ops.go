@@ -39,10 +39,11 @@ const (
 	opIntl
 	opMemory
 	opUptime
+	opEmit
 )
 
 // entryNames are the kernel's functions that the host calls.
-var entryNames = []string{"load", "start", "reply", "timer", "phase", "unhandled"}
+var entryNames = []string{"load", "start", "session", "reply", "timer", "phase", "unhandled"}
 
 // jsError becomes an exception in the sandbox; code may be empty.
 type jsError struct{ name, message, code string }
@@ -217,6 +218,8 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 		return undef, nil
 	case opLog:
 		return undef, in.opLog(arg(1), arg(2))
+	case opEmit:
+		return undef, in.opEmit(arg(1))
 	case opResult:
 		return undef, in.opResult(arg(1), arg(2), arg(3))
 	case opRespond:
@@ -333,15 +336,15 @@ func (in *Instance) opTimer(id, ms uint64) error {
 		return err
 	}
 	if in.timers == nil {
-		in.timers = map[uint32]struct{}{}
+		in.timers = map[uint32]time.Time{}
 	}
 	if _, again := in.timers[n]; !again && len(in.timers) >= maxTimers {
 		return &jsError{name: "RangeError", message: fmt.Sprintf("more than %d timers at once", maxTimers)}
 	}
-	in.timers[n] = struct{}{}
 	if !(d > 0) {
 		d = 0
 	}
+	in.timers[n] = time.Now().Add(time.Duration(min(d, math.MaxInt32)) * time.Millisecond)
 	if in.host != nil {
 		in.host.Timer(n, time.Duration(min(d, math.MaxInt32))*time.Millisecond)
 	}

@@ -81,7 +81,7 @@ func (e *Engine) giveSpace(s *space) {
 			}
 		}
 	}
-	if img.closed || len(img.idle) >= maxIdle || s.refused || s.spent || s.copied && img.whole == nil {
+	if img.closed || len(img.idle) >= maxIdle || s.refused || s.spent || s.single || s.copied && img.whole == nil {
 		e.freeSpace(s)
 		return
 	}

@@ -28,7 +28,10 @@ type space struct {
 	refused bool
 	// spent is set when the engine lost its way in the space: it is never used again.
 	spent bool
-	image *Image
+	// single is set for what no call comes after: a session writes other pages than calls do,
+	// and nothing shall be learned from it.
+	single bool
+	image  *Image
 	// held is what the call's pages count in the engine's budget.
 	held int
 	// natives is how much of that is an operation's own, and large says that it is one of the

@@ -81,7 +81,7 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 		}
 	}
 	broken := ds.HasErrors()
-	if broken && (m == nil || len(handlers(m)) == 0) {
+	if broken && (m == nil || len(handlers(m))+len(m.Interfaces()) == 0) {
 		r.CodeUnread = true // which of the sources count is unknown
 		if m != nil {
 			r.add(modulesOffered(m))
@@ -90,7 +90,7 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 		return r, nil
 	}
 	b, found, err := bundle.Build(ctx, bundle.Options{Dir: dir, Handlers: handlers(m), At: places(m),
-		ExtraFiles: m.App.Package.ExtraFiles, Table: o.Table})
+		ExtraFiles: m.App.Package.ExtraFiles, Table: o.Table, Interfaces: interfaces(m), Translations: translations(m)})
 	if err != nil {
 		return nil, fault.Op("applint.Check", err)
 	}
@@ -161,6 +161,29 @@ func handlers(m *manifest.Manifest) []string {
 	return out
 }
 
+// interfaces are the UI Kit front ends, which are bundled together with the functions.
+func interfaces(m *manifest.Manifest) []bundle.Interface {
+	var out []bundle.Interface
+	for _, u := range m.Interfaces() {
+		key, entry, _ := strings.Cut(u.Key, "/")
+		for i, r := range m.Resources {
+			if r.Key == key {
+				out = append(out, bundle.Interface{Key: u.Key, File: u.Path, At: at(m, fmt.Sprintf("resources[%d].entry.%s", i, entry), fmt.Sprintf("resources[%d].path", i))})
+			}
+		}
+	}
+	return out
+}
+
+// translations are the texts that UI Kit front ends read.
+func translations(m *manifest.Manifest) bundle.Translations {
+	t := bundle.Translations{Files: map[string]string{}, Fallback: map[string]any{"default": m.Translations.Fallback.Default, "list": m.Translations.Fallback.Locales}}
+	for _, r := range m.Translations.Resources {
+		t.Files[r.Key] = r.Path
+	}
+	return t
+}
+
 // places finds a handler in the manifest.
 func places(m *manifest.Manifest) func(string) bundle.Position {
 	return func(handler string) bundle.Position {
@@ -202,6 +225,9 @@ func StaticFiles(dir string, m *manifest.Manifest) (map[string][]byte, error) {
 	}
 	for _, r := range m.Resources {
 		root := path.Clean(r.Path)
+		if m.Renders(r) {
+			continue // it is in the bundle, and no file for browsers
+		}
 		if !filepath.IsLocal(filepath.FromSlash(root)) {
 			continue // the manifest's check warned; what lies elsewhere has no name here
 		}

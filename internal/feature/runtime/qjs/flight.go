@@ -34,6 +34,7 @@ type flight struct {
 	outbound  atomic.Int64
 	logs      atomic.Int64
 	logged    atomic.Int64
+	emits     atomic.Int64
 }
 
 func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {

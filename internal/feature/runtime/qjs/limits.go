@@ -22,6 +22,11 @@ const (
 	// maxLogLines and maxLogBytes are the worker's to enforce; a worker that does not is cut off here.
 	maxLogLines = 100
 	maxLogBytes = 256 << 10
+	// maxParked is what a session may hold between two events, maxEmits how often it may tell
+	// something in one, and parkingTime what a worker has for parking one that is at its limit.
+	maxParked   = 8 << 20
+	maxEmits    = 2000
+	parkingTime = 250 * time.Millisecond
 	// maxPerWorker is how many calls one worker holds, most of them waiting for answers.
 	maxPerWorker = 4096
 )

@@ -267,6 +267,8 @@ func (w *worker) handle(m hostcall.Message) error {
 		err = w.serve(a, m)
 	case hostcall.Log:
 		err = w.logLine(a, m)
+	case hostcall.Emit:
+		err = w.emitted(a, m)
 	}
 	if err != nil {
 		w.malformed(a, err)
@@ -297,9 +299,13 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 		e.err = h.Fault.Err()
 	case !h.OK:
 		e.err = parseAppError(m.Body)
-	case len(m.Body) > maxResponse:
+	case a.call.Session == nil && len(m.Body) > maxResponse:
 		e.err = fault.New(fault.Limit, "LIMIT_RESPONSE", "the function returned %d bytes; %d are allowed", len(m.Body), maxResponse).
 			With("limit", "response").With("figure", maxResponse).WithFix("answer with less: in pages, or with the name of what the caller then asks for")
+	}
+	if a.call.Session != nil && e.err == nil && len(m.Body) > maxParked {
+		e.err = fault.New(fault.Limit, "LIMIT_SESSION", "the session holds %d bytes of memory between two events; %d are allowed", len(m.Body), maxParked).
+			With("limit", "session").With("figure", maxParked).WithFix("keep less in the state of components; page through large lists")
 	}
 	if e.err != nil {
 		e.result.Head, e.result.Body = nil, nil
@@ -403,6 +409,13 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		Text:   utf8.Valid(f.call.Payload),
 		Limits: hostcall.Limits{WallMS: max(remaining.Milliseconds(), 1), CPUMS: f.cpu.Milliseconds(), Response: maxResponse},
 	}
+	body := [][]byte{f.facts, f.call.Context, f.call.Payload}
+	if s := f.call.Session; s != nil {
+		head.Session, head.Portable, head.Parked = true, s.Portable, len(s.Parked)
+		// The worker parks it at its limit, before our own clock ends it.
+		head.WallMS = max(head.WallMS-parkingTime.Milliseconds(), 1)
+		body = append(body, s.Parked)
+	}
 	w.mu.Lock()
 	if w.dead {
 		w.mu.Unlock()
@@ -414,7 +427,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	w.inflight.Add(1)
 	defer w.inflight.Add(-1)
 	msg := hostcall.Message{
-		Type: hostcall.Invoke, Handle: a.handle, Body: slices.Concat(f.facts, f.call.Context, f.call.Payload),
+		Type: hostcall.Invoke, Handle: a.handle, Body: slices.Concat(body...),
 		Head: head.AppendJSON(make([]byte, 0, len(head.Envelope)+200)),
 	}
 	if len(msg.Head) > hostcall.MaxHead {

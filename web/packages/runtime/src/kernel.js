@@ -22,6 +22,7 @@ const OPS = {
   entry: 1, call: 2, timer: 3, untimer: 4, log: 5, result: 6, random: 7, now: 8, hash: 9, hmac: 10,
   utf8enc: 11, utf8dec: 12, inflate: 13, deflate: 14, tz: 15, file: 16, cpu: 17, equal: 18, latin1dec: 19, utf16dec: 20,
   crypto: 21, stringify: 22, respond: 23, intl: 24, memory: 25, uptime: 26,
+  emit: 27,
 };
 
 const modules = { __proto__: null }; // name → exports object, for __annex_require
@@ -181,7 +182,14 @@ function timer(id) {
 // crash ends the call (or fails the deploy, at module scope) with an error that nothing
 // in the app can catch any more.
 function crash(err) {
-  fail(err);
+  if (sessionUnderway) sessionError(err);
+  else fail(err);
+}
+
+// sessionError is what an error does in a session that nobody caught: it is logged, as a
+// browser logs it, and the session goes on.
+function sessionError(err) {
+  log("error", ["uncaught error", err]);
 }
 
 function installTimers(g) {
@@ -603,6 +611,42 @@ defineKind("webtrigger", {
   result: webResponse,
 });
 
+// A session of UI Kit is one call with many events: between them the instance is parked, so
+// what follows lies in its memory. step is how @annex/react takes one event.
+let sessionUnderway = false;
+let sessionStep; // (target, event) → nothing; it never throws
+const interfaces = { __proto__: null }; // resource key → what its entry rendered at module scope
+
+function defineSession(step) {
+  sessionStep = step;
+}
+
+// session runs one event of a session. The host parks the instance when nothing is pending.
+function session(kind, fn, env, facts, context, body, now, remaining) {
+  running = sessionUnderway = true;
+  kindName = kind;
+  fnName = fn;
+  deadline = now + remaining;
+  envelopeText = env;
+  factsText = facts || "{}";
+  contextText = context || "{}";
+  envelopeValue = factsValue = contextValue = undefined;
+  try {
+    const target = fn.startsWith("ui:") ? interfaces[fn.slice(3)] : find(fn);
+    if (target === undefined) {
+      const err = new Error(`the app renders nothing for "${fn}"`);
+      err.name = err.code = "HANDLER_NOT_FOUND";
+      throw err;
+    }
+    sessionStep(target, parse(body));
+  } catch (err) {
+    fail(err);
+  }
+}
+
+// emit tells the session's holder something; order is kept, nothing is answered.
+const emit = (message) => host(27, stringify(message));
+
 function registerModule(name, exportsObject) {
   modules[name] = exportsObject;
 }
@@ -624,11 +668,31 @@ function load(fn, vars) {
   g.process ??= { env: {} };
   g.process.env ??= {};
   Object.assign(g.process.env, vars);
-  fn(requireModule, (table) => {
+  fn(requireModule, (table, entries = {}) => {
     handlers = { __proto__: null };
-    host(1, undefined, stringify(register(table)));
+    host(1, undefined, stringify([...register(table), ...registerInterfaces(entries)]));
   });
 }
+
+// registerInterfaces runs the module scope of each UI Kit entry; what it renders is kept for
+// the sessions to come.
+let collecting;
+function registerInterfaces(entries) {
+  const out = [];
+  for (const key of Object.keys(entries)) {
+    collecting = { __proto__: null };
+    entries[key]();
+    if (collecting.root !== undefined) {
+      interfaces[key] = collecting;
+      out.push(`ui:${key}`);
+    }
+    collecting = undefined;
+  }
+  return out;
+}
+
+// collected is where the entry that is being loaded puts what it renders; undefined otherwise.
+const collected = () => collecting;
 
 // register fills the table of handlers and lists its names.
 function register(table) {
@@ -660,7 +724,7 @@ installStacks();
 installTimers(globalThis);
 installConsole(globalThis);
 
-host(1, { load, start, reply, timer, phase, unhandled, serializeError: (err) => stringify(serializeError(err)) });
+host(1, { load, start, session, reply, timer, phase, unhandled, serializeError: (err) => stringify(serializeError(err)) });
 
 export const kernel = {
   call,
@@ -672,6 +736,13 @@ export const kernel = {
   setTimer,
   clearTimer,
   defineKind,
+  defineSession,
+  collected,
+  emit,
+  // inSession says whether a UI Kit session runs, and not a function.
+  get inSession() {
+    return sessionUnderway;
+  },
   serializeError,
   // current describes the running call, null at module scope.
   current: () =>

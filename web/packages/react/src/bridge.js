@@ -1,0 +1,183 @@
+// @annex/bridge for code that runs in the sandbox. In a UI Kit session what goes to the
+// server is done here, as the user who is present, and what goes to the page is told to the
+// shell. A function that imports it (a file shared by page and back end does) gets members
+// that reject with NOT_OFFERED when used.
+import { kernel } from '@annex/runtime/kernel';
+import { NotOfferedError, notOffered, notOfferedNow } from '@annex/runtime/faults';
+import { classed } from '@annex/runtime/errors';
+import { askProduct } from '@annex/runtime/product';
+import { attended, effect, listen, surroundings } from './session.js';
+
+const members = (name, list) => Object.freeze(Object.fromEntries(list.map((m) => [m, notOffered(`${name}.${m}`)])));
+
+/** Calls a function of the module's resolver, as the user who is present. */
+export async function invoke(functionKey, payload = undefined) {
+  await attended('invoke');
+  if (typeof functionKey !== 'string' || functionKey === '') throw new BridgeAPIError('invoke needs the key of a resolver function');
+  try {
+    const { body } = await kernel.call('ui.invoke', { functionKey }, JSON.stringify(payload ?? null));
+    return body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.native('utf8dec', body, false));
+  } catch (err) {
+    throw classed(err);
+  }
+}
+export const makeInvoke = () => invoke;
+
+const request = (member, product) => ({
+  async [member](path, init = undefined) {
+    await attended(member);
+    return askProduct({ product, as: 'user' }, String(path?.value ?? path), init);
+  },
+}[member]);
+export const requestJira = request('requestJira', 'jira');
+export const requestConfluence = request('requestConfluence', 'confluence');
+export const requestBitbucket = request('requestBitbucket', 'bitbucket');
+/** Asks the product that has the name as its key or alias. */
+export async function requestProduct(product, path, init = undefined) {
+  await attended('requestProduct');
+  return askProduct({ product: String(product), as: 'user' }, String(path?.value ?? path), init);
+}
+
+export const invokeRemote = notOffered('invokeRemote');
+export const invokeService = notOffered('invokeService');
+export const requestRemote = notOffered('requestRemote');
+export const requestTeamworkGraph = notOffered('requestTeamworkGraph');
+export const getCallBridge = notOfferedNow('getCallBridge');
+export const createUploadPromise = notOffered('createUploadPromise');
+
+/** What the app may know of where it is shown. The server vouches for the resolver's context, not for this one's use. */
+export async function getContext() {
+  await attended('view.getContext');
+  return productContext();
+}
+
+/** The same, at once: inside a session it is there. */
+export function productContext() {
+  const { ctx } = kernel.current();
+  return {
+    accountId: ctx.accountId, cloudId: ctx.cloudId, workspaceId: ctx.workspaceId, extension: ctx.extension ?? {}, license: ctx.license,
+    localId: ctx.localId, locale: ctx.locale, moduleKey: ctx.moduleKey, siteUrl: ctx.siteUrl, timezone: ctx.timezone,
+    theme: surroundings().theme, environmentId: ctx.environmentId, environmentType: ctx.environmentType, permissions: ctx.permissions,
+    userAccess: { enabled: false, hasAccess: true }, surfaceColor: surroundings().surfaceColor ?? null,
+    extensionContext: ctx.extension ?? {}, platformContext: ctx.extension ?? {}, // what older apps read
+  };
+}
+
+// tell is a member that the shell carries out.
+const tell = (member, command, payloadOf = (payload) => payload) => ({
+  async [member](...args) {
+    await attended(member);
+    effect(command, payloadOf(...args));
+  },
+}[member]);
+
+const place = (to) => (typeof to === 'string' ? { type: 'url', url: to } : { type: 'location', location: to });
+
+export const router = Object.freeze({
+  navigate: tell('navigate', 'navigate', (to) => ({ ...place(to), newTab: false })),
+  open: tell('open', 'navigate', (to) => ({ ...place(to), newTab: true })),
+  reload: tell('reload', 'reload', () => ({})),
+  getUrl: notOffered('router.getUrl'),
+});
+
+export const view = Object.freeze({
+  getContext,
+  submit: tell('submit', 'submit', (payload) => ({ payload })),
+  close: tell('close', 'close', (payload) => ({ payload })),
+  refresh: tell('refresh', 'refresh', (payload) => ({ payload })),
+  open: tell('open', 'open', () => ({})),
+  changeWindowTitle: tell('changeWindowTitle', 'changeWindowTitle', (title) => ({ title: String(title) })),
+  emitReadyEvent: tell('emitReadyEvent', 'emitReadyEvent', () => ({})),
+  async onClose(fn) {
+    await attended('view.onClose');
+    effect('onClose', { callback: fn });
+  },
+  createHistory: notOffered('view.createHistory'),
+  getFrameDispatch: notOffered('view.getFrameDispatch'),
+  createAdfRendererIframeProps: notOffered('view.createAdfRendererIframeProps'),
+  theme: Object.freeze({
+    // The renderer follows the product's theme by itself.
+    enable: tell('enable', 'enableTheming', () => ({})),
+    onChange: async (fn) => ({ unsubscribe: listen('theme', fn) }),
+  }),
+});
+
+let lastFlag = 0;
+/** Shows a message beside the page; close takes it away. */
+export function showFlag(options = {}) {
+  if (!kernel.inSession) throw new NotOfferedError('showFlag outside of a user interface');
+  const id = options.id === undefined ? `flag-${++lastFlag}` : String(options.id);
+  const { title, description, type, appearance, isAutoDismiss } = options;
+  const actions = (options.actions ?? []).map(({ text, onClick }) => ({ text, onClick }));
+  effect('showFlag', { id, title, description, type, appearance, isAutoDismiss, actions });
+  return { close: async () => { effect('closeFlag', { id }); return true; } };
+}
+
+/** A page of the app's own in a dialog: one of its resources. */
+export class Modal {
+  constructor({ resource = null, onClose = () => {}, size = 'medium', context = {}, closeOnEscape = true, closeOnOverlayClick = true, title } = {}) {
+    Object.assign(this, { resource, onClose, size, context, closeOnEscape, closeOnOverlayClick, title });
+  }
+
+  async open() {
+    await attended('Modal.open');
+    const { resource, onClose, size, context, closeOnEscape, closeOnOverlayClick, title } = this;
+    effect('openModal', { resource, onClose, size, context, closeOnEscape, closeOnOverlayClick, title });
+  }
+}
+
+/** Events among the parts of one app on the page. */
+export const events = Object.freeze({
+  async emit(event, payload = undefined) {
+    await attended('events.emit');
+    effect('emit', { event: String(event), payload });
+  },
+  async on(event, fn) {
+    await attended('events.on');
+    effect('on', { event: String(event) });
+    return { unsubscribe: listen(`event:${event}`, fn) };
+  },
+  emitPublic: notOffered('events.emitPublic'),
+  onPublic: notOffered('events.onPublic'),
+});
+
+/** Which of the named permissions are granted. */
+export async function checkPermissions(wanted = {}) {
+  await attended('checkPermissions');
+  return permitted(wanted);
+}
+
+/** The same, at once. The host decides each use again. */
+export function permitted({ scopes = [], external = {} } = {}) {
+  const has = kernel.current()?.ctx.permissions ?? {};
+  const missing = {};
+  const noScopes = scopes.filter((s) => !(has.scopes ?? []).includes(s));
+  if (noScopes.length > 0) missing.scopes = noScopes;
+  const lacks = (granted, list) => list.filter((url) => !(granted ?? []).includes(typeof url === 'string' ? url : url.address));
+  for (const [type, list] of Object.entries(external)) {
+    const absent = type === 'fetch'
+      ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, lacks(has.external?.fetch?.[side], urls)]).filter(([, urls]) => urls.length > 0))
+      : lacks(has.external?.[type], list);
+    if (Object.keys(absent).length > 0) missing.external = { ...missing.external, [type]: absent };
+  }
+  return { granted: Object.keys(missing).length === 0, missing };
+}
+
+export { i18n } from './i18n.js';
+export const realtime = members('realtime', ['subscribe', 'publish', 'subscribeGlobal', 'publishGlobal']);
+export const permissions = Object.freeze({
+  egress: members('permissions.egress', ['get', 'set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains', 'domains', 'domainsDomains']),
+  remote: members('permissions.remote', ['get', 'set', 'setRemote', 'getRemote']),
+});
+export const objectStore = members('objectStore', ['upload', 'download', 'getMetadata', 'delete']);
+export const rovo = members('rovo', ['open', 'isEnabled']);
+export const frontendCustomMetrics = members('frontendCustomMetrics', ['counter']);
+export class FeatureFlags {
+  constructor() { this.initialize = notOffered('FeatureFlags.initialize'); }
+}
+export class BridgeAPIError extends Error {}
+export const NavigationTarget = Object.freeze({
+  Module: 'module', ContentView: 'contentView', ContentEdit: 'contentEdit', ContentList: 'contentList', SpaceView: 'spaceView',
+  UserProfile: 'userProfile', Dashboard: 'dashboard', Issue: 'issue', ProjectSettingsDetails: 'projectSettingsDetails',
+});
+export default { invoke, view, router, events, requestJira, requestConfluence, showFlag, Modal };
