@@ -26,12 +26,12 @@ type verdict struct {
 
 // decide is one function over one policy value: intake, the platform's names, the
 // policy. It resolves nothing.
-func (b *Broker) decide(p *call.Policy, raw string) verdict {
+func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict {
 	u, err := hostrule.ParseURL(raw)
 	if err != nil {
 		return refusedURL(err)
 	}
-	v := verdict{url: u, origin: u.Origin(), by: "permissions.external.fetch.backend: " + u.Origin()}
+	v := verdict{url: u, origin: u.Origin(), by: "permissions.external.fetch." + sideOf(typ) + ": " + u.Origin()}
 	if u.Scheme != "https" {
 		v.rule, v.reason, v.by = "fetch-scheme", "fetch speaks https only, not "+u.Scheme, "an https address"
 		return v
@@ -40,12 +40,28 @@ func (b *Broker) decide(p *call.Policy, raw string) verdict {
 		v.rule, v.reason, v.by = "reserved-host", "the host belongs to the platform", "nothing: the platform's own hosts are never a destination"
 		return v
 	}
-	d := perm.AllowsURL(p.Set, perm.Backend, u)
+	d := perm.AllowsURL(p.Set, typ, u)
 	v.allow, v.rule, v.reason = d.Allow, d.Rule, d.Reason
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
 	}
 	return v
+}
+
+// typeOf is what kind of egress a call's fetch is: a user interface's is a page's, though it
+// runs on the server.
+func typeOf(k call.Kind) perm.EgressType {
+	if k == call.Session {
+		return perm.Client
+	}
+	return perm.Backend
+}
+
+func sideOf(typ perm.EgressType) string {
+	if typ == perm.Client {
+		return "client"
+	}
+	return "backend"
 }
 
 func refusedURL(err error) verdict {

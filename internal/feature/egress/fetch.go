@@ -15,7 +15,6 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
-	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
@@ -52,7 +51,7 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	started := c.broker.cfg.Now()
 	d := Decision{
 		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
-		Invocation: c.call.ID, Type: string(perm.Backend), Sent: int64(len(req.Body)),
+		Invocation: c.call.ID, Type: string(typeOf(c.call.Kind)), Sent: int64(len(req.Body)),
 	}
 	var reply call.Reply
 	var h head
@@ -72,7 +71,7 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 
 func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Request, d *Decision) (call.Reply, error) {
 	b, body := c.broker, req.Body
-	v := b.decide(p, h.URL)
+	v := b.decide(p, typeOf(c.call.Kind), h.URL)
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
 	d.Scheme, d.Host, d.Port = v.url.Scheme, v.url.Host, v.url.Port
 	if !v.allow {

@@ -61,6 +61,7 @@ const (
 	ProductData Purpose = "product registration"
 	Snapshot    Purpose = "snapshot"
 	AppOrigins  Purpose = "origins of apps"
+	UISession   Purpose = "session of a user interface"
 )
 
 // Place is where a sealed value lies. Generation grows each time that the row's value

@@ -18,24 +18,38 @@ export async function invoke(functionKey, payload = undefined) {
     const { body } = await kernel.call('ui.invoke', { functionKey }, JSON.stringify(payload ?? null));
     return body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.native('utf8dec', body, false));
   } catch (err) {
-    throw classed(err);
+    throw refused(err);
   }
+}
+
+// refused has the page ask the user where their agreement is what was missing.
+function refused(err) {
+  if (err?.code === 'NEEDS_AUTHENTICATION_ERR') effect('consent', {});
+  return classed(err);
 }
 export const makeInvoke = () => invoke;
 
 const request = (member, product) => ({
   async [member](path, init = undefined) {
     await attended(member);
-    return askProduct({ product, as: 'user' }, String(path?.value ?? path), init);
+    return ask(product, path, init);
   },
 }[member]);
+
+async function ask(product, path, init) {
+  try {
+    return await askProduct({ product, as: 'user' }, String(path?.value ?? path), init);
+  } catch (err) {
+    throw refused(err);
+  }
+}
 export const requestJira = request('requestJira', 'jira');
 export const requestConfluence = request('requestConfluence', 'confluence');
 export const requestBitbucket = request('requestBitbucket', 'bitbucket');
 /** Asks the product that has the name as its key or alias. */
 export async function requestProduct(product, path, init = undefined) {
   await attended('requestProduct');
-  return askProduct({ product: String(product), as: 'user' }, String(path?.value ?? path), init);
+  return ask(String(product), path, init);
 }
 
 export const invokeRemote = notOffered('invokeRemote');

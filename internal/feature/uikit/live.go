@@ -1,0 +1,373 @@
+package uikit
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/uitree"
+)
+
+// live is a session in this server's memory.
+type live struct {
+	s       *Service
+	id      string
+	who     Person
+	spec    Spec
+	epoch   uint64
+	version string
+	opened  time.Time
+
+	mu      sync.Mutex
+	used    time.Time
+	over    bool
+	resting bool // the rest is in the database
+	parked  []byte
+	tree    *uitree.Tree
+	rested  *uitree.Tree    // the tree that parked shows
+	fx      map[string]bool // handles of effects
+	seq     uint64
+	backlog []line
+	size    int // bytes of backlog
+	out     *stream
+	queue   []task
+	running bool
+	wake    time.Time // when a timer of it is due; zero when none is
+	alarm   *time.Timer
+	gen     int64
+	dropped bool // the developer was told of what was left out
+
+	bringing sync.Mutex // held by whoever brings the session back
+	settled  *sync.Cond // on mu: nothing runs any more
+}
+
+// line is one message of the stream.
+type line struct {
+	seq  uint64
+	text []byte
+}
+
+// task is one event that waits.
+type task struct {
+	payload []byte
+	number  int64
+}
+
+const (
+	maxBacklog      = 128
+	maxBacklogBytes = 1 << 20
+	maxEffects      = 500 // handles that effects may leave
+)
+
+func newLive(s *Service, name string, p *call.Policy, who Person, spec Spec, now time.Time) *live {
+	l := &live{s: s, id: name, who: who, spec: spec, epoch: p.Epoch, version: string(p.Version), opened: now, used: now, fx: map[string]bool{}}
+	l.settled = sync.NewCond(&l.mu)
+	return l
+}
+
+// of says whether the session is the person's: the same user, by the same sign-in.
+func (l *live) of(who Person) bool {
+	a, b := l.who.Principal, who.Principal
+	return l.who.Session == who.Session && a.Kind == b.Kind && a.User == b.User && a.Site == b.Site
+}
+
+// allows says whether a handle is of a function that is shown now.
+func (l *live) allows(handle string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tree.Has(handle) || l.fx[handle]
+}
+
+// alive ends the session if its time is over or the policy under which it began.
+func (l *live) alive(ctx context.Context) error {
+	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
+	if fault.CodeOf(err) == "POLICY_STALE" {
+		return err
+	}
+	now := l.s.Now()
+	l.mu.Lock()
+	over := l.over || now.Sub(l.used) > maxIdle || now.Sub(l.opened) > maxAge
+	l.mu.Unlock()
+	if over || err != nil || p.Epoch != l.epoch || string(p.Version) != l.version {
+		l.end(nil)
+		return Gone()
+	}
+	return nil
+}
+
+// enqueue has an event handled after those that wait.
+func (l *live) enqueue(event map[string]any, number int64) error {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return fault.New(fault.Usage, "BAD_EVENT", "the event's arguments are no JSON").Because(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || l.resting {
+		return Gone()
+	}
+	if len(l.queue) >= maxQueued {
+		return fault.New(fault.Limit, "LIMIT_EVENTS", "%d events of this view wait already", maxQueued).With("limit", "events").With("figure", maxQueued)
+	}
+	l.used = l.s.Now()
+	l.queue = append(l.queue, task{payload, number})
+	l.begin()
+	return nil
+}
+
+// begin handles what waits, if nobody does; l.mu is held.
+func (l *live) begin() {
+	if l.running || l.over || l.resting || len(l.queue) == 0 {
+		return
+	}
+	l.running = true
+	go l.run()
+}
+
+// settle waits until no event is under way.
+func (l *live) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.running {
+		l.settled.Wait()
+	}
+}
+
+func (l *live) run() {
+	for {
+		l.mu.Lock()
+		if len(l.queue) == 0 || l.over {
+			l.running = false
+			l.setAlarm()
+			l.settled.Broadcast()
+			l.mu.Unlock()
+			return
+		}
+		t := l.queue[0]
+		l.queue = l.queue[1:]
+		parked := l.parked
+		l.mu.Unlock()
+		l.activate(t, parked)
+	}
+}
+
+// activate runs one event in the sandbox.
+func (l *live) activate(t task, parked []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
+	if err != nil {
+		l.failed(err, t, parked)
+		return
+	}
+	told := newMailbox(func(message []byte) { l.told(p, message) })
+	c := &call.Call{
+		Kind: call.Session, Installation: l.spec.Install, Module: l.spec.Module, Function: l.spec.Function, Principal: l.who.Principal,
+		Context: l.spec.Context, Payload: t.payload, ContentType: "application/json",
+		Session: &call.Activation{
+			Session: l.id, Epoch: l.epoch, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
+		},
+	}
+	res, err := l.s.Invoker.Invoke(ctx, c)
+	told.close()
+	if err != nil {
+		l.failed(err, t, parked)
+		return
+	}
+	var rest call.Rest
+	if jerr := json.Unmarshal(res.Head, &rest); jerr != nil {
+		rest.WakeMS = -1
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parked, l.rested = res.Body, l.tree
+	l.wake = time.Time{}
+	if rest.WakeMS >= 0 {
+		l.wake = l.s.Now().Add(max(time.Duration(rest.WakeMS)*time.Millisecond, leastWake))
+	}
+	if t.number != 0 {
+		l.say(map[string]any{"idle": true, "event": t.number})
+	}
+}
+
+// failed tells of an event that did not come to its end: the session is what it was before
+// it, or over where there was nothing before.
+func (l *live) failed(err error, t task, parked []byte) {
+	e, ok := fault.As(err)
+	if !ok {
+		l.s.Logger.Error("a session's event failed", "err", err)
+		e = fault.New(fault.Internal, "INTERNAL", "the server failed")
+	}
+	switch e.Code {
+	case "SESSION_ENDED", "VERSION_CHANGED", "NOT_INSTALLED", "SESSION_LOST", "HANDLER_NOT_FOUND", "APP_SUSPENDED":
+		l.end(e)
+		return
+	}
+	if e.Kind == fault.Denied || e.Kind == fault.NotFound || parked == nil {
+		l.end(e)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tree = l.rested
+	l.say(map[string]any{"error": publicly(e)})
+	if l.tree != nil {
+		l.say(map[string]any{"tree": l.tree.JSON()})
+	}
+	if t.number != 0 {
+		l.say(map[string]any{"idle": true, "event": t.number})
+	}
+}
+
+// publicly is what a page may read of an error.
+func publicly(e *fault.Error) map[string]any {
+	out := map[string]any{"code": e.Code, "message": e.Public}
+	if e.Kind == fault.Internal {
+		out["message"] = "the server failed"
+	}
+	if name, ok := e.Fields["name"].(string); ok {
+		out["name"] = name
+	}
+	if e.Fix != "" {
+		out["fix"] = e.Fix
+	}
+	return out
+}
+
+// told takes one message of the sandbox. It is the app's word: checked before it goes on.
+func (l *live) told(p *call.Policy, message []byte) {
+	var m struct {
+		Tree   json.RawMessage `json:"tree"`
+		Effect *struct {
+			Command string          `json:"command"`
+			Payload json.RawMessage `json:"payload"`
+		} `json:"effect"`
+		Error *struct {
+			Name    string `json:"name"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(message, &m); err != nil {
+		return
+	}
+	switch {
+	case len(m.Tree) > 0:
+		l.draw(p, m.Tree)
+	case m.Effect != nil:
+		l.effect(m.Effect.Command, m.Effect.Payload)
+	case m.Error != nil:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.say(map[string]any{"error": map[string]any{"code": "FUNCTION_ERR", "name": clip(m.Error.Name), "message": clip(m.Error.Message)}})
+	}
+}
+
+// draw takes in a tree and says what is new in it.
+func (l *live) draw(p *call.Policy, text []byte) {
+	tree, err := uitree.Parse(text, uitree.Rules{Image: func(raw string) bool {
+		u, err := hostrule.ParseURL(raw)
+		return err == nil && u.Scheme == "https" && perm.AllowsURL(p.Set, perm.Images, u).Allow
+	}})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
+	if err != nil {
+		e, _ := fault.As(err)
+		l.say(map[string]any{"error": publicly(e)})
+		l.note(p, "what the interface shows was refused", map[string]any{"code": e.Code, "message": e.Public})
+		return
+	}
+	if d := tree.Dropped(); len(d) > 0 && !l.dropped {
+		l.dropped = true
+		l.note(p, "parts of the interface were left out", map[string]any{"props": d})
+	}
+	patches, ok := uitree.Diff(l.tree, tree)
+	l.tree = tree
+	switch {
+	case !ok:
+		l.say(map[string]any{"tree": tree.JSON()})
+	case len(patches) > 0:
+		l.say(map[string]any{"patches": patches})
+	}
+}
+
+func (l *live) note(p *call.Policy, what string, facts map[string]any) {
+	if l.s.Lines != nil {
+		l.s.Lines(p, &call.Call{Installation: l.spec.Install, Version: p.Version, Module: l.spec.Module, Function: l.spec.Function}, "warn", what, facts)
+	}
+}
+
+// end ends the session, here and in the database.
+func (l *live) end(why *fault.Error) {
+	l.mu.Lock()
+	if l.over {
+		l.mu.Unlock()
+		return
+	}
+	l.over = true
+	said := map[string]any{"code": "SESSION_GONE", "message": "the view is over", "gone": true}
+	if why != nil {
+		for k, v := range publicly(why) {
+			said[k] = v
+		}
+	}
+	l.say(map[string]any{"error": said})
+	l.parked, l.tree, l.rested, l.queue = nil, nil, nil, nil
+	if l.alarm != nil {
+		l.alarm.Stop()
+	}
+	out := l.out
+	l.mu.Unlock()
+	if out != nil {
+		out.finish()
+	}
+	l.s.mu.Lock()
+	delete(l.s.live, l.id)
+	l.s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := l.s.DB.Exec(ctx, endSession, l.id, l.spec.Install); err != nil {
+		l.s.Logger.Warn("a session that is over stays until it is swept", "err", err)
+	}
+}
+
+// setAlarm has the session woken when a timer of it is due, while somebody looks at it; l.mu
+// is held.
+func (l *live) setAlarm() {
+	if l.alarm != nil {
+		l.alarm.Stop()
+		l.alarm = nil
+	}
+	if l.wake.IsZero() || l.out == nil || l.over || l.running {
+		return
+	}
+	l.alarm = time.AfterFunc(max(0, l.wake.Sub(l.s.Now())), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := l.s.bring(ctx, l); err != nil {
+			return // the next event tells
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.out == nil || l.over || l.running || l.wake.IsZero() {
+			return
+		}
+		l.wake = time.Time{}
+		l.queue = append(l.queue, task{payload: []byte(`{"type":"wake"}`)})
+		l.begin()
+	})
+}
+
+func clip(s string) string {
+	if len(s) > 500 {
+		return s[:500] + "…"
+	}
+	return s
+}
