@@ -52,15 +52,16 @@ type Consents interface {
 
 // Config is what the bridge stands on; all of it is required.
 type Config struct {
-	URL      string // of the ui origin
-	Sessions *session.Service
-	Installs *install.Service
-	Registry *registry.Service
-	Tenancy  *tenancy.Service
-	Consents Consents
-	Products Products
-	Invoker  Invoker
-	Log      *slog.Logger
+	URL        string // of the ui origin
+	Sessions   *session.Service
+	Installs   *install.Service
+	Registry   *registry.Service
+	Tenancy    *tenancy.Service
+	Consents   Consents
+	Products   Products
+	Invoker    Invoker
+	Interfaces Interfaces
+	Log        *slog.Logger
 }
 
 // Bridge serves /bridge/.
@@ -80,6 +81,7 @@ func New(cfg Config) *Bridge {
 	b.mux.HandleFunc("POST /bridge/invoke", b.answer(b.invoke))
 	b.mux.HandleFunc("POST /bridge/request", b.answer(b.request))
 	b.mux.HandleFunc("POST /bridge/consent", b.answer(b.consent))
+	b.uiRoutes()
 	b.mux.HandleFunc("OPTIONS /bridge/", b.preflight)
 	b.mux.HandleFunc("/", b.answer(missing))
 	return b

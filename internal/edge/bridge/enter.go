@@ -17,17 +17,22 @@ import (
 // enter is the session of a request that comes from where it may: every route but the one
 // that makes sessions begins with it.
 func (b *Bridge) enter(w http.ResponseWriter, r *http.Request) (who session.Session, panel session.Panel, err error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
-	}
-	if who, panel, err = b.Sessions.Bridge(r.Context(), token); err != nil {
+	if who, panel, err = b.Sessions.Bridge(r.Context(), bearer(r)); err != nil {
 		return who, panel, err
 	}
 	if err := b.admit(w, r, who.Product); err != nil {
 		return who, panel, err
 	}
 	return who, panel, b.turns.take(who.ID)
+}
+
+// bearer is the token of a request, "" for none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
 }
 
 // place is a module in the place where the session stands.

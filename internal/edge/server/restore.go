@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/feature/uikit"
 	"github.com/annexhq/annex/internal/infra/backupfile"
 	"github.com/annexhq/annex/internal/infra/blob"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -259,6 +260,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 		return err
 	}
 	if err := session.New(session.Config{DB: d}).Void(ctx); err != nil {
+		return err
+	}
+	if err := uikit.New(uikit.Config{DB: d}).Void(ctx); err != nil {
 		return err
 	}
 	// Each site's trail says it too: its admin sees only that one.

@@ -35,6 +35,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/feature/uikit"
 	"github.com/annexhq/annex/internal/infra/blob"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/jail"
@@ -49,38 +50,41 @@ type System struct {
 	Listener net.Listener
 	Origins  Origins
 
-	lock      *db.DirLock
-	DB        *db.DB
-	Ring      *seal.Ring
-	Blobs     blob.Store
-	Guard     *netguard.Guard
-	Audit     *audit.Log
-	Signer    *signer.Signer
-	Tenancy   *tenancy.Service
-	Registry  *registry.Service
-	Installs  *install.Service
-	Accounts  *account.Service
-	KV        *kvstore.Store
-	Logs      *applog.Service
-	Broker    *egress.Broker
-	Consents  *consent.Service
-	Erasures  *erasure.Service
-	Products  *product.Gate
-	Linked    *productauth.Service
-	Jail      *jail.Jail
-	Runtime   *qjs.Runtime
-	Triggers  *trigger.Service
-	Hosting   *hosting.Service
-	Door      *invoke.Door
-	Sessions  *session.Service
-	Console   *console.Console
-	API       *httpapi.API
-	Handler   http.Handler
-	stopping  atomic.Bool
-	snapshots *snapshots
+	lock       *db.DirLock
+	DB         *db.DB
+	Ring       *seal.Ring
+	Blobs      blob.Store
+	Guard      *netguard.Guard
+	Audit      *audit.Log
+	Signer     *signer.Signer
+	Tenancy    *tenancy.Service
+	Registry   *registry.Service
+	Installs   *install.Service
+	Accounts   *account.Service
+	KV         *kvstore.Store
+	Logs       *applog.Service
+	Broker     *egress.Broker
+	Consents   *consent.Service
+	Erasures   *erasure.Service
+	Products   *product.Gate
+	Linked     *productauth.Service
+	Jail       *jail.Jail
+	Runtime    *qjs.Runtime
+	Triggers   *trigger.Service
+	Hosting    *hosting.Service
+	Door       *invoke.Door
+	Sessions   *session.Service
+	Interfaces *uikit.Service
+	Console    *console.Console
+	API        *httpapi.API
+	Handler    http.Handler
+	stopping   atomic.Bool
+	snapshots  *snapshots
 	// attendance tells a restore that a server uses the database.
 	attendance func()
-	closeRest  []func()
+	// changed is who else is told of changed policies, once it is there.
+	changed   atomic.Pointer[uikit.Service]
+	closeRest []func()
 }
 
 // migrations are all tables, each feature's own.
@@ -89,7 +93,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, erasure.Migrations, endedBefore,
+		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore,
 	} {
 		all = append(all, m...)
 	}
@@ -180,7 +184,12 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Installs = install.New(install.Config{
 		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: s.Tenancy, Log: log,
 		// An open connection is of the policy under which it was made.
-		Changed: func(install id.Install) { s.Guard.Forget(string(install)) },
+		Changed: func(install id.Install) {
+			s.Guard.Forget(string(install))
+			if ui := s.changed.Load(); ui != nil {
+				ui.Changed(install)
+			}
+		},
 	})
 	s.Registry.Installations = s.Installs
 	s.Tenancy.Installations = s.Installs
@@ -254,9 +263,15 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.Interfaces = uikit.New(uikit.Config{
+		DB: s.DB, Sealer: s.Ring, Invoker: door, Policies: s.Installs, Lines: recorder.line, Logger: log,
+		ConsentURL: func(install id.Install) string { return bridge.ConsentURL(s.Origins.UIURL(), install) },
+	})
+	s.Interfaces.Start()
+	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces}, Log: log, Place: s.place,
 	})
 	if err != nil {
 		return err
@@ -267,6 +282,9 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 			return err
 		}
 		if err := s.Triggers.DeleteAll(ctx, scope); err != nil {
+			return err
+		}
+		if err := s.Interfaces.DeleteAll(ctx, scope); err != nil {
 			return err
 		}
 		if err := s.Hosting.DeleteAll(ctx, scope); err != nil {
@@ -285,7 +303,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Log: log,
+		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Log: log,
 	})
 	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/bridge/") {
@@ -388,6 +406,9 @@ func (s *System) Close() {
 	if s.Listener != nil {
 		_ = s.Listener.Close()
 	}
+	if s.Interfaces != nil {
+		s.Interfaces.Close()
+	}
 	if s.Runtime != nil {
 		s.Runtime.Close()
 	}
@@ -448,6 +469,9 @@ func (s *System) sweepHourly() {
 			}
 			if err := s.Sessions.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of sessions", "err", err)
+			}
+			if err := s.Interfaces.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of user interfaces", "err", err)
 			}
 			if err := s.snapshots.sweep(time.Now()); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of snapshots", "err", err)

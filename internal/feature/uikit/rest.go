@@ -331,20 +331,8 @@ func (s *Service) handOver() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	rows, err := s.DB.Query(ctx, wantedFrom, s.name, s.name, s.name)
-	if err != nil {
-		return // it is asked again in a moment
-	}
-	var names []string
-	for rows.Next() {
-		var name string
-		if rows.Scan(&name) == nil {
-			names = append(names, name)
-		}
-	}
-	if rows.Err() != nil || rows.Close() != nil {
-		return
-	}
+	names := s.names(ctx, wantedFrom, s.name)
+	names = append(names, s.names(ctx, takenFrom, s.name, s.name)...)
 	for _, name := range names {
 		s.mu.Lock()
 		l := s.live[name]
@@ -356,4 +344,24 @@ func (s *Service) handOver() {
 			s.Logger.Warn("a session is not handed over", "err", err)
 		}
 	}
+}
+
+// names are ids of sessions; none where the database does not answer, which is asked again in
+// a moment.
+func (s *Service) names(ctx context.Context, query string, args ...any) (out []string) {
+	rows, err := s.DB.Query(ctx, query, args...)
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if rows.Scan(&name) == nil {
+			out = append(out, name)
+		}
+	}
+	if rows.Err() != nil {
+		return nil
+	}
+	return out
 }

@@ -25,9 +25,9 @@ CREATE TABLE ui_sessions (
 	streamer   TEXT NOT NULL,
 	state      BLOB
 );
-CREATE INDEX ui_sessions_install ON ui_sessions (install_id);
-CREATE INDEX ui_sessions_holder ON ui_sessions (holder);
-CREATE INDEX ui_sessions_used ON ui_sessions (used_at);
+CREATE INDEX ui_sessions_user ON ui_sessions (install_id, user_id);
+CREATE INDEX ui_sessions_wanted ON ui_sessions (holder) WHERE wanted = 1;
+CREATE INDEX ui_sessions_streamer ON ui_sessions (streamer) WHERE streamer <> '';
 `}}
 
 const (
@@ -47,7 +47,8 @@ const (
 	endSession    = `DELETE FROM ui_sessions WHERE id = ? AND install_id = ?`
 	endInstall    = `DELETE FROM ui_sessions WHERE install_id = ?`
 	holdAgain     = `UPDATE ui_sessions SET held_until = ? WHERE holder = ?`
-	wantedFrom    = `SELECT id FROM ui_sessions WHERE holder = ? AND wanted = 1 OR streamer = ? AND holder <> '' AND holder <> ?`
+	wantedFrom    = `SELECT id FROM ui_sessions WHERE holder = ? AND wanted = 1`
+	takenFrom     = `SELECT id FROM ui_sessions WHERE streamer = ? AND streamer <> '' AND holder <> '' AND holder <> ?`
 	sweepSessions = `DELETE FROM ui_sessions WHERE opened_at < ? OR used_at < ? AND holder = '' OR holder <> '' AND held_until < ?`
 	voidSessions  = `DELETE FROM ui_sessions`
 )

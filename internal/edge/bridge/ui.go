@@ -1,0 +1,166 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/internal/feature/uikit"
+)
+
+// Interfaces keeps the sessions of UI Kit.
+type Interfaces interface {
+	Open(ctx context.Context, who uikit.Person, spec uikit.Spec) (string, error)
+	Event(ctx context.Context, who uikit.Person, session string, e uikit.Event) error
+	Stream(ctx context.Context, who uikit.Person, session string, seen uint64, signedIn func(context.Context) error, write func([]byte) error) error
+	End(ctx context.Context, who uikit.Person, session string) error
+}
+
+func (b *Bridge) uiRoutes() {
+	b.mux.HandleFunc("POST /bridge/ui", b.answer(b.openUI))
+	b.mux.HandleFunc("POST /bridge/ui/{session}/stream", b.streamUI)
+	b.mux.HandleFunc("POST /bridge/ui/{session}/event", b.eventUI)
+	b.mux.HandleFunc("DELETE /bridge/ui/{session}", b.answer(b.endUI))
+}
+
+func personOf(who *session.Session) uikit.Person {
+	return uikit.Person{Session: who.ID, Principal: who.Principal()}
+}
+
+// openUI begins a session of a module that is drawn by UI Kit.
+func (b *Bridge) openUI(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in struct {
+		Module string `json:"module"`
+		// Config asks for the module's configuration.
+		Config bool `json:"config"`
+		// Shell is what the page says of itself: theme, location.
+		Shell json.RawMessage `json:"shell"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	who, panel, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.at(r.Context(), &who, panel, in.Module)
+	if err != nil {
+		return nil, err
+	}
+	function, ok := x.interfaceOf(in.Config)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "NO_INTERFACE", "the module is not drawn by UI Kit").
+			WithFix("a module of UI Kit names a source file as its resource and says render: native")
+	}
+	c, err := x.call(function)
+	if err != nil {
+		return nil, err
+	}
+	spec := uikit.Spec{Install: x.policy.Install, Module: x.module.Key, Function: function, Config: in.Config, Context: c.Context, Shell: in.Shell}
+	if f, ok := x.manifest.Function(resolver(x.module)); ok {
+		spec.Resolver = f.Handler
+	}
+	name, err := b.Interfaces.Open(r.Context(), personOf(&who), spec)
+	return map[string]any{"session": name}, err
+}
+
+// interfaceOf is what draws the module, or its configuration.
+func (x *place) interfaceOf(config bool) (string, bool) {
+	resource, function := x.module.Resource, x.module.Function
+	if own, ok := x.module.Properties["config"].(map[string]any); ok && config {
+		if r, ok := own["resource"].(string); ok {
+			resource = r
+		}
+		if f, ok := own["function"].(string); ok {
+			function = f
+		}
+	}
+	if u, ok := x.manifest.Interface(resource); ok {
+		return "ui:" + u.Key, true
+	}
+	f, ok := x.manifest.Function(function)
+	return f.Handler, ok && resource == ""
+}
+
+// eventUI takes what a user did. What comes of it goes to the stream.
+func (b *Bridge) eventUI(w http.ResponseWriter, r *http.Request) {
+	err := func() error {
+		var in uikit.Event
+		if err := decode(r, &in); err != nil {
+			return err
+		}
+		who, _, err := b.enter(w, r)
+		if err != nil {
+			return err
+		}
+		return b.Interfaces.Event(r.Context(), personOf(&who), r.PathValue("session"), in)
+	}()
+	if err != nil {
+		b.answer(func(http.ResponseWriter, *http.Request) (any, error) { return nil, err })(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write([]byte("{}\n"))
+}
+
+// streamUI is the one connection of a session: a message on each line.
+func (b *Bridge) streamUI(w http.ResponseWriter, r *http.Request) {
+	refuse := func(err error) {
+		b.answer(func(http.ResponseWriter, *http.Request) (any, error) { return nil, err })(w, r)
+	}
+	var in struct {
+		Seen uint64 `json:"seen"`
+	}
+	if err := decode(r, &in); err != nil {
+		refuse(err)
+		return
+	}
+	who, _, err := b.enter(w, r)
+	if err != nil {
+		refuse(err)
+		return
+	}
+	out := http.NewResponseController(w)
+	began := false
+	err = b.Interfaces.Stream(r.Context(), personOf(&who), r.PathValue("session"), in.Seen, b.signedIn(r), func(text []byte) error {
+		if !began {
+			began = true
+			_ = out.SetWriteDeadline(time.Time{})
+			h := w.Header()
+			h.Set("Content-Type", "application/x-ndjson")
+			h.Set("X-Accel-Buffering", "no")
+			w.WriteHeader(http.StatusOK)
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	if err != nil && !began {
+		refuse(err)
+	}
+}
+
+// signedIn asks whether a request's session is still one.
+func (b *Bridge) signedIn(r *http.Request) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, _, err := b.Sessions.Bridge(ctx, bearer(r))
+		return err
+	}
+}
+
+func (b *Bridge) endUI(w http.ResponseWriter, r *http.Request) (any, error) {
+	who, _, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{}, b.Interfaces.End(r.Context(), personOf(&who), r.PathValue("session"))
+}
+
+// ConsentURL is where a user agrees to what an app wants of them.
+func ConsentURL(ui string, install id.Install) string { return ui + "/consent/" + string(install) }
