@@ -78,7 +78,7 @@ func Build(ctx context.Context, o Options) (*Result, []Diagnostic, error) {
 	if o.Table == nil {
 		return nil, nil, fmt.Errorf("%s: no export table", op)
 	}
-	if len(o.Interfaces) == 0 {
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "react")); len(o.Interfaces) == 0 && err == nil {
 		o.Table = o.Table.withoutReact()
 	}
 	b := &builder{Options: o, dir: dir, shifted: map[string]int{}}

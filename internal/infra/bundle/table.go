@@ -19,8 +19,8 @@ type Table struct {
 	NotOffered map[string][]string `json:"notOffered"`
 }
 
-// withoutReact is the table for an app without UI Kit: a function that renders HTML with
-// React brings its own.
+// withoutReact is the table for an app that brings its own React and has no UI Kit: its
+// functions render HTML with it.
 func (t *Table) withoutReact() *Table {
 	out := *t
 	out.Modules, out.Aliases = maps.Clone(t.Modules), maps.Clone(t.Aliases)
