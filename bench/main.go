@@ -112,6 +112,11 @@ func run(ctx context.Context, o options) error {
 		if rep.product, err = annex.ofProduct(ctx); err != nil {
 			return err
 		}
+		if rep.inside.LookupUS == 0 {
+			if rep.inside.LookupUS, err = lookUp(ctx, o.root); err != nil {
+				return err
+			}
+		}
 	}
 	if o.apps > 0 && (o.only == "" || o.only == "apps") {
 		if rep.many, err = annex.manyApps(ctx, o.apps); err != nil {

@@ -63,8 +63,10 @@ func (r report) print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "| %s | %s | %.2f | %.2f | %s | %s |\n", titles[name], thousands(r.of(name, rate)), r.of(name, p50), r.of(name, p99), mem, r.times(name))
 	}
-	fmt.Fprintf(w, "\nIn process: a fresh call %.1f µs, a reused one %.1f µs: %.2f×. A live instance holds %.0f KB.\n",
-		r.inside.FreshUS, r.inside.ReusedUS, ratio(r.inside.FreshUS, r.inside.ReusedUS), r.inside.liveInstanceKB)
+	if r.inside.FreshUS > 0 {
+		fmt.Fprintf(w, "\nIn process: a fresh call %.1f µs, a reused one %.1f µs: %.2f×. A live instance holds %.0f KB.\n",
+			r.inside.FreshUS, r.inside.ReusedUS, ratio(r.inside.FreshUS, r.inside.ReusedUS), r.inside.liveInstanceKB)
+	}
 	if r.inside.LookupUS > 0 {
 		fmt.Fprintf(w, "Finding a product call's operation and scopes among 1,000 operations takes %.2f µs.\n", r.inside.LookupUS)
 	}

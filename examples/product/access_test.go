@@ -381,3 +381,31 @@ func parsePEM(t *testing.T, text []byte) any {
 	}
 	return key
 }
+
+// What a user may do is asked of the user's own rights: what they may not see is left out,
+// and nobody asks about somebody else.
+func TestCheckPermissions(t *testing.T) {
+	s := serve(t, "")
+	project := func(key string) string {
+		_, p := do(t, s, "alice", "GET", "/rest/api/3/project/"+key, "")
+		id, _ := p["id"].(string)
+		return id
+	}
+	demo, plan := project("DEMO"), project("PLAN")
+	_, issue := do(t, s, "alice", "GET", "/rest/api/3/issue/PLAN-1", "")
+	body := `{"globalPermissions":["ADMINISTER"],"projectPermissions":[{"permissions":["EDIT_ISSUES","ADMINISTER_PROJECTS"],"projects":["` + demo + `",` + plan + `,"x"],"issues":["` + issue["id"].(string) + `"]}]}`
+	for user, want := range map[string]string{
+		"alice": `{"globalPermissions":["ADMINISTER"],"projectPermissions":[` +
+			`{"issues":[` + issue["id"].(string) + `],"permission":"EDIT_ISSUES","projects":[` + demo + `,` + plan + `]},` +
+			`{"issues":[` + issue["id"].(string) + `],"permission":"ADMINISTER_PROJECTS","projects":[` + demo + `,` + plan + `]}]}`,
+		"bob": `{"globalPermissions":[],"projectPermissions":[{"issues":[],"permission":"EDIT_ISSUES","projects":[` + demo + `]},{"issues":[],"permission":"ADMINISTER_PROJECTS","projects":[]}]}`,
+	} {
+		code, out := do(t, s, user, "POST", "/rest/api/3/permissions/check", body)
+		if have, _ := json.Marshal(out); code != 200 || string(have) != want {
+			t.Errorf("%s: %d %s, not %s", user, code, have, want)
+		}
+	}
+	if code, _ := do(t, s, "bob", "POST", "/rest/api/3/permissions/check", `{"accountId":"alice","globalPermissions":["ADMINISTER"]}`); code != 403 {
+		t.Errorf("about another: %d", code)
+	}
+}

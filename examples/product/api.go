@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,16 +26,20 @@ func (t *Tracker) routeAPI() {
 	for _, v := range []string{"3", "2"} {
 		base := "/rest/api/" + v
 		on := func(method, path, scope string, h func(*Tracker, *http.Request) (int, any, error)) {
-			t.mux.Handle(method+" "+base+path, t.api(scope, h))
+			t.mux.Handle(method+" "+base+path, t.api(strings.Fields(scope), h))
 		}
 		on("GET", "/serverInfo", "", (*Tracker).serverInfo)
 		on("GET", "/myself", readUsers, (*Tracker).myself)
 		on("GET", "/mypermissions", readWork, (*Tracker).myPermissions)
+		on("POST", "/permissions/check", readWork+" read:permission:jira", (*Tracker).checkPermissions)
 		on("GET", "/user", readUsers, (*Tracker).user)
 		on("GET", "/users/search", readUsers, (*Tracker).searchUsers)
 		on("GET", "/user/assignable/search", readUsers, (*Tracker).searchUsers)
 		on("GET", "/field", readWork, (*Tracker).fields)
 		on("GET", "/status", readWork, (*Tracker).allStatuses)
+		on("GET", "/status/{status}", readWork, (*Tracker).oneStatus)
+		on("GET", "/priority", readWork, (*Tracker).priorities)
+		on("GET", "/issuetype", readWork, (*Tracker).issueTypes)
 		on("GET", "/project", readWork, (*Tracker).projects)
 		on("GET", "/project/search", readWork, (*Tracker).searchProjects)
 		on("POST", "/project", "manage:jira-project", (*Tracker).createProject)
@@ -72,9 +77,9 @@ func (t *Tracker) routeAPI() {
 // errForbidden is a user's missing right.
 const errForbidden refusal = "You do not have permission to do this."
 
-// api finds the caller, demands the operation's scope of an app, and turns a handler's
+// api finds the caller, demands one of the operation's scopes of an app, and turns a handler's
 // outcome into Jira's answer shapes.
-func (t *Tracker) api(scope string, h func(*Tracker, *http.Request) (int, any, error)) http.Handler {
+func (t *Tracker) api(scopes []string, h func(*Tracker, *http.Request) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := t.asker(r)
 		switch {
@@ -85,9 +90,9 @@ func (t *Tracker) api(scope string, h func(*Tracker, *http.Request) (int, any, e
 		case err != nil:
 			productkit.Refuse(w, err)
 			return
-		case scope != "" && !c.may(scope):
-			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scope+`"`)
-			writeAPI(w, http.StatusForbidden, apiError("The app's token lacks the scope "+scope+"."))
+		case len(scopes) > 0 && !slices.ContainsFunc(scopes, c.may):
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+scopes[0]+`"`)
+			writeAPI(w, http.StatusForbidden, apiError("The app's token lacks the scope "+scopes[0]+"."))
 			return
 		}
 		// A page elsewhere can make a signed-in browser send a request, but not this header.
@@ -151,7 +156,7 @@ func (t *Tracker) userView(r *http.Request, id string) any {
 	}
 	view := map[string]any{
 		"self": t.link("/rest/api/3/user?accountId=" + url.QueryEscape(u.ID)), "accountId": u.ID, "accountType": "atlassian",
-		"displayName": u.Name, "active": true, "timeZone": u.TimeZone, "locale": "en_US",
+		"displayName": u.Name, "active": true, "timeZone": u.TimeZone, "locale": "en_US", "avatarUrls": t.avatars(u),
 	}
 	if callerOf(r).may(readUsers) {
 		view["emailAddress"] = u.Email

@@ -37,7 +37,15 @@ func (t *Tracker) searchUsers(r *http.Request) (int, any, error) {
 	return http.StatusOK, cut(found, start, limit), nil
 }
 
-// myPermissions: everybody may read and write issues; only an admin deletes and administers.
+// permitted: everybody may read and write issues; only an admin deletes and administers.
+func permitted(u User, permission string) bool {
+	switch permission {
+	case "BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES", "ASSIGN_ISSUES":
+		return true
+	}
+	return u.Admin
+}
+
 func (t *Tracker) myPermissions(r *http.Request) (int, any, error) {
 	u := userOf(r)
 	out := map[string]any{}
@@ -45,12 +53,7 @@ func (t *Tracker) myPermissions(r *http.Request) (int, any, error) {
 		if key = strings.TrimSpace(key); key == "" {
 			continue
 		}
-		have := u.Admin
-		switch key {
-		case "BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "ADD_COMMENTS", "TRANSITION_ISSUES", "ASSIGN_ISSUES":
-			have = true
-		}
-		out[key] = map[string]any{"id": key, "key": key, "name": key, "type": "PROJECT", "havePermission": have}
+		out[key] = map[string]any{"id": key, "key": key, "name": key, "type": "PROJECT", "havePermission": permitted(u, key)}
 	}
 	return http.StatusOK, map[string]any{"permissions": out}, nil
 }
@@ -77,6 +80,36 @@ func (t *Tracker) allStatuses(*http.Request) (int, any, error) {
 		out = append(out, t.statusView(s))
 	}
 	return http.StatusOK, out, nil
+}
+
+func (t *Tracker) oneStatus(r *http.Request) (int, any, error) {
+	ref := r.PathValue("status")
+	for _, s := range statuses {
+		if s.ID == ref || strings.EqualFold(s.Name, ref) {
+			return http.StatusOK, t.statusView(s), nil
+		}
+	}
+	return 0, nil, errNotFound
+}
+
+func (t *Tracker) priorities(*http.Request) (int, any, error) {
+	out := []any{}
+	for _, p := range priorities {
+		out = append(out, map[string]any{"id": p.ID, "name": p.Name, "self": t.link("/rest/api/3/priority/" + p.ID)})
+	}
+	return http.StatusOK, out, nil
+}
+
+func (t *Tracker) issueTypes(*http.Request) (int, any, error) {
+	return http.StatusOK, issueTypeViews(), nil
+}
+
+func issueTypeViews() []any {
+	out := []any{}
+	for _, x := range issueTypes {
+		out = append(out, map[string]any{"id": x.ID, "name": x.Name, "subtask": false})
+	}
+	return out
 }
 
 func (t *Tracker) allProjects(r *http.Request) []any {
@@ -110,11 +143,7 @@ func (t *Tracker) findProject(r *http.Request) (view any, err error) {
 			return
 		}
 		v := t.projectView(r, p)
-		types := []any{}
-		for _, x := range issueTypes {
-			types = append(types, map[string]any{"id": x.ID, "name": x.Name, "subtask": false})
-		}
-		v["issueTypes"] = types
+		v["issueTypes"] = issueTypeViews()
 		view, err = v, nil
 	})
 	return view, err

@@ -34,6 +34,7 @@ func (t *Tracker) routePages() {
 		panic(err)
 	}
 	t.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	t.mux.HandleFunc("GET /avatar/{user}", t.avatar)
 	t.mux.HandleFunc("GET /login", t.loginPage)
 	t.mux.HandleFunc("POST /login", t.login)
 	t.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {

@@ -175,7 +175,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 			if m == "parameters" {
 				continue
 			}
-			p := strings.NewReplacer("{issue}", "DEMO-1", "{project}", "DEMO", "{comment}", "1", "{property}", "p").Replace(path)
+			p := strings.NewReplacer("{issue}", "DEMO-1", "{project}", "DEMO", "{comment}", "1", "{property}", "p", "{status}", "1").Replace(path)
 			code, body := do(t, s, "alice", strings.ToUpper(m), p, "{}")
 			if code == 405 || code == 404 && body == nil {
 				t.Errorf("%s %s is not served", m, path)

@@ -14,6 +14,8 @@
 //	deploy                            deploys and installs it
 //	fn FUNCTION JSON EXPECTED         calls a function of the manifest
 //	ask [FUNCTION:]KEY JSON EXPECTED  calls a definition of a resolver
+//	as USER MODULE:KEY JSON EXPECTED  the same for a user of the product who is present
+//	agree USER                        the user signs in and agrees, on the platform's page, that the app acts as them
 //	hook MODULE BODY [HEADER]... EXPECTED
 //	logged PART                       demands a line of the app's log
 //	take NAME REGEXP                  keeps a part of the last answer as a variable
@@ -27,6 +29,7 @@
 package apps
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +62,8 @@ func TestRealApps(t *testing.T) {
 	internet := netguardtest.New(t)
 	fakes(t, internet)
 	network := internet.Network()
-	env, err := testenv.Start(t.Context(), testenv.Setup{Dir: t.TempDir(), Listen: "127.0.0.1:0", Workers: 2, Network: &network,
+	said := newGate()
+	env, err := testenv.Start(t.Context(), testenv.Setup{Dir: t.TempDir(), Listen: "127.0.0.1:0", Workers: 2, Network: &network, Log: slog.New(said),
 		ChildCommand: annex.ChildCommand, Version: "apps"})
 	if err != nil {
 		t.Fatal(err)
@@ -102,5 +106,8 @@ func TestRealApps(t *testing.T) {
 			Cmds: commands,
 		})
 	})
+	for _, r := range results.all {
+		r.Product = said.of(r.installation)
+	}
 	results.write(t)
 }

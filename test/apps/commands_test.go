@@ -32,10 +32,11 @@ type app struct {
 	work   string
 	result *result
 
-	dir     string
-	since   time.Time // of the installation
-	modules map[string]string
-	last    string // answer
+	dir          string
+	installation string
+	since        time.Time // of the installation
+	modules      map[string]string
+	last         string // answer
 }
 
 type object = map[string]any
@@ -46,6 +47,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"deploy":   command((*app).deploy),
 	"fn":       command((*app).function),
 	"ask":      command((*app).ask),
+	"as":       command((*app).as),
+	"agree":    command((*app).agree),
 	"hook":     command((*app).hook),
 	"logged":   command((*app).logged),
 	"take":     command((*app).take),
@@ -123,7 +126,13 @@ func (a *app) deploy(_ *testscript.TestScript, _ []string) error {
 		return a.stop("deployed", err)
 	}
 	a.since = time.Now()
-	_, err := a.env.Annex(context.Background(), a.env.Access.AdminToken, a.dir, a.where("install", "--confirm")...)
+	raw, err := a.env.Annex(context.Background(), a.env.Access.AdminToken, a.dir, a.where("install", "--confirm")...)
+	var made struct{ ID string }
+	if err == nil {
+		err = json.Unmarshal(raw, &made)
+	}
+	a.installation = made.ID
+	a.result.installation = a.installation
 	return a.stop("installed", err)
 }
 

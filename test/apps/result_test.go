@@ -31,9 +31,14 @@ type result struct {
 	Units   []unit    `json:"functions"`
 	Fails   []failure `json:"failures"`
 	Stopped bool      `json:"-"`
+	// Product is what the server said of the app's requests to the product, Consents the
+	// users who agreed that it acts as them.
+	Product  []productCall `json:"product,omitempty"`
+	Consents []string      `json:"consents,omitempty"`
 
-	mu       sync.Mutex
-	dispatch []string
+	mu           sync.Mutex
+	dispatch     []string
+	installation string
 }
 
 // unit is a function of the manifest or a definition of a resolver.
@@ -105,6 +110,19 @@ func (r *result) later(name, member string) {
 	if !slices.Contains(u.Later, member) {
 		u.Later = append(u.Later, member)
 	}
+}
+
+// asked says that a unit ended by asking for the user's agreement.
+func (r *result) asked(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unit(name).Called = true
+}
+
+func (r *result) consents(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Consents = append(r.Consents, user)
 }
 
 func (r *result) leave(why string, names []string) {
@@ -209,7 +227,12 @@ func (rs *results) write(t *testing.T) {
 		table[map[bool]int{true: 0, false: 1}[r.Shown]].WriteString(r.row())
 	}
 	table[0].WriteString(rs.sum())
-	text := head + table[0].String() + "\nBeyond that list:\n\n" + head + table[1].String()
+	text := head + table[0].String() + "\nBeyond that list:\n\n" + head + table[1].String() +
+		"\nWhat they asked of the product, by the server's own log: operations with the product's status, and refusals.\n\n" +
+		"| app | as itself | as a user | who had agreed | refused |\n|---|---|---|---|---|\n"
+	for _, r := range rs.all {
+		text += r.productRow()
+	}
 	t.Logf("\n%s", text)
 	if file := os.Getenv("APPS_JSON"); file != "" {
 		raw, err := json.MarshalIndent(rs.all, "", "  ")

@@ -89,11 +89,24 @@ func permissions(s perm.Set) map[string]any {
 	for _, sc := range s.Scopes {
 		scopes = append(scopes, sc.Name)
 	}
-	backend := []string{}
-	for _, e := range s.Egress {
-		if e.Type == perm.Backend {
-			backend = append(backend, e.Pattern.String())
+	fetch, external := map[string]any{}, map[string]any{}
+	for _, t := range perm.EgressTypes {
+		hosts := []string{}
+		for _, e := range s.Egress {
+			if e.Type == t {
+				hosts = append(hosts, e.Pattern.String())
+			}
+		}
+		switch {
+		case t == perm.Backend:
+			fetch["backend"] = hosts
+		case len(hosts) == 0:
+		case t == perm.Client:
+			fetch["client"] = hosts
+		default:
+			external[string(t)] = hosts
 		}
 	}
-	return map[string]any{"scopes": scopes, "external": map[string]any{"fetch": map[string]any{"backend": backend}}}
+	external["fetch"] = fetch
+	return map[string]any{"scopes": scopes, "external": external}
 }

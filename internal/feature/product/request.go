@@ -88,6 +88,9 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 	body := req.Body
 	var let *pass
 	if req.Method == graphMethod {
+		if err := room(req.Room, 2*len(body)); err != nil { // what is read of it, and what is written anew
+			return call.Reply{}, deny(d, "limit", err)
+		}
 		let, body, err = c.admitGraph(ctx, p, &h, body, d)
 	} else {
 		let, err = c.admit(ctx, p, &h, d)
@@ -95,7 +98,7 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 	if err != nil {
 		return call.Reply{}, err
 	}
-	r, err := c.build(let, &h, body, d)
+	r, err := c.build(let, &h, body, req.Room, d)
 	if err != nil {
 		return call.Reply{}, err
 	}
@@ -114,7 +117,16 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 	if err != nil {
 		return call.Reply{}, failed(withoutSecret(err, credential.Secret), d, timeout)
 	}
-	return let.reply(a, credential.Secret)
+	return let.reply(a, credential.Secret, req.Room)
+}
+
+// room takes n bytes of the call's room for what is made of a body; they are given back
+// when the answer has been delivered.
+func room(r call.Room, n int) error {
+	if r == nil || n == 0 {
+		return nil
+	}
+	return r.Take(n)
 }
 
 func (c *Config) timeout(k call.Kind, askedMs int64) time.Duration {
@@ -143,12 +155,12 @@ func (c *caller) take() error {
 
 // build writes the request that leaves from what was decided about, not from what the
 // app wrote: declared parameters and headers, the path that was found, nothing else.
-func (c *caller) build(let *pass, h *head, body []byte, d *Decision) (*http.Request, error) {
+func (c *caller) build(let *pass, h *head, body []byte, held call.Room, d *Decision) (*http.Request, error) {
 	header, err := exchange.RequestHeaders(h.Headers)
 	if err != nil {
 		return nil, deny(d, "header", err)
 	}
-	screened, err := screen(let, header, body)
+	screened, err := screen(let, header, body, held)
 	if err != nil {
 		return nil, answer(d, err)
 	}
@@ -170,7 +182,7 @@ func (c *caller) build(let *pass, h *head, body []byte, d *Decision) (*http.Requ
 
 // reply gives the product's answer to the app. A place on the product becomes a path, so
 // that the app can ask again; the credential is taken out wherever it was echoed.
-func (l *pass) reply(a exchange.Answer, secret string) (call.Reply, error) {
+func (l *pass) reply(a exchange.Answer, secret string, held call.Room) (call.Reply, error) {
 	if secret == "" {
 		return call.Reply{}, fault.New(fault.Internal, "CREDENTIAL_WITHOUT_SECRET", "a credential does not say what must not be seen of it")
 	}
@@ -180,7 +192,10 @@ func (l *pass) reply(a exchange.Answer, secret string) (call.Reply, error) {
 		}
 		a.Headers[i][1] = strings.ReplaceAll(a.Headers[i][1], secret, removed)
 	}
-	if bytes.Contains(a.Body, []byte(secret)) {
+	if n := bytes.Count(a.Body, []byte(secret)); n > 0 {
+		if err := room(held, len(a.Body)+n*max(0, len(removed)-len(secret))); err != nil {
+			return call.Reply{}, err
+		}
 		a.Body = bytes.ReplaceAll(a.Body, []byte(secret), []byte(removed))
 	}
 	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: l.path})

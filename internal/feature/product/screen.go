@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/scopemap"
 )
 
@@ -21,13 +22,13 @@ type screened struct {
 
 // screen leaves out what the operation does not declare and refuses what would change who
 // is asking, wherever in the request it stands.
-func screen(let *pass, header http.Header, body []byte) (screened, error) {
+func screen(let *pass, header http.Header, body []byte, held call.Room) (screened, error) {
 	var out screened
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil && header.Get("Content-Type") != "" {
 		return out, closed("BODY_REFUSED", "the Content-Type of the request is malformed")
 	}
-	form, err := formOf(media, params["boundary"], body)
+	form, err := formOf(media, params["boundary"], body, held)
 	if err != nil {
 		return out, err
 	}
@@ -53,14 +54,21 @@ const maxParts = 1000
 
 // formOf are the fields of a form, nil for another body. A part's content is not read, so
 // that files of any size can be sent.
-func formOf(media, boundary string, body []byte) (url.Values, error) {
+func formOf(media, boundary string, body []byte, held call.Room) (url.Values, error) {
 	malformed := func() error {
 		return closed("BODY_REFUSED", "the form in the body is malformed").WithFix("send a FormData or URLSearchParams")
 	}
 	switch media {
 	case "application/x-www-form-urlencoded":
+		// Before it is read: each "&" of two bytes would become many times as much.
+		if bytes.Count(body, []byte("&")) >= maxParts {
+			return nil, malformed()
+		}
+		if err := room(held, 2*len(body)); err != nil {
+			return nil, err
+		}
 		form, err := url.ParseQuery(string(body))
-		if err != nil || len(form) > maxParts {
+		if err != nil {
 			return nil, malformed()
 		}
 		return form, nil
@@ -82,6 +90,9 @@ func formOf(media, boundary string, body []byte) (url.Values, error) {
 			value, err := io.ReadAll(io.LimitReader(part, 64<<10))
 			if err != nil {
 				return nil, malformed()
+			}
+			if err := room(held, len(value)); err != nil {
+				return nil, err
 			}
 			form.Add(part.FormName(), string(value))
 		}

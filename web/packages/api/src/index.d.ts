@@ -140,6 +140,9 @@ export interface AppContext {
   invocationId: string;
   invocationRemainingTimeInMillis(): number;
 }
+/** What a page may load, in the manifest's words. */
+export type PageResource = 'images' | 'media' | 'scripts' | 'styles' | 'fonts' | 'frames' | 'navigation';
+
 /** Facts of the app and the running call. @throws NO_CONTEXT at module scope */
 export function getAppContext(): AppContext;
 export function bindInvocationContext<F extends (...args: any[]) => any>(fn: F): F;
@@ -147,10 +150,9 @@ export function __getRuntime(): any;
 
 export const permissions: {
   hasScope(scope: string): boolean;
-  canFetchFrom(type: 'backend', url: string): boolean;
-  hasPermission(wanted: { scopes?: string[]; external?: { fetch?: { backend?: string[] } } }): boolean;
-  /** Not offered. */
-  canLoadResource(type: string, url: string): boolean;
+  canFetchFrom(type: 'backend' | 'client', url: string): boolean;
+  canLoadResource(type: PageResource, url: string): boolean;
+  hasPermission(wanted: { scopes?: string[]; external?: { fetch?: { backend?: string[]; client?: string[] } } & Partial<Record<PageResource, string[]>> }): boolean;
   /** Not offered. */
   egress: Record<'get' | 'set' | 'deleteDomain' | 'deleteGroup' | 'requestDomains' | 'removeDomains' | 'domains' | 'domainsDomains', (...args: any[]) => Promise<any>>;
   /** Not offered. */
@@ -166,11 +168,14 @@ export const invokeRemote: Later;
 export const invokeService: Later;
 /** Not offered. */
 export const invokeEndpoint: Later;
-/** Questions about the current user's permissions; not offered. */
+export interface ProjectPermissions { permission: string; projects?: number[]; issues?: number[] }
+type Ids = string | number | (string | number)[];
+type Question = () => Promise<boolean>;
+/** Questions about what the user who is present may do. Those of Confluence are not offered. */
 export function authorize(): {
-  onJira: Later; onConfluence: Later;
-  onJiraProject(ids: any): Record<string, Later>; onJiraIssue(ids: any): Record<string, Later>;
-  onConfluenceContent(id: any): Record<string, Later>; onConfluenceSpace(id: any): Record<string, Later>;
+  onJira(asked: { permissions: string[]; projects?: (string | number)[]; issues?: (string | number)[] }[]): Promise<ProjectPermissions[]>;
+  onJiraProject(ids: Ids): Record<string, Question>; onJiraIssue(ids: Ids): Record<string, Question>;
+  onConfluence: Later; onConfluenceContent(id: any): Record<string, Later>; onConfluenceSpace(id: any): Record<string, Later>;
 };
 /** Properties of one of a product's things. get gives undefined where there is none; each rejects with an HttpError for the product's refusals. */
 export interface EntityProperties { get(key: string): Promise<any>; set(key: string, value: unknown): Promise<void>; delete(key: string): Promise<void> }

@@ -18,6 +18,7 @@ export { RouteError, assumeTrustedRoute, route, routeFromAbsolute } from './rout
 export * from './storage.js';
 export * from './webtrigger.js';
 export { __getRuntime, bindInvocationContext, getAppContext } from './context.js';
+export { authorize } from './authorize.js';
 export { permissions } from './permissions.js';
 export { properties } from './properties.js';
 
@@ -26,19 +27,6 @@ export const invokeRemote = notOffered('invokeRemote');
 export const invokeService = notOffered('invokeService');
 export const invokeEndpoint = notOffered('invokeEndpoint');
 export const __fetchProduct = notOfferedNow('__fetchProduct');
-
-const can = (name) => Object.freeze({ ...Object.fromEntries(['canEdit', 'canView', 'canDelete', 'canAddComments', 'canAssign', 'canCreate', 'canMove', 'canResolve', 'canTransition', 'canUpdate', 'canRead', 'canRestore', 'canPurge', 'canExport', 'canArchive'].map((m) => [m, notOffered(`authorize().${name}.${m}`)])) });
-
-/** Questions about the current user's permissions; each answer is not offered. */
-export function authorize() { return authority; }
-const authority = Object.freeze({
-  onJira: notOffered('authorize().onJira'),
-  onJiraProject: () => can('onJiraProject'),
-  onJiraIssue: () => can('onJiraIssue'),
-  onConfluence: notOffered('authorize().onConfluence'),
-  onConfluenceContent: () => can('onConfluenceContent'),
-  onConfluenceSpace: () => can('onConfluenceSpace'),
-});
 
 /** Reports on personal data; not offered. */
 export const privacy = Object.freeze({ reportPersonalData: notOffered('privacy.reportPersonalData') });

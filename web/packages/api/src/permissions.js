@@ -1,5 +1,5 @@
 // What the installation grants the app, as the app may ask before it tries.
-import { NotOfferedError, notOffered } from '@annex/runtime/faults';
+import { notOffered } from '@annex/runtime/faults';
 import { URL } from '@annex/runtime/url';
 import { getAppContext } from './context.js';
 
@@ -8,40 +8,70 @@ const granted = () => getAppContext().permissions ?? {};
 /** Whether a scope is granted. @param {string} scope */
 function hasScope(scope) { return (granted().scopes ?? []).includes(scope); }
 
+// What a page may load beside fetching, in the manifest's words.
+const resources = ['images', 'media', 'scripts', 'styles', 'fonts', 'frames', 'navigation'];
+
 /**
- * Whether a backend request to the URL is granted now. The host decides each request
- * again; this answers for code that wants to know before.
- * @param {'backend'} type other types throw NOT_OFFERED
+ * Whether a request to the URL is granted now: one of a function ("backend") or one of a
+ * page ("client"). Host and browser decide each request again; this answers for code that
+ * wants to know before.
+ * @param {'backend' | 'client'} type
+ * @param {string} url
  */
 function canFetchFrom(type, url) {
-  if (type !== 'backend') throw new NotOfferedError(`permissions.canFetchFrom(${JSON.stringify(type)})`);
+  if (type !== 'backend' && type !== 'client') throw new TypeError(`permissions.canFetchFrom: the type is "backend" or "client", not ${JSON.stringify(type)}`);
+  return some(granted().external?.fetch?.[type], url, type === 'backend' ? covers : pageCovers);
+}
+
+/**
+ * Whether a page may load such a resource from the URL.
+ * @param {'images' | 'media' | 'scripts' | 'styles' | 'fonts' | 'frames' | 'navigation'} type
+ * @param {string} url
+ */
+function canLoadResource(type, url) {
+  if (!resources.includes(type)) throw new TypeError(`permissions.canLoadResource: the type is one of ${resources.join(', ')}, not ${JSON.stringify(type)}`);
+  return some(granted().external?.[type], url, pageCovers);
+}
+
+function some(patterns, url, rule) {
+  if (patterns === undefined) return false;
   let parsed;
   try {
     parsed = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `https://${url}`);
   } catch {
     return false;
   }
-  return (granted().external?.fetch?.backend ?? []).some((pattern) => covers(pattern, parsed));
+  return patterns.some((pattern) => rule(pattern, parsed));
 }
+
+const ports = { 'http:': '80', 'ws:': '80' };
+const portOf = (url) => url.port || (ports[url.protocol] ?? '443');
 
 // covers compares scheme, host and port; "*" is https on 443.
 function covers(pattern, url) {
-  const port = url.port || (url.protocol === 'http:' ? '80' : '443');
-  if (pattern === '*') return url.protocol === 'https:' && port === '443';
+  if (pattern === '*') return url.protocol === 'https:' && portOf(url) === '443';
   const found = /^(?:([a-z]+):\/\/)?(\*\.)?([^:/*]+)(?::(\d+))?(?:\/.*)?$/.exec(pattern);
   if (!found) return false;
-  const [, scheme = 'https', wild, host, wanted = scheme === 'http' ? '80' : '443'] = found;
-  if (url.protocol !== `${scheme}:` || port !== wanted) return false;
+  const [, scheme = 'https', wild, host, wanted = ports[`${scheme}:`] ?? '443'] = found;
+  if (url.protocol !== `${scheme}:` || portOf(url) !== wanted) return false;
   return wild ? url.hostname.endsWith(`.${host}`) && url.hostname.length > host.length + 1 : url.hostname === host;
 }
 
-/** Whether all the named permissions are granted: `{ scopes, external: { fetch: { backend } } }`. */
+// pageCovers is covers as browsers read a policy: "*" is https on any port, and a path
+// counts, as a beginning when it ends in "/".
+function pageCovers(pattern, url) {
+  if (pattern === '*') return url.protocol === 'https:';
+  if (!covers(pattern, url)) return false;
+  const path = /^(?:[a-z]+:\/\/)?[^/]*(\/.*)?$/.exec(pattern)?.[1] ?? '/';
+  return path.endsWith('/') ? url.pathname.startsWith(path) : url.pathname === path;
+}
+
+/** Whether all the named permissions are granted, as a manifest would ask for them: `{ scopes, external: { fetch: { backend, client }, images, … } }`. */
 function hasPermission({ scopes = [], external = {} } = {}) {
-  for (const [type, list] of Object.entries(external)) {
-    if (type !== 'fetch') throw new NotOfferedError(`permissions.hasPermission with external.${type}`);
-    for (const side of Object.keys(list)) if (side !== 'backend') throw new NotOfferedError(`permissions.hasPermission with external.fetch.${side}`);
-  }
-  return scopes.every(hasScope) && (external.fetch?.backend ?? []).every((url) => canFetchFrom('backend', url));
+  const { fetch = {}, ...others } = external;
+  return scopes.every(hasScope) &&
+    Object.entries(fetch).every(([type, urls]) => urls.every((url) => canFetchFrom(type, url))) &&
+    Object.entries(others).every(([type, urls]) => urls.every((url) => canLoadResource(type, url)));
 }
 
 const group = (name, members) => Object.freeze(Object.fromEntries(members.map((m) => [m, notOffered(`permissions.${name}.${m}`)])));
@@ -51,7 +81,7 @@ export const permissions = Object.freeze({
   hasScope,
   canFetchFrom,
   hasPermission,
-  canLoadResource(type) { throw new NotOfferedError(`permissions.canLoadResource(${JSON.stringify(type)})`); },
+  canLoadResource,
   egress: group('egress', ['get', 'set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains', 'domains', 'domainsDomains']),
   remote: group('remote', ['get', 'set', 'setRemote', 'getRemote']),
 });

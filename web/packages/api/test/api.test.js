@@ -28,7 +28,16 @@ test('the context of the running call', () => {
   assert.deepEqual(['https://a.x.example/p', 'https://a.b.x.example', 'https://x.example', 'http://a.x.example', 'https://y.example', 'https://y.example:8443/z', 'https://evilx.example', 'nonsense://'].map(may), [true, true, false, false, false, true, false, false]);
   assert.equal(all.permissions.hasPermission({ scopes: ['a'], external: { fetch: { backend: ['https://a.x.example'] } } }), true);
   assert.equal(all.permissions.hasPermission({ scopes: ['b'] }), false);
-  assert.throws(() => all.permissions.canFetchFrom('client', 'x'), { code: 'NOT_OFFERED' });
+  host.call.ctx = { permissions: { external: { fetch: { backend: [], client: ['https://api.example/v1/', '*.live.example', 'wss://ws.example'] }, images: ['*'], fonts: ['fonts.example/a.woff2'] } } };
+  const { canFetchFrom, canLoadResource, hasPermission } = all.permissions;
+  const page = (url) => canFetchFrom('client', url);
+  assert.deepEqual(['https://api.example/v1/x', 'https://api.example/v2', 'https://a.live.example/x?y', 'https://live.example', 'wss://ws.example/a', 'https://ws.example'].map(page), [true, false, true, false, true, false]);
+  assert.deepEqual([canFetchFrom('backend', 'api.example'), canLoadResource('images', 'https://x.example:8443/a'), canLoadResource('images', 'http://x.example'), canLoadResource('media', 'https://x.example')], [false, true, false, false]);
+  assert.deepEqual([canLoadResource('fonts', 'https://fonts.example/a.woff2'), canLoadResource('fonts', 'https://fonts.example/b.woff2')], [true, false]);
+  assert.equal(hasPermission({ external: { images: ['https://x.example'], fetch: { client: ['https://a.live.example'] } } }), true);
+  assert.equal(hasPermission({ external: { scripts: ['https://x.example'] } }), false);
+  assert.throws(() => canFetchFrom('frontend', 'x'), TypeError);
+  assert.throws(() => canLoadResource('fetch', 'x'), TypeError);
   host.call = null;
   assert.throws(() => all.getAppContext(), { code: 'NO_CONTEXT' });
 });
@@ -45,7 +54,7 @@ test('the old storage stands on the store', async () => {
 
 test('members that are not built name themselves', async () => {
   const calls = [
-    () => api.invokeRemote('r', {}), () => all.authorize().onJiraIssue(1).canEdit(), () => all.properties.onConfluencePage('A').get('k'),
+    () => api.invokeRemote('r', {}), () => all.authorize().onConfluenceContent(1).canUpdate(), () => all.properties.onConfluencePage('A').get('k'),
     () => all.asUser().withProvider('p').fetch('/x'), () => all.asUser().withProvider('p').asAccount('a').getAccount(),
     () => all.privacy.reportPersonalData([]), () => all.permissions.egress.set({}), () => all.i18n.getTranslations('en'),
   ];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { host } from '../../runtime/test/mock-kernel.js';
 import { FormData } from '../../runtime/src/web/formdata.js';
-import { asApp, asUser, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
+import { asApp, asUser, authorize, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
 
 beforeEach(() => host.reset());
 const text = (s) => new TextEncoder().encode(s);
@@ -68,6 +68,21 @@ test('a graph query goes to the product of the installation', async () => {
   await asApp().requestGraph('query { me { id } }', { a: 1 });
   assert.equal(host.calls[0].head.as, 'app');
   assert.deepEqual(JSON.parse(new TextDecoder().decode(host.calls[0].body)), { query: 'query { me { id } }', variables: { a: 1 } });
+});
+
+test('the user is asked about, of the product', async () => {
+  host.on('product.request', (_, body) => {
+    const [{ permissions: [permission], issues, projects }] = JSON.parse(new TextDecoder().decode(body)).projectPermissions;
+    const had = permission === 'EDIT_ISSUES' ? issues?.filter((i) => i !== '9').map(Number) : permission === 'ADMINISTER_PROJECTS' ? projects : [];
+    return ok(JSON.stringify({ globalPermissions: [], projectPermissions: [{ permission, issues: issues && had, projects: projects && had }] }));
+  });
+  assert.deepEqual(await authorize().onJira([{ permissions: ['ADMINISTER_PROJECTS'], projects: ['10000'] }]), [{ permission: 'ADMINISTER_PROJECTS', projects: ['10000'] }]);
+  assert.deepEqual(host.calls[0].head.as, 'user');
+  const { canEdit, canDelete, canPurge } = authorize().onJiraIssue(['1', 2]);
+  assert.deepEqual([await canEdit(), await canDelete(), await authorize().onJiraIssue(['1', '9']).canEdit(), await authorize().onJiraIssue([]).canEdit()], [true, false, false, false]);
+  await assert.rejects(canPurge(), { code: 'NOT_OFFERED' });
+  host.on('product.request', () => ({ head: { status: 403, statusText: 'Forbidden', headers: [], url: '/x' }, body: text('{}') }));
+  await assert.rejects(authorize().onJiraProject('1').canCreate(), { status: 403, code: 'PRODUCT_ANSWER' });
 });
 
 test('an abandoned request is given up', async () => {
