@@ -133,7 +133,7 @@ func (c *cli) absolute(p string) string {
 }
 
 func (c *cli) explainCommand() *cobra.Command {
-	return parent("explain", "Ask the rules what they would decide", &cobra.Command{
+	return parent("explain", "Ask the rules what they would decide", c.explainCSPCommand(), &cobra.Command{
 		Use:   "egress",
 		Short: "Decide egress questions, JSON lines in, JSON lines out",
 		Long: "Reads one question a line from stdin, such as {\"id\":\"a\",\"kind\":\"backend\",\"patterns\":[\"*.example.com\"],\n" +

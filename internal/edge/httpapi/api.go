@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/erasure"
+	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -44,6 +45,7 @@ type Config struct {
 	Installs *install.Service
 	Erasures *erasure.Service
 	Triggers *trigger.Service
+	Hosting  *hosting.Service
 	Logs     *applog.Service
 	Signer   *signer.Signer
 	// Sessions take products' assertions; UIURL is where people's browsers go on.
@@ -146,6 +148,7 @@ var routes = []route{
 	{"POST", "/api/v1/installations", []id.Kind{id.Developer, id.SiteAdmin}, (*API).install},
 	{"GET", "/api/v1/installations/{installation}", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).showInstallation},
 	{"DELETE", "/api/v1/installations/{installation}", []id.Kind{id.SiteAdmin}, (*API).uninstall},
+	{"GET", "/api/v1/installations/{installation}/pages", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showPages},
 	{"GET", "/api/v1/installations/{installation}/review", []id.Kind{id.Developer, id.SiteAdmin}, (*API).reviewInstallation},
 	{"POST", "/api/v1/installations/{installation}/approval", []id.Kind{id.SiteAdmin}, (*API).approveInstallation},
 	{"POST", "/api/v1/installations/{installation}/decline", []id.Kind{id.SiteAdmin}, (*API).declineVersion},

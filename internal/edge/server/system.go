@@ -293,7 +293,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Logs: s.Logs,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})

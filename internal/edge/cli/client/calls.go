@@ -264,6 +264,11 @@ func (c *Client) InstallationDetail(ctx context.Context, installation string) (I
 	return get[InstallationDetail](ctx, c, seg("installations", installation), nil)
 }
 
+// Pages tells where an installation's pages stand and what bounds them.
+func (c *Client) Pages(ctx context.Context, installation string) (Pages, error) {
+	return get[Pages](ctx, c, seg("installations", installation, "pages"), nil)
+}
+
 // Review shows what approving the waiting version, or a version of the past, would grant.
 func (c *Client) Review(ctx context.Context, installation, version string) (Preview, error) {
 	return get[Preview](ctx, c, seg("installations", installation, "review"), values("version", version))

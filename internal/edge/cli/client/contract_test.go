@@ -107,6 +107,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Rollback(ctx, "a", "e", "1.0.0", true); return err },
 		func() error { _, err := c.VersionDiff(ctx, "a", "e", "1.0.0", "2.0.0"); return err },
 		func() error { _, err := c.InstallationDetail(ctx, "i"); return err },
+		func() error { _, err := c.Pages(ctx, "i"); return err },
 		func() error { _, err := c.Review(ctx, "i", "v"); return err },
 		func() error { _, err := c.Approve(ctx, "i", Confirmation{Digest: "d", Version: "v"}); return err },
 		func() error { _, err := c.Decline(ctx, "i", "v"); return err },

@@ -328,6 +328,29 @@ type (
 		Off     []string            `json:"off,omitempty"`
 		On      []string            `json:"on,omitempty"`
 	}
+	Pages struct {
+		Origin    string            `json:"origin"`
+		Documents map[string]string `json:"documents"`
+		Policy    string            `json:"policy"`
+		Allowlist string            `json:"connectionAllowlist"`
+		Sources   []PageSource      `json:"sources"`
+		Blocked   []PageBlocked     `json:"blocked"`
+	}
+	PageSource struct {
+		Directive string `json:"directive"`
+		Source    string `json:"source"`
+		Grant     string `json:"grant,omitempty"`
+		Text      string `json:"text"`
+	}
+	PageBlocked struct {
+		Directive string    `json:"directive"`
+		Type      string    `json:"type,omitempty"`
+		Origin    string    `json:"origin"`
+		Times     int64     `json:"times"`
+		FirstAt   time.Time `json:"firstAt"`
+		LastAt    time.Time `json:"lastAt"`
+		Allow     string    `json:"allow"`
+	}
 	LogSharing struct {
 		Shared bool       `json:"shared"`
 		With   string     `json:"with,omitempty"`
