@@ -37,7 +37,7 @@ func live(t *testing.T, database string) {
 		name string
 		run  func(*life)
 	}{
-		{"operator", (*life).operators}, {"signins", (*life).signIns}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
+		{"operator", (*life).operators}, {"signins", (*life).signIns}, {"device logins", (*life).deviceLogin}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
 		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"audit", (*life).audit}, {"variables", (*life).variables},
 		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},

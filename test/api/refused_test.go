@@ -28,6 +28,7 @@ func (l *life) operations() []operation {
 		"createToken": {"kind": "ci", "account": "bob", "app": l.appID, "environments": []string{"staging"}, "expiresInDays": 1, "note": "n"},
 		"addSite":     {"name": "third", "products": []string{"desk"}, "developmentApps": true}, "updateSite": {"developmentApps": true},
 		"signIn": {"state": "s", "assertion": "a"}, "setClientSecret": {"secret": "a-secret-of-a-client"},
+		"startDeviceLogin": {"name": "n"}, "pollDeviceLogin": {"device_code": "d"},
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
 		"rotateSigningKeys": {"withdraw": true},

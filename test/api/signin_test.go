@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/examples/product"
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/testenv"
+	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/productkit"
@@ -47,4 +49,29 @@ func (l *life) signIns() {
 		l.t.Errorf("the browser is sent to %q", to)
 	}
 	l.ask("POST", "/api/v1/sign-ins", "", object{"state": state, "assertion": alice()}).fails(401, "SIGN_IN_REFUSED")
+}
+
+// deviceLogin: an admin lets a command line in at the console.
+func (l *life) deviceLogin() {
+	started := l.ask("POST", "/api/v1/device-logins", "", object{"name": "desk"}).is(201)
+	secret, _ := started.get("device_code").(string)
+	typed, _ := started.get("user_code").(string)
+	accounts := l.env.System.Accounts
+	site, err := l.env.System.Tenancy.SiteByName(l.t.Context(), l.env.Access.Site)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	alice := id.Principal{Kind: id.SiteAdmin, Site: site.ID, Product: "tracker", User: "alice", Account: "tracker/alice"}
+	d, err := accounts.DeviceByCode(l.t.Context(), account.Person{Site: site.ID, Product: "tracker", User: "alice"}, typed)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := accounts.LetIn(l.t.Context(), alice, d.ID); err != nil {
+		l.t.Fatal(err)
+	}
+	token, _ := l.ask("POST", "/api/v1/device-logins/token", "", object{"device_code": secret}).is(201).get("secret").(string)
+	if who := l.ask("GET", "/api/v1/whoami", token, nil).is(200); who.get("product") != "tracker" || who.get("site") != site.Name {
+		l.t.Errorf("whoami: %s", who.body)
+	}
+	l.ask("POST", "/api/v1/device-logins/token", "", object{"device_code": secret}).fails(422, "EXPIRED_TOKEN")
 }

@@ -23,7 +23,7 @@ modules:
   webtrigger: [{key: page, function: page, response: {type: dynamic}}]
   function: [{key: page, handler: index.page}]
 `;
-const source = `export const page = () => ({ statusCode: 200, body: 'sunny' });`;
+const source = `export const page = () => { console.log('asked'); return { statusCode: 200, body: 'sunny' }; };`;
 
 let demo, app;
 before(async () => {
@@ -50,6 +50,8 @@ async function look(page, name) {
     await page.emulateMedia({ colorScheme: scheme });
     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(over <= 0, `${name} is ${over} px wider than ${width}`);
+    // What sticks to the lower edge is then where it belongs in a picture of the whole page.
+    if (pictures) await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
     if (pictures) await page.screenshot({ path: join(pictures, `console-${name}${suffix}.png`), fullPage: true });
     await check(page, `${name} (${scheme})`);
   }
@@ -75,7 +77,7 @@ test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what i
   await deploy(['api.example.com']);
   const context = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
   const complaints = [];
-  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403/.test(m.text()) && complaints.push(m.text())));
+  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422/.test(m.text()) && complaints.push(m.text())));
   const first = await context.newPage();
   await first.goto(demo.access.uiUrl);
   await first.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -127,6 +129,25 @@ test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what i
   await page.getByRole('button', { name: /^Run / }).click();
   await page.getByText('The app runs with what you allowed.').waitFor();
 
+  // A wildcard is replaced by hosts within it, and by no others.
+  await page.getByRole('link', { name: 'Change', exact: true }).click();
+  const instead = page.getByLabel(/Only these hosts instead/);
+  await instead.fill('evil.example.net');
+  await page.getByRole('checkbox', { name: /I know/ }).check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByText('is not within what the app asks for').waitFor();
+  await page.goBack();
+  await instead.fill('data.example.org\nmore.example.org');
+  await look(page, 'wildcard');
+  await page.getByRole('checkbox', { name: /I know/ }).check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('heading', { name: /Change what/ }).waitFor();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('The app runs with what you allowed.').waitFor();
+  await page.getByText('more.example.org').first().waitFor();
+  await page.getByRole('link', { name: 'Change', exact: true }).click();
+  assert.equal(await instead.inputValue(), 'data.example.org\nmore.example.org');
+
   // Bob is no admin.
   const other = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
   const bob = await signIn(other, demo, 'bob', '/apps');
@@ -150,12 +171,93 @@ test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what i
 
   await page.goto(demo.access.uiUrl + '/audit');
   await page.locator('li', { hasText: 'A user agreed that an app acts as them' }).first().waitFor();
+  await page.getByLabel('What').selectOption('consent');
+  await page.getByRole('button', { name: 'Show' }).click();
+  assert.equal(await page.locator('.trail li', { hasText: 'version' }).count(), 0);
+  await page.locator('.trail a', { hasText: 'alice' }).first().click();
+  await page.getByText(/Only what alice .* did/).waitFor();
+  await page.getByRole('link', { name: 'Everybody' }).click();
   await look(page, 'audit');
 
   await page.goto(address);
   await page.getByRole('button', { name: 'Uninstall …' }).click();
   await page.getByRole('button', { name: 'Uninstall', exact: true }).click();
   await page.getByText('The app is gone.').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('logs are shared for a time, a site has switches, and a command line is let in', async () => {
+  writeFileSync(join(app, 'manifest.yml'), manifest(['api.example.com']));
+  await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'production', '--approve');
+  await demo.run(demo.access.adminToken, app, 'install', '--environment', 'production', '--site', demo.access.site, '--product', demo.access.product, '--confirm');
+  const context = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
+  const complaints = [];
+  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422/.test(m.text()) && complaints.push(m.text())));
+  const page = await signIn(context, demo, 'alice', '/apps');
+  await page.getByRole('link', { name: 'Weather' }).first().click();
+  await page.getByText("Nobody but this site's admins reads").waitFor();
+  await page.getByLabel(/Share with its developer/).selectOption({ label: '8 hours' });
+  await page.getByRole('button', { name: 'Share …' }).click();
+  await page.getByRole('heading', { name: /Share the logs of Weather for 8 hours/ }).waitFor();
+  await look(page, 'share');
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await page.getByText(/reads what it writes since/).waitFor();
+  const where = ['--environment', 'production', '--site', demo.access.site, '--product', demo.access.product];
+  const { url } = await demo.run(demo.access.adminToken, app, 'webtrigger', 'create', '--function', 'page', ...where);
+  const called = await context.newPage();
+  await called.goto(url);
+  await called.getByText('sunny').waitFor();
+  await called.close();
+  await demo.run(demo.access.developerToken, app, 'logs', '--environment', 'production', '--site', demo.access.site);
+  await page.reload();
+  await look(page, 'logs');
+  await page.getByRole('button', { name: 'Stop sharing …' }).click();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByText("Nobody but this site's admins reads").waitFor();
+
+  await page.getByRole('link', { name: 'Site', exact: true }).click();
+  await page.getByRole('heading', { name: 'Updates' }).waitFor();
+  await page.getByLabel(/some hours after/).check();
+  await page.getByLabel(/^Hours/).fill('24');
+  await page.getByRole('button', { name: 'Change …' }).click();
+  await page.getByText('come 24 hours after').waitFor();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('come 24 hours after').waitFor();
+  await look(page, 'site');
+  await page.getByRole('button', { name: 'Stop them …' }).click();
+  await page.getByRole('button', { name: 'Stop them', exact: true }).click();
+  await page.getByText('This site takes no development').waitFor();
+  await page.getByRole('button', { name: 'Take them …' }).click();
+  await look(page, 'switch');
+  await page.getByRole('button', { name: 'Take them', exact: true }).click();
+  await page.getByText('This site takes development').waitFor();
+
+  await page.getByRole('link', { name: 'Accounts' }).click();
+  await page.getByRole('heading', { name: 'Accounts' }).waitFor();
+  await look(page, 'accounts');
+
+  // annex login, as it is typed.
+  const login = demo.login(app);
+  await page.getByRole('link', { name: 'Command lines' }).click();
+  await page.getByLabel('Code').fill('BBBB-BBBB');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByText('No command line waits with this code').waitFor();
+  await page.goto(demo.access.uiUrl + '/device');
+  await page.getByLabel('Code').fill((await login.code).toLowerCase());
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('heading', { name: /asks to be let in/ }).waitFor();
+  await look(page, 'command-line');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Let it in' }).waitFor();
+  await look(page, 'let-in');
+  await page.getByRole('button', { name: 'Let it in' }).click();
+  await page.getByText('The command line gets its token').waitFor();
+  assert.match(await login.done, /alice of tracker \(admin\) of site demo/);
+  await page.reload();
+  await look(page, 'command-lines');
+  await page.getByRole('button', { name: /^End/ }).click();
+  await page.getByText('The command line can do nothing more').waitFor();
+  assert.notEqual(await login.again(), 0);
   assert.deepEqual(complaints, []);
 });
 

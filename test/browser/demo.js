@@ -39,6 +39,24 @@ export async function start() {
       if (code !== 0) throw new Error(`annex ${args.join(' ')}: ${code}: ${out}`);
       return JSON.parse(out);
     },
+    // login runs annex login, with credentials in a folder of its own.
+    login(cwd) {
+      const env = { ...process.env, XDG_CONFIG_HOME: join(cwd, 'config') };
+      delete env.ANNEX_TOKEN;
+      const p = spawn(annex, ['login', '--device', '--url', access.url], { cwd, env });
+      let err = '', out = '';
+      p.stdout.on('data', (d) => (out += d));
+      const code = new Promise((found) => p.stderr.on('data', (d) => {
+        err += d;
+        const typed = /Type\s+(\S+)/.exec(err);
+        if (typed) found(typed[1]);
+      }));
+      const done = once(p, 'close').then(([status]) => {
+        if (status !== 0) throw new Error(`annex login: ${status}: ${err}`);
+        return out;
+      });
+      return { code, done, again: async () => (await once(spawn(annex, ['whoami'], { cwd, env, stdio: 'ignore' }), 'close'))[0] };
+    },
     async stop() {
       await browser.close();
       server.kill('SIGINT');

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (c *cli) askConsole(ctx context.Context, k *credentials) error {
 	if err != nil {
 		return err
 	}
-	login, err := api.StartLogin(ctx, c.env.Host)
+	login, err := api.StartLogin(ctx, cmp.Or(c.env.Host, "a machine without a name"))
 	if err != nil {
 		return err
 	}

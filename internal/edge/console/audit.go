@@ -31,6 +31,10 @@ var actNames = map[string]string{
 	"install.decline": "Declined an update", "install.pin": "Kept an app at its version", "install.unpin": "Let updates come again",
 	"site.add": "The site was added", "site.update": "The site was changed", "site.remove": "The site was removed",
 	"token.create": "A token was made", "token.revoke": "A token was revoked",
+	"install.egress-add": "An address was added", "install.egress-remove": "An address was taken away", "install.rollback": "An app went back to an earlier version",
+	"install.restore": "A backup brought an app back", "install.hand-over": "An app got another developer", "install.confirm-owner": "Another developer was confirmed",
+	"install.block": "An app was stopped everywhere", "install.unblock": "An app may go on everywhere", "install.erase": "Stored data is to be erased at once",
+	"install.erased": "Stored data was erased", "refused": "Calls were refused",
 	"logs.read": "Logs were read", "logs.share": "Logs were shared", "logs.unshare": "Sharing of logs ended",
 	"account.connect": "An account was connected", "account.disconnect": "An account was disconnected",
 }
@@ -150,6 +154,10 @@ func (c *Console) person(ctx context.Context, actor string) string {
 		return clean(actor, 80)
 	}
 	role := map[string]string{"admin": "admin", "developer": "developer", "operator": "operator", "ci": "CI token", "user": "user", "app": "app"}[kind]
+	// Users are in the trail as salted hashes: the same person is the same number.
+	if product, hash, ok := strings.Cut(who, ":h:"); ok && kind == "user" {
+		return "user " + clean(hash, 8) + " (" + clean(product, 40) + ")"
+	}
 	if product, user, ok := strings.Cut(who, "/"); ok {
 		return clean(user, 60) + " (" + role + ", " + clean(product, 40) + ")"
 	}

@@ -107,7 +107,7 @@ func New(cfg Config) *Console {
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.protect(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-	if r.URL.Path != path.Clean(r.URL.Path) && !strings.HasPrefix(r.URL.Path, "/static/") {
+	if r.URL.Path != path.Clean(r.URL.Path) {
 		c.open(c.missing).ServeHTTP(w, r)
 		return
 	}

@@ -150,7 +150,18 @@ func (c *Console) vouched(v *visit, kind string, p proposal) error {
 	if err != nil {
 		return err
 	}
-	return c.render(v, http.StatusOK, "vouch.html", page{Title: "One moment", Section: "apps", Data: map[string]any{"Decision": decision}})
+	return c.render(v, http.StatusOK, "vouch.html", page{Title: "One moment", Section: sectionOf(kind), Data: map[string]any{"Decision": decision}})
+}
+
+// sectionOf is where in the menu a decision belongs.
+func sectionOf(kind string) string {
+	switch kind {
+	case "site":
+		return "site"
+	case "login":
+		return "device"
+	}
+	return "apps"
 }
 
 // decision is the one that the path names, with the admin who makes it.
@@ -177,7 +188,7 @@ func (c *Console) confirm(v *visit) error {
 		return err
 	}
 	if !c.Now().Before(d.Vouched) {
-		return c.render(v, http.StatusOK, "vouch.html", page{Title: "One moment", Section: "apps",
+		return c.render(v, http.StatusOK, "vouch.html", page{Title: "One moment", Section: sectionOf(d.Kind),
 			Data: map[string]any{"Decision": d.ID, "Late": !d.Vouched.IsZero() && d.Vouched.UnixMilli() > 0}})
 	}
 	by, err := c.viewer(v)
@@ -188,7 +199,7 @@ func (c *Console) confirm(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.render(v, http.StatusOK, "confirm.html", page{Title: s.Title, Section: "apps", Data: map[string]any{"Decision": d.ID, "Summary": s}})
+	return c.render(v, http.StatusOK, "confirm.html", page{Title: s.Title, Section: sectionOf(d.Kind), Data: map[string]any{"Decision": d.ID, "Summary": s}})
 }
 
 func (c *Console) decide(v *visit) error {

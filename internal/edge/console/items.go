@@ -59,7 +59,7 @@ func (i item) narrower(granted perm.Set) string {
 	for _, e := range granted.Egress {
 		same := len(i.Set.Egress) == 1 && e.Type == i.Set.Egress[0].Type && e.Pattern != i.Set.Egress[0].Pattern
 		if same && perm.Covers(i.Set, perm.Set{Egress: []perm.Egress{e}}) {
-			hosts = append(hosts, e.Pattern.String())
+			hosts = append(hosts, strings.TrimPrefix(e.Pattern.String(), "https://"))
 		}
 	}
 	return strings.Join(hosts, "\n")

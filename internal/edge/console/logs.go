@@ -63,7 +63,7 @@ func (c *Console) showShare(ctx context.Context, by id.Principal, p proposal) (s
 		return summary{}, err
 	}
 	return summary{Title: "Share the logs of " + p.Name + " for " + hours(time.Duration(p.Hours)*time.Hour) + "?", Button: "Share", Back: pageOf(p), Text: []string{
-		c.accountName(ctx, owner) + ", its developer, reads what the app writes from now on, until then. What it wrote before stays unread.",
+		"Its developer, " + c.accountName(ctx, owner) + ", reads what the app writes from now on, until then. What it wrote before stays unread.",
 		"An app can write what people typed and what the product answered into its logs. Each reading is in the audit log.",
 	}}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/internal/feature/tenancy"
 )
 
 // Products with an authorization server of their own have no back end that signs for
@@ -136,7 +137,11 @@ func (c *Console) showAccounts(v *visit) error {
 	if err != nil && fault.CodeOf(err) != "NO_OAUTH" {
 		return err
 	}
-	data := map[string]any{"Offered": err == nil, "Name": c.productName(v.ctx(), v.session.Product)}
+	known, otherwise := c.Tenancy.ProductByKeyOrAlias(v.ctx(), string(v.session.Product))
+	if otherwise != nil {
+		return otherwise
+	}
+	data := map[string]any{"Offered": err == nil, "OpenID": known.Users == tenancy.FromOIDC, "Name": c.productName(v.ctx(), v.session.Product)}
 	accounts, err := c.Linked.Accounts(v.ctx(), scope)
 	if err != nil {
 		return err

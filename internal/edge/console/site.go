@@ -30,7 +30,7 @@ func (c *Console) showSite(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := map[string]any{"Site": clean(s.Name, 60), "Ours": ours, "Development": s.AllowDevelopment, "DevelopmentText": install.DevelopmentWarning,
+	data := map[string]any{"Site": clean(s.Name, 60), "Ours": ours, "Development": s.AllowDevelopment,
 		"Updates": updatesText(s.Updates), "Mode": modeOf(s.Updates), "Hours": max(1, int(s.Updates.After/time.Hour))}
 	return c.render(v, 200, "site.html", page{Title: "Site", Section: "site", Data: data})
 }

@@ -47,6 +47,9 @@ func (a *API) startDevice(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
+	if err := required("name", in.Name); err != nil {
+		return err
+	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		address = r.RemoteAddr
