@@ -228,6 +228,7 @@ test('logs are shared for a time, a site has switches, and a command line is let
   await page.getByRole('button', { name: 'Stop them', exact: true }).click();
   await page.getByText('This site takes no development').waitFor();
   await page.getByRole('button', { name: 'Take them …' }).click();
+  await page.getByRole('heading', { name: /Take development apps/ }).waitFor();
   await look(page, 'switch');
   await page.getByRole('button', { name: 'Take them', exact: true }).click();
   await page.getByText('This site takes development').waitFor();
