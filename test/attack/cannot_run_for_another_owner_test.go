@@ -71,6 +71,29 @@ func TestAttackRunForAnotherOwner(t *testing.T) {
 	}
 }
 
+// Lines belong to who owns the app, from the moment it changes hands: also those that were
+// written a moment before and were not kept yet.
+func TestAttackReadLinesOfAnAppGivenAway(t *testing.T) {
+	p := newPlatform(t)
+	at := p.deploy("development", source{also: []string{"ask"}, code: `function ask(what) { console.log("CANARY-" + what); return what; }`})
+	bob := p.developer("bob")
+	logs := func(token string) string { return p.api("GET", "/api/v1/logs?limit=1000&"+at.query(), token, nil).body }
+	at.invoke("ask", "first").must(t)
+	if !strings.Contains(logs(at.developer), "CANARY-first") || told(logs(bob)) {
+		t.Fatalf("before: %s, %s", logs(at.developer), logs(bob))
+	}
+	offer := "/api/v1/apps/" + at.app + "/offer"
+	p.api("PUT", offer, at.developer, map[string]string{"to": "bob"}).mustBe(t, http.StatusNoContent)
+	at.invoke("ask", "last").must(t)
+	p.api("POST", offer+"/acceptance", bob, nil).must(t)
+	if got := logs(at.developer); told(got) {
+		t.Errorf("the old owner reads %s", got)
+	}
+	if got := logs(bob); !strings.Contains(got, "CANARY-last") {
+		t.Errorf("the new owner reads %s", got)
+	}
+}
+
 // An operator's suspension ends an app everywhere, for its developer and its admins too.
 func TestAttackRunWhileSuspended(t *testing.T) {
 	p := newPlatform(t)

@@ -79,6 +79,9 @@ var Migrations = []db.Migration{
 			by_whom    TEXT   NOT NULL
 		);
 		CREATE INDEX applog_places_app ON applog_places (app_id);`},
+	// 1 once an app went to another owner: from then on only that says whose a place is, not
+	// a line that was written before and kept a moment later.
+	{ID: "applog/3", SQL: `ALTER TABLE applog_places ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 0;`},
 }
 
 // Every statement on a tenant's rows names the installation, but for those whose name
@@ -88,7 +91,8 @@ const (
 	putPlace = `INSERT INTO applog_places
 			(install_id, site_id, app_id, owner_id, env_id, env_name, env_type, kept_lines, kept_bytes, kept_calls)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (install_id) DO UPDATE SET owner_id = excluded.owner_id, env_name = excluded.env_name,
+		ON CONFLICT (install_id) DO UPDATE SET env_name = excluded.env_name,
+			owner_id = CASE WHEN applog_places.handed_over = 0 THEN excluded.owner_id ELSE applog_places.owner_id END,
 			kept_lines = applog_places.kept_lines + excluded.kept_lines,
 			kept_bytes = applog_places.kept_bytes + excluded.kept_bytes,
 			kept_calls = applog_places.kept_calls + excluded.kept_calls
@@ -149,7 +153,7 @@ const (
 	shareOf   = `SELECT account_id, since_at, until_at, by_whom FROM applog_shares WHERE install_id = ?`
 	dropShare = `DELETE FROM applog_shares WHERE install_id = ?`
 	// An app's owner is the same wherever it is installed.
-	setOwnerAllTenants        = `UPDATE applog_places SET owner_id = ? WHERE app_id = ?`
+	setOwnerAllTenants        = `UPDATE applog_places SET owner_id = ?, handed_over = 1 WHERE app_id = ?`
 	dropSharesOfAppAllTenants = `DELETE FROM applog_shares WHERE install_id IN (SELECT install_id FROM applog_places WHERE app_id = ?)`
 	// A restore ends all sharing.
 	dropSharesAllTenants = `DELETE FROM applog_shares`
