@@ -14,11 +14,14 @@ var pageScripts = []struct {
 	name, entry string
 	format      api.Format
 }{
+	{"host.js", "packages/host/src/host.js", api.FormatIIFE},             // in products' pages
+	{"shell.js", "packages/host/src/directory.js", api.FormatIIFE},       // /shell
+	{"shell-app.js", "packages/host/src/app.js", api.FormatIIFE},         // /shell/app/…
 	{"bridge.js", "packages/bridge/src/frame.js", api.FormatIIFE},        // first in each document of an app
 	{"bridge-sdk.js", "packages/bridge/src/page.js", api.FormatESModule}, // what an app's page may import
 }
 
-var pageStyles = []struct{ name, entry string }{}
+var pageStyles = []struct{ name, entry string }{{"shell.css", "packages/host/src/shell.css"}}
 
 // pages builds them.
 func pages(web string) (map[string][]byte, error) {

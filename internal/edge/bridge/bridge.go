@@ -50,6 +50,12 @@ type Consents interface {
 	Ask(ctx context.Context, user id.Principal, install id.Install) (consent.Question, error)
 }
 
+// Hosting knows where an app's own documents lie.
+type Hosting interface {
+	Origin(install id.Install) string
+	Document(ctx context.Context, p *call.Policy, resource string) (string, error)
+}
+
 // Config is what the bridge stands on; all of it is required.
 type Config struct {
 	URL        string // of the ui origin
@@ -61,6 +67,7 @@ type Config struct {
 	Products   Products
 	Invoker    Invoker
 	Interfaces Interfaces
+	Hosting    Hosting
 	Log        *slog.Logger
 }
 
@@ -76,6 +83,8 @@ func New(cfg Config) *Bridge {
 	b := &Bridge{Config: cfg, mux: http.NewServeMux(), turns: newTurns()}
 	b.mux.HandleFunc("POST /bridge/session", b.answer(b.open))
 	b.mux.HandleFunc("POST /bridge/shell", b.answer(b.shell))
+	b.mux.HandleFunc("POST /bridge/document", b.answer(b.document))
+	b.mux.HandleFunc("POST /bridge/link", b.answer(b.link))
 	b.mux.HandleFunc("POST /bridge/context", b.answer(b.context))
 	b.mux.HandleFunc("POST /bridge/texts", b.answer(b.texts))
 	b.mux.HandleFunc("POST /bridge/invoke", b.answer(b.invoke))

@@ -47,3 +47,25 @@ func (b *Bridge) shell(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	return map[string]any{"url": b.URL + "/shell/app/" + ticket}, nil
 }
+
+// document gives the address of one of the app's resources, for a frame inside what the
+// shell draws.
+func (b *Bridge) document(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in Shown
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	who, panel, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.at(r.Context(), &who, panel, in.Module)
+	if err != nil {
+		return nil, err
+	}
+	at, err := b.Hosting.Document(r.Context(), x.policy, in.Resource)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"url": at, "origin": b.Hosting.Origin(x.policy.Install)}, nil
+}

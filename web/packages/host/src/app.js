@@ -1,0 +1,114 @@
+// /shell/app/TICKET: one module, under the policy of its installation. It holds the session
+// and asks the bridge; the app's frame holds a port, and asks this page by a fixed list of
+// commands.
+import { AskError, ask, session, useSession, whenExpired } from './ask.js';
+import { makeCommands } from './commands.js';
+import { connectFrame } from './frame.js';
+import { runNative } from './native.js';
+import { asker, wear } from './relay.js';
+import { el } from './small.js';
+import { say, speak } from './texts.js';
+
+const facts = JSON.parse(document.getElementById('facts').textContent);
+const main = document.getElementById('app');
+
+// Only the directory, the page of ours that made this one, hands it its session.
+addEventListener('message', function meet(e) {
+  if (e.source !== parent || parent === self || e.origin !== location.origin || e.data?.annex !== 'session' || e.ports.length !== 1) return;
+  removeEventListener('message', meet);
+  begin(e.data, e.ports[0]);
+});
+
+async function begin({ session: secret, module, theme, given }, port) {
+  useSession(secret);
+  wear(theme);
+  const up = asker((m) => port.postMessage(m));
+  const heard = new Set();
+  const state = { theme: { colorMode: theme }, given, module, facts };
+  port.onmessage = ({ data: m }) => {
+    if (typeof m !== 'object' || m === null) return;
+    if (m.kind === 'answer') up.hear(m);
+    else if (m.kind === 'session') useSession(m.session);
+    else if (m.kind === 'theme') { wear(m.theme); state.theme = { colorMode: m.theme }; }
+    for (const fn of heard) fn(m);
+  };
+  whenExpired(() => port.postMessage({ kind: 'expired' }));
+  const shell = { tell: (m) => port.postMessage(m), ask: (m) => up.ask(m), listen: (fn) => heard.add(fn) };
+
+  if (document.documentElement.dataset.lax === 'true') return show(problem(say('failed', { title: module.title }), say('browser')));
+  if (facts.problem) return show(problem(say('failed', { title: module.title }), say('failedText')));
+  let context;
+  try {
+    ({ context } = await ask('context', { module: facts.module }));
+  } catch (e) {
+    return show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' })));
+  }
+  speak(context.locale);
+  state.context = context;
+  const commands = makeCommands({ state, shell, consent });
+  main.removeAttribute('aria-busy');
+  if (facts.render === 'native') {
+    await runNative({ main, state, shell, commands, consent, fail: (e) => show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' }))) });
+    shell.tell({ kind: 'ready' });
+    watchSize(shell);
+    return;
+  }
+  connectFrame({ main, facts, state, shell, commands, title: module.title, ready: () => shell.tell({ kind: 'ready' }) });
+
+  function show(node) {
+    main.removeAttribute('aria-busy');
+    main.replaceChildren(node);
+    shell.tell({ kind: 'ready' });
+    watchSize(shell);
+  }
+
+  // consent is asked when the app needs the person to agree first: in a window of its own,
+  // of the platform's, never in the app's frame. It resolves to whether the person agreed.
+  function consent() {
+    state.consent ??= new Promise((resolve) => {
+      const box = el('section', { class: 'consent', role: 'alertdialog', 'aria-label': say('consentTitle', { app: module.app }) });
+      const done = (agreed) => {
+        removeEventListener('focus', look);
+        box.remove();
+        main.classList.remove('covered');
+        state.consent = undefined;
+        resolve(agreed);
+      };
+      const look = async () => {
+        const { agreed } = await ask('consent', { module: facts.module }).catch(() => ({}));
+        if (agreed) done(true);
+        return agreed;
+      };
+      const wait = el('p', { class: 'quiet', role: 'status' });
+      const review = el('button', { type: 'button', class: 'primary', onclick: async () => {
+        try {
+          const { url, agreed } = await ask('consent', { module: facts.module, open: true });
+          if (agreed) return done(true);
+          window.open(url, '_blank', 'noopener');
+          wait.textContent = say('waiting');
+          review.replaceWith(el('button', { type: 'button', class: 'primary', onclick: () => void look() }, say('again')));
+          addEventListener('focus', look);
+        } catch (e) {
+          wait.textContent = e instanceof AskError ? e.message : say('error');
+        }
+      } }, say('review'));
+      box.append(el('h2', {}, say('consentTitle', { app: module.app })), el('p', {}, say('consentText')), wait,
+        el('div', { class: 'actions' }, el('button', { type: 'button', onclick: () => done(false) }, say('later')), review));
+      main.classList.add('covered');
+      document.body.append(box);
+      shell.tell({ kind: 'height', height: Math.max(box.scrollHeight + 24, 120) });
+      box.querySelector('button').focus();
+    });
+    return state.consent;
+  }
+}
+
+function problem(title, text, again) {
+  return el('div', { class: 'state', role: 'alert' }, el('strong', {}, title), el('p', {}, text), again ? el('button', { type: 'button', onclick: again }, say('reload')) : null);
+}
+
+function watchSize(shell) {
+  new ResizeObserver(() => shell.tell({ kind: 'height', height: document.body.scrollHeight })).observe(document.body);
+}
+
+export { session };

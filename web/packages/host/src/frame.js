@@ -1,0 +1,79 @@
+// The app's own frame: of one origin, given one port for each document that it loads.
+import { css, el } from './small.js';
+import { say } from './texts.js';
+
+const style = css(':host{display:block;height:100%}iframe{display:block;width:100%;border:0;background:transparent}');
+const slow = 15_000;
+
+export function connectFrame({ main, facts, state, shell, commands, title, ready }) {
+  const holder = el('div', { class: 'holder' });
+  const root = holder.attachShadow({ mode: 'closed' });
+  root.adoptedStyleSheets = [style];
+  const fixed = state.given.full || state.given.dialog || ['small', 'medium', 'large', 'xlarge', 'max'].includes(facts.size);
+  const wait = el('div', { class: 'skeleton', role: 'status' }, say('loading', { title }));
+  let port;
+  let frame;
+  let timer;
+
+  function load() {
+    clearTimeout(timer);
+    port?.close();
+    // It may run scripts and be an origin of its own, which is not this one; nothing else: no
+    // popups, no navigation of what is above it, no modal boxes of the browser's.
+    frame = el('iframe', {
+      title, sandbox: 'allow-scripts allow-forms allow-same-origin', referrerpolicy: 'no-referrer',
+      allow: "camera 'none'; microphone 'none'; geolocation 'none'; display-capture 'none'; fullscreen 'none'",
+    });
+    frame.style.height = fixed ? '100%' : '120px';
+    frame.style.colorScheme = state.theme.colorMode;
+    frame.src = facts.document;
+    root.replaceChildren(frame);
+    wait.textContent = say('loading', { title });
+    wait.hidden = false;
+    timer = setTimeout(() => {
+      wait.replaceChildren(say('slow'), ' ', el('button', { type: 'button', onclick: load }, say('reload')));
+    }, slow);
+  }
+
+  // A document of the app says hello; it gets a port, and the document before it loses its own.
+  addEventListener('message', (e) => {
+    if (e.source !== frame?.contentWindow || e.origin !== facts.origin || e.data?.annex !== 'hello') return;
+    clearTimeout(timer);
+    port?.close();
+    const channel = new MessageChannel();
+    port = channel.port1;
+    serve(port);
+    frame.contentWindow.postMessage({ annex: 'port' }, facts.origin, [channel.port2]);
+    wait.hidden = true;
+    ready();
+  });
+
+  function serve(to) {
+    to.onmessage = async ({ data }) => {
+      const { id, command } = data ?? {};
+      if (!Number.isSafeInteger(id) || typeof command !== 'string') return;
+      const reply = (m) => { if (to === port) to.postMessage({ id, ...m }); };
+      try {
+        reply({ result: await commands.run(command, data.payload) });
+      } catch (e) {
+        reply({ error: typeof e?.wire === 'function' ? e.wire() : { name: 'Error', message: say('error'), code: 'INTERNAL' } });
+      }
+    };
+  }
+
+  commands.attach({
+    resize(height) {
+      if (fixed) return;
+      const px = Math.min(Math.max(Math.ceil(height), 24), 8000);
+      frame.style.height = `${px}px`;
+      shell.tell({ kind: 'height', height: px });
+    },
+    reload: load,
+    event: (event, payload) => port?.postMessage({ event, payload }),
+  });
+  shell.listen((m) => {
+    if (m.kind === 'theme') frame.style.colorScheme = m.theme;
+  });
+  main.append(wait, holder);
+  load();
+}
