@@ -12,7 +12,7 @@ ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin
 WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
 # What is embedded beside sources: pages and their styles.
-PAGES  := $(shell find internal/edge/console examples/product -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
+PAGES  := $(shell find internal/edge/console internal/edge/shell examples -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -171,4 +171,4 @@ lint: vet ## All linters
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.wasm internal/assets/dist/*.bin
+	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.css internal/assets/dist/*.wasm internal/assets/dist/*.bin

@@ -23,9 +23,10 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return strings.ToUpper(out)
 	},
-	"when":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04") + " UTC" },
-	"lower": strings.ToLower,
-	"slug":  func(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") },
+	"when":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04") + " UTC" },
+	"lower":  strings.ToLower,
+	"blocks": blocks,
+	"slug":   func(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") },
 }).ParseFS(pagesFS, "pages/*.html"))
 
 func (t *Tracker) routePages() {
@@ -42,7 +43,10 @@ func (t *Tracker) routePages() {
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
 	t.mux.Handle("GET /annex/sign-in", t.signedIn(t.annexSignIn))
+	t.routeApps()
 	t.mux.Handle("GET /{$}", t.signedIn(t.board))
+	t.mux.Handle("GET /issues", t.signedIn(t.issueList))
+	t.mux.Handle("POST /theme", t.signedIn(t.chooseTheme))
 	t.mux.Handle("GET /records", t.signedIn(t.recordsPage))
 	t.mux.Handle("GET /browse/{issue}", t.signedIn(t.issuePage))
 	t.mux.Handle("POST /issues", t.signedIn(t.newIssue))
@@ -78,9 +82,20 @@ type view struct {
 	Project  *Project
 	Projects []Project
 	Records  []Record
+	Issues   []Issue
+	Mine     []Issue
+	Filter   filter
 	// App gives an app's name by its installation.
 	App func(installation string) string
+	// Theme is light, dark or auto. UI is the origin that apps' frames come from, "" for none;
+	// Place is what a page of apps is, and Panel signs who and where the page's reader is.
+	Theme, UI, Place string
+	Panel            func(module string) (string, error)
+	Path             string
 }
+
+// filter is what a list of issues is narrowed to.
+type filter struct{ Text, Status, Type string }
 
 type column struct {
 	Status status
@@ -101,6 +116,17 @@ func (v view) Person(id string) User {
 
 func (t *Tracker) render(w http.ResponseWriter, r *http.Request, code int, page string, v view) {
 	v.App = func(installation string) string { return t.appName(r, installation) }
+	v.Theme, v.Path = themeOf(r), r.URL.Path
+	if a := t.annex.Load(); a != nil {
+		v.UI = a.UIURL
+	}
+	v.Panel = func(module string) (string, error) {
+		at := place{Module: module, Issue: v.Issue.Key}
+		if v.Project != nil {
+			at.Project = v.Project.Key
+		}
+		return t.panel(r, at)
+	}
 	v.User, v.Users, v.Statuses = userOf(r), t.cfg.Users, statuses
 	for _, x := range issueTypes {
 		v.Types = append(v.Types, x.Name)
@@ -165,6 +191,41 @@ func (t *Tracker) board(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.render(w, r, http.StatusOK, "board.html", v)
+}
+
+// issueList shows the issues that a reader may see, narrowed as asked.
+func (t *Tracker) issueList(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	v := view{Title: "Issues", Filter: filter{strings.TrimSpace(q.Get("text")), q.Get("status"), q.Get("type")}}
+	u := userOf(r)
+	t.store.read(func(d *data) {
+		for _, i := range d.Issues {
+			if d.project(i.Project, u) != nil && v.Filter.takes(i) {
+				v.Issues = append(v.Issues, clone(i))
+			}
+		}
+	})
+	t.render(w, r, http.StatusOK, "issues.html", v)
+}
+
+func (f filter) takes(i *Issue) bool {
+	text := strings.ToLower(f.Text)
+	return (f.Status == "" || i.Status == f.Status) && (f.Type == "" || i.Type == f.Type) &&
+		(text == "" || strings.Contains(strings.ToLower(i.Key+" "+i.Summary+" "+i.Description), text))
+}
+
+const themeCookie = "tracker_theme"
+
+func themeOf(r *http.Request) string {
+	if c, err := r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return "auto"
+}
+
+func (t *Tracker) chooseTheme(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: themeCookie, Value: r.FormValue("theme"), Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.Redirect(w, r, local(r.FormValue("next")), http.StatusSeeOther)
 }
 
 func (t *Tracker) issuePage(w http.ResponseWriter, r *http.Request) {

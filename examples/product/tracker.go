@@ -99,11 +99,12 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	form := "'self'"
+	form, scripts, frames := "'self'", "'self'", "'none'"
 	if a := t.annex.Load(); a != nil {
 		form += " " + a.UIURL // a sign-in for Annex ends there, by way of the sign-in form
+		scripts, frames = scripts+" "+a.UIURL, a.UIURL
 	}
-	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action "+form)
+	h.Set("Content-Security-Policy", "default-src 'self'; script-src "+scripts+"; frame-src "+frames+"; frame-ancestors 'none'; base-uri 'none'; form-action "+form)
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	t.mux.ServeHTTP(w, r)
 }

@@ -26,6 +26,8 @@ type module struct {
 	// Render is "page" for the app's own documents, "native" for what the shell draws, ""
 	// where nothing is to be seen.
 	Render string `json:"render"`
+	// Show is how the product has apps appear in the place.
+	Show string `json:"show,omitempty"`
 	// Size is the room that the manifest asks for.
 	Size string `json:"size,omitempty"`
 	// Environment says that this is no production app.
@@ -119,7 +121,7 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 			continue
 		}
 		out = append(out, module{
-			Module: string(i.ID) + "/" + u.Key, Type: t, Title: b.title(ctx, i.Version, u, locale), State: "ready", Render: render(u), Size: u.ViewportSize,
+			Module: string(i.ID) + "/" + u.Key, Type: t, Title: b.title(ctx, i.Version, u, locale), State: "ready", Render: render(u), Size: u.ViewportSize, Show: showOf(product, t),
 		})
 	}
 	if len(out) == 0 {
@@ -152,6 +154,15 @@ func render(u manifest.Module) string {
 		return "native"
 	case u.Resource != "":
 		return "page"
+	}
+	return ""
+}
+
+func showOf(p *tenancy.Product, typ string) string {
+	for _, m := range p.Modules {
+		if m.Type == typ {
+			return m.Show
+		}
 	}
 	return ""
 }

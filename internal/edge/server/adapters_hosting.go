@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -80,11 +81,21 @@ func (r recorder) Blocked(_ context.Context, p *call.Policy, b hosting.Blocked) 
 
 // bridgeScript is what stands first in apps' documents. Without it an app's page says
 // itself that there is nobody to talk to.
-func bridgeScript(ctx context.Context, log *slog.Logger) []byte {
+func bridgeScript(ctx context.Context, ui string, log *slog.Logger) []byte {
 	text, err := assets.Page("bridge.js")
 	if err != nil {
 		log.WarnContext(ctx, "apps' pages have no bridge", "err", err)
 		return []byte("/* no bridge */\n")
+	}
+	// The script takes its port from this origin alone.
+	return append([]byte("self.__annexShell="+strconv.Quote(ui)+";\n"), text...)
+}
+
+// appScript is what an app's page may import from its own origin, nil where it was not built.
+func appScript(ctx context.Context, log *slog.Logger) []byte {
+	text, err := assets.Page("bridge-sdk.js")
+	if err != nil {
+		log.WarnContext(ctx, "apps' pages have no /_annex/sdk.js", "err", err)
 	}
 	return text
 }

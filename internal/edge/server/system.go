@@ -12,12 +12,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/annexhq/annex/internal/assets"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/edge/bridge"
 	"github.com/annexhq/annex/internal/edge/console"
 	"github.com/annexhq/annex/internal/edge/httpapi"
+	"github.com/annexhq/annex/internal/edge/shell"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
@@ -250,7 +252,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	recorder := recorder{s.Logs}
 	s.Hosting, err = hosting.New(ctx, hosting.Config{
 		Scheme: s.Origins.Scheme(), Base: s.Origins.AppBase(), UIURL: s.Origins.UIURL(), DB: s.DB, Sealer: s.Ring, Blobs: s.Blobs,
-		Policies: s.Installs, Versions: served{s.Registry}, Pages: newPageOrigins(s.Tenancy), Developer: recorder, Bridge: bridgeScript(ctx, log), Log: log,
+		Policies: s.Installs, Versions: served{s.Registry}, Pages: newPageOrigins(s.Tenancy), Developer: recorder, Bridge: bridgeScript(ctx, s.Origins.UIURL(), log), Script: appScript(ctx, log), Texts: s.Registry, Log: log,
 	})
 	if err != nil {
 		return err
@@ -303,11 +305,18 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Log: log,
+		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Log: log,
+	})
+	frames := shell.New(shell.Config{
+		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,
 	})
 	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/bridge/") {
 			apps.ServeHTTP(w, r)
+			return
+		}
+		if shell.Serves(r.URL.Path) {
+			frames.ServeHTTP(w, r)
 			return
 		}
 		s.Console.ServeHTTP(w, r)

@@ -35,6 +35,8 @@ import (
 type Hosting interface {
 	// Origin is the installation's own, without a slash at its end.
 	Origin(install id.Install) string
+	// Place is where an installation's documents stand.
+	Place(ctx context.Context, p *call.Policy) (csp.Place, error)
 	// Document is the address of a resource's page, "KEY" or "KEY/ENTRY".
 	Document(ctx context.Context, p *call.Policy, resource string) (string, error)
 }
@@ -129,17 +131,17 @@ func (s *Shell) app(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	product, err := s.Tenancy.ProductByKeyOrAlias(r.Context(), string(who.Product))
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
 	policy, f, err := s.shown(r.Context(), &who, about)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	header, err := csp.Shell(policy.Set, csp.Place{App: f.Origin, Shell: s.URL, Pages: product.PageOrigins})
+	at, err := s.Hosting.Place(r.Context(), policy)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	header, err := csp.Shell(policy.Set, at)
 	if err != nil {
 		s.refuse(w, r, err)
 		return

@@ -199,10 +199,11 @@ Annex is running.   isolation: %s
   Platform          %s
   Control API       %s
 
-Two sample apps are installed on the site %q. Their sources are in %s.
+Four sample apps are installed on the site %q. Their sources are in %s.
 
   counter           %s
   notes             %s
+  board             in Tracker: on each issue, on the dashboard, and under "Apps of the project"
 
 Try:
 

@@ -59,6 +59,14 @@ type Developer interface {
 	Blocked(ctx context.Context, p *call.Policy, b Blocked)
 }
 
+// Texts gives a version's translations.
+type Texts interface {
+	// Languages are those that there are files for, and which stands in for which.
+	Languages(ctx context.Context, version id.Version) ([]byte, error)
+	// Texts are one language's, as JSON; nil where there are none.
+	Texts(ctx context.Context, version id.Version, locale string, fallback bool) (string, []byte, error)
+}
+
 // Sealer seals the key of origins; *seal.Ring is one.
 type Sealer interface {
 	Seal(s seal.Subject, p seal.Purpose, at seal.Place, plain []byte) ([]byte, error)
@@ -80,8 +88,12 @@ type Config struct {
 	Developer Developer
 	// Bridge is the script that stands first in each document.
 	Bridge []byte
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Script is what documents may import, /_annex/sdk.js; nil where there is none.
+	Script []byte
+	// Texts are apps' translations; nil where there are none.
+	Texts Texts
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Service answers on apps' origins.
@@ -89,6 +101,7 @@ type Service struct {
 	cfg      Config
 	labels   *labels
 	bridge   script
+	script   script
 	versions *lru.Cache[id.Version, *Version]
 	store    *store
 	reports  *reports
@@ -117,7 +130,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fault.Op("hosting.New", err)
 	}
-	s := &Service{cfg: cfg, labels: names, bridge: newScript(cfg.Bridge), versions: versions}
+	s := &Service{cfg: cfg, labels: names, bridge: newScript(cfg.Bridge), script: newScript(cfg.Script), versions: versions}
 	s.store = newStore(cfg.Blobs, s.bridge)
 	s.reports = newReports(cfg.Now)
 	return s, nil

@@ -11,9 +11,15 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
 )
 
-const bridgePath = "/_annex/bridge.js"
+const (
+	bridgePath = "/_annex/bridge.js"
+	scriptPath = "/_annex/sdk.js"
+	// localesFolder is where pages look for translations, beside their documents.
+	localesFolder = "__LOCALES__/"
+)
 
 // small is below what compressing changes nothing.
 const small = 512
@@ -47,7 +53,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "GET, HEAD")
 		refuse(w, r, http.StatusMethodNotAllowed, "only GET and HEAD")
 	case r.URL.Path == bridgePath:
-		s.serveBridge(w, r)
+		serveScript(w, r, s.bridge)
+	case r.URL.Path == scriptPath && len(s.script.text) > 0:
+		serveScript(w, r, s.script)
 	default:
 		s.file(w, r, p)
 	}
@@ -83,6 +91,9 @@ func (s *Service) file(w http.ResponseWriter, r *http.Request, p *call.Policy) {
 	key, name, slash := strings.Cut(rest, "/")
 	if slash && name == "" {
 		name = "index.html"
+	}
+	if asked, is := strings.CutPrefix(name, localesFolder); is && hash == v.Hash && s.locales(w, r, p.Version, asked) {
+		return
 	}
 	blob, ok := v.Resources[key].Files[name]
 	if hash != v.Hash || !ok {
@@ -138,15 +149,41 @@ func (s *Service) file(w http.ResponseWriter, r *http.Request, p *call.Policy) {
 	send(w, r, b.data)
 }
 
-func (s *Service) serveBridge(w http.ResponseWriter, r *http.Request) {
+// locales answers for the files of translations that a build would have put beside a page,
+// with those of the manifest. A page's own files of these names are not reached.
+func (s *Service) locales(w http.ResponseWriter, r *http.Request, version id.Version, asked string) bool {
+	if s.cfg.Texts == nil {
+		return false
+	}
+	var text []byte
+	var err error
+	if locale, ok := strings.CutSuffix(asked, ".json"); asked == "i18n-info.json" {
+		text, err = s.cfg.Texts.Languages(r.Context(), version)
+	} else if ok {
+		_, text, err = s.cfg.Texts.Texts(r.Context(), version, locale, false)
+	}
+	switch {
+	case err != nil:
+		s.failed(w, r, err)
+	case text == nil:
+		return false
+	default:
+		w.Header().Set("Content-Type", types[".json"])
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		send(w, r, text)
+	}
+	return true
+}
+
+func serveScript(w http.ResponseWriter, r *http.Request, what script) {
 	h := w.Header()
 	h.Set("Content-Type", types[".js"])
 	h.Set("Cache-Control", "no-cache")
-	if r.URL.RawQuery == "v="+s.bridge.hash {
+	if r.URL.RawQuery == "v="+what.hash {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	h.Set("ETag", `"`+s.bridge.hash+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.bridge.text))
+	h.Set("ETag", `"`+what.hash+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(what.text))
 }
 
 func send(w http.ResponseWriter, r *http.Request, data []byte) {

@@ -44,6 +44,24 @@ func (s *Service) Texts(ctx context.Context, version id.Version, locale string, 
 	return at, text, nil
 }
 
+// Languages says which languages a version has texts in and which stands in for which, in
+// the form that pages of apps read; nil where it has none.
+func (s *Service) Languages(ctx context.Context, version id.Version) ([]byte, error) {
+	m, err := s.Manifest(ctx, version)
+	if err != nil || len(m.Translations.Resources) == 0 {
+		return nil, err
+	}
+	locales := []string{}
+	for _, t := range m.Translations.Resources {
+		locales = append(locales, t.Key)
+	}
+	fallback := map[string]any{"default": m.Translations.Fallback.Default}
+	for key, stands := range m.Translations.Fallback.Locales {
+		fallback[key] = stands
+	}
+	return json.Marshal(map[string]any{"config": map[string]any{"locales": locales, "fallback": fallback}})
+}
+
 // textsFor is the language whose texts count for a reader's language, and their file.
 func textsFor(m *manifest.Manifest, locale string, fallback bool) (at, file string) {
 	find := func(key string) string {

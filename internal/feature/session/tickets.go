@@ -47,7 +47,10 @@ func (s *Service) TakeTicket(ctx context.Context, use Use, ticket string) (out S
 	var session string
 	var site id.Site
 	var expires int64
-	switch err := s.DB.QueryRow(ctx, takeTicket, hashOf("ticket "+string(use), ticket)).Scan(&session, (*string)(&site), &about, &expires); {
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		return s.DB.QueryRow(ctx, takeTicket, hashOf("ticket "+string(use), ticket)).Scan(&session, (*string)(&site), &about, &expires)
+	})
+	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return fail(ticketSpent())
 	case err != nil:

@@ -39,6 +39,9 @@ type ModuleType struct {
 	Aliases []string       `json:"aliases,omitempty"`
 	Slots   []string       `json:"slots,omitempty"`
 	Context map[string]any `json:"context,omitempty"`
+	// Show is how an app appears there: "" in a frame with its title, "inline" in a bare one,
+	// "action" as a button that opens it in a dialog.
+	Show string `json:"show,omitempty"`
 }
 
 // Event is an event that the product publishes.

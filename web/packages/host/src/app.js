@@ -1,11 +1,11 @@
 // /shell/app/TICKET: one module, under the policy of its installation. It holds the session
 // and asks the bridge; the app's frame holds a port, and asks this page by a fixed list of
 // commands.
-import { AskError, ask, session, useSession, whenExpired } from './ask.js';
+import { AskError, ask, useSession, whenExpired } from './ask.js';
 import { makeCommands } from './commands.js';
 import { connectFrame } from './frame.js';
 import { runNative } from './native.js';
-import { asker, wear } from './relay.js';
+import { announce, asker, wear } from './relay.js';
 import { el } from './small.js';
 import { say, speak } from './texts.js';
 
@@ -32,10 +32,10 @@ async function begin({ session: secret, module, theme, given }, port) {
     else if (m.kind === 'theme') { wear(m.theme); state.theme = { colorMode: m.theme }; }
     for (const fn of heard) fn(m);
   };
+  port.postMessage({ kind: 'here' });
   whenExpired(() => port.postMessage({ kind: 'expired' }));
   const shell = { tell: (m) => port.postMessage(m), ask: (m) => up.ask(m), listen: (fn) => heard.add(fn) };
 
-  if (document.documentElement.dataset.lax === 'true') return show(problem(say('failed', { title: module.title }), say('browser')));
   if (facts.problem) return show(problem(say('failed', { title: module.title }), say('failedText')));
   let context;
   try {
@@ -66,7 +66,7 @@ async function begin({ session: secret, module, theme, given }, port) {
   // of the platform's, never in the app's frame. It resolves to whether the person agreed.
   function consent() {
     state.consent ??= new Promise((resolve) => {
-      const box = el('section', { class: 'consent', role: 'alertdialog', 'aria-label': say('consentTitle', { app: module.app }) });
+      const box = el('section', { class: 'consent', 'aria-label': say('consentTitle', { app: module.app }) });
       const done = (agreed) => {
         removeEventListener('focus', look);
         box.remove();
@@ -97,7 +97,7 @@ async function begin({ session: secret, module, theme, given }, port) {
       main.classList.add('covered');
       document.body.append(box);
       shell.tell({ kind: 'height', height: Math.max(box.scrollHeight + 24, 120) });
-      box.querySelector('button').focus();
+      announce(say('consentTitle', { app: module.app })); // a panel does not take the focus from what the person does
     });
     return state.consent;
   }
@@ -110,5 +110,3 @@ function problem(title, text, again) {
 function watchSize(shell) {
   new ResizeObserver(() => shell.tell({ kind: 'height', height: document.body.scrollHeight })).observe(document.body);
 }
-
-export { session };

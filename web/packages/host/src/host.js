@@ -15,7 +15,7 @@ import { css, productOf } from './small.js';
 const ui = new URL(document.currentScript.src).origin;
 const page = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
 
-const style = css(':host{display:block;min-width:0}:host([hidden]){display:none}iframe{display:block;width:100%;border:0;background:transparent;color-scheme:normal}');
+const style = css(':host{display:block;min-width:0}:host([hidden]){display:none}iframe{display:block;width:100%;border:0;background:transparent}');
 
 class AnnexPanel extends HTMLElement {
   static observedAttributes = ['token', 'theme', 'min-height', 'max-height'];
@@ -41,6 +41,7 @@ class AnnexPanel extends HTMLElement {
       else this.#open();
     } else if (name === 'theme') {
       this.#port?.postMessage({ kind: 'theme', theme: this.#theme() });
+      this.#dress();
     } else {
       this.#size();
     }
@@ -49,6 +50,12 @@ class AnnexPanel extends HTMLElement {
   #theme() {
     const t = this.getAttribute('theme');
     return t === 'light' || t === 'dark' ? t : 'auto';
+  }
+
+  // A frame whose scheme is another's than its document's would be opaque.
+  #dress() {
+    const t = this.#theme();
+    if (this.#frame) this.#frame.style.colorScheme = t === 'auto' ? 'light dark' : t;
   }
 
   #open() {
@@ -62,6 +69,7 @@ class AnnexPanel extends HTMLElement {
     frame.src = `${ui}/shell?product=${encodeURIComponent(product)}`;
     frame.addEventListener('load', () => this.#meet(frame, token), { once: true });
     this.#root.replaceChildren(frame);
+    this.#dress();
     this.#size();
   }
 

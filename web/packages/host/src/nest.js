@@ -23,6 +23,7 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
   const fixed = heights[module.size];
   let port;
   let over = false;
+  let silence;
   const size = (px) => { frame.style.height = full ? '100%' : `${px}px`; };
   if (full) element.classList.add('full');
   if (full) element.style.height = '100%';
@@ -37,10 +38,12 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
     port = channel.port1;
     port.onmessage = ({ data }) => {
       if (typeof data !== 'object' || data === null) return;
+      clearTimeout(silence); // it is the page that was meant, not an error of the browser's
       if (data.kind === 'height') { if (!fixed && !full && height === undefined) size(Math.min(Math.max(Math.ceil(data.height), 24), 8000)); }
       else if (data.kind === 'ready') { frame.title = module.title; element.removeAttribute('aria-busy'); hear(data, port); }
       else hear(data, port);
     };
+    silence = setTimeout(() => hear({ kind: 'failed', error: null }, null), 8000);
     frame.contentWindow.postMessage({ annex: 'session', session: session(), module, theme: resolved(theme), given }, location.origin, [channel.port2]);
   });
 
@@ -64,6 +67,7 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
     },
     end() {
       over = true;
+      clearTimeout(silence);
       port?.close();
       element.remove();
     },
