@@ -203,7 +203,8 @@ Four sample apps are installed on the site %q. Their sources are in %s.
 
   counter           %s
   notes             %s
-  board             in Tracker: on each issue, on the dashboard, and under "Apps of the project"
+  checklist         in Tracker: beside each issue, drawn from components (UI Kit)
+  board             in Tracker: on each issue, on the dashboard, and under "Apps of the project" (custom UI)
 
 Try:
 

@@ -51,7 +51,7 @@ export async function runNative({ main, state, shell, commands, consent, fail })
   }
 
   async function open() {
-    const made = await ask('ui', { module, ...(state.facts.resource && { resource: state.facts.resource }), ...(state.given.modal && { modal: state.given.modal }) });
+    const made = await ask('ui', { module, shell: { theme: state.theme, ...(state.given.full && { location: state.given.path || '/' }) } });
     ui = made.session;
     seen = 0;
     next = 1;
