@@ -7,14 +7,14 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 )
 
-// Find gives the operation of a request and the values of its path's parameters. rawPath
-// is the escaped path as the app gave it, below the API's base URL, without a query.
+// Find gives the operation of a request. rawPath is the escaped path as the app gave it,
+// below the API's base URL, without a query.
 // Errors are PATH_REFUSED and OPERATION_UNKNOWN. The operation may be closed.
-func (t *Table) Find(method, rawPath string) (*Operation, map[string]string, error) {
+func (t *Table) Find(method, rawPath string) (*Operation, error) {
 	var room [16]string
 	segments, err := split(rawPath, room[:0])
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	at := t.start
 	for _, s := range segments {
@@ -22,11 +22,11 @@ func (t *Table) Find(method, rawPath string) (*Operation, map[string]string, err
 			break
 		}
 		if at, err = at.next(s); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if at == nil || len(at.accept) == 0 {
-		return nil, nil, fault.New(fault.Denied, "OPERATION_UNKNOWN", "the product declares no operation with this path").
+		return nil, fault.New(fault.Denied, "OPERATION_UNKNOWN", "the product declares no operation with this path").
 			WithFix("call an operation of the product's OpenAPI document; the path counts from the API's base URL")
 	}
 	op := at.accept[method]
@@ -36,14 +36,16 @@ func (t *Table) Find(method, rawPath string) (*Operation, map[string]string, err
 			methods = append(methods, m)
 		}
 		slices.Sort(methods)
-		return nil, nil, fault.New(fault.Denied, "OPERATION_UNKNOWN", "the product declares %s for this path, and not the method that was asked for", strings.Join(methods, ", ")).
+		return nil, fault.New(fault.Denied, "OPERATION_UNKNOWN", "the product declares %s for this path, and not the method that was asked for", strings.Join(methods, ", ")).
 			WithFix("call an operation of the product's OpenAPI document")
 	}
-	return op, op.values(segments), nil
+	return op, nil
 }
 
-func (o *Operation) values(segments []string) map[string]string {
-	if len(o.params) == 0 {
+// Values are those of the parameters of a path that Find found the operation by.
+func (o *Operation) Values(rawPath string) map[string]string {
+	segments, err := split(rawPath, nil)
+	if err != nil || len(o.params) == 0 {
 		return nil
 	}
 	out := make(map[string]string, len(o.params))

@@ -79,18 +79,18 @@ func TestFind(t *testing.T) {
 		"/issue/" + strings.Repeat("a", maxPath):        "PATH_REFUSED",
 		"/repos/a/contents" + strings.Repeat("/x", 100): "PATH_REFUSED",
 	} {
-		op, values, err := table.Find("GET", path)
+		op, err := table.Find("GET", path)
 		got := fault.CodeOf(err)
 		if err == nil {
 			got = op.ID
 			for _, k := range slices.Sorted(func(yield func(string) bool) {
-				for k := range values {
+				for k := range op.Values(path) {
 					if !yield(k) {
 						return
 					}
 				}
 			}) {
-				got += " " + k + "=" + values[k]
+				got += " " + k + "=" + op.Values(path)[k]
 			}
 		}
 		if got != want {
@@ -98,11 +98,11 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for _, method := range []string{"POST", "get", "DELETE", "HEAD", ""} {
-		if _, _, err := table.Find(method, "/issue/1"); fault.CodeOf(err) != "OPERATION_UNKNOWN" {
+		if _, err := table.Find(method, "/issue/1"); fault.CodeOf(err) != "OPERATION_UNKNOWN" {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	if _, _, err := new(Table).Find("GET", "/"); fault.CodeOf(err) != "OPERATION_UNKNOWN" {
+	if _, err := new(Table).Find("GET", "/"); fault.CodeOf(err) != "OPERATION_UNKNOWN" {
 		t.Errorf("an empty table knows an operation: %v", err)
 	}
 }
@@ -111,18 +111,18 @@ func TestFind(t *testing.T) {
 // need.
 func TestAmbiguousPathNeedsBoth(t *testing.T) {
 	table := compile(t, nil, "GET /a/{x}/c", "GET /a/b/{y}", "GET /u/{x}", "GET /u/{y}")
-	op, _, err := table.Find("GET", "/a/b/c")
+	op, err := table.Find("GET", "/a/b/c")
 	if err != nil || len(op.Scopes) != 1 || !slices.Equal(op.Scopes[0], []string{"GET /a/b/{y}", "GET /a/{x}/c"}) {
 		t.Errorf("%+v, %v", op, err)
 	}
-	if op, _, err := table.Find("GET", "/u/1"); err != nil || len(op.Scopes) != 1 || len(op.Scopes[0]) != 2 {
+	if op, err := table.Find("GET", "/u/1"); err != nil || len(op.Scopes) != 1 || len(op.Scopes[0]) != 2 {
 		t.Errorf("%+v, %v", op, err)
 	}
-	if op, _, err := table.Find("GET", "/a/x/c"); err != nil || len(op.Scopes[0]) != 1 {
+	if op, err := table.Find("GET", "/a/x/c"); err != nil || len(op.Scopes[0]) != 1 {
 		t.Errorf("%+v, %v", op, err)
 	}
 	table = compile(t, func(r *Rules) { r.Decisions = []Decision{{ID: "GET /a/b/{y}", Reason: "no"}} }, "GET /a/{x}/c", "GET /a/b/{y}")
-	if op, _, err := table.Find("GET", "/a/b/c"); err != nil || op.Closed == "" {
+	if op, err := table.Find("GET", "/a/b/c"); err != nil || op.Closed == "" {
 		t.Errorf("%+v, %v", op, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestRestOfPathIsNoOtherOperation(t *testing.T) {
 		"/branches/main/protection": "GET /branches/{branch}/protection", "/branches/main/protection/teams": "GET /branches/{branch}/protection/teams",
 		"/branches/feature/one/protection": "PATH_REFUSED", "/branches/feature/one/Protection/teams": "PATH_REFUSED", "/branches/main/protection/x": "OPERATION_UNKNOWN",
 	} {
-		op, _, err := table.Find("GET", path)
+		op, err := table.Find("GET", path)
 		got := fault.CodeOf(err)
 		if err == nil {
 			got = op.ID
@@ -205,7 +205,7 @@ func TestFindIsTheNaiveMatcher(t *testing.T) {
 				raw.WriteString("/" + url.PathEscape(s))
 			}
 			want := naive(all, method, segments)
-			op, _, err := table.Find(method, raw.String())
+			op, err := table.Find(method, raw.String())
 			var got []string
 			if err == nil {
 				got = op.Scopes[0]
@@ -224,7 +224,7 @@ func FuzzFind(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		op, values, err := table.Find("GET", raw)
+		op, err := table.Find("GET", raw)
 		if err != nil {
 			if code := fault.CodeOf(err); code != "PATH_REFUSED" && code != "OPERATION_UNKNOWN" {
 				t.Fatal(err)
@@ -233,7 +233,7 @@ func FuzzFind(f *testing.F) {
 		}
 		// What was found is what the path says: written out again it is the same path.
 		back := op.Template
-		for k, v := range values {
+		for k, v := range op.Values(raw) {
 			if v == "" || v == "." || v == ".." || strings.ContainsAny(v, "\\\x00") || strings.Contains(v, "/") && op.Template != "/c/{p}" {
 				t.Fatalf("%q gives %s=%q", raw, k, v)
 			}
@@ -262,7 +262,7 @@ func BenchmarkFind(b *testing.B) {
 		b.Run(fmt.Sprintf("operations=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := table.Find("GET", "/repos/alice/annex/kind1/12345/comments/678"); err != nil {
+				if _, err := table.Find("GET", "/repos/alice/annex/kind1/12345/comments/678"); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -275,7 +275,7 @@ func BenchmarkFind(b *testing.B) {
 func TestStepsDoNotGrowWithTheDocument(t *testing.T) {
 	allocations := func(n int) float64 {
 		table := compile(t, nil, many(n)...)
-		return testing.AllocsPerRun(100, func() { _, _, _ = table.Find("GET", "/repos/alice/annex/kind1/12345/comments/678") })
+		return testing.AllocsPerRun(100, func() { _, _ = table.Find("GET", "/repos/alice/annex/kind1/12345/comments/678") })
 	}
 	if small, large := allocations(10), allocations(5_000); small != large || large > 4 {
 		t.Errorf("a look-up allocates %v times in a small document and %v in a large one", small, large)
@@ -298,7 +298,7 @@ func TestHostileTemplatesAreBounded(t *testing.T) {
 	}
 	doc, rules := document(all...)
 	if table, _, err := Compile(doc, rules); err == nil {
-		if op, _, err := table.Find("GET", strings.Repeat("/a", 12)); err != nil || op == nil {
+		if op, err := table.Find("GET", strings.Repeat("/a", 12)); err != nil || op == nil {
 			t.Error(err)
 		}
 	} else if fault.CodeOf(err) != "DOCUMENT_TOO_LARGE" {

@@ -65,7 +65,7 @@ func (c *caller) admit(ctx context.Context, p *call.Policy, h *head, d *Decision
 	}
 	path, rawQuery, _ := strings.Cut(h.Path, "?")
 	out.path = path
-	if out.op, _, err = out.api.Table.Find(d.Method, path); err != nil {
+	if out.op, err = out.api.Table.Find(d.Method, path); err != nil {
 		return nil, answer(d, err)
 	}
 	d.Operation = operationName(out.op)
