@@ -40,6 +40,16 @@ func Page(name string) ([]byte, error) { return read(name) }
 // Callers must not change the returned bytes.
 func Locales() ([]byte, error) { return read("cldr.bin") }
 
+// Kit returns the renderer of UI Kit trees: a JavaScript module that exports mount, and
+// its stylesheet. Callers must not change the returned bytes.
+func Kit() (script, styles []byte, err error) {
+	if script, err = read("kit.js"); err != nil {
+		return nil, nil, err
+	}
+	styles, err = read("kit.css")
+	return script, styles, err
+}
+
 // SDKTable returns the modules that app code may import.
 func SDKTable() (Table, error) { return table() }
 

@@ -1,6 +1,6 @@
 // Command build makes the files that internal/assets embeds: the base image's script,
-// the table of its modules for the bundler, the engine's WebAssembly, and the
-// reference page of the modules. Run it from the repository's root after `npm ci` in
+// the table of its modules for the bundler, the engine's WebAssembly, the renderer of
+// UI Kit trees, and the reference page of the modules. Run it from the repository's root after `npm ci` in
 // web/: `go run ./internal/assets/build`.
 package main
 
@@ -61,6 +61,10 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	kitScript, kitStyles, err := kit(web)
+	if err != nil {
+		return err
+	}
 	tableText, err := json.MarshalIndent(table, "", " ")
 	if err != nil {
 		return err
@@ -82,6 +86,8 @@ func run(root string, check bool) error {
 		{filepath.Join(dist, "sdk.js"), script},
 		{filepath.Join(dist, "sdk.json"), append(tableText, '\n')},
 		{filepath.Join(dist, "quickjs.wasm"), wasm},
+		{filepath.Join(dist, "kit.js"), kitScript},
+		{filepath.Join(dist, "kit.css"), kitStyles},
 		{page, reference(table, globals)},
 	} {
 		if err := replace(f.path, f.text); err != nil {

@@ -1,0 +1,57 @@
+/** What the shell gives to a mounted tree. */
+export interface MountOptions {
+  /**
+   * Calls a function prop. Events are numbered; the number of this one is answered. Without
+   * a number the kit counts from 1 on itself.
+   */
+  send(handle: string, args: unknown[]): number | void;
+  locale?: string;
+  timezone?: string;
+  /** `light`, `dark`, or what the system prefers. */
+  theme?: 'light' | 'dark' | 'auto' | { colorMode?: string };
+  /** The address of a file of the app, or nothing if there is none. */
+  assetURL?(path: string): string | null | undefined;
+  /** A frame that shows a resource of the app. */
+  frame?(resource: string, size: { width?: string; height?: string }): HTMLElement | null | undefined;
+  /** A person followed a link: the shell goes there, and asks before it leaves the product. */
+  navigate?(url: string, how: { newTab: boolean }): void;
+  /** People of the site, for User and UserPicker. */
+  users?: {
+    get(accountIds: string[]): Promise<KitUser[]>;
+    search(text: string): Promise<KitUser[]>;
+  };
+  /** The values of a configuration form are to be kept. */
+  config?(values: Record<string, unknown>): void;
+  /** A dialog is open, or none is any more: the shell may make room. */
+  overlay?(open: boolean): void;
+  /** The messages do not fit the tree: the shell asks for the whole tree. */
+  desync?(error: Error): void;
+  /** A component could not be drawn. */
+  report?(error: unknown, type: string | undefined): void;
+}
+
+export interface KitUser {
+  accountId: string;
+  displayName: string;
+  avatarUrl?: string;
+}
+
+/** One message of a session's stream. */
+export interface KitMessage {
+  seq?: number;
+  tree?: unknown;
+  patches?: unknown[];
+  idle?: boolean;
+  event?: number;
+  error?: unknown;
+  [other: string]: unknown;
+}
+
+export interface Mounted {
+  apply(message: KitMessage): void;
+  lost(): void;
+  theme(theme: MountOptions['theme']): void;
+  destroy(): void;
+}
+
+export function mount(element: HTMLElement, options: MountOptions): Mounted;
