@@ -405,3 +405,12 @@ describe('an app that means harm', () => {
     assert.equal(await page.locator('.k-box').evaluate((b) => getComputedStyle(b).zIndex), 'auto');
   });
 });
+
+test('an app that fails is told of, and what it drew stays', async () => {
+  await start(el('Text', { key: 'x' }, 'drawn'));
+  await apply({ error: { code: 'FUNCTION_ERR', message: 'no <b>milk</b>' } });
+  await page.getByRole('alert').getByText('no <b>milk</b>').waitFor();
+  await page.getByText('drawn').waitFor();
+  await apply({ patches: [{ op: 'props', key: 'x', set: { size: 'large' } }] });
+  assert.equal(await page.getByRole('alert').count(), 0);
+});

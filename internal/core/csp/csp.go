@@ -115,7 +115,7 @@ func Shell(set perm.Set, p Place) (string, error) {
 	b.directive("frame-ancestors", append([]string{"'self'"}, p.Pages...)...)
 	b.directive("webrtc", "'block'")
 	b.directive("require-trusted-types-for", "'script'")
-	b.directive("trusted-types", "annex", "lit-html")
+	b.directive("trusted-types", "'none'")
 	if p.App != "" {
 		b.directive("report-uri", p.App+ReportPath)
 	}

@@ -36,7 +36,7 @@ set({
   ModalTransition: layout.Fragment, Popup: overlay.Popup, PopupTrigger: layout.Fragment, PopupContent: layout.Fragment, Tooltip: overlay.Tooltip,
   // display
   SectionMessage: display.SectionMessage, SectionMessageAction: display.SectionMessageAction, EmptyState: display.EmptyState, Lozenge: display.Lozenge,
-  Badge: display.Badge, Tag: display.Tag, SimpleTag: display.Tag, TagGroup: display.TagGroup, ProgressBar: display.ProgressBar, ProgressTracker: display.ProgressTracker,
+  Badge: display.Badge, Tag: display.Tag, SimpleTag: display.Tag, TagGroup: display.TagGroup, ProgressBar: display.ProgressBar, SuccessProgressBar: display.ProgressBar, TransparentProgressBar: display.ProgressBar, ProgressTracker: display.ProgressTracker,
   Spinner: display.Spinner, Comment: display.Comment, FileCard: display.FileCard, Image: display.Image, Tile: display.Tile, Frame: display.Frame,
   Icon: IconNode, AtlassianIcon: KindIcon, AtlassianTile: KindIcon, User: people.User, UserGroup: people.UserGroup, Avatar: people.Avatar,
   DynamicTable: table.DynamicTable, Pagination: table.Pagination, Tabs: tabs.Tabs, TabList: tabs.TabList, Tab: tabs.Tab, TabPanel: tabs.TabPanel,
@@ -45,12 +45,14 @@ set({
   HorizontalStackBarChart: charts.HorizontalStackBarChart, LineChart: charts.LineChart, PieChart: charts.PieChart, DonutChart: charts.PieChart,
   // the older kit
   TextField: fields.Textfield, ButtonSet: display.ButtonSet, DateLozenge: display.DateLozenge, StatusLozenge: display.Lozenge, ErrorPanel: display.ErrorPanel,
-  Table: table.Table, Head: table.TableHead, Row: table.TableRow, Cell: table.Cell, ModalDialog: overlay.Modal, InlineDialog: overlay.InlineDialog,
+  Table: table.Table, Head: table.TableHead, Row: table.TableRow, Cell: table.Cell, ModalDialog: overlay.Modal, InlineDialog: overlay.InlineDialog, InlineDialogTrigger: layout.Fragment,
   FormCondition: fields.FormCondition, ThreeLOPrompt: action.ThreeLOPrompt, AvatarStack: display.Row, IssuePanelAction: action.Button,
-  MacroConfig: fields.Config, CustomFieldEdit: fields.Config, DashboardGadgetEdit: fields.Config,
+  MacroConfig: fields.Config, ConfigForm: fields.Config, CustomFieldEdit: fields.Config, DashboardGadgetEdit: fields.Config,
 });
 
 // Roots of modules look alike.
 for (const type of ['View', 'IssuePanel', 'IssueGlance', 'IssueContext', 'IssueAction', 'IssueActivity', 'Macro', 'GlobalPage', 'GlobalSettings', 'SpacePage',
   'SpaceSettings', 'HomepageFeed', 'AdminPage', 'ProjectPage', 'ProjectSettingsPage', 'DashboardGadget', 'CustomField', 'ContextMenu', 'ContentAction',
-  'ContentBylineItem', 'PersonalSettingsPage', 'PortalUserMenuAction', 'PortalRequestDetail']) registry.set(type, layout.Root);
+  'ContentBylineItem', 'PersonalSettingsPage', 'PortalUserMenuAction', 'PortalRequestDetail',
+  'JiraBoardAction', 'PortalFooter', 'PortalHeader', 'PortalProfilePanel', 'PortalRequestDetailPanel', 'PortalSubheader',
+  'QueuePage', 'OrganizationPanel', 'WorkflowCondition']) registry.set(type, layout.Root);

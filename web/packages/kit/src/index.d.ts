@@ -43,7 +43,11 @@ export interface KitMessage {
   patches?: unknown[];
   idle?: boolean;
   event?: number;
+  /** The app failed: what it drew stays, with a note. */
   error?: unknown;
+  /** Another session follows: nothing waits for answers of the one before. */
+  restarted?: boolean;
+  theme?: MountOptions['theme'];
   [other: string]: unknown;
 }
 

@@ -3,16 +3,18 @@ import { h, render } from 'preact';
 import { KitContext, Node } from './base.jsx';
 import './components.js';
 import { Kit } from './kit.js';
+import { text } from './safe.js';
 
 export function mount(element, options) {
   const kit = new Kit(element, options);
   element.classList.add('k-root');
   if (options.locale) element.lang = options.locale;
   theme(element, options.theme);
+  let trouble = null;
   kit.draw = () => {
-    // A tree of another session is drawn from nothing; the same tree, sent again, keeps its elements.
+    // A tree that is sent again, by the same session or by the one after it, keeps its elements.
     const key = kit.tree.root;
-    render(key === null ? null : h(KitContext.Provider, { value: kit }, h(Node, { k: key, key })), element);
+    render(h(KitContext.Provider, { value: kit }, trouble && h(Trouble, { error: trouble }), key !== null && h(Node, { k: key, key })), element);
   };
   return {
     apply(message) {
@@ -20,9 +22,12 @@ export function mount(element, options) {
       try {
         if (message.tree) {
           kit.tree.load(message.tree);
+          trouble = null;
           kit.redraw();
         } else if (message.patches) {
           kit.redraw(kit.tree.patch(message.patches));
+          if (trouble) kit.redraw();
+          trouble = null;
         }
       } catch (error) {
         if (error.name !== 'TreeError') throw error;
@@ -31,7 +36,12 @@ export function mount(element, options) {
         return;
       }
       if (message.idle) kit.handled(Number(message.event) || 0);
-      if (message.error) kit.lost();
+      if (message.theme) theme(element, message.theme);
+      if (message.error) {
+        trouble = message.error;
+        kit.redraw();
+      }
+      if (message.error || message.restarted) kit.lost();
     },
     /** lost says that the session ended: nothing waits for its answers. */
     lost() {
@@ -46,6 +56,12 @@ export function mount(element, options) {
       element.classList.remove('k-root', 'k-room');
     },
   };
+}
+
+/** Trouble says that the app failed; what it drew before stays. */
+function Trouble({ error }) {
+  const said = text(error.message);
+  return h('div', { class: 'k-message k-danger k-trouble', role: 'alert' }, h('div', null, h('strong', null, 'The app reported an error.'), said && h('p', null, said.slice(0, 1000))));
 }
 
 function theme(element, value) {

@@ -10,6 +10,8 @@ const OLDER = new Set([
   'View', 'IssuePanel', 'IssueGlance', 'IssueContext', 'IssueAction', 'IssueActivity', 'Macro', 'GlobalPage', 'GlobalSettings', 'SpacePage',
   'SpaceSettings', 'HomepageFeed', 'AdminPage', 'ProjectPage', 'ProjectSettingsPage', 'DashboardGadget', 'DashboardGadgetEdit', 'CustomField',
   'CustomFieldEdit', 'ContextMenu', 'ContentAction', 'ContentBylineItem', 'PersonalSettingsPage', 'PortalUserMenuAction', 'PortalRequestDetail',
+  'JiraBoardAction', 'PortalFooter', 'PortalHeader', 'PortalProfilePanel', 'PortalRequestDetailPanel', 'PortalSubheader',
+  'QueuePage', 'OrganizationPanel', 'WorkflowCondition',
 ]);
 
 export class Kit {

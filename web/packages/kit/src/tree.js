@@ -22,6 +22,8 @@ export class Tree {
   nodes = new Map();
   /** @type {string | null} */
   root = null;
+  /** Keys that were taken in since the tree began to change. */
+  #added = [];
 
   /**
    * load replaces the tree.
@@ -46,6 +48,8 @@ export class Tree {
     next.nodes = new Map(this.nodes);
     const dirty = new Set();
     for (const p of patches) next.#apply(p, dirty);
+    // An element in a prop that is set anew may be one that is drawn already.
+    for (const key of next.#added) dirty.add(key);
     this.nodes = next.nodes;
     this.root = next.root;
     for (const key of [...dirty]) this.#dirtyReaders(key, dirty);
@@ -124,6 +128,7 @@ export class Tree {
       if (node?.type !== 'String') throw new TreeError('a node has a type and a key');
     }
     const key = node.key === undefined || node.key === null ? `${parent}/${depth}/${this.nodes.size}/text` : String(node.key);
+    this.#added.push(key);
     const props = {};
     this.nodes.set(key, { type: node.type, key, props, children: [], parent });
     for (const [name, value] of Object.entries(record(node.props))) {

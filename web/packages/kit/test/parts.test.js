@@ -54,7 +54,7 @@ test('every name of an icon has a shape', () => {
 });
 
 // docs/ui-kit.md says what is drawn; components.js draws it.
-const components = readFileSync(new URL('../src/components.js', import.meta.url), 'utf8');
+const components = readFileSync(new URL('../src/components.js', import.meta.url), 'utf8').replace(/^import .*$/gm, '');
 test('the page of components is the list of components', () => {
   const page = readFileSync(new URL('../../../../docs/ui-kit.md', import.meta.url), 'utf8');
   const listed = [...page.matchAll(/^\| ([^|]+) \|/gm)].flatMap((m) => [...m[1].matchAll(/`([A-Za-z]+)`/g)].map((x) => x[1]));
@@ -70,4 +70,10 @@ test('nothing that the kit is for is missing', () => {
     Spinner Stack StackBarChart Tabs Tab TabList TabPanel Tag TagGroup Text TextArea Textfield Tile TimePicker Toggle Tooltip User UserGroup UserPicker ValidMessage
     Strong Em Strike ButtonSet DateLozenge StatusLozenge ErrorPanel Table Head Row Cell ModalDialog InlineDialog TextField FormCondition ThreeLOPrompt IssuePanel Macro MacroConfig GlobalPage AdminPage DashboardGadget DashboardGadgetEdit CustomField CustomFieldEdit ContextMenu`.split(/\s+/);
   assert.deepEqual(wanted.filter((w) => !new RegExp(`\\b${w}\\b`).test(components)), []);
+});
+
+test('what the platform passes on is drawn', () => {
+  const passed = readFileSync(new URL('../../../../internal/core/uitree/components.go', import.meta.url), 'utf8').match(/set\(`([^`]+)`/)[1].split(/\s+/);
+  // An option is drawn by its select, a text by itself.
+  assert.deepEqual(passed.filter((name) => !['Option', 'String'].includes(name) && !new RegExp(`\\b${name}\\b`).test(components)), []);
 });

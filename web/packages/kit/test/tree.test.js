@@ -26,6 +26,9 @@ test('patches: props, children with moves, replacement', () => {
   const t = tree();
   let dirty = t.patch([{ op: 'props', key: 'b', set: { isDisabled: true, onClick: { $fn: 'h2' } }, unset: ['icon'] }]);
   assert.deepEqual([...dirty], ['b']);
+  dirty = t.patch([{ op: 'props', key: 'b', set: { icon: { $el: { type: 'Icon', key: 'i', props: { glyph: 'edit' } } } } }]);
+  assert.deepEqual([...dirty], ['b', 'i'], 'what is set anew is drawn anew');
+  t.patch([{ op: 'props', key: 'b', unset: ['icon'] }]);
   assert.equal(t.get('b').props.onClick.id, 'h2');
   assert.equal(t.get('b').props.icon, undefined);
   dirty = t.patch([{ op: 'children', key: 's', children: [{ type: 'Text', key: 'y', children: [] }, 'x', 'b'] }, { op: 'children', key: 'r', children: ['s'] }]);

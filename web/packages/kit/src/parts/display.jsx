@@ -112,12 +112,13 @@ export function Tag({ node, props }) {
 
 export const TagGroup = ({ node, props }) => <div class="k-tags" role="group" aria-label="Tags" style={{ justifyContent: props.alignment === 'end' ? 'flex-end' : undefined }}><Children node={node} /></div>;
 
-export function ProgressBar({ props }) {
+export function ProgressBar({ node, props }) {
+  const look = node.type === 'SuccessProgressBar' ? 'success' : oneOf(props.appearance, ['success', 'inverse'], 'default');
   const value = number(props.value, 0, 0, 1);
   const label = text(props.ariaLabel) || text(props['aria-label']) || 'Progress';
   return props.isIndeterminate === true
-    ? <progress class={`k-progress k-progress-${oneOf(props.appearance, ['success', 'inverse'], 'default')}`} aria-label={label} />
-    : <progress class={`k-progress k-progress-${oneOf(props.appearance, ['success', 'inverse'], 'default')}`} value={value} max={1} aria-label={label} />;
+    ? <progress class={`k-progress k-progress-${look}`} aria-label={label} />
+    : <progress class={`k-progress k-progress-${look}`} value={value} max={1} aria-label={label} />;
 }
 
 export function ProgressTracker({ props }) {

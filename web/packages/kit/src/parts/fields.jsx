@@ -432,7 +432,8 @@ function clock(v) {
   return `${String(hour).padStart(2, '0')}:${m[2]}`;
 }
 
-const MAX_FILE = 10 << 20;
+// An event is at most 512 KiB, and base64 takes a third more than the bytes.
+const MAX_FILES = 360 << 10;
 
 export function FilePicker({ node, props }) {
   const field = useField(node);
@@ -443,8 +444,7 @@ export function FilePicker({ node, props }) {
   const kit = useKit();
   const take = async (list) => {
     const some = [...list].slice(0, props.isMultiple === false ? 1 : 20);
-    const large = some.find((f) => f.size > MAX_FILE);
-    if (large) return tell(`${large.name} is larger than 10 MB.`);
+    if (some.reduce((n, f) => n + f.size, 0) > MAX_FILES) return tell(`An app can be given files of ${size(MAX_FILES, kit.locale)} at once.`);
     tell('');
     const read = await Promise.all(some.map(async (f) => ({ name: f.name, size: f.size, type: f.type, data: await base64(f) })));
     set(read.map(({ name, size }) => ({ name, size })));
