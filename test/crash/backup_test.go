@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"mime/multipart"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
 )
 
@@ -77,6 +79,8 @@ func TestBackupAndRestore(t *testing.T) {
 				c.call(hook, url.Values{"set": {key}, "value": {value}, "secret": {"yes"}}).into(t, &got)
 			}
 			put("a", "first-canary-0123456789abcdef")
+			document := c.product(p)
+			before := c.trail()
 			beside := p.backup(t, "beside")
 			text, err := os.ReadFile(beside)
 			if err != nil {
@@ -129,6 +133,21 @@ func TestBackupAndRestore(t *testing.T) {
 						t.Error(a)
 					}
 					c.install(app)
+				}
+				// Without its document every operation of a product would be closed.
+				if c.document(p) != document {
+					t.Error("the product's document is another one")
+				}
+				// The trail that is told now is one with the one that was told before.
+				after := c.trail()
+				report, err := trail.VerifyExtends(strings.NewReader(before), strings.NewReader(after), nil)
+				if err != nil || !report.OK || !strings.Contains(after, "server.restore") {
+					t.Errorf("%+v, %v", report, err)
+				}
+				if cut, _, ok := strings.Cut(after, `"act":"site.add"`); !ok {
+					t.Error("the restored trail does not begin with the site")
+				} else if report, err := trail.VerifyExtends(strings.NewReader(before), strings.NewReader(cut), nil); err == nil && report.OK {
+					t.Error("half a trail passes for the whole")
 				}
 				var got kept
 				c.call(hook, url.Values{"get": {"a"}}).into(t, &got)
@@ -186,6 +205,58 @@ func TestBackupAndRestore(t *testing.T) {
 			s.stop()
 		})
 	}
+}
+
+// product registers a product with its document, and gives what is kept of it.
+func (c *client) product(p place) string {
+	c.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for name, file := range map[string]string{"product": "product.yaml", "openapi": "openapi.yaml"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "examples", "product", file))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		part, err := w.CreateFormFile(name, file)
+		if err == nil {
+			_, err = part.Write(text)
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	if a := c.send("POST", "/api/v1/products", c.operator, w.FormDataContentType(), body.Bytes()); !a.acknowledged() {
+		c.t.Fatal(a)
+	}
+	return c.document(p)
+}
+
+// document is what is kept of the product's document, as the database has it.
+func (c *client) document(p place) string {
+	c.t.Helper()
+	d := p.open(c.t)
+	defer d.Close()
+	var source, form []byte
+	if err := d.QueryRow(c.t.Context(), `SELECT source, read_form FROM product_documents WHERE product = ?`, "tracker").Scan(&source, &form); err != nil {
+		c.t.Fatal(err)
+	}
+	if len(source) < 1000 || len(form) < 1000 {
+		c.t.Errorf("the product's document has %d bytes, and %d as it was read", len(source), len(form))
+	}
+	return string(source) + string(form)
+}
+
+// trail is a site's audit trail as it is exported.
+func (c *client) trail() string {
+	c.t.Helper()
+	a := c.send("GET", "/api/v1/audit/export?site=acme", c.operator, "", nil)
+	if a.status != 200 {
+		c.t.Fatal(a)
+	}
+	return a.body
 }
 
 func copyRingTo(t *testing.T, from, to string) {
