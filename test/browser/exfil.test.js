@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { catchAll, domain } from './catch.js';
+import { table } from './exfil_table.js';
 import { channels, granted, near } from './exfil_channels.js';
 
 // A hostile app of its own page tries every way out that a browser has, in a product page
@@ -33,7 +34,7 @@ const files = {
   'service.js': `fetch(new URL(location).searchParams.get('to'), {mode: 'no-cors'});`,
 };
 
-let dir, server, catching, browser, products, forge, run, origins, url;
+let dir, server, catching, browser, products, forge, run, origins, url, version;
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'annex-exfil-'));
   catching = await catchAll();
@@ -119,6 +120,7 @@ resources: [{key: main, path: static}]
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--ignore-certificate-errors',
       '--disable-popup-blocking', '--disable-features=Translate'],
   });
+  version = 'Chromium ' + browser.version().split('.')[0];
 });
 after(async () => {
   await browser?.close();
@@ -138,7 +140,7 @@ const slug = (channel) => channel.toLowerCase().replace(/[^a-z]+/g, '-').replace
 
 const silent = 'nothing was said';
 // leaves are ways by which the page itself goes, and may go before it said so.
-const leaves = /navigation|refresh|form|popup|link|external/;
+const leaves = /navigation|refresh|form|popup|link|external|download/;
 
 // attempt has the app try each channel in a page of its own and gives what was caught.
 async function attempt(mode) {
@@ -200,10 +202,11 @@ for (const mode of modes) {
 }
 
 after(() => {
-  if (!process.env.EXFIL_JSON) return;
+  const { EXFIL_JSON, EXFIL_TABLE } = process.env;
   const of = (mode, c, count) => (results[mode] ? count(results[mode][c]).length : null);
   const rows = names.map((channel) => ({
     channel, nothing_granted: of('nothing', channel, (x) => x), baseline: of('baseline', channel, (x) => x), granted: of('granted', channel, arrived),
   }));
-  writeFileSync(process.env.EXFIL_JSON, JSON.stringify(rows));
+  if (EXFIL_JSON) writeFileSync(EXFIL_JSON, JSON.stringify(rows));
+  if (EXFIL_TABLE) writeFileSync(EXFIL_TABLE, table(rows, version));
 });

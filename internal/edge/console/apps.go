@@ -245,6 +245,9 @@ func (c *Console) showApp(v *visit) error {
 	if data["Logs"], err = c.sharingOf(v.ctx(), p, i, a.Production); err != nil {
 		return err
 	}
+	if data["Blocked"], err = c.blockedOf(v.ctx(), scope, i); err != nil {
+		return err
+	}
 	data["Times"] = shareTimes
 	return c.render(v, http.StatusOK, "app.html", page{Title: a.Name, Section: "apps", Data: data})
 }

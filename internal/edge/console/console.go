@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -40,6 +41,7 @@ type Config struct {
 	Linked   *productauth.Service
 	Consents *consent.Service
 	Logs     *applog.Service
+	Hosting  *hosting.Service
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil

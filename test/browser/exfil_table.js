@@ -1,0 +1,17 @@
+// Writes the table of docs/exfiltration.md: what each way out let through.
+export function table(rows, version) {
+  const cell = (n) => (n === null ? '–' : n === 0 ? '0' : `**${n}**`);
+  return `# What leaves a page
+
+Written by \`make test-browser EXFIL_TABLE=docs/exfiltration.md\` (${version}). A hostile page tries each way out in a product page that has no policy;
+servers on the same machine catch requests, handshakes, name look-ups and datagrams. [pages.md](pages.md) says what bounds a page.
+
+- **nothing granted**: everything that was caught, a look-up of a name too.
+- **Forge's shape**: the same page under the published shape of Forge's policy and frame, nothing declared; everything that was caught.
+- **granted**: \`fetch.client\` (https and wss) and \`images\` are granted for the hosts that are tried; requests and datagrams that arrived.
+
+| way out | nothing granted | Forge's shape | granted |
+|---|---:|---:|---:|
+${rows.map((r) => `| ${r.channel} | ${cell(r.nothing_granted)} | ${cell(r.baseline)} | ${cell(r.granted)} |`).join('\n')}
+`;
+}
