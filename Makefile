@@ -171,8 +171,4 @@ lint: vet ## All linters
 
 .PHONY: clean
 clean: ## Remove what was built
-<<<<<<< HEAD
 	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.css internal/assets/dist/*.wasm internal/assets/dist/*.bin
-=======
-	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.css internal/assets/dist/*.json internal/assets/dist/*.wasm internal/assets/dist/*.bin
->>>>>>> e5df17e (ui kit: the browser's renderer draws trees with native elements, and nothing in a tree becomes markup)
