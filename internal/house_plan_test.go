@@ -25,6 +25,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/feature/uikit"
+	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
 )
@@ -103,7 +104,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

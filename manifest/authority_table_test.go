@@ -193,6 +193,7 @@ var authority = map[string]string{
 	"modules.scheduledTrigger[].function":                                  wiring,
 	"modules.scheduledTrigger[].endpoint":                                  wiring,
 	"modules.scheduledTrigger[].interval":                                  limits,
+	"modules.scheduledTrigger[].cron":                                      limits,
 	"modules.scheduledTrigger[].filter.appIsLicensed":                      narrows,
 	"modules.trigger[].key":                                                wiring,
 	"modules.trigger[].function":                                           wiring,

@@ -5,6 +5,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/schedule"
 )
 
 func (l *loader) checkModules(m *Manifest, x *index) {
@@ -12,7 +15,9 @@ func (l *loader) checkModules(m *Manifest, x *index) {
 	l.checkFunctions(m, x)
 	l.checkWebTriggers(m, x)
 	for i, s := range m.Modules.ScheduledTrigger {
-		l.target(fmt.Sprintf("modules.scheduledTrigger[%d]", i), s.Function, s.Endpoint, x)
+		at := fmt.Sprintf("modules.scheduledTrigger[%d]", i)
+		l.target(at, s.Function, s.Endpoint, x)
+		l.checkSchedule(at, s)
 	}
 	for i, t := range m.Modules.Trigger {
 		l.target(fmt.Sprintf("modules.trigger[%d]", i), t.Function, t.Endpoint, x)
@@ -91,6 +96,24 @@ func (l *loader) checkWebTriggers(m *Manifest, x *index) {
 		if !static && len(w.Response.Outputs) > 0 {
 			l.path(at+".response.outputs", Error, "dynamic-with-outputs", "outputs are for static web triggers", "write type: static, or remove outputs")
 		}
+	}
+}
+
+// checkSchedule demands one rule that names a time.
+func (l *loader) checkSchedule(at string, s ScheduledTrigger) {
+	if (s.Interval == "") == (s.Cron == "") {
+		l.path(at, Error, "schedule-rule", "a schedule has an interval or a cron expression, and not both", "write interval: fiveMinute, hour, day or week")
+		return
+	}
+	if s.Cron == "" {
+		return
+	}
+	rule, err := schedule.Parse(s.Cron)
+	switch {
+	case err != nil:
+		l.path(at+".cron", Error, "schedule-rule", err.Error(), "write MINUTE HOUR DAY MONTH WEEKDAY, such as '0 9 * * mon-fri'")
+	case rule.Next(time.Unix(0, 0), 0).IsZero():
+		l.path(at+".cron", Error, "schedule-rule", quote(s.Cron)+" names no day that ever comes", "write a day that the month has")
 	}
 }
 

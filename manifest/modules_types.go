@@ -102,7 +102,8 @@ type ScheduledTrigger struct {
 	Key      string         `json:"key" rule:"req re=key" doc:"Key of the module."`
 	Function string         `json:"function" doc:"Function that is called."`
 	Endpoint string         `json:"endpoint" doc:"Endpoint that is called, in place of a function."`
-	Interval string         `json:"interval" rule:"req enum=fiveMinute|hour|day|week" doc:"How often."`
+	Interval string         `json:"interval" rule:"enum=fiveMinute|hour|day|week" doc:"How often."`
+	Cron     string         `json:"cron" rule:"max=100" doc:"When, in UTC, in place of an interval: MINUTE HOUR DAY MONTH WEEKDAY."`
 	Filter   ScheduleFilter `json:"filter" doc:"When not."`
 }
 

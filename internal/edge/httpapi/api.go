@@ -28,6 +28,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/signer"
 )
 
@@ -47,7 +48,10 @@ type Config struct {
 	Triggers *trigger.Service
 	Hosting  *hosting.Service
 	Logs     *applog.Service
-	Signer   *signer.Signer
+	// Unattended has what apps queued; TakeEvent takes what a product signed.
+	Unattended *unattended.Service
+	TakeEvent  func(ctx context.Context, token string) error
+	Signer     *signer.Signer
 	// Sessions take products' assertions; UIURL is where people's browsers go on.
 	Sessions *session.Service
 	UIURL    string
@@ -106,6 +110,7 @@ var routes = []route{
 	{"GET", "/readyz", nil, (*API).ready},
 	{"GET", "/.well-known/jwks.json", nil, (*API).keySet},
 	{"POST", "/api/v1/sign-ins", nil, (*API).signIn},
+	{"POST", "/api/v1/events", nil, (*API).takeEvent},
 	{"POST", "/api/v1/device-logins", nil, (*API).startDevice},
 	{"POST", "/api/v1/device-logins/token", nil, (*API).pollDevice},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},
@@ -158,6 +163,10 @@ var routes = []route{
 	{"GET", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLogSharing},
 	{"PUT", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).shareLogs},
 	{"DELETE", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).unshareLogs},
+	{"GET", "/api/v1/installations/{installation}/queue", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showQueue},
+	{"POST", "/api/v1/installations/{installation}/queue/retries", []id.Kind{id.Developer, id.SiteAdmin}, (*API).retryLetters},
+	{"GET", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLetter},
+	{"DELETE", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.SiteAdmin}, (*API).dropLetter},
 	{"POST", "/api/v1/installations/{installation}/egress", []id.Kind{id.SiteAdmin}, (*API).addEgress},
 	{"DELETE", "/api/v1/installations/{installation}/egress", []id.Kind{id.SiteAdmin}, (*API).removeEgress},
 	{"GET", "/api/v1/installation-requests", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listInstallationRequests},

@@ -89,7 +89,7 @@ func TestOnlyProbesAreOpen(t *testing.T) {
 			open = append(open, r.path)
 		}
 	}
-	if !slices.Equal(open, []string{"/healthz", "/readyz", "/.well-known/jwks.json", "/api/v1/sign-ins", "/api/v1/device-logins", "/api/v1/device-logins/token"}) {
+	if !slices.Equal(open, []string{"/healthz", "/readyz", "/.well-known/jwks.json", "/api/v1/sign-ins", "/api/v1/events", "/api/v1/device-logins", "/api/v1/device-logins/token"}) {
 		t.Errorf("routes without a role: %s", strings.Join(open, ", "))
 	}
 }

@@ -38,9 +38,11 @@ import (
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/feature/uikit"
+	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/blob"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/jail"
+	"github.com/annexhq/annex/internal/infra/jobs"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
@@ -52,24 +54,29 @@ type System struct {
 	Listener net.Listener
 	Origins  Origins
 
-	lock       *db.DirLock
-	DB         *db.DB
-	Ring       *seal.Ring
-	Blobs      blob.Store
-	Guard      *netguard.Guard
-	Audit      *audit.Log
-	Signer     *signer.Signer
-	Tenancy    *tenancy.Service
-	Registry   *registry.Service
-	Installs   *install.Service
-	Accounts   *account.Service
-	KV         *kvstore.Store
-	Logs       *applog.Service
-	Broker     *egress.Broker
-	Consents   *consent.Service
-	Erasures   *erasure.Service
-	Products   *product.Gate
-	Linked     *productauth.Service
+	lock     *db.DirLock
+	DB       *db.DB
+	Ring     *seal.Ring
+	Blobs    blob.Store
+	Guard    *netguard.Guard
+	Audit    *audit.Log
+	Signer   *signer.Signer
+	Tenancy  *tenancy.Service
+	Registry *registry.Service
+	Installs *install.Service
+	Accounts *account.Service
+	KV       *kvstore.Store
+	Logs     *applog.Service
+	Broker   *egress.Broker
+	Consents *consent.Service
+	Erasures *erasure.Service
+	Products *product.Gate
+	Linked   *productauth.Service
+	Jobs     *jobs.Queue
+	// Unattended runs what nobody waits for; Events verifies what products say happened.
+	Unattended *unattended.Service
+	Events     *signer.Assertions
+	declared   *products
 	Jail       *jail.Jail
 	Runtime    *qjs.Runtime
 	Triggers   *trigger.Service
@@ -95,7 +102,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore,
+		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -204,6 +211,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
+	s.declared = declared
 	s.Sessions = session.New(session.Config{
 		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy, Demoted: s.Accounts.Demoted,
 		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
@@ -265,6 +273,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.openUnattended(door, s.declared)
 	s.Interfaces = uikit.New(uikit.Config{
 		DB: s.DB, Sealer: s.Ring, Invoker: door, Policies: s.Installs, Lines: recorder.line, Logger: log,
 		ConsentURL: func(install id.Install) string { return bridge.ConsentURL(s.Origins.UIURL(), install) },
@@ -273,7 +282,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended}, Log: log, Place: s.place,
 	})
 	if err != nil {
 		return err
@@ -292,10 +301,13 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		if err := s.Hosting.DeleteAll(ctx, scope); err != nil {
 			return err
 		}
+		if err := s.Unattended.Ended(ctx, scope); err != nil {
+			return err
+		}
 		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, TakeEvent: s.TakeEvent,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
@@ -323,7 +335,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	s.Handler = s.Origins.route(families{control: s.API, ui: ui, hook: s.Triggers, app: s.Hosting})
 	s.sweepHourly()
-	return nil
+	return s.startUnattended(ctx)
 }
 
 // LocalBlobs is the folder of deployed bytes when other servers could share the database
@@ -418,6 +430,12 @@ func (s *System) Close() {
 	if s.Interfaces != nil {
 		s.Interfaces.Close()
 	}
+	if s.Unattended != nil {
+		s.Unattended.Close()
+	}
+	if s.Jobs != nil { // before the runtime: what runs is given back as not done
+		s.Jobs.Close()
+	}
 	if s.Runtime != nil {
 		s.Runtime.Close()
 	}
@@ -475,6 +493,9 @@ func (s *System) sweepHourly() {
 			}
 			if _, err := s.KV.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of values", "err", err)
+			}
+			if err := s.Unattended.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of jobs", "err", err)
 			}
 			if err := s.Sessions.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of sessions", "err", err)

@@ -424,6 +424,11 @@ func (s *Service) Find(ctx context.Context, p id.Principal, t Target) (Installat
 }
 
 func (s *Service) record(ctx context.Context, p id.Principal, i *Installation, act string) error {
+	if s.Happened != nil {
+		if err := s.Happened(ctx, p, i, act); err != nil {
+			return err
+		}
+	}
 	return s.Audit.Append(ctx, i.Site, i.ID, p, act, map[string]any{
 		"app": i.App, "environment": i.Environment, "product": i.Product, "version": i.Version, "number": i.Number,
 		"hash": i.Hash, "granted": i.Granted, "waiting": i.Waiting, "why": i.WaitingReason, "settings": i.Settings, "epoch": i.Epoch})

@@ -58,6 +58,9 @@ type Config struct {
 	Removed func(ctx context.Context, scope tenant.Scope) error
 	// HandedOver is told of an app's new owner, in its transaction; it may be nil.
 	HandedOver func(ctx context.Context, app id.App, to id.Account) error
+	// Happened is told of each act on an installation, in the act's transaction, by its name
+	// in the audit trail; it may be nil.
+	Happened func(ctx context.Context, by id.Principal, i *Installation, act string) error
 	// Changed is told of each installation whose policy is another one now, or none,
 	// whichever process changed it; it may be nil and must not block.
 	Changed func(install id.Install)

@@ -1,9 +1,11 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +82,22 @@ type snapshot struct {
 	policies  map[id.Install]*call.Policy
 	halted    map[id.Install]halt
 	confirmed time.Time // when the reading that confirmed it began
+	// sites are the policies of each site, found out when somebody asks.
+	sites func() map[id.Site][]*call.Policy
+}
+
+// bySite sorts policies into their sites, in the order of their ids.
+func bySite(policies map[id.Install]*call.Policy) func() map[id.Site][]*call.Policy {
+	return sync.OnceValue(func() map[id.Site][]*call.Policy {
+		out := map[id.Site][]*call.Policy{}
+		for _, p := range policies {
+			out[p.Site] = append(out[p.Site], p)
+		}
+		for _, list := range out {
+			slices.SortFunc(list, func(a, b *call.Policy) int { return cmp.Compare(a.Install, b.Install) })
+		}
+		return out
+	})
 }
 
 // policies holds the policies of all installations in memory and keeps them confirmed.
@@ -200,7 +218,7 @@ func (p *policies) readOn(ctx context.Context) error {
 	}
 	next := &snapshot{confirmed: began}
 	if before != nil {
-		next.policies, next.halted = before.policies, before.halted
+		next.policies, next.halted, next.sites = before.policies, before.halted, before.sites
 	}
 	if len(changes) > 0 || next.policies == nil {
 		next.policies = maps.Clone(next.policies)
@@ -223,6 +241,9 @@ func (p *policies) readOn(ctx context.Context) error {
 			}
 			p.last = max(p.last, c.at)
 		}
+	}
+	if next.sites == nil || len(changes) > 0 {
+		next.sites = bySite(next.policies)
 	}
 	p.state.Store(next)
 	if before != nil && p.told != nil {

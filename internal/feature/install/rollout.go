@@ -159,6 +159,23 @@ func (s *Service) Policy(ctx context.Context, install id.Install) (*call.Policy,
 	return s.policies.get(ctx, install)
 }
 
+// Running are the policies of all installations that run, as this process knows them now.
+// The map is never changed.
+func (s *Service) Running() map[id.Install]*call.Policy {
+	if now := s.policies.state.Load(); now != nil {
+		return now.policies
+	}
+	return nil
+}
+
+// OnSite are those of one site.
+func (s *Service) OnSite(site id.Site) []*call.Policy {
+	if now := s.policies.state.Load(); now != nil {
+		return now.sites()[site]
+	}
+	return nil
+}
+
 // On is the policy of an app environment's installation on a product of a site. It refuses
 // with NOT_INSTALLED.
 func (s *Service) On(ctx context.Context, env id.Env, site id.Site, product id.Product) (*call.Policy, error) {

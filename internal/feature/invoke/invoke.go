@@ -167,7 +167,9 @@ func (d *Door) Forget() { d.artifacts.forget() }
 // wall is how long a call may take by what made it (SPEC: limits of one call).
 func wall(k call.Kind) time.Duration {
 	switch k {
-	case call.WebTrigger, call.Schedule, call.Queue, call.Event:
+	case call.Schedule, call.Queue:
+		return 900 * time.Second // what makes them says less, unless the manifest asks for it
+	case call.WebTrigger, call.Event:
 		return 55 * time.Second
 	default:
 		return 25 * time.Second

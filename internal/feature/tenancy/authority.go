@@ -148,6 +148,7 @@ type API struct {
 	// Scopes are the product's scopes by name, with their words.
 	Scopes      map[string]Scope
 	Aliases     []string
+	Events      []Event
 	PageOrigins []string
 	SignInURL   string
 }
@@ -176,7 +177,7 @@ func (p *Product) api(t *scopemap.Table) (*API, error) {
 	a := &API{
 		Product: p.Key, Name: p.Name, BaseURL: base, Auth: p.Auth, Table: t, Graph: p.Graph, Consent: p.Consent, OAuth: p.OAuth2,
 		Users: p.Users, OIDC: p.OIDC, Admins: p.Admins, Keys: p.Keys, Scopes: map[string]Scope{},
-		Aliases: p.Aliases, PageOrigins: p.PageOrigins, SignInURL: p.SignInURL,
+		Aliases: p.Aliases, Events: p.Events, PageOrigins: p.PageOrigins, SignInURL: p.SignInURL,
 	}
 	for _, s := range p.Scopes {
 		a.Scopes[s.Name] = s

@@ -46,8 +46,13 @@ type ModuleType struct {
 
 // Event is an event that the product publishes.
 type Event struct {
-	Type   string         `json:"type"`
-	Detail map[string]any `json:"detail,omitempty"`
+	Type string `json:"type"`
+	// Aliases are other names by which apps subscribe to it.
+	Aliases []string `json:"aliases,omitempty"`
+	// Scope is what an app needs to be told of it, Fields what it needs for members of the data.
+	Scope  string            `json:"scope,omitempty"`
+	Fields map[string]string `json:"fields,omitempty"`
+	Detail map[string]any    `json:"detail,omitempty"`
 }
 
 // Scope is a right on the product's API, in words for an admin.
@@ -73,7 +78,7 @@ func (p *Product) ForManifest() manifest.Product {
 		out.Scopes = append(out.Scopes, s.Name)
 	}
 	for _, e := range p.Events {
-		out.Events = append(out.Events, e.Type)
+		out.Events = append(append(out.Events, e.Type), e.Aliases...)
 	}
 	return out
 }

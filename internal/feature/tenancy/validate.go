@@ -213,8 +213,23 @@ func (r *reader) event(n *yaml.Node) Event {
 		return e
 	}
 	r.entries(n, "an event", func(name, v *yaml.Node) {
-		if name.Value == "type" {
+		switch name.Value {
+		case "type":
 			r.text(v, "type", &e.Type, 128, eventForm.MatchString, fix)
+			return
+		case "aliases":
+			r.texts(v, "aliases", &e.Aliases, 128, eventForm.MatchString, fix)
+			return
+		case "scope":
+			r.text(v, "scope", &e.Scope, 128, nil, "name a scope")
+			return
+		case "fields":
+			e.Fields = map[string]string{}
+			r.entries(v, "fields", func(field, scope *yaml.Node) {
+				var text string
+				r.text(scope, field.Value, &text, 128, nil, "name a scope")
+				e.Fields[field.Value] = text
+			})
 			return
 		}
 		if e.Detail == nil {

@@ -95,6 +95,6 @@ func (q *Queue) serve(ctx context.Context, owner string, most int, now time.Time
 	if err := q.cfg.DB.QueryRow(ctx, nextOf, owner).Scan(&turn); err != nil && !errors.Is(err, db.ErrNoRows) {
 		return nil, err
 	}
-	_, err = q.cfg.DB.Exec(ctx, setTurn, max(turn, now.UnixMilli()+1), owner)
+	_, err = q.cfg.DB.Exec(ctx, setTurn, max(turn, now.UnixMilli()), owner)
 	return taken, err
 }

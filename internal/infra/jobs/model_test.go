@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -173,17 +175,26 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// While one owner has a hundred thousand queued, another's job is among the very next that
+// While one owner has thousands queued (ANNEX_TEST_BACKLOG says how many), another's job is among the very next that
 // are taken, wherever it is enqueued.
 func TestOwnersTakeTurns(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		b := newBench(t, d)
 		q := b.process()
 		flood := `INSERT INTO jobs (id, owner, kind, name, batch, state, due, attempt, token, limit_key, most, created_at, expires_at, ended_at, class, head, body)
-			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+			WITH RECURSIVE n(i) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 			SELECT 'flood' || i, 'heavy', 'k', '', '', 0, ?, 0, '', '', 0, 0, 0, 0, '', '{}', ? FROM n`
-		if _, err := d.Exec(t.Context(), flood, b.now.UnixMilli()-1000, []byte{}); err != nil {
-			t.Fatal(err)
+		n := 10000
+		if text := os.Getenv("ANNEX_TEST_BACKLOG"); text != "" {
+			var err error
+			if n, err = strconv.Atoi(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for at := 0; at < n; at += 10000 {
+			if _, err := d.Exec(t.Context(), flood, at+1, at+10000, b.now.UnixMilli()-1000, []byte{}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		b.enqueue(q, Job{ID: "first", Owner: "heavy", Kind: "k", Due: b.now.Add(-time.Second)})
 		for i := range 20 {

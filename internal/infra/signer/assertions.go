@@ -106,6 +106,30 @@ func (a *Assertions) VerifyPanel(ctx context.Context, token string) (Panel, erro
 	return Panel{User: userOf(&p.User), Module: p.Module, Extension: extension}, nil
 }
 
+// Event is a verified event of a product.
+type Event struct {
+	Product      id.Product
+	Site         id.Site
+	ID           string // counts once for the product and site
+	Type         string
+	Time         time.Time
+	User         id.User
+	Installation id.Install
+	Data         json.RawMessage
+}
+
+// VerifyEvent verifies an event. Whoever acts on it spends its id in the act's transaction.
+func (a *Assertions) VerifyEvent(ctx context.Context, token string) (Event, error) {
+	e, err := productkit.VerifyEvent(ctx, token, a.expect())
+	if err != nil {
+		return Event{}, refused(err)
+	}
+	return Event{
+		Product: id.Product(e.Product), Site: id.Site(e.Site), ID: e.ID, Type: e.Type, Time: e.Time, User: id.User(e.User),
+		Installation: id.Install(e.Installation), Data: e.Data,
+	}, nil
+}
+
 func (a *Assertions) expect() productkit.Expect {
 	return productkit.Expect{Audience: a.cfg.Audience, Keys: a, Now: a.cfg.Now()}
 }

@@ -282,8 +282,8 @@
     assert.ok(api.SortOrder.DESC && store.Sort.DESC && events.InvocationErrorCode.FUNCTION_RETRY_REQUEST);
     // What is not built says so, and answers nothing.
     const later = [
-      () => api.asApp().requestJira(api.route`/rest/api/3/myself`), () => api.asUser().requestConfluence(api.route`/wiki`), () => provider.hasCredentials(), () => provider.fetch('/x'), () => queue.push({ body: {} }),
-      () => queue.getJob('j').getStats(), () => queue.getJob('j').cancel(), () => api.properties.onJiraIssue('A-1').get('k'), () => api.authorize().onJira([{ permissions: ['X'] }]), () => storage.entity('e').get('k'),
+      () => api.asApp().requestJira(api.route`/rest/api/3/myself`), () => api.asUser().requestConfluence(api.route`/wiki`), () => provider.hasCredentials(), () => provider.fetch('/x'),
+      () => api.properties.onJiraIssue('A-1').get('k'), () => api.authorize().onJira([{ permissions: ['X'] }]), () => storage.entity('e').get('k'),
       () => kvs.transact().set('k', 1).execute(), () => api.__requestAtlassianAsApp('/x'), () => api.asApp().requestGraph('{}'),
     ];
     for (const fn of later) await rejects((async () => fn())(), 'NOT_OFFERED');

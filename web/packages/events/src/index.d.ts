@@ -8,17 +8,20 @@ export interface RetryOptions {
   /** At most 4 KB. */
   retryData?: unknown;
 }
-/** A queue of the manifest's consumers; pushing is not offered. */
+/** A queue of the manifest's consumers. */
 export class Queue {
   constructor(options: { key: string });
   readonly key: string;
-  push(events: PushEvent | PushEvent[] | any, options?: { delayInSeconds?: number }): Promise<any>;
-  getJob(id: string): JobProgress;
+  /** Resolves when the events are kept; at most 50. */
+  push(events: PushEvent | PushEvent[]): Promise<{ jobId: string }>;
+  /** The older form: payloads in place of events, and the job's id alone. */
+  push(payloads: any, options?: { delayInSeconds?: number }): Promise<string>;
+  getJob(id: string | { jobId: string }): JobProgress;
 }
 export class JobProgress {
   constructor(id: string);
   readonly id: string;
-  getStats(): Promise<any>;
+  getStats(): Promise<{ success: number; inProgress: number; failed: number }>;
   cancel(): Promise<void>;
 }
 /** Returned by a consumer: the event is delivered again. */
@@ -41,6 +44,6 @@ export class PartialSuccessError extends Error {}
 export class JobDoesNotExistError extends Error {}
 export class InvocationLimitReachedError extends Error {}
 export class InternalServerError extends Error {}
-export const appEvents: { publish(events: unknown): Promise<any> };
+export const appEvents: { publish(events: { key: string } | { key: string }[]): Promise<{ type: string; failedEvents: unknown[] }> };
 declare const events: { Queue: typeof Queue; InvocationError: typeof InvocationError; InvocationErrorCode: typeof InvocationErrorCode };
 export default events;

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/invoke"
+	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/unattended"
+	"github.com/annexhq/annex/internal/infra/jobs"
+	"github.com/annexhq/annex/internal/infra/netguard"
+	"github.com/annexhq/annex/internal/infra/signer"
+)
+
+// EventType implements unattended.Products.
+func (p *products) EventType(ctx context.Context, key id.Product, name string) (unattended.EventType, error) {
+	api, err := p.tenancy.API(ctx, key)
+	if err != nil {
+		return unattended.EventType{}, err
+	}
+	for _, e := range api.Events {
+		if e.Type == name {
+			return unattended.EventType{Names: append([]string{e.Type}, e.Aliases...), Scope: e.Scope, Fields: e.Fields}, nil
+		}
+	}
+	return unattended.EventType{}, fault.New(fault.NotFound, "EVENT_UNKNOWN", "the product %s declares no event of this type", key).
+		WithFix("add it to events in its product.yaml")
+}
+
+// Note implements unattended.Log.
+func (r recorder) Note(p *call.Policy, c *call.Call, level, what string, facts map[string]any) {
+	r.line(p, c, level, what, facts)
+}
+
+// openUnattended makes what runs without anybody waiting. It runs once Start is called.
+func (s *System) openUnattended(door *lateDoor, declared *products) {
+	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
+	s.Unattended = unattended.New(unattended.Config{
+		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
+		AppLog: recorder{s.Logs}, Log: s.Config.Log,
+	})
+	s.Events = signer.NewAssertions(signer.AssertionsConfig{
+		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
+	})
+	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase)
+	s.Installs.Happened = lifecycle{s.Registry, s.Unattended}.happened
+}
+
+// startUnattended comes last: what it calls is there.
+func (s *System) startUnattended(ctx context.Context) error {
+	if err := s.Jobs.Start(ctx); err != nil {
+		return err
+	}
+	s.Unattended.Start(ctx)
+	return nil
+}
+
+// TakeEvent takes what a product signed.
+func (s *System) TakeEvent(ctx context.Context, token string) error {
+	e, err := s.Events.VerifyEvent(ctx, token)
+	if err != nil {
+		return err
+	}
+	_, err = s.Unattended.Take(ctx, unattended.Event{
+		Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Data: e.Data,
+	})
+	return err
+}
+
+// lifecycle tells apps of their installation and of what an admin approved.
+type lifecycle struct {
+	registry   *registry.Service
+	unattended *unattended.Service
+}
+
+var lifecycleActs = map[string]string{
+	"install.install": unattended.InstalledEvent, "install.approve": unattended.UpgradedEvent, "install.grant": unattended.UpgradedEvent,
+}
+
+func (l lifecycle) happened(ctx context.Context, by id.Principal, i *install.Installation, act string) error {
+	event := lifecycleActs[act]
+	if event == "" {
+		return nil
+	}
+	scope, err := tenant.ForInstall(by, i.Site, i.ID)
+	if err != nil {
+		return nil // nobody who installs or approves
+	}
+	p := &call.Policy{
+		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment, EnvName: i.EnvName,
+		EnvType: i.EnvType, Version: i.Version, Number: i.Number, Set: i.Effective(), Epoch: i.Epoch, Scope: scope,
+	}
+	return l.unattended.Lifecycle(ctx, p, event, string(i.Version)+time.Now().UTC().Format(time.RFC3339Nano), map[string]any{
+		"id": i.ID, "installerAccountId": string(by.Account),
+		"app":         map[string]any{"id": i.App, "version": i.Number, "name": l.name(ctx, i), "ownerAccountId": i.Owner},
+		"environment": map[string]any{"id": i.Environment},
+		"context":     map[string]any{"cloudId": i.Site, "product": i.Product},
+	})
+}
+
+func (l lifecycle) name(ctx context.Context, i *install.Installation) string {
+	m, err := l.registry.Manifest(ctx, i.Version)
+	if err != nil {
+		return ""
+	}
+	return m.App.Name
+}
+
+var _ invoke.Facility = (*unattended.Service)(nil)

@@ -1,0 +1,369 @@
+package unattended
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/jobs"
+	"github.com/annexhq/annex/manifest"
+)
+
+const (
+	// eventsFor is how long an event's id is known; its signature counts for two minutes.
+	eventsFor = 7 * 24 * time.Hour
+	// eventWindow is how long a delivery is tried.
+	eventWindow = 24 * time.Hour
+	maxDepth    = 64 // of an event's data
+)
+
+// Lifecycle events are the platform's own.
+const (
+	InstalledEvent = "avi:forge:installed:app"
+	UpgradedEvent  = "avi:forge:upgraded:app"
+)
+
+// Event is something that happened in a product, and that the product signed.
+type Event struct {
+	Product id.Product
+	Site    id.Site
+	ID      string
+	Type    string
+	Time    time.Time
+	User    id.User
+	// Install is whose call caused it, "" for none.
+	Install id.Install
+	Data    json.RawMessage // an object
+}
+
+// told is an event as a job keeps it, for one trigger module of one installation.
+type told struct {
+	Product id.Product      `json:"product,omitempty"` // "" for the platform's and apps' own
+	Type    string          `json:"type"`              // as the product says
+	Name    string          `json:"name"`              // as the app subscribed
+	Time    time.Time       `json:"time"`
+	User    id.User         `json:"user,omitempty"`
+	Self    bool            `json:"self,omitempty"`
+	Event   string          `json:"event"` // the event's own id
+	Data    json.RawMessage `json:"data"`
+}
+
+// Take keeps an event for every installation that is to be told of it. When it returns
+// they will be; an event that is taken twice is one. It says how many triggers that are.
+func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
+	typ, err := s.Products.EventType(ctx, e.Product, e.Type)
+	if err != nil {
+		return 0, fault.Op("unattended.Take", err)
+	}
+	if depth(e.Data) > maxDepth {
+		return 0, fault.New(fault.Invalid, "EVENT_TOO_DEEP", "the event's data is nested more than %d deep", maxDepth)
+	}
+	var list []jobs.Job
+	on := false
+	for _, p := range s.Installed.OnSite(e.Site) {
+		if p.Product != e.Product {
+			continue
+		}
+		on = true
+		for _, name := range typ.Names {
+			some, err := s.triggers(ctx, p, told{
+				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
+			})
+			if err != nil {
+				return 0, fault.Op("unattended.Take", err)
+			}
+			list = append(list, some...)
+		}
+	}
+	if !on && len(e.Site) > 0 {
+		list = nil // nobody to tell; the product need not know
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		n, err := s.DB.Exec(ctx, takeEvent, e.Site, e.Product, e.ID, s.Now().UnixMilli())
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.Jobs.Enqueue(ctx, list...)
+	})
+	if err != nil {
+		return 0, fault.Op("unattended.Take", err)
+	}
+	s.Jobs.Wake()
+	return len(list), nil
+}
+
+// triggers are the jobs of the modules of an installation that subscribe to an event, if
+// it may be told of it.
+func (s *Service) triggers(ctx context.Context, p *call.Policy, t told) ([]jobs.Job, error) {
+	if !perm.HasEvent(p.Set, t.Name) {
+		return nil, nil
+	}
+	m, err := s.Manifests.Manifest(ctx, p.Version)
+	if err != nil {
+		return nil, err
+	}
+	var list []jobs.Job
+	for _, module := range m.Modules.Trigger {
+		filter, ok := subscribed(module, t.Name)
+		if !ok || t.Self && filter.IgnoreSelf != nil && *filter.IgnoreSelf || !passes(filter) {
+			continue
+		}
+		body, err := json.Marshal(t)
+		if err != nil {
+			return nil, err
+		}
+		now := s.Now()
+		list = append(list, jobs.Job{
+			ID: derived("event", string(t.Product), string(p.Site), t.Event, string(p.Install), module.Key, t.Name), Owner: string(p.Install),
+			Kind: eventKind, Name: module.Key, Due: now, Expires: now.Add(eventWindow), Body: body,
+		})
+	}
+	return list, nil
+}
+
+// subscribed is a trigger's filter for an event, if the trigger is for it.
+func subscribed(t manifest.Trigger, name string) (manifest.EventFilter, bool) {
+	for _, e := range t.Events {
+		if e.EventType != name {
+			continue
+		}
+		if e.Filter.IgnoreSelf != nil || e.Filter.Expression != "" {
+			return e.Filter, true
+		}
+		return t.Filter, true
+	}
+	return manifest.EventFilter{}, false
+}
+
+// passes says what becomes of an event with a condition. Conditions are not evaluated by
+// this server, which is a failure to evaluate: onError decides, as it would for a wrong one.
+func passes(f manifest.EventFilter) bool {
+	return f.Expression == "" || strings.HasPrefix(f.OnError, "RECEIVE")
+}
+
+// deliver calls a trigger's function. What it is told is decided now: an app that is not
+// granted the event any more, or a scope that it needs, is told nothing.
+func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
+	var t told
+	if err := json.Unmarshal(j.Body, &t); err != nil {
+		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
+	}
+	var before *retry
+	if len(j.Head) > 2 {
+		before = &retry{}
+		if err := json.Unmarshal(j.Head, before); err != nil {
+			before = nil
+		}
+	}
+	p, err := s.Installed.Policy(ctx, id.Install(j.Owner))
+	if err != nil {
+		return s.refused(err)
+	}
+	data, may, err := s.shown(ctx, p, t)
+	if err != nil {
+		return s.refused(err)
+	}
+	m, err := s.Manifests.Manifest(ctx, p.Version)
+	if err != nil {
+		return s.refused(err)
+	}
+	f, ok := triggered(m, j.Name, t.Name)
+	if !may || !ok {
+		return jobs.Verdict{} // it is no longer to be told
+	}
+	c := begun(j, p, call.Event, j.Name, f, s.Now())
+	if c.Payload, err = t.payload(data, before); err != nil {
+		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
+	}
+	res, err := s.Invoker.Invoke(ctx, c)
+	v, next := jobs.Verdict{}, retry{}
+	if err != nil {
+		v, next = s.failedCall(j, err)
+		if fault.KindOf(err) == fault.App { // the app's own mistake is not mended by time
+			v.Next = jobs.Dead
+		}
+	} else if a, again := asked(res.Body); again {
+		v, next = s.askedAgain(j, a)
+	}
+	if v.Next == jobs.Again && j.Attempt >= eventTries {
+		v.Next = jobs.Dead
+	}
+	if v.Next != jobs.Done {
+		if v.Head, err = json.Marshal(next); err != nil {
+			v.Head = nil
+		}
+	}
+	return v
+}
+
+// shown is the part of an event's data that the installation may see now, and whether it
+// may be told at all.
+func (s *Service) shown(ctx context.Context, p *call.Policy, t told) (map[string]json.RawMessage, bool, error) {
+	if !perm.HasEvent(p.Set, t.Name) {
+		return nil, false, nil
+	}
+	data := map[string]json.RawMessage{}
+	if err := json.Unmarshal(t.Data, &data); err != nil {
+		return nil, false, err
+	}
+	if t.Product == "" {
+		return data, true, nil
+	}
+	typ, err := s.Products.EventType(ctx, t.Product, t.Type)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return nil, false, nil // the operator declares it no longer
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if !slices.Contains(typ.Names, t.Name) || typ.Scope != "" && !has(p.Set, typ.Scope) {
+		return nil, false, nil
+	}
+	for field, scope := range typ.Fields {
+		if !has(p.Set, scope) {
+			delete(data, field)
+		}
+	}
+	return data, true, nil
+}
+
+func has(s perm.Set, scope string) bool {
+	return slices.ContainsFunc(s.Scopes, func(sc perm.Scope) bool { return sc.Name == scope })
+}
+
+func triggered(m *manifest.Manifest, module, name string) (manifest.Function, bool) {
+	for _, t := range m.Modules.Trigger {
+		if _, ok := subscribed(t, name); ok && t.Key == module {
+			return m.Function(t.Function)
+		}
+	}
+	return manifest.Function{}, false
+}
+
+// payload is what a trigger's function is given: the data, and beside it what the platform
+// says, which the data cannot say in its place.
+func (t told) payload(data map[string]json.RawMessage, before *retry) ([]byte, error) {
+	out := map[string]any{}
+	for k, v := range data {
+		out[k] = v
+	}
+	out["eventType"], out["eventId"], out["timestamp"] = t.Name, t.Event, t.Time
+	delete(out, "atlassianId")
+	delete(out, "selfGenerated")
+	delete(out, "retryContext")
+	if t.User != "" {
+		out["atlassianId"] = t.User
+	}
+	if t.Self {
+		out["selfGenerated"] = true
+	}
+	if before != nil {
+		out["retryContext"] = before
+	}
+	return json.Marshal(out)
+}
+
+// depth is how deep a JSON text is nested.
+func depth(text []byte) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// Lifecycle tells an installation of its own fate, in the transaction that decides it.
+func (s *Service) Lifecycle(ctx context.Context, p *call.Policy, event, occasion string, data map[string]any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return fault.Op("unattended.Lifecycle", err)
+	}
+	list, err := s.triggers(ctx, p, told{Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw})
+	if err == nil {
+		err = s.Jobs.Enqueue(ctx, list...)
+	}
+	return fault.Op("unattended.Lifecycle", err)
+}
+
+// publish tells other apps of the same site and product of an app's own event.
+func (s *Service) publish(ctx context.Context, p *call.Policy, head json.RawMessage) (call.Reply, error) {
+	var in struct {
+		Events []struct {
+			Key string `json:"key"`
+		} `json:"events"`
+	}
+	if err := json.Unmarshal(head, &in); err != nil || len(in.Events) == 0 || len(in.Events) > 10 {
+		return call.Reply{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "publish takes one to ten events, each {key}")
+	}
+	m, err := s.Manifests.Manifest(ctx, p.Version)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	var list []jobs.Job
+	for n, e := range in.Events {
+		i := slices.IndexFunc(m.Modules.Event, func(x manifest.Event) bool { return x.Key == e.Key })
+		if i < 0 {
+			return call.Reply{}, fault.New(fault.NotFound, "UNKNOWN_EVENT", "the manifest has no event %q", clip(e.Key)).WithFix("add an event module")
+		}
+		some, err := s.appEvent(ctx, p, m.Modules.Event[i], n)
+		if err != nil {
+			return call.Reply{}, err
+		}
+		list = append(list, some...)
+	}
+	if err := s.Jobs.Enqueue(ctx, list...); err != nil {
+		return call.Reply{}, fault.Op("unattended.publish", err)
+	}
+	s.Jobs.Wake()
+	return reply(struct{}{})
+}
+
+func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event, n int) ([]jobs.Job, error) {
+	at := slices.IndexFunc(p.Set.AppEvents, func(x perm.AppEvent) bool { return x.Name == e.Name })
+	if at < 0 {
+		return nil, fault.New(fault.Denied, "NOT_GRANTED", "the event %q is not granted to this installation", e.Name).WithFix("a site admin has to approve it")
+	}
+	recipients := p.Set.AppEvents[at].Recipients
+	name := "avi:cloud:ecosystem::event/" + string(p.App) + "/" + e.Key
+	now := s.Now()
+	t := told{Type: name, Name: name, Time: now, Event: derived(name, string(p.Install), now.Format(time.RFC3339Nano), string(rune('a'+n))), Data: json.RawMessage(`{}`)}
+	var list []jobs.Job
+	for _, other := range s.Installed.OnSite(p.Site) {
+		if other.Product != p.Product || !slices.Contains(recipients, "*") && !slices.Contains(recipients, string(other.App)) &&
+			!slices.Contains(recipients, "ari:cloud:ecosystem::app/"+string(other.App)) {
+			continue
+		}
+		t.Self = other.Install == p.Install
+		some, err := s.triggers(ctx, other, t)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	return list, nil
+}
+
+// Sweep forgets what is past its time.
+func (s *Service) Sweep(ctx context.Context) error {
+	if _, err := s.DB.Exec(ctx, oldEvents, s.Now().Add(-eventsFor).UnixMilli()); err != nil {
+		return fault.Op("unattended.Sweep", err)
+	}
+	return fault.Op("unattended.Sweep", s.Jobs.Sweep(ctx))
+}
