@@ -54,6 +54,7 @@ type Consents interface {
 type Hosting interface {
 	Origin(install id.Install) string
 	Document(ctx context.Context, p *call.Policy, resource string) (string, error)
+	IconPath(ctx context.Context, p *call.Policy, module string) string
 }
 
 // Config is what the bridge stands on; all of it is required.

@@ -28,6 +28,8 @@ type module struct {
 	Render string `json:"render"`
 	// Show is how the product has apps appear in the place.
 	Show string `json:"show,omitempty"`
+	// Icon is the address of its picture, "" where it has none of its own.
+	Icon string `json:"icon,omitempty"`
 	// Size is the room that the manifest asks for.
 	Size string `json:"size,omitempty"`
 	// Environment says that this is no production app.
@@ -115,11 +117,13 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 		return nil, err
 	}
 	var out []module
+	var keys []string
 	for _, u := range m.UIModules() {
 		t := typeOf(product, u.Type)
 		if t == "" || wanted != "" && t != typeOf(product, wanted) {
 			continue
 		}
+		keys = append(keys, u.Key)
 		out = append(out, module{
 			Module: string(i.ID) + "/" + u.Key, Type: t, Title: b.title(ctx, i.Version, u, locale), State: "ready", Render: render(u), Size: u.ViewportSize, Show: showOf(product, t),
 		})
@@ -131,7 +135,7 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 	if err != nil {
 		return nil, err
 	}
-	_, err = b.Installs.Policy(ctx, i.ID)
+	p, err := b.Installs.Policy(ctx, i.ID)
 	if err != nil && fault.CodeOf(err) == "POLICY_STALE" {
 		return nil, err
 	}
@@ -139,6 +143,8 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 		out[n].App = clean(app.Name, 80)
 		if err != nil {
 			out[n].State = "blocked"
+		} else if path := b.Hosting.IconPath(ctx, p, keys[n]); path != "" {
+			out[n].Icon = b.URL + path
 		}
 		if i.EnvType != "PRODUCTION" {
 			out[n].Environment = clean(i.EnvName, 40)

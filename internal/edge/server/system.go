@@ -322,6 +322,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,
 	})
+	icons := s.Hosting.Icons()
 	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/bridge/") {
 			apps.ServeHTTP(w, r)
@@ -329,6 +330,10 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		if shell.Serves(r.URL.Path) {
 			frames.ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, hosting.IconPrefix) {
+			icons.ServeHTTP(w, r)
 			return
 		}
 		s.Console.ServeHTTP(w, r)
