@@ -44,7 +44,7 @@ const files = {
   '/': ['text/html', page],
   '/page.js': ['text/javascript', script],
   '/favicon.ico': ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
-  '/page.css': ['text/css', 'html { color-scheme: light dark; background: Canvas; } body { margin: 0; padding: 16px; }'],
+  '/page.css': ['text/css', 'html { color-scheme: light dark; background: light-dark(#ffffff, #1a202d); } body { margin: 0; padding: 16px; }'],
   '/picture.svg': ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90"><rect width="160" height="90" fill="#4a7"/><circle cx="45" cy="45" r="28" fill="#fff"/></svg>'],
 };
 
