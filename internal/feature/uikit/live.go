@@ -230,8 +230,9 @@ func publicly(e *fault.Error) map[string]any {
 	if e.Kind == fault.Internal {
 		out["message"] = "the server failed"
 	}
-	if name, ok := e.Fields["name"].(string); ok {
-		out["name"] = name
+	if e.Kind == fault.App {
+		out["message"] = "the app failed in what it was just doing"
+		return out
 	}
 	if e.Fix != "" {
 		out["fix"] = e.Fix
@@ -247,10 +248,7 @@ func (l *live) told(p *call.Policy, message []byte) {
 			Command string          `json:"command"`
 			Payload json.RawMessage `json:"payload"`
 		} `json:"effect"`
-		Error *struct {
-			Name    string `json:"name"`
-			Message string `json:"message"`
-		} `json:"error"`
+		Error *struct{} `json:"error"`
 	}
 	if err := json.Unmarshal(message, &m); err != nil {
 		return
@@ -261,9 +259,10 @@ func (l *live) told(p *call.Policy, message []byte) {
 	case m.Effect != nil:
 		l.effect(m.Effect.Command, m.Effect.Payload)
 	case m.Error != nil:
+		// What exactly went wrong is in the developer's log: an error's words are of the code.
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.say(map[string]any{"error": map[string]any{"code": "FUNCTION_ERR", "name": clip(m.Error.Name), "message": clip(m.Error.Message)}})
+		l.say(map[string]any{"error": map[string]any{"code": "FUNCTION_ERR", "message": "the app failed in what it was just doing"}})
 	}
 }
 
@@ -363,11 +362,4 @@ func (l *live) setAlarm() {
 		l.queue = append(l.queue, task{payload: []byte(`{"type":"wake"}`)})
 		l.begin()
 	})
-}
-
-func clip(s string) string {
-	if len(s) > 500 {
-		return s[:500] + "…"
-	}
-	return s
 }

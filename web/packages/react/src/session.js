@@ -20,7 +20,7 @@ const send = (tree) => kernel.emit({ tree });
 /** Logs an error that nobody caught, and says to the user that something failed. */
 export function uncaught(err) {
   kernel.log('error', ['uncaught error', err]);
-  kernel.emit({ error: { name: String(err?.name ?? 'Error'), message: String(err?.message ?? err) } });
+  kernel.emit({ error: {} });
 }
 
 /** Tells the shell to do something; functions in the payload become handles. */
