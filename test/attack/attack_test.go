@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -262,6 +263,8 @@ type source struct {
 	modules string   // further lines of its modules
 	// code is module scope; exports of index are its functions of the names above.
 	code string
+	// interfaces are UI Kit entries by resource: the body of the function that renders.
+	interfaces map[string]string
 }
 
 func (s source) manifest() string {
@@ -293,12 +296,22 @@ func (s source) manifest() string {
 	for _, f := range append(slices.Clone(s.hooks), s.also...) {
 		fmt.Fprintf(&b, "    - key: %s\n      handler: index.%s\n", f, f)
 	}
+	for i, key := range slices.Sorted(maps.Keys(s.interfaces)) {
+		if i == 0 {
+			b.WriteString("resources:\n")
+		}
+		fmt.Fprintf(&b, "  - key: %s\n    path: src/%s.jsx\n", key, key)
+	}
 	return b.String()
 }
 
 func (s source) bundle() string {
 	names := strings.Join(append(slices.Clone(s.hooks), s.also...), ", ")
-	return "(function(__annex_require, __annex_register){\n" + s.code + "\n__annex_register({ index: { " + names + " } });\n})"
+	var ui strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(s.interfaces)) {
+		fmt.Fprintf(&ui, "%s: () => {\n%s\n},\n", key, s.interfaces[key])
+	}
+	return "(function(__annex_require, __annex_register){\n" + s.code + "\n__annex_register({ index: { " + names + " } }, {" + ui.String() + "});\n})"
 }
 
 // part is one part of an upload.

@@ -139,12 +139,20 @@ func (l *live) settle() {
 }
 
 func (l *live) run() {
+	handled := int64(0)
 	for {
 		l.mu.Lock()
-		if len(l.queue) == 0 || l.over {
+		more := len(l.queue) > 0 && !l.over
+		if !more {
 			l.running = false
 			l.setAlarm()
 			l.settled.Broadcast()
+		}
+		// Who was told that an event is handled finds nothing under way.
+		if handled != 0 && !l.over {
+			l.say(map[string]any{"idle": true, "event": handled})
+		}
+		if !more {
 			l.mu.Unlock()
 			return
 		}
@@ -153,6 +161,7 @@ func (l *live) run() {
 		parked := l.parked
 		l.mu.Unlock()
 		l.activate(t, parked)
+		handled = t.number
 	}
 }
 
@@ -190,9 +199,6 @@ func (l *live) activate(t task, parked []byte) {
 	if rest.WakeMS >= 0 {
 		l.wake = l.s.Now().Add(max(time.Duration(rest.WakeMS)*time.Millisecond, leastWake))
 	}
-	if t.number != 0 {
-		l.say(map[string]any{"idle": true, "event": t.number})
-	}
 }
 
 // failed tells of an event that did not come to its end: the session is what it was before
@@ -218,9 +224,6 @@ func (l *live) failed(err error, t task, parked []byte) {
 	l.say(map[string]any{"error": publicly(e)})
 	if l.tree != nil {
 		l.say(map[string]any{"tree": l.tree.JSON()})
-	}
-	if t.number != 0 {
-		l.say(map[string]any{"idle": true, "event": t.number})
 	}
 }
 

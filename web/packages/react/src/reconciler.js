@@ -92,18 +92,23 @@ export class Slot {
 }
 
 function append(parent, child) {
-  remove(parent, child);
+  remove(child);
   parent.children.push(child);
+  child.parent = parent;
 }
 
-function remove(parent, child) {
-  const at = parent.children.indexOf(child);
-  if (at >= 0) parent.children.splice(at, 1);
+function remove(child) {
+  const { parent } = child;
+  if (parent === undefined) return;
+  child.parent = undefined;
+  const { children } = parent;
+  children.splice(children.at(-1) === child ? children.length - 1 : children.indexOf(child), 1);
 }
 
 function before(parent, child, next) {
-  remove(parent, child);
+  remove(child);
   parent.children.splice(parent.children.indexOf(next), 0, child);
+  child.parent = parent;
 }
 
 function forget(instance) {
@@ -111,8 +116,8 @@ function forget(instance) {
   for (const c of instance.children) forget(c);
 }
 
-function take(parent, child) {
-  remove(parent, child);
+function take(_, child) {
+  remove(child);
   forget(child);
 }
 

@@ -15,7 +15,13 @@ let lastCallback = 0;
 let view; // what takes the session's events
 let shown = {}; // what the shell said of itself: theme, location
 
-const send = (tree) => kernel.emit({ tree });
+function send(tree) {
+  try {
+    kernel.emit({ tree });
+  } catch (err) {
+    uncaught(err); // it is too large
+  }
+}
 
 /** Logs an error that nobody caught, and says to the user that something failed. */
 export function uncaught(err) {
