@@ -56,7 +56,7 @@ function CanaryComponentName() {
       h(kit.Link, { href: "javascript:alert('evil.example')" }, "x"), h(kit.User, { avatarUrl: "https://evil.example/6" }), h(kit.FileCard, { previewUrl: "https://evil.example/7" }),
       h(kit.AdfRenderer, { document: { type: "doc", content: [{ type: "media", attrs: { src: "https://evil.example/8" } }], ["__proto__x"]: 1, constructor: { prototype: { evil: "evil.example" } } } }),
       h(kit.DynamicTable, { rows: [{ cells: [{ content: h(kit.Image, { src: "https://evil.example/9" }) }] }] })) : null,
-    hostile === "many" ? Array.from({ length: 12000 }, (_, i) => h(kit.Text, { key: i }, "x")) : null,
+    hostile === "many" ? Array.from({ length: 6000 }, (_, i) => h(kit.Text, { key: i }, "x")) : null,
     hostile === "deep" ? Array.from({ length: 300 }).reduce((e) => h(kit.Box, null, e), h(kit.Text, null, "deep")) : null,
     hostile === "long" ? h(kit.Text, null, "x".repeat(3 << 20)) : null,
     hostile === "html" ? h("script", null, "evil.example") : null);
@@ -169,8 +169,8 @@ func TestAttackSwapParkedInterfaces(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	rested := func(user string) *client.View {
-		v := p.view(at, user)
+	restedOn := func(page *client.Page) *client.View {
+		v := page.Open(at.installation + "/panel")
 		v.Click(by(drawn(v), "click"), "onClick")
 		v.Disconnect()
 		p.System.Interfaces.Rest(time.Now().Add(time.Hour))
@@ -179,6 +179,7 @@ func TestAttackSwapParkedInterfaces(t *testing.T) {
 		}
 		return v
 	}
+	rested := func(user string) *client.View { return restedOn(p.pageFor(user)) }
 	opens := func(v *client.View) bool {
 		status, code, text := v.Ask("POST", "/bridge/ui/"+v.ID+"/event", map[string]any{"event": 9, "handle": by(v.Now(), "click").Handle("onClick"), "args": []any{}})
 		if status != http.StatusAccepted && code != "SESSION_GONE" {
@@ -192,6 +193,13 @@ func TestAttackSwapParkedInterfaces(t *testing.T) {
 	swaps := map[string]func() *client.View{
 		"another session's pages": func() *client.View {
 			a, b := rested("alice"), rested("alice")
+			r := read(a)
+			change(b, "state = ?, generation = ?", r.State, r.Gen)
+			return b
+		},
+		"pages of another view on the same page": func() *client.View {
+			page := p.pageFor("alice")
+			a, b := restedOn(page), restedOn(page)
 			r := read(a)
 			change(b, "state = ?, generation = ?", r.State, r.Gen)
 			return b
