@@ -3,16 +3,17 @@
 import { Fragment, createElement, isValidElement } from 'react';
 import { Slot } from './reconciler.js';
 
-// lift takes elements out of a prop and leaves a Slot in the place of each.
-function lift(value, slots, depth) {
+// lift takes elements out of a prop and leaves a Slot in the place of each. What is keyed on
+// the way to an element, a table's row for instance, tells it from others: its state follows it.
+function lift(value, slots, depth, path) {
   if (typeof value !== 'object' || value === null || depth > 8) return value;
-  if (isValidElement(value)) return new Slot(slots.push(value) - 1);
+  if (isValidElement(value)) return new Slot(slots.push({ element: value, path: `${path}.${value.key ?? ''}` }) - 1);
   const array = Array.isArray(value);
   if (!array && Object.getPrototypeOf(value) !== Object.prototype) return value;
   let out = value;
   for (const name of Object.keys(value)) {
     const was = value[name];
-    const is = lift(was, slots, depth + 1);
+    const is = lift(was, slots, depth + 1, `${path}.${(array ? was?.key : undefined) ?? name}`);
     if (is === was) continue;
     if (out === value) out = array ? [...value] : { ...value };
     out[name] = is;
@@ -22,9 +23,14 @@ function lift(value, slots, depth) {
 
 const slotted = (type, { children, ...props }) => {
   const slots = [];
-  const plain = lift(props, slots, 0);
+  const plain = lift(props, slots, 0, '');
   if (slots.length === 0) return createElement(type, plain, children);
-  return createElement(type, plain, children, slots.map((element, at) => createElement('$slot', { key: `$${at}`, at }, element)));
+  const taken = new Set();
+  return createElement(type, plain, children, slots.map(({ element, path }, at) => {
+    const key = taken.has(path) ? `${path}$${at}` : path;
+    taken.add(key);
+    return createElement('$slot', { key, at }, element);
+  }));
 };
 
 /** A component that the reconciler passes on by its name. */

@@ -1,48 +1,54 @@
 // The router of UI Kit's pages: a place within the app, which the shell shows in the address.
-import { createContext, createElement, useCallback, useContext, useEffect, useMemo, useState } from 'react';
+import { createContext, createElement, useCallback, useContext, useSyncExternalStore } from 'react';
 import { effect, listen, surroundings } from './session.js';
 
-const Place = createContext(null);
 const Params = createContext({});
 
 function placeOf(to, from) {
   const text = typeof to === 'string' ? to : `${to?.pathname ?? from.pathname}${to?.search ?? ''}${to?.hash ?? ''}`;
-  const found = /^([^?#]*)(\?[^#]*)?(#.*)?$/.exec(text);
-  const [, pathname = '/', search = '', hash = ''] = found ?? [];
+  const [, pathname = '/', search = '', hash = ''] = /^([^?#]*)(\?[^#]*)?(#.*)?$/.exec(text) ?? [];
   return { pathname: pathname.startsWith('/') ? pathname : `/${pathname}`, search, hash, state: to?.state ?? null };
 }
 
-const first = () => placeOf(surroundings().location ?? '/', { pathname: '/' });
+// The place is one for all of a session's components.
+let place;
+const watchers = new Set();
 
-/** Holds the present place; without one each hook has its own look at it. */
-export function Router({ children }) {
-  const value = usePlace();
-  return createElement(Place.Provider, { value }, children);
+function present() {
+  if (place === undefined) {
+    place = placeOf(surroundings().location ?? '/', { pathname: '/' });
+    listen('location', (to) => move(placeOf(to, place)));
+  }
+  return place;
 }
 
-function usePlace() {
-  const [place, setPlace] = useState(first);
-  useEffect(() => listen('location', (to) => setPlace(placeOf(to, place))), []);
-  const go = useCallback((to, options = {}) => {
+function move(to) {
+  place = to;
+  for (const w of watchers) w();
+}
+
+function watch(changed) {
+  watchers.add(changed);
+  return () => watchers.delete(changed);
+}
+
+/** Is there for apps that put one around their routes; the place is known without it. */
+export const Router = ({ children }) => children;
+
+export const useLocation = () => useSyncExternalStore(watch, present);
+
+/** Goes to another place within the app: navigate('/issues/1'), navigate(-1). */
+export function useNavigate() {
+  return useCallback((to, { state = null, replace = false } = {}) => {
     if (typeof to === 'number') {
       effect('history', { delta: to });
       return;
     }
-    const next = { ...placeOf(to, first()), state: options.state ?? null };
-    setPlace(next);
-    effect('history', { location: `${next.pathname}${next.search}${next.hash}`, replace: options.replace === true });
+    const next = { ...placeOf(to, present()), state };
+    move(next);
+    effect('history', { location: `${next.pathname}${next.search}${next.hash}`, replace });
   }, []);
-  return useMemo(() => ({ place, go }), [place, go]);
 }
-
-function useRouter() {
-  const held = useContext(Place);
-  const own = usePlace();
-  return held ?? own;
-}
-
-export const useNavigate = () => useRouter().go;
-export const useLocation = () => useRouter().place;
 
 // match gives the parameters of a pattern such as /issues/:key, null where it does not fit.
 function match(pattern, pathname) {

@@ -25,9 +25,20 @@ function flat(children) {
   });
 }
 
+// joined puts texts together that follow one another: their markup may span them.
+function joined(children) {
+  const out = [];
+  for (const c of children) {
+    const last = out.at(-1);
+    if (c.type === 'String' && last?.type === 'String') out[out.length - 1] = text(last.props.text + c.props.text, last.key);
+    else out.push(c);
+  }
+  return out;
+}
+
 // rich makes of the old texts' markup what it means: **strong**, *emphasis*, ~~struck~~, `code`.
-function rich(children, path) {
-  return children.flatMap((c) => {
+function rich(children) {
+  return joined(children).flatMap((c) => {
     if (c.type !== 'String') return [c];
     const out = [];
     let rest = c.props.text;
@@ -103,7 +114,7 @@ function drawForm(engine, props, path, onSubmit) {
 }
 
 const through = (engine, type, props, path) => node(type, path, props, engine.children(props, path));
-const textual = (type) => (engine, _, props, path) => node(type, path, { size: props.size }, rich([...(props.content === undefined ? [] : [text(props.content, `${path}.content`)]), ...engine.children(props, path)], path));
+const textual = (type) => (engine, _, props, path) => node(type, path, { size: props.size }, rich([...(props.content === undefined ? [] : [text(props.content, `${path}.content`)]), ...engine.children(props, path)]));
 
 // A module's own root is what the product's page is to it already.
 const roots = `AdminPage ContentAction ContentBylineItem ContextMenu CustomField DashboardGadget GlobalPage GlobalSettings HomepageFeed
