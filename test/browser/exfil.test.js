@@ -47,7 +47,7 @@ before(async () => {
     if (u.pathname === '/shell') {
       const at = new URL(u.searchParams.get('app'));
       if (!u.searchParams.has('open')) res.setHeader('content-security-policy', `default-src 'none'; frame-src ${at.origin}`);
-      const sandbox = u.searchParams.has('open') ? 'sandbox="allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts allow-popups allow-popups-to-escape-sandbox"' : '';
+      const sandbox = u.searchParams.get('open') === 'baseline' ? 'sandbox="allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts allow-popups allow-popups-to-escape-sandbox"' : '';
       res.end(`<!doctype html><iframe ${sandbox} src="${at.href.replaceAll('"', '&quot;')}"></iframe>`);
       return;
     }
@@ -107,20 +107,23 @@ resources: [{key: main, path: static}]
   forge = createServer((req, res) => {
     const name = new URL(req.url, 'http://x').pathname.slice(1) || 'index.html';
     res.setHeader('content-type', name.endsWith('.js') ? 'text/javascript' : 'text/html');
-    res.setHeader('content-security-policy', `default-src 'self'; frame-ancestors 'self' http://product.localhost:${productPort}; frame-src 'self'; font-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; ` +
+    if (!req.headers.host.startsWith('open.')) res.setHeader('content-security-policy', `default-src 'self'; frame-ancestors 'self' http://product.localhost:${productPort}; frame-src 'self'; font-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; ` +
       `connect-src 'self'; script-src 'self'; style-src 'self'; form-action 'self'; sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts`);
     res.end(files[name] ?? '');
   });
   forge.listen(0, '127.0.0.1');
   await once(forge, 'listening');
+  origins.open = `http://open.apps.localhost:${forge.address().port}/index.html`;
   origins.baseline = `http://forge.apps.localhost:${forge.address().port}/index.html`;
 
-  browser = await chromium.launch({
+  // A profile as people have one: in a private one the browser opens nothing ahead.
+  browser = await chromium.launchPersistentContext(join(dir, 'profile'), {
+    ignoreHTTPSErrors: true, permissions: [],
     executablePath: catching.executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--ignore-certificate-errors',
       '--disable-popup-blocking', '--disable-features=Translate'],
   });
-  version = 'Chromium ' + browser.version().split('.')[0];
+  version = /Chrome\/\d+/.exec(await browser.pages()[0].evaluate(() => navigator.userAgent))[0].replace('Chrome/', 'Chromium ');
 });
 after(async () => {
   await browser?.close();
@@ -135,7 +138,7 @@ after(async () => {
 
 // EXFIL_ONLY and EXFIL_MODES pick some, for one who works on them.
 const names = [...Object.keys(channels), ...Object.keys(near)].filter((c) => !process.env.EXFIL_ONLY || new RegExp(process.env.EXFIL_ONLY).test(c));
-const modes = (process.env.EXFIL_MODES ?? 'nothing,baseline,granted').split(',');
+const modes = (process.env.EXFIL_MODES ?? 'nothing,baseline,granted,open').split(',');
 const slug = (channel) => channel.toLowerCase().replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '');
 
 const silent = 'nothing was said';
@@ -150,24 +153,24 @@ async function attempt(mode) {
   async function one(channel, again = 2) {
     const host = `${slug(channel)}.${mode}.${domain}`;
     const udp = await catching.udp(host);
-    const context = await browser.newContext({ ignoreHTTPSErrors: true, permissions: [] });
-    const page = await context.newPage();
-    const done = new Promise((resolve) => context.on('console', (m) => { if (m.text().startsWith('TRIED ')) resolve(m.text()); }));
+    const page = await browser.newPage();
+    page.on('popup', (p) => page.once('close', () => p.close().catch(() => {})));
+    const done = new Promise((resolve) => page.on('console', (m) => { if (m.text().startsWith('TRIED ')) resolve(m.text()); }));
     const { port } = new URL(url);
     const at = { sibling: origins[mode === 'granted' ? 'nothing' : 'granted'], hook: `http://0123456789abcdef0123456789abcdef.hooks.localhost:${port}`, ui: `http://annex.localhost:${port}`, control: url };
     // A response, whatever it says, means that the request arrived.
-    context.on('response', (r) => { if (near[channel] && Object.values(at).some((there) => r.url().startsWith(there))) catching.note(host, 'response'); });
+    page.on('response', (r) => { if (near[channel] && Object.values(at).some((there) => r.url().startsWith(there))) catching.note(host, 'response'); });
     const attack = encodeURIComponent(JSON.stringify({ channel, to: `https://${host}:${catching.port}`, udp, at }));
     const app = origins[mode] + '#' + attack;
-    const opened = await page.goto(`http://product.localhost:${products.address().port}/?${mode === 'baseline' ? 'open=1&' : ''}app=${encodeURIComponent(app)}`).catch(() => null);
+    const opened = await page.goto(`http://product.localhost:${products.address().port}/?${mode === 'baseline' || mode === 'open' ? `open=${mode}&` : ''}app=${encodeURIComponent(app)}`).catch(() => null);
     tried[channel] = await Promise.race([done, wait(15000, silent)]);
     if (again && (!opened || tried[channel] === silent && !leaves.test(channel))) {
-      await context.close(); // the browser gave up, not the app
+      await page.close(); // the browser gave up, not the app
       return one(channel, again - 1);
     }
     await wait(1500); // nothing tells that a request was not made
     if (tried[channel].endsWith(' came to pass')) catching.note(host, 'came to pass');
-    await context.close();
+    await page.close();
   }
   await Promise.all(Array.from({ length: 4 }, async () => { for (let c = queue.shift(); c; c = queue.shift()) await one(c); }));
   for (const channel of names) out[channel] = catching.hits.get(`${slug(channel)}.${mode}.${domain}`) ?? [];
@@ -189,6 +192,11 @@ const expected = {
     const must = ['fetch', 'XMLHttpRequest', 'beacon', 'image', 'CSS image', 'WebSocket', 'worker'];
     assert.deepEqual(names.filter((c) => must.includes(c) && !arrived(out[c]).length), [], 'granted, and stopped');
   },
+  // A page without any policy: a way that is not open there either says nothing.
+  open(out) {
+    const must = ['fetch', 'image', 'CSS import', 'font', 'script', 'self-navigation', 'popup', 'frame', 'worker', 'WebRTC', 'form post', 'dns-prefetch', 'preconnect', 'prefetch', 'download', 'SVG use'];
+    assert.deepEqual(names.filter((c) => must.includes(c) && !out[c].length), [], 'not open where there is no policy');
+  },
   // Otherwise an empty table says nothing.
   baseline(out) { assert.ok(names.some((c) => out[c].length), 'the catching servers catch nothing'); },
 };
@@ -205,7 +213,7 @@ after(() => {
   const { EXFIL_JSON, EXFIL_TABLE } = process.env;
   const of = (mode, c, count) => (results[mode] ? count(results[mode][c]).length : null);
   const rows = names.map((channel) => ({
-    channel, nothing_granted: of('nothing', channel, (x) => x), baseline: of('baseline', channel, (x) => x), granted: of('granted', channel, arrived),
+    channel, nothing_granted: of('nothing', channel, (x) => x), baseline: of('baseline', channel, (x) => x), granted: of('granted', channel, arrived), open: of('open', channel, (x) => x),
   }));
   if (EXFIL_JSON) writeFileSync(EXFIL_JSON, JSON.stringify(rows));
   if (EXFIL_TABLE) writeFileSync(EXFIL_TABLE, table(rows, version));
