@@ -75,7 +75,7 @@ export function runPanel({ facts, given, port }) {
     state(seen.length ? 'ready' : 'empty', seen);
   }
 
-  const heading = (m) => el('header', {}, el('h2', {}, m.title), m.app !== m.title ? el('span', { class: 'from' }, say('by', { app: m.app })) : null,
+  const heading = (m) => el('header', {}, m.icon ? el('img', { src: m.icon, alt: '', width: '20', height: '20' }) : null, el('h2', {}, m.title), m.app !== m.title ? el('span', { class: 'from' }, say('by', { app: m.app })) : null,
     m.environment ? el('span', { class: 'tag', title: say('development') }, m.environment) : null);
 
   function section(m) {
