@@ -162,9 +162,9 @@ describe('fields', () => {
     await page.getByText('a.txt (2 byte').waitFor();
     assert.deepEqual(await last(), ['files', [{ name: 'a.txt', size: 2, type: 'text/plain', data: 'aGk=' }]]);
     await page.getByRole('button', { name: 'Edit Summary' }).click();
-    await page.locator('[name=summary]').fill('Milk is back');
+    await page.keyboard.type(' again');
     await page.getByRole('button', { name: 'Confirm' }).click();
-    assert.deepEqual(await last(), ['confirm', 'Milk is back']);
+    assert.deepEqual(await last(), ['confirm', 'Milk is out again']);
     await page.getByRole('textbox', { name: 'Text', exact: true }).last().fill('**Hi** there');
     await page.getByRole('button', { name: 'Save' }).click();
     [handle, event] = await last();

@@ -496,7 +496,12 @@ export function InlineEdit({ node, props }) {
     else fn(props.onCancel) && run(props.onCancel, []);
   };
   useEffect(() => {
-    if (editing && !was.current) box.current?.querySelector('input, textarea, select, [contenteditable]')?.focus();
+    const field = editing && !was.current ? box.current?.querySelector('input, textarea') : null;
+    if (field) {
+      field.focus();
+      // One goes on writing where the text ends.
+      if (/^(?:text|search|url|tel|password|textarea)$/.test(field.type)) field.setSelectionRange(field.value.length, field.value.length);
+    }
     if (!editing && was.current) back.current?.focus();
     was.current = editing;
   }, [editing]);
