@@ -218,9 +218,9 @@ export function makeCommands({ state, shell, consent }) {
       if (!act) throw notOffered(command);
       return act(payload);
     },
-    /** frame is an element with another resource of the app in it. */
-    async frame(resource) {
-      const { url, origin } = await ask('document', { module: facts.module, resource: String(resource) });
+    /** frame is an element with another resource of the app in it, soon. */
+    frame(resource) {
+      const { origin } = facts;
       const holder = el('div', { class: 'holder' });
       const root = holder.attachShadow({ mode: 'closed' });
       root.adoptedStyleSheets = [css(':host{display:block}iframe{display:block;width:100%;border:0;height:160px}')];
@@ -244,11 +244,16 @@ export function makeCommands({ state, shell, consent }) {
       });
       own.attach({
         resize: (h) => { inner.style.height = `${Math.min(Math.max(Math.ceil(h), 24), 8000)}px`; },
-        reload: () => { inner.src = url; },
+        reload: () => void open(),
         event: (event, p) => port?.postMessage({ event, payload: p }),
       });
-      inner.src = url;
+      const open = async () => {
+        try {
+          inner.src = (await ask('document', { module: facts.module, resource: String(resource) })).url;
+        } catch { /* an empty frame: what it would show is not there */ }
+      };
       root.append(inner);
+      void open();
       return holder;
     },
   };
