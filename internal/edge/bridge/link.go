@@ -42,6 +42,9 @@ func (b *Bridge) link(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		registrable = read.Host // an address, or a name of one part
 	}
-	whole.Scheme, whole.Host = read.Scheme, strings.TrimPrefix(read.Origin(), read.Scheme+"://")
-	return map[string]any{"url": whole.String(), "host": read.Host, "registrable": registrable}, nil
+	to := read.String() // as a browser reads it, not as it was written
+	if f := whole.EscapedFragment(); f != "" {
+		to += "#" + f
+	}
+	return map[string]any{"url": to, "host": read.Host, "registrable": registrable}, nil
 }

@@ -34,6 +34,11 @@ async function begin({ session: secret, module, theme, given }, port) {
   };
   port.postMessage({ kind: 'here' });
   whenExpired(() => port.postMessage({ kind: 'expired' }));
+  if (given.dialog) {
+    addEventListener('keydown', (e) => {
+      if (e.key === 'Escape' && !e.defaultPrevented) port.postMessage({ kind: 'escape' });
+    });
+  }
   const shell = { tell: (m) => port.postMessage(m), ask: (m) => up.ask(m), listen: (fn) => heard.add(fn) };
 
   if (facts.problem) return show(problem(say('failed', { title: module.title }), say('failedText')));
@@ -48,6 +53,7 @@ async function begin({ session: secret, module, theme, given }, port) {
   const commands = makeCommands({ state, shell, consent });
   main.removeAttribute('aria-busy');
   if (facts.render === 'native') {
+    document.body.classList.add('native');
     await runNative({ main, state, shell, commands, consent, fail: (e) => show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' }))) });
     shell.tell({ kind: 'ready' });
     watchSize(shell);
@@ -56,6 +62,7 @@ async function begin({ session: secret, module, theme, given }, port) {
   connectFrame({ main, facts, state, shell, commands, title: module.title, ready: () => shell.tell({ kind: 'ready' }) });
 
   function show(node) {
+    document.body.classList.add('native');
     main.removeAttribute('aria-busy');
     main.replaceChildren(node);
     shell.tell({ kind: 'ready' });
@@ -108,5 +115,6 @@ function problem(title, text, again) {
 }
 
 function watchSize(shell) {
-  new ResizeObserver(() => shell.tell({ kind: 'height', height: document.body.scrollHeight })).observe(document.body);
+  const tell = () => shell.tell({ kind: 'height', height: Math.ceil(document.getElementById('app').getBoundingClientRect().height) });
+  new ResizeObserver(tell).observe(document.getElementById('app'));
 }

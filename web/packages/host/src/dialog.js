@@ -47,6 +47,9 @@ export function runDialog({ facts, given, port }) {
     if (m.kind === 'session') { useSession(m.session); shown?.post({ kind: 'session', session: m.session }); }
     if (m.kind === 'relayed') shown?.post(m.answer);
   };
+  addEventListener('keydown', (e) => {
+    if (e.key === 'Escape' && !e.defaultPrevented) closing('escape');
+  });
   tell({ kind: 'begin' });
 
   function show({ session: secret, dialog, locale }) {

@@ -16,7 +16,7 @@ const length = (v) => (/^\d{1,4}(\.\d+)?(px|rem|em|vw|vh|%)$/.test(v) ? v.replac
 
 export function openDialog({ ui, page, product, theme, dialog }) {
   const host = el('div');
-  const root = host.attachShadow({ mode: 'closed' });
+  const root = host.attachShadow({ mode: 'open' });
   root.adoptedStyleSheets = [style];
   const prompt = dialog.size === 'prompt';
   const frame = el('iframe', { title: dialog.label, referrerpolicy: 'no-referrer', src: `${ui}/shell?product=${encodeURIComponent(product)}` });

@@ -17,7 +17,7 @@ const shown = new Map();
 function region() {
   if (root) return root;
   const host = el('div', { 'aria-live': 'polite', role: 'status' });
-  root = host.attachShadow({ mode: 'closed' });
+  root = host.attachShadow({ mode: 'open' });
   root.adoptedStyleSheets = [style];
   document.body.append(host);
   return root;

@@ -45,6 +45,7 @@ export function connectFrame({ main, facts, state, shell, commands, title, ready
     serve(port);
     frame.contentWindow.postMessage({ annex: 'port' }, facts.origin, [channel.port2]);
     wait.hidden = true;
+    if (state.given.dialog) frame.focus();
     ready();
   });
 

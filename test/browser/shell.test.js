@@ -1,0 +1,266 @@
+// Apps in the product's pages: what a person sees of them, and what a frame of an app, or a
+// page that is edited, cannot make of it.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { start } from './demo.js';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const manifest = `app:
+  id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-00000000e7a1
+  runtime: {name: nodejs22.x}
+permissions: {scopes: ["storage:app", "read:jira-work"]}
+modules:
+  tracker:issuePanel: [{key: probe, title: "Invoice \\u202Egpj.exe", resource: ui, resolver: {function: resolve}}]
+  tracker:issueAction: [{key: act, title: Stamp it, resource: ui, resolver: {function: resolve}}]
+  function: [{key: resolve, handler: index.resolve}]
+resources: [{key: ui, path: static}]
+`;
+const source = `import Resolver from '@forge/resolver';
+const r = new Resolver();
+r.define('who', ({ payload, context }) => ({ user: context.accountId, issue: context.extension.issue.key, module: context.moduleKey, payload, polluted: ({}).polluted ?? null }));
+r.define('fail', () => { const e = new TypeError('no such tune'); e.name = 'TuneError'; throw e; });
+export const resolve = r.getDefinitions();
+`;
+
+let demo, app;
+before(async () => {
+  demo = await start();
+  app = mkdtempSync(join(tmpdir(), 'annex-browser-app-'));
+  mkdirSync(join(app, 'src'));
+  mkdirSync(join(app, 'static'));
+  writeFileSync(join(app, 'manifest.yml'), manifest);
+  writeFileSync(join(app, 'src', 'index.js'), source);
+  writeFileSync(join(app, 'static', 'index.html'), '<!doctype html><title>probe</title><h1>Probe</h1><script type="module" src="main.js"></script>');
+  writeFileSync(join(app, 'static', 'main.js'), "import * as sdk from '/_annex/sdk.js';\nself.sdk = sdk;\n");
+  const where = ['--environment', 'development', '--site', demo.access.site, '--product', demo.access.product];
+  await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'development');
+  await demo.run(demo.access.adminToken, app, 'install', '--confirm', ...where);
+});
+after(async () => {
+  await demo?.stop();
+  rmSync(app, { recursive: true, force: true });
+});
+
+async function signIn(name, path = '/', options = {}) {
+  const context = await demo.browser.newContext(options);
+  const page = await context.newPage();
+  await page.goto(`${demo.access.productPageUrl}/login?next=${encodeURIComponent(path)}`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Password').fill(demo.access.users[name].password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(demo.access.productPageUrl + path);
+  return page;
+}
+
+// frameOf is the frame in which an app's document with that title runs, and the page of the
+// shell around it.
+async function frameOf(page, title) {
+  for (let n = 0; n < 200; n++) {
+    for (const f of page.frames()) {
+      if (f.url().includes('.apps.localhost') && (await f.title().catch(() => '')) === title && (await f.evaluate(() => Boolean(self.sdk || document.querySelector('#app > :not(.quiet)'))).catch(() => false))) return { frame: f, shell: f.parentFrame() };
+    }
+    await page.waitForTimeout(100);
+  }
+  throw new Error(`no frame of ${title}: ${page.frames().map((f) => f.url()).join(' ')}`);
+}
+
+const rejected = (frame, call) => frame.evaluate(`(${call})().then((v) => ({ resolved: v ?? null }), (e) => ({ name: e.name, code: e.code, message: e.message }))`);
+
+test('an estimate is made by keyboard, kept, and seen by the other person', async () => {
+  const alice = await signIn('alice', '/browse/DEMO-2');
+  const { frame } = await frameOf(alice, 'Board');
+  const five = frame.getByRole('button', { name: '5', exact: true });
+  await five.focus();
+  await alice.keyboard.press('Enter');
+  await frame.getByText('5 points, says').waitFor();
+  const bob = await signIn('bob', '/browse/DEMO-2');
+  await (await frameOf(bob, 'Board')).frame.getByText('5 points, says').waitFor();
+  assert.equal(await frame.evaluate(() => document.documentElement.dataset.colorMode), 'light');
+});
+
+test('what needs the person’s agreement asks for it in a window of its own, and goes on', async () => {
+  const page = await signIn('bob', '/projects/DEMO/apps');
+  let shell;
+  for (let n = 0; n < 100 && !shell; n++) {
+    for (const f of page.frames()) if (f.url().includes('/shell/app/') && (await f.getByRole('button', { name: 'Review' }).count().catch(() => 0))) shell = f;
+    await page.waitForTimeout(100);
+  }
+  const [window_] = await Promise.all([page.context().waitForEvent('page'), shell.getByRole('button', { name: 'Review' }).click()]);
+  await window_.waitForURL(/\/consent\//);
+  assert.ok(!window_.url().includes('ticket'), 'the ticket is in the address');
+  assert.equal(await window_.evaluate(() => opener), null);
+  await window_.getByRole('button', { name: 'Agree' }).click();
+  await window_.getByText('may act as you now').waitFor();
+  await window_.close();
+  await shell.getByRole('button', { name: 'I have decided' }).click().catch(() => {}); // the focus may have told already
+  const { frame } = await frameOf(page, 'Board');
+  await frame.getByRole('region', { name: 'To Do' }).getByText('Search forgets').waitFor();
+  await frame.getByLabel('Column of DEMO-2').selectOption('Done');
+  await page.getByText('DEMO-2 is in Done').waitFor();
+  await page.getByText('by board', { exact: true }).waitFor(); // a flag says whose words it shows
+  await page.goto(`${demo.access.productPageUrl}/browse/DEMO-2`);
+  assert.equal(await page.getByLabel('Status').inputValue(), '3');
+});
+
+test('a link to another site asks first, in letters that look like no others', async () => {
+  const page = await signIn('alice', '/browse/DEMO-1');
+  const { frame } = await frameOf(page, 'probe');
+  const opened = [];
+  page.context().on('page', (p) => opened.push(p.url()));
+  void frame.evaluate(() => void sdk.router.open('https://login.аpple.com.example.org/a?b=\u202Ec').catch(() => {}));
+  let dialog;
+  for (let n = 0; n < 100 && !dialog; n++) {
+    for (const f of page.frames()) if (f.url().includes('/shell?') && (await f.getByText('Leave for another site?').count().catch(() => 0))) dialog = f;
+    await page.waitForTimeout(50);
+  }
+  assert.equal(await dialog.evaluate(() => document.activeElement.textContent), 'Stay here');
+  const go = dialog.getByRole('link', { name: 'Open example.org' });
+  await go.click({ force: true, noWaitAfter: true }).catch(() => {}); // at once: what a trick with clicks would do
+  assert.match(await dialog.locator('.host').innerText(), /^login\.xn--[\w-]+\.com\.example\.org$/);
+  assert.equal(await dialog.locator('.host strong').innerText(), 'example.org');
+  assert.deepEqual(opened, [], 'a click that came with the dialog opened the page');
+  await dialog.waitForFunction(() => !document.querySelector('a.primary').hasAttribute('aria-disabled'));
+  const [asked] = await Promise.all([page.context().waitForEvent('request', (r) => r.url().includes('example.org')), go.click()]);
+  assert.ok(asked.isNavigationRequest() && asked.headers().referer === undefined);
+  const bad = await rejected(frame, `() => sdk.router.open('javascript:alert(1)')`);
+  assert.equal(bad.code, 'BAD_LINK');
+  assert.equal((await rejected(frame, `() => sdk.router.open('https://a@b.example/')`)).code, 'BAD_LINK');
+});
+
+test('a frame of an app forges nothing', async () => {
+  const page = await signIn('alice', '/browse/DEMO-1');
+  const { frame, shell } = await frameOf(page, 'probe');
+  const who = await frame.evaluate(() => sdk.invoke('who', { hello: 1 }));
+  assert.deepEqual(who, { user: 'alice', issue: 'DEMO-1', module: 'probe', payload: { hello: 1 }, polluted: null });
+
+  // More than a command takes is dropped; who and where is the session's.
+  const forged = await frame.evaluate(() => __bridge.callBridge('invoke', {
+    functionKey: 'who', payload: { context: { accountId: 'bob' } }, accountId: 'bob', module: 'x/y', context: { accountId: 'bob', extension: { issue: { key: 'PLAN-1' } } }, extension: {}, session: 'x',
+  }));
+  assert.equal(forged.user, 'alice');
+  assert.equal(forged.issue, 'DEMO-1');
+
+  // Prototypes, of this side and of the other.
+  await frame.evaluate(async () => {
+    const evil = JSON.parse('{"__proto__":{"polluted":"yes"},"constructor":{"prototype":{"polluted":"yes"}}}');
+    for (const c of ['invoke', 'showFlag', 'openModal', 'emit', 'navigate', 'getUrl', 'history', 'submit', '__proto__', 'constructor', 'toString']) {
+      await Promise.race([__bridge.callBridge(c, c === 'invoke' ? { functionKey: 'who', payload: evil } : evil).catch(() => {}), new Promise((r) => setTimeout(r, 300))]);
+    }
+  });
+  for (const f of page.frames()) assert.equal(await f.evaluate(() => ({}).polluted ?? null), null, f.url());
+  assert.equal((await frame.evaluate(() => sdk.invoke('who'))).polluted, null);
+
+  const code = async (call) => (await rejected(frame, call)).code;
+  assert.equal(await code(`() => __bridge.callBridge('fetchToken', {})`), 'NOT_OFFERED');
+  assert.equal(await code(`() => __bridge.callBridge('__proto__', {})`), 'NOT_OFFERED');
+  assert.equal(await code(`() => sdk.invoke('who', { fn: () => 1 })`), 'INVALID_ARGUMENT');
+  assert.equal(await code(`() => sdk.invoke('who', 'x'.repeat(600000))`), 'LIMIT_PAYLOAD');
+  assert.equal(await code(`() => __bridge.callBridge('invoke', { functionKey: 'who', payload: 'x'.repeat(600000) })`), 'LIMIT_PAYLOAD');
+  assert.equal(await code(`() => sdk.permissions.egress.set({ egresses: [] })`), 'NOT_OFFERED');
+  assert.equal(await code(`() => sdk.realtime.subscribe('x', () => {})`), 'NOT_OFFERED');
+  const failed = await rejected(frame, `() => sdk.invoke('fail')`);
+  assert.deepEqual([failed.name, failed.message], ['TuneError', 'no such tune']);
+
+  // Messages that are none of the port's, to everybody who can be named.
+  const reach = await frame.evaluate(async () => {
+    const heard = [];
+    addEventListener('message', (e) => heard.push(String(e.data?.annex)));
+    for (const w of [parent, parent.parent, top]) {
+      for (const annex of ['session', 'panel', 'dialog', 'port']) {
+        const { port2 } = new MessageChannel();
+        w.postMessage({ annex, session: 'forged', token: 'forged', theme: 'dark', id: '1', given: {} }, '*', [port2]);
+      }
+    }
+    parent.postMessage({ annex: 'hello', id: 1, command: 'invoke' }, '*');
+    await new Promise((r) => setTimeout(r, 300));
+    const named = [parent.frames.length, parent.parent.frames.length, top.frames.length];
+    let read = 'closed';
+    try { read = String(parent.document); } catch { /* another origin */ }
+    return { heard, named, read, cookies: document.cookie };
+  });
+  assert.deepEqual(reach.named, [0, 0, 0], 'a frame finds its neighbours by way of its ancestors');
+  assert.equal(reach.read, 'closed');
+  assert.equal(await shell.evaluate(() => document.documentElement.dataset.theme), 'light', 'a forged message was taken for the page’s own');
+  // A second hello gives the document another port, and ends the one before.
+  assert.deepEqual(reach.heard, ['port']);
+  const ended = await frame.evaluate(() => Promise.race([sdk.invoke('who'), new Promise((r) => setTimeout(r, 500, 'silence'))]));
+  assert.equal(ended, 'silence');
+});
+
+test('a page’s attributes and a used token make nothing', async () => {
+  const page = await signIn('bob', '/browse/DEMO-3');
+  await frameOf(page, 'probe');
+  const state = await page.evaluate(async () => {
+    const first = document.querySelector('annex-panel[data-module="tracker:issuePanel"]');
+    const tell = (el) => new Promise((r) => el.addEventListener('annex-state', (e) => r(e.detail.state), { once: true }));
+    const copy = document.createElement('annex-panel');
+    copy.setAttribute('token', first.getAttribute('token'));
+    const replayed = tell(copy);
+    document.body.append(copy);
+    const edited = document.createElement('annex-panel');
+    const [head, claims, sign] = first.getAttribute('token').split('.');
+    const said = JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')));
+    said.sub = 'alice';
+    said.admin = true;
+    edited.setAttribute('token', [head, btoa(JSON.stringify(said)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''), sign].join('.'));
+    const refused = tell(edited);
+    document.body.append(edited);
+    return { replayed: await replayed, refused: await refused, open: first.shadowRoot, inside: first.childNodes.length };
+  });
+  assert.deepEqual(state, { replayed: 'error', refused: 'error', open: null, inside: 0 });
+});
+
+test('an app’s title is one line of plain letters, and its action opens in a dialog that gives the focus back', async () => {
+  const page = await signIn('alice', '/browse/DEMO-4');
+  await frameOf(page, 'probe');
+  const titles = [];
+  for (const f of page.frames()) if (f.url().includes('/shell?')) titles.push(...(await f.locator('h2').allInnerTexts()));
+  assert.ok(titles.includes('Invoice gpj.exe'), String(titles));
+  let button;
+  for (const f of page.frames()) if (f.url().includes('/shell?') && (await f.getByRole('button', { name: 'Stamp it' }).count())) button = f.getByRole('button', { name: 'Stamp it' });
+  await button.click();
+  const dialog = page.getByRole('dialog', { name: 'Stamp it' });
+  await dialog.waitFor();
+  for (let n = 0; n < 100 && page.frames().filter((f) => f.url().includes('.apps.localhost')).length < 3; n++) await page.waitForTimeout(50);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+});
+
+test('the shell is usable: by screen readers, on a phone, in the dark', async () => {
+  for (const options of [{ viewport: { width: 1200, height: 800 } }, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }]) {
+    for (const path of ['/', '/issues', '/browse/DEMO-1', '/dashboard', '/apps']) {
+      const page = await signIn('alice', path, options);
+      if (path.startsWith('/browse')) await frameOf(page, 'Board');
+      else await page.waitForTimeout(700);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${path} is wider than the screen`);
+      for (const f of page.frames()) {
+        if (!f.url().startsWith(demo.access.uiUrl) && f !== page.mainFrame()) continue;
+        await check(page, f, `${path} ${f.url()}`);
+      }
+      await page.context().close();
+    }
+  }
+});
+
+// Behind a frame of the shell lies the product's page, which axe-core does not see: contrasts
+// are looked at in the product's own document.
+// check runs axe-core in an isolated world, which the page's policy does not reach.
+async function check(page, frame, name) {
+  const session = await page.context().newCDPSession(frame).catch(() => null) ?? await page.context().newCDPSession(page);
+  const { frameTree } = await session.send('Page.getFrameTree');
+  const find = (t) => (t.frame.url === frame.url() ? t.frame.id : (t.childFrames ?? []).map(find).find(Boolean));
+  const frameId = find(frameTree) ?? frameTree.frame.id;
+  const { executionContextId } = await session.send('Page.createIsolatedWorld', { frameId });
+  await session.send('Runtime.evaluate', { expression: axe, contextId: executionContextId });
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression: `axe.run(document, { iframes: false, rules: { 'color-contrast': { enabled: ${frame === page.mainFrame()} } }, runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((r) => JSON.stringify(r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | '))))`,
+    contextId: executionContextId, awaitPromise: true, returnByValue: true,
+  });
+  assert.equal(exceptionDetails, undefined, `axe-core did not run on ${name}`);
+  assert.deepEqual(JSON.parse(result.value), [], `what is hard to use on ${name}`);
+  await session.detach();
+}
