@@ -495,7 +495,8 @@ export function InlineEdit({ node, props }) {
     if (confirm) fn(props.onConfirm) && run(props.onConfirm, [value]);
     else fn(props.onCancel) && run(props.onCancel, []);
   };
-  useEffect(() => {
+  // Before anything else is typed: keys belong to the field from the moment it is there.
+  useLayoutEffect(() => {
     const field = editing && !was.current ? box.current?.querySelector('input, textarea') : null;
     if (field) {
       field.focus();
