@@ -21,8 +21,10 @@ import (
 // provider is an OpenID provider that signs whatever claims a test says.
 type provider struct {
 	*httptest.Server
-	claims map[string]any
-	asked  url.Values
+	claims     map[string]any
+	asked      url.Values
+	silent     bool   // its answers do not say whose they are
+	registered string // the only address to which it sends people back; any when ""
 }
 
 func newProvider(t *testing.T) *provider {
@@ -39,14 +41,22 @@ func newProvider(t *testing.T) *provider {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-			"authorization_response_iss_parameter_supported": true})
+			"authorization_response_iss_parameter_supported": !p.silent})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	})
 	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
 		p.asked = r.URL.Query()
-		http.Redirect(w, r, p.asked.Get("redirect_uri")+"?code=c&state="+url.QueryEscape(p.asked.Get("state"))+"&iss="+url.QueryEscape(p.URL), http.StatusSeeOther)
+		if p.registered != "" && p.asked.Get("redirect_uri") != p.registered {
+			http.Error(w, "not registered", http.StatusBadRequest)
+			return
+		}
+		back := url.Values{"code": {"c"}, "state": {p.asked.Get("state")}}
+		if !p.silent {
+			back.Set("iss", p.URL)
+		}
+		http.Redirect(w, r, p.asked.Get("redirect_uri")+"?"+back.Encode(), http.StatusSeeOther)
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
 		body, _ := json.Marshal(p.claims)
@@ -160,5 +170,62 @@ func TestAttackSignInByOpenID(t *testing.T) {
 	}
 	if s, err := p.System.Tenancy.SiteByName(t.Context(), "office"); err != nil || s.Updates.String() != "manual" {
 		t.Errorf("%v, %v", s.Updates, err)
+	}
+}
+
+// The provider of one product sends its visitors on to that of another, with the question
+// that Mallory was asked there: it must not be given the code that Alice brings back, with
+// which Mallory would sign in as her.
+func TestAttackSignInByMixUp(t *testing.T) {
+	p, at := newPeople(t), newProvider(t)
+	at.silent = true
+	var mallorys url.Values // what Annex asked of at for Mallory's browser
+	var back, got string    // where the rogue has people sent back, and the code that it was given
+	var rogue *httptest.Server
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": rogue.URL, "authorization_endpoint": rogue.URL + "/authorize", "token_endpoint": rogue.URL + "/token", "jwks_uri": rogue.URL + "/keys"})
+	})
+	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
+		q := url.Values{}
+		for name, values := range mallorys {
+			q[name] = values
+		}
+		q.Set("state", r.URL.Query().Get("state"))
+		if q.Set("redirect_uri", back); back == "" {
+			q.Set("redirect_uri", r.URL.Query().Get("redirect_uri"))
+		}
+		http.Redirect(w, r, at.URL+"/authorize?"+q.Encode(), http.StatusSeeOther)
+	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		got = r.FormValue("code")
+		http.Error(w, "{}", http.StatusBadRequest)
+	})
+	rogue = httptest.NewServer(mux)
+	t.Cleanup(rogue.Close)
+	for product, issuer := range map[string]string{"desk": at.URL, "shop": rogue.URL} {
+		p.declare(fmt.Sprintf("key: %s\nname: Desk\napiBaseUrl: http://127.0.0.1:9\nusers: oidc\noidc: {issuer: %q, clientId: annex}\nadmins: {users: [alice]}\n"+
+			"scopes: [{name: read, title: Read, data: tickets, access: read, risk: low}]\n", product, issuer))
+		if _, err := p.System.Tenancy.AddSite(t.Context(), operatorOf(p), tenancy.NewSite{Name: product, Products: []id.Product{id.Product(product)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mallory := p.browser()
+	u, err := url.Parse(mallory.open("GET", mallory.open("GET", "/sign-in?product=desk", "", nil).header.Get("Location"), "", nil).header.Get("Location"))
+	if err != nil || u.Query().Get("redirect_uri") == "" {
+		t.Fatal(u, err)
+	}
+	mallorys, at.registered = u.Query(), u.Query().Get("redirect_uri")
+	for _, back = range []string{at.registered, ""} {
+		alice := p.browser()
+		if a := alice.get("/sign-in?product=shop"); a.status < 400 || alice.in() != "" {
+			t.Errorf("back at %q: %d, in as %q", back, a.status, alice.in())
+		}
+		if got != "" {
+			t.Errorf("back at %q: the code for desk went to shop's provider", back)
+		}
+	}
+	if at.asked.Get("state") == "" {
+		t.Error("Alice never came to desk's provider: nothing was tried")
 	}
 }

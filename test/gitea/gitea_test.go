@@ -75,7 +75,7 @@ func newStory(t *testing.T) *story {
 		_ = os.Chmod(dir, 0o755)
 	}
 	cmd := exec.Command("../../examples/gitea/start", s.dir, theirs)
-	cmd.Env = append(os.Environ(), "ANNEX_CALLBACK=http://annex.localhost:"+ours+"/oauth/callback")
+	cmd.Env = append(os.Environ(), "ANNEX_CALLBACK=http://annex.localhost:"+ours+"/oauth/callback/gitea")
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

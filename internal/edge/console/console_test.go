@@ -283,7 +283,7 @@ func TestNothingLeadsAway(t *testing.T) {
 		}
 	}
 	p := w.person()
-	for _, target := range []string{"/oauth/callback?code=c&state=s", "/openid/callback?code=c&state=s&iss=x", "/sign-in/callback?code=x", "/openid/sign-in?product=https://evil.example", "/oauth/sign-in?product=x&site=//evil"} {
+	for _, target := range []string{"/oauth/callback/tracker?code=c&state=s", "/openid/callback/tracker?code=c&state=s&iss=x", "/sign-in/callback?code=x", "/openid/sign-in?product=https://evil.example", "/oauth/sign-in?product=x&site=//evil"} {
 		if rec := p.ask("GET", target, nil, nil); rec.Code < 400 || rec.Header().Get("Location") != "" || p.cookies["__Host-annex"] != "" {
 			t.Errorf("%s: %d %s", target, rec.Code, rec.Header().Get("Location"))
 		}

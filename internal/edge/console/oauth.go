@@ -63,7 +63,7 @@ func (c *Console) oauthBack(v *visit) error {
 	q := v.URL.Query()
 	browser := cookie(v.Request, oauthCookie)
 	setCookie(v.w, oauthCookie, "", 0)
-	done, err := c.Linked.Finish(v.ctx(), productauth.Back{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Browser: browser})
+	done, err := c.Linked.Finish(v.ctx(), productauth.Back{Product: id.Product(v.PathValue("product")), State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Browser: browser})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,8 @@ func (c *Console) openIDBack(v *visit) error {
 	q := v.URL.Query()
 	browser := cookie(v.Request, openIDCookie)
 	setCookie(v.w, openIDCookie, "", 0)
-	who, err := c.Linked.Identified(v.ctx(), productauth.Back{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Issuer: q.Get("iss"), Browser: browser})
+	who, err := c.Linked.Identified(v.ctx(), productauth.Back{Product: id.Product(v.PathValue("product")), State: q.Get("state"), Code: q.Get("code"),
+		Error: q.Get("error"), Issuer: q.Get("iss"), Browser: browser})
 	if err != nil {
 		return err
 	}

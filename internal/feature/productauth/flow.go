@@ -95,6 +95,7 @@ func (s *Service) Begin(ctx context.Context, f Flow) (Sent, error) {
 
 // Back is what a browser brought back.
 type Back struct {
+	Product     id.Product // to whose address it came back
 	State, Code string
 	Error       string // the product's error parameter
 	Issuer      string // its iss parameter (RFC 9207)
@@ -151,6 +152,10 @@ func (s *Service) take(ctx context.Context, b Back, kinds ...Kind) (done Done, v
 	}
 	if b.Browser == "" || subtle.ConstantTimeCompare([]byte(hash("browser", b.Browser)), []byte(browser)) != 1 {
 		return done, "", refused("this browser did not ask for it")
+	}
+	// Before anything is sent: what another product's server gave is not taken to this one.
+	if b.Product != done.Product {
+		return done, "", refused("another product answered than the one that was asked")
 	}
 	if !slices.Contains(kinds, done.Kind) {
 		return done, "", refused("the browser came back for something else than it was sent for")

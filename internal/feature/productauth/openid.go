@@ -119,7 +119,7 @@ func (s *Service) openID(ctx context.Context, product id.Product) (*Provider, *f
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cfg := &oauth2.Config{ClientID: p.ClientID, RedirectURL: s.OpenIDCallback, Endpoint: at.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
+	cfg := &oauth2.Config{ClientID: p.ClientID, RedirectURL: s.OpenIDCallback + "/" + string(product), Endpoint: at.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
 	cfg.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	if p.Auth == "basic" {
 		cfg.Endpoint.AuthStyle = oauth2.AuthStyleInHeader

@@ -235,7 +235,7 @@ func (trial trial) run(t *testing.T, p *provider, s *productauth.Service, now ti
 			delete(p.claims, name)
 		}
 	}
-	back := productauth.Back{State: q.Get("state"), Code: "good", Issuer: p.URL, Browser: sent.Browser}
+	back := productauth.Back{Product: "desk", State: q.Get("state"), Code: "good", Issuer: p.URL, Browser: sent.Browser}
 	if trial.back != nil {
 		trial.back(&back)
 	}
@@ -261,7 +261,7 @@ func (trial trial) run(t *testing.T, p *provider, s *productauth.Service, now ti
 		t.Fatal(err)
 	}
 	u, _ = url.Parse(sent.URL)
-	if _, err := s.Finish(t.Context(), productauth.Back{State: u.Query().Get("state"), Code: "good", Browser: sent.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
+	if _, err := s.Finish(t.Context(), productauth.Back{Product: "desk", State: u.Query().Get("state"), Code: "good", Browser: sent.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
 		t.Error("an identity connected an account:", err)
 	}
 }

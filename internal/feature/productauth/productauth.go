@@ -68,8 +68,10 @@ type Config struct {
 	Clients Clients
 	// Providers may be nil where no product has an OpenID provider.
 	Providers Providers
-	// Callback is the address to which products send browsers back, OpenIDCallback the one
-	// for OpenID providers: an answer of one kind never ends a flow of the other.
+	// Callback is the address below which products send browsers back, OpenIDCallback the
+	// one for OpenID providers: an answer of one kind never ends a flow of the other. Each
+	// product has its own, CALLBACK/PRODUCT: where all share one, a server that sends its
+	// visitor on to another product's gets that one's code (RFC 9700, 4.4).
 	Callback, OpenIDCallback string
 	Now                      func() time.Time // time.Now when nil
 }
@@ -96,7 +98,7 @@ func (s *Service) config(ctx context.Context, product id.Product) (*oauth2.Confi
 		return nil, nil, err
 	}
 	out := &oauth2.Config{
-		ClientID: c.ClientID, RedirectURL: s.Callback, Scopes: c.Scopes,
+		ClientID: c.ClientID, RedirectURL: s.Callback + "/" + string(product), Scopes: c.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: c.AuthorizationURL, TokenURL: c.TokenURL, AuthStyle: oauth2.AuthStyleInHeader},
 	}
 	if c.Auth != "basic" && c.Auth != "" {

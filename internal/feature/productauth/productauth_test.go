@@ -75,7 +75,7 @@ func (s *server) agree(t *testing.T, authorize string) (state, code string) {
 		t.Fatal(err)
 	}
 	q := u.Query()
-	if q.Get("code_challenge_method") != "S256" || q.Get("client_id") != "annex" || q.Get("redirect_uri") != "http://ui/oauth/callback" || q.Get("scope") != "read:issue,write:issue" {
+	if q.Get("code_challenge_method") != "S256" || q.Get("client_id") != "annex" || q.Get("redirect_uri") != "http://ui/oauth/callback/forge" || q.Get("scope") != "read:issue,write:issue" {
 		t.Fatalf("asked with %v", q)
 	}
 	s.mu.Lock()
@@ -165,7 +165,7 @@ func (w *world) connect(t *testing.T, kind productauth.Kind) productauth.Done {
 		t.Fatal(err)
 	}
 	state, code := w.product.agree(t, sent.URL)
-	done, err := w.Finish(t.Context(), productauth.Back{State: state, Code: code, Browser: sent.Browser})
+	done, err := w.Finish(t.Context(), productauth.Back{Product: "forge", State: state, Code: code, Browser: sent.Browser})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestSignInConnects(t *testing.T) {
 			t.Fatal(err)
 		}
 		state, code := w.product.agree(t, sent.URL)
-		if _, err := w.Finish(t.Context(), productauth.Back{State: state, Code: code, Browser: sent.Browser}); fault.CodeOf(err) != "ADMINS_ACCOUNT" {
+		if _, err := w.Finish(t.Context(), productauth.Back{Product: "forge", State: state, Code: code, Browser: sent.Browser}); fault.CodeOf(err) != "ADMINS_ACCOUNT" {
 			t.Errorf("an admin's account became the apps': %v", err)
 		}
 		w.product.plain = true
@@ -243,12 +243,23 @@ func TestFlowBelongsToItsBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, code := w.product.agree(t, sent.URL)
-	for _, b := range []productauth.Back{{State: "x", Code: code, Browser: sent.Browser}, {Code: code, Browser: sent.Browser}, {State: state, Code: code, Browser: "x"}} {
+	for _, b := range []productauth.Back{{Product: "forge", State: "x", Code: code, Browser: sent.Browser}, {Product: "forge", Code: code, Browser: sent.Browser},
+		{Product: "forge", State: state, Code: code, Browser: "x"}} {
 		if _, err := w.Finish(t.Context(), b); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
 			t.Errorf("%+v: %v", b, err)
 		}
 	}
-	if _, err := w.Finish(t.Context(), productauth.Back{State: state, Code: code, Browser: sent.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
+	other, err := w.Begin(t.Context(), productauth.Flow{Kind: productauth.SignIn, Site: "s", Product: "forge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherState, otherCode := w.product.agree(t, other.URL)
+	for _, product := range []id.Product{"desk", ""} { // the first try spends the state
+		if _, err := w.Finish(t.Context(), productauth.Back{Product: product, State: otherState, Code: otherCode, Browser: other.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
+			t.Errorf("came back to the address of %q: %v", product, err)
+		}
+	}
+	if _, err := w.Finish(t.Context(), productauth.Back{Product: "forge", State: state, Code: code, Browser: sent.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
 		t.Errorf("a state counted twice: %v", err)
 	}
 	late, err := w.Begin(t.Context(), productauth.Flow{Kind: productauth.SignIn, Site: "s", Product: "forge"})
@@ -257,7 +268,7 @@ func TestFlowBelongsToItsBrowser(t *testing.T) {
 	}
 	state, code = w.product.agree(t, late.URL)
 	w.pass(11 * time.Minute)
-	if _, err := w.Finish(t.Context(), productauth.Back{State: state, Code: code, Browser: late.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
+	if _, err := w.Finish(t.Context(), productauth.Back{Product: "forge", State: state, Code: code, Browser: late.Browser}); fault.CodeOf(err) != "SIGN_IN_REFUSED" {
 		t.Errorf("after its time: %v", err)
 	}
 	// A code of another flow does not fit the verifier of this one.
@@ -265,7 +276,7 @@ func TestFlowBelongsToItsBrowser(t *testing.T) {
 	two, _ := w.Begin(t.Context(), productauth.Flow{Kind: productauth.SignIn, Site: "s", Product: "forge"})
 	stateOne, _ := w.product.agree(t, one.URL)
 	_, codeTwo := w.product.agree(t, two.URL)
-	if _, err := w.Finish(t.Context(), productauth.Back{State: stateOne, Code: codeTwo, Browser: one.Browser}); fault.CodeOf(err) != "NOT_AUTHORIZED" {
+	if _, err := w.Finish(t.Context(), productauth.Back{Product: "forge", State: stateOne, Code: codeTwo, Browser: one.Browser}); fault.CodeOf(err) != "NOT_AUTHORIZED" {
 		t.Errorf("a foreign code: %v", err)
 	}
 	if _, err := w.Begin(t.Context(), productauth.Flow{Kind: productauth.ServiceAccount, Site: "s2", Product: "forge", By: admin}); fault.CodeOf(err) != "ADMIN_REQUIRED" {
