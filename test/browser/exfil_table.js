@@ -9,7 +9,7 @@ servers on the same machine catch requests, handshakes, name look-ups and datagr
 - **nothing granted**: everything that was caught, a look-up of a name too.
 - **Forge's shape**: the same page under the published shape of Forge's policy and frame, nothing declared; everything that was caught.
 - **granted**: \`fetch.client\` (https and wss) and \`images\` are granted for the hosts that are tried; requests and datagrams that arrived.
-- **no policy**: everything that was caught of a page and a frame without any. Where this is 0 too, the browser of the test does not offer the way, and the row says nothing.
+- **no policy**: everything that was caught of a page and a frame without any. Where this is 0 too, the browser opens that way to no frame, and the row says nothing.
 
 | way out | nothing granted | Forge's shape | granted | no policy |
 |---|---:|---:|---:|---:|
