@@ -44,6 +44,8 @@ type store struct {
 	file string
 	now  func() time.Time
 	data data
+	// told is told of each change that is kept, with the lock held; it may be nil.
+	told func(act string, i Issue, by caller)
 	// names are those of data.Apps, for whoever holds no lock or holds it already.
 	names sync.Map
 }
@@ -171,7 +173,16 @@ func (s *store) update(ref string, c caller, act string, fn func(i *Issue) error
 		*i, s.data.Records = before, records
 		return Issue{}, err
 	}
+	s.tell(act, i, c)
 	return clone(i), nil
+}
+
+// tell tells of a change; never of a private project's, which apps do not see.
+func (s *store) tell(act string, i *Issue, by caller) {
+	private := slices.ContainsFunc(s.data.Projects, func(p *Project) bool { return p.Key == i.Project && p.Private })
+	if s.told != nil && !private {
+		s.told(act, clone(i), by)
+	}
 }
 
 // create adds an issue to the project with that id or key.
@@ -194,6 +205,7 @@ func (s *store) create(project string, by caller, fn func(i *Issue) error) (Issu
 		p.Next, s.data.NextID, s.data.Issues, s.data.Records = next, nextID, issues, records
 		return Issue{}, err
 	}
+	s.tell("issue.create", issue, by)
 	return clone(issue), nil
 }
 
@@ -234,6 +246,7 @@ func (s *store) remove(ref string, c caller) error {
 		s.data.Issues, s.data.Records = before, records
 		return err
 	}
+	s.tell("issue.delete", i, c)
 	return nil
 }
 

@@ -54,6 +54,7 @@ type Config struct {
 
 // Tracker serves pages and the API.
 type Tracker struct {
+	news     news
 	cfg      Config
 	store    *store
 	sessions *sessions
@@ -82,6 +83,7 @@ func New(cfg Config) (*Tracker, error) {
 	if t.key, err = openKey(cfg.KeyFile); err != nil {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}
+	s.told = t.happened
 	t.routePages()
 	t.routeAPI()
 	return t, nil

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/annexhq/annex/productkit"
+	"github.com/annexhq/annex/internal/edge/testenv"
 )
 
 // worker is an app that works when nobody watches, and tells what it was called with.
@@ -84,7 +84,16 @@ func (e *ears) of(name, key string) (out []map[string]any) {
 	return out
 }
 
-// workers is a deployment with a product, where what workers tell is heard.
+// workersOfTracker is a deployment whose product runs.
+func workersOfTracker(t *testing.T) (*platform, *ears) {
+	t.Helper()
+	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct = false })
+	e := &ears{}
+	p.Host(t, "beat.example", e)
+	return p, e
+}
+
+// workers is a deployment where what workers tell is heard.
 func workers(t *testing.T) (*platform, *ears) {
 	t.Helper()
 	p := newPlatform(t)
@@ -99,5 +108,3 @@ func (p *platform) worker(environment, name string, scopes ...string) place {
 		scopes: append([]string{"storage:app"}, scopes...), modules: workerModules, code: "const NAME = " + `"` + name + `";` + worker,
 	})
 }
-
-var _ = productkit.Event{}

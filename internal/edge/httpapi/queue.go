@@ -149,4 +149,3 @@ func (a *API) dropLetter(w http.ResponseWriter, r *request) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
-

@@ -319,6 +319,30 @@ func (c *Client) UnshareLogs(ctx context.Context, installation string) error {
 	return c.del(ctx, seg("installations", installation, "log-sharing"), nil)
 }
 
+// Queue is what an installation has queued.
+func (c *Client) Queue(ctx context.Context, installation string) (Queue, error) {
+	return get[Queue](ctx, c, seg("installations", installation, "queue"), nil)
+}
+
+// DeadLetter is one of an installation's dead letters.
+func (c *Client) DeadLetter(ctx context.Context, installation, letter string) (DeadLetter, error) {
+	return get[DeadLetter](ctx, c, seg("installations", installation, "queue", letter), nil)
+}
+
+// RetryLetters has dead letters handled again, all when none is named.
+func (c *Client) RetryLetters(ctx context.Context, installation string, letters []string) (int, error) {
+	if letters == nil {
+		letters = []string{}
+	}
+	out, err := post[struct{ Retried int }](ctx, c, seg("installations", installation, "queue", "retries"), map[string]any{"ids": letters})
+	return out.Retried, err
+}
+
+// DropLetter ends a dead letter.
+func (c *Client) DropLetter(ctx context.Context, installation, letter string) error {
+	return c.del(ctx, seg("installations", installation, "queue", letter), nil)
+}
+
 // Offers are the apps that others offer to the caller.
 func (c *Client) Offers(ctx context.Context) ([]Offer, error) {
 	out, err := get[struct{ Offers []Offer }](ctx, c, seg("app-offers"), nil)

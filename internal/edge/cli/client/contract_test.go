@@ -56,6 +56,10 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 	calls := []func() error{
 		func() error { _, err := c.Health(ctx); return err },
 		func() error { _, err := c.Whoami(ctx); return err },
+		func() error { _, err := c.Queue(ctx, "i"); return err },
+		func() error { _, err := c.DeadLetter(ctx, "i", "l"); return err },
+		func() error { _, err := c.RetryLetters(ctx, "i", []string{"l"}); return err },
+		func() error { return c.DropLetter(ctx, "i", "l") },
 		func() error { _, err := c.Accounts(ctx); return err },
 		func() error { _, err := c.AddAccount(ctx, NewAccount{"bob", true, []string{"s"}, true}); return err },
 		func() error { _, err := c.Tokens(ctx); return err },
@@ -150,8 +154,8 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			// The commands read no activity, readiness is a load balancer's question; the key set and
-			// sign-ins are products'.
-			if !called[op.OperationID] && !slices.Contains([]string{"readActivity", "ready", "keySet", "signIn"}, op.OperationID) {
+			// sign-ins and events are products'.
+			if !called[op.OperationID] && !slices.Contains([]string{"readActivity", "ready", "keySet", "signIn", "takeEvent"}, op.OperationID) {
 				t.Errorf("no call for operation %s", op.OperationID)
 			}
 		}

@@ -351,6 +351,28 @@ type (
 		LastAt    time.Time `json:"lastAt"`
 		Allow     string    `json:"allow"`
 	}
+	Queue struct {
+		Counts []QueueCount `json:"counts"`
+		Dead   []DeadLetter `json:"dead"`
+	}
+	QueueCount struct {
+		Kind    string `json:"kind"`
+		Name    string `json:"name"`
+		Waiting int    `json:"waiting"`
+		Running int    `json:"running"`
+		Dead    int    `json:"dead"`
+	}
+	DeadLetter struct {
+		ID        string          `json:"id"`
+		Kind      string          `json:"kind"`
+		Name      string          `json:"name"`
+		Job       string          `json:"job,omitempty"`
+		Class     string          `json:"class"`
+		Attempts  int             `json:"attempts"`
+		CreatedAt *time.Time      `json:"createdAt"`
+		EndedAt   *time.Time      `json:"endedAt"`
+		Body      json.RawMessage `json:"body,omitempty"`
+	}
 	LogSharing struct {
 		Shared bool       `json:"shared"`
 		With   string     `json:"with,omitempty"`

@@ -1,0 +1,248 @@
+package attack
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/productkit"
+)
+
+// withEvents is a deployment with Tracker, whose events a worker is told of.
+func withEvents(t *testing.T) (*platform, *ears, place) {
+	t.Helper()
+	p, e := workersOfTracker(t)
+	return p, e, p.worker("development", "one", "read:jira-work")
+}
+
+// event is one that Tracker's back end could tell of the site.
+func (at place) event(typ string, data map[string]any) productkit.Event {
+	at.p.t.Helper()
+	raw, err := json.Marshal(data)
+	if err != nil {
+		at.p.t.Fatal(err)
+	}
+	return productkit.Event{Product: at.p.Access.Product, Audience: at.p.Access.URL, Site: at.siteID(), Type: typ, User: "alice", Data: raw}
+}
+
+func (p *platform) signed(k *productkit.Key, e productkit.Event) string {
+	p.t.Helper()
+	token, err := productkit.SignEvent(k, e)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return token
+}
+
+// tell sends an event as a product's back end does.
+func (p *platform) tell(token string) answer {
+	return p.send("POST", p.control(), "/api/v1/events", http.Header{"Content-Type": {"application/jwt"}}, []byte(token))
+}
+
+// The signature is all that lets an event in: whoever does not hold the product's key, and
+// what the product did not declare, or said to somebody else, is refused; what was said
+// once is told once.
+func TestAttackForgeEvents(t *testing.T) {
+	p, e, at := withEvents(t)
+	key := p.Tracker.Key()
+	other, err := productkit.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := at.event("tracker:issue:created", map[string]any{"n": 1})
+	good.ID = "event-0123456789abcdef"
+	token := p.signed(key, good)
+	elsewhere := good
+	elsewhere.Audience = "https://api.other.example"
+	foreign := good
+	foreign.Product = "desk"
+	undeclared := good
+	undeclared.Type, undeclared.ID = "desk:issue:created", "event-0123456789abcdeg"
+	user, err := productkit.SignUser(key, productkit.User{Product: at.p.Access.Product, Audience: p.Access.URL, Site: at.siteID(), ID: "alice", Name: "Alice", Locale: "en-US", Timezone: "UTC", AuthTime: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := strings.SplitN(token, ".", 3)
+	for name, c := range map[string]struct {
+		token  string
+		status int
+	}{
+		"another key": {p.signed(other, good), 401}, "for another server": {p.signed(key, elsewhere), 401}, "of another product": {p.signed(key, foreign), 401},
+		"a type that is not the product's": {p.signed(key, undeclared), 404}, "a sign-in": {user, 401}, "no signature": {cut[0] + "." + cut[1] + ".", 401},
+		"nothing": {"", 401}, "an operator's token": {p.operator, 401},
+		"too deep": {p.signed(key, func() productkit.Event {
+			deep := good
+			deep.ID, deep.Data = "event-0123456789abcdeh", json.RawMessage(`{"a":`+strings.Repeat("[", 100)+strings.Repeat("]", 100)+`}`)
+			return deep
+		}()), 422},
+	} {
+		if a := p.tell(c.token); a.status != c.status {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	for range 3 {
+		if a := p.tell(token); a.status != 202 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	again := p.signed(key, good) // another signature of the same event
+	if a := p.tell(again); a.status != 202 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	last := at.event("tracker:issue:created", map[string]any{"n": 2})
+	if a := p.tell(p.signed(key, last)); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	heard := func(n float64) (count int) {
+		for _, x := range e.of("one", "heard") {
+			if x["n"] == n {
+				count++
+			}
+		}
+		return count
+	}
+	eventually(t, "the last event is heard", func() bool { return heard(2) == 1 })
+	eventually(t, "the first event is heard", func() bool { return heard(1) > 0 })
+	for _, x := range e.of("one", "heard") {
+		if x["eventType"] != "avi:forge:installed:app" && x["eventType"] != "tracker:issue:created" {
+			t.Errorf("told of %v", x)
+		}
+	}
+	if heard(1) != 1 {
+		t.Errorf("one event was told %d times", heard(1))
+	}
+}
+
+// What was kept for an app before something was taken from it is not told afterwards: the
+// event, or the scope that its product asks for.
+func TestAttackHearAfterRevocation(t *testing.T) {
+	for name, trim := range map[string]string{"the event": "event:tracker:issue:created", "its scope": "scope:read:jira-work"} {
+		t.Run(name, func(t *testing.T) {
+			p, e, at := withEvents(t)
+			control := p.worker("staging", "two", "read:jira-work")
+			// Each asks for another try in a moment; meanwhile one of them loses its right.
+			if a := p.tell(p.signed(p.Tracker.Key(), at.event("tracker:issue:created", map[string]any{"again": 1}))); a.status != 202 {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			heard := func(who string) (count int) {
+				for _, x := range e.of(who, "heard") {
+					if x["again"] != nil {
+						count++
+					}
+				}
+				return count
+			}
+			eventually(t, "both hear it", func() bool { return heard("one") == 1 && heard("two") == 1 })
+			p.api("PATCH", "/api/v1/installations/"+at.installation+"/grant", at.admin, map[string]any{"trim": []string{trim}}).must(t)
+			eventually(t, "the other one hears it again", func() bool { return heard("two") == 2 })
+			type queue struct{ Counts []map[string]any }
+			eventually(t, "nothing waits any more", func() bool {
+				var q queue
+				p.api("GET", "/api/v1/installations/"+at.installation+"/queue", at.admin, nil).must(t).into(t, &q)
+				return len(q.Counts) == 0
+			})
+			if heard("one") != 1 {
+				t.Errorf("it was told after %s was taken away", trim)
+			}
+			_ = control
+		})
+	}
+}
+
+// What an app queued does not run once it is uninstalled.
+func TestAttackRunQueuedAfterUninstall(t *testing.T) {
+	p, e := workers(t)
+	at, control := p.worker("development", "one"), p.worker("staging", "two")
+	event := map[string]any{"body": map[string]any{}, "delayInSeconds": 1}
+	var out map[string]any
+	at.result("push", event, &out)
+	if a := at.uninstall(); a.status != 204 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	control.result("push", event, &out)
+	eventually(t, "the other one's event is consumed", func() bool { return len(e.of("two", "consumed")) == 1 })
+	if got := e.of("one", "consumed"); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// A dead letter's body, and the app's own words, are the site's: a production app's
+// developer sees what happened and may have it tried again, unread.
+func TestAttackReadDeadLetters(t *testing.T) {
+	p, _ := workersOfTracker(t)
+	at := p.worker("production", "one", "read:jira-work")
+	const canary = "canary-of-the-site"
+	if a := p.tell(p.signed(p.Tracker.Key(), at.event("tracker:issue:created", map[string]any{"fails": true, "secret": canary}))); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	var q struct {
+		Dead []struct{ ID, Class, Name string }
+	}
+	path := "/api/v1/installations/" + at.installation + "/queue"
+	eventually(t, "it is given up", func() bool {
+		p.api("GET", path, at.developer, nil).must(t).into(t, &q)
+		return len(q.Dead) == 1
+	})
+	if d := q.Dead[0]; d.Class != "FUNCTION_ERR" || d.Name != "hearer" {
+		t.Errorf("%+v", d)
+	}
+	if a := p.api("GET", path+"/"+q.Dead[0].ID, at.admin, nil); a.status != 200 || !strings.Contains(a.body, canary) {
+		t.Errorf("the admin reads %d %s", a.status, a.body)
+	}
+	for _, from := range []string{path, path + "/" + q.Dead[0].ID} {
+		if a := p.api("GET", from, at.developer, nil); a.status != 200 || strings.Contains(a.body, canary) || strings.Contains(a.body, "own words") {
+			t.Errorf("the developer reads %d %s", a.status, a.body)
+		}
+	}
+	stranger := p.developer("Bob")
+	for _, token := range []string{stranger, p.operator} {
+		if a := p.api("GET", path+"/"+q.Dead[0].ID, token, nil); a.status/100 != 4 {
+			t.Errorf("a stranger reads %d %s", a.status, a.body)
+		}
+		if a := p.api("POST", path+"/retries", token, map[string]any{"ids": []string{}}); a.status/100 != 4 {
+			t.Errorf("a stranger retries: %d %s", a.status, a.body)
+		}
+	}
+	var retried struct{ Retried int }
+	p.api("POST", path+"/retries", at.developer, map[string]any{"ids": []string{}}).must(t).into(t, &retried)
+	if retried.Retried != 1 {
+		t.Error(retried)
+	}
+	if a := p.api("DELETE", path+"/"+q.Dead[0].ID, at.developer, nil); a.status != 403 {
+		t.Errorf("the developer drops it: %d %s", a.status, a.body)
+	}
+}
+
+// An app that keeps pushing to itself ends.
+func TestAttackPushForEver(t *testing.T) {
+	p, e := workers(t)
+	at := p.deploy("development", source{
+		also: []string{"push", "consume"}, egress: []string{"beat.example"}, modules: "  consumer:\n    - {key: c, queue: work, function: consume}\n",
+		code: `
+const { Queue } = __annex_require("@annex/events");
+const { fetch } = __annex_require("@annex/api");
+const queue = new Queue({ key: "work" });
+async function push(event) { return queue.push(event); }
+async function consume({ body }) {
+  try {
+    for (let i = 0; i < 100; i++) await queue.push({ body: { depth: body.depth + 1 } });
+  } catch (err) {
+    await fetch("https://beat.example/one", { method: "POST", body: JSON.stringify({ ended: { code: err.code, name: err.name } }) });
+  }
+}`})
+	var out map[string]any
+	at.result("push", map[string]any{"body": map[string]any{"depth": 0}}, &out)
+	eventually(t, "the chain ends", func() bool { return len(e.of("one", "ended")) > 0 })
+	for _, x := range e.of("one", "ended") {
+		if x["code"] != "INVOCATION_LIMIT_REACHED" || x["name"] != "InvocationLimitReachedError" {
+			t.Errorf("%v", x)
+		}
+	}
+	eventually(t, "nothing is queued any more", func() bool {
+		var q struct{ Counts []map[string]any }
+		p.api("GET", "/api/v1/installations/"+at.installation+"/queue", at.admin, nil).must(t).into(t, &q)
+		return len(q.Counts) == 0
+	})
+}
