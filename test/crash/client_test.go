@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/annexhq/annex/productkit"
 )
 
 // client speaks to whichever server runs on the place.
@@ -24,7 +26,17 @@ type client struct {
 	url  string
 
 	operator, developer, admin string // tokens
+	productKey                 *productkit.Key
+	site                       string
+	// other is what deploy deploys in place of the usual app.
+	other *source
 }
+
+// source is an app.
+type source struct{ manifest, bundle string }
+
+// siteID is the id of the one site.
+func (c *client) siteID() string { return c.site }
 
 type object = map[string]any
 
@@ -65,12 +77,16 @@ func newClient(t *testing.T, p place, s *process) *client {
 	}
 	c := &client{t: t, operator: strings.TrimSpace(string(token))}
 	c.meet(s)
-	if a := c.send("POST", "/api/v1/products", c.operator, "application/yaml", []byte("key: desk\nname: Desk\napiBaseUrl: http://127.0.0.1:9\n")); !a.acknowledged() {
+	if c.productKey, err = productkit.GenerateKey(); err != nil {
+		t.Fatal(err)
+	}
+	product := "key: desk\nname: Desk\napiBaseUrl: http://127.0.0.1:9\nevents: ['desk:thing:happened']\nkeys: " + string(productkit.PublicKeys(c.productKey)) + "\n"
+	if a := c.send("POST", "/api/v1/products", c.operator, "application/yaml", []byte(product)); !a.acknowledged() {
 		t.Fatal(a)
 	}
-	if a := c.ask("POST", "/api/v1/sites", c.operator, object{"name": "acme", "products": []string{"desk"}, "developmentApps": true}); !a.acknowledged() {
-		t.Fatal(a)
-	}
+	var site struct{ ID string }
+	c.ask("POST", "/api/v1/sites", c.operator, object{"name": "acme", "products": []string{"desk"}, "developmentApps": true}).into(t, &site)
+	c.site = site.ID
 	account := func(add object) string {
 		var made struct{ Tokens []struct{ Secret string } }
 		c.ask("POST", "/api/v1/accounts", c.operator, add).into(t, &made)
@@ -192,8 +208,12 @@ func (c *client) deploy(app string, version int, padding string) answer {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	meta, _ := json.Marshal(object{"app": app, "environment": "development"})
+	what := source{manifest, strings.Replace(bundle, "VERSION", fmt.Sprint(version), 1)}
+	if c.other != nil {
+		what = *c.other
+	}
 	for _, part := range [][3]string{
-		{"meta", "", string(meta)}, {"manifest", "", manifest}, {"bundle", "", strings.Replace(bundle, "VERSION", fmt.Sprint(version), 1)}, {"file", "pad", padding},
+		{"meta", "", string(meta)}, {"manifest", "", what.manifest}, {"bundle", "", what.bundle}, {"file", "pad", padding},
 	} {
 		disposition := `form-data; name="` + part[0] + `"`
 		if part[1] != "" {

@@ -63,9 +63,11 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 			r.Seed, random = seed(t)
 			s := p.start(t)
 			l := newLoad(newClient(t, p, s), p, r)
+			l.watch()
 			for most := kills(t, of.few); r.Kills < most && !t.Failed(); {
 				s = l.life(random, s, most)
 			}
+			l.verifyUnwatched()
 			s.stop()
 			slices.Sort(l.ready)
 			r.ReadyMedian, r.ReadyMax = l.ready[len(l.ready)/2].Milliseconds(), l.ready[len(l.ready)-1].Milliseconds()
@@ -121,6 +123,8 @@ type result struct {
 	ReadyMedian  int64  `json:"ready_ms_median"` // from the start of the process to /readyz
 	ReadyMax     int64  `json:"ready_ms_max"`
 	Seed         uint64 `json:"seed,string"`
+	// Unattended is what nobody waited for, by how it came.
+	Unattended map[string]*unattended `json:"unattended,omitempty"`
 }
 
 func (r report) write(t *testing.T) {

@@ -30,9 +30,10 @@ type load struct {
 	deployed, stores, granted struct{ app, install, hook string }
 	guests                    []*guest
 
-	counters []*counter
-	entries  []*entries
-	writers  []func() answer
+	unwatched *unwatched // nil where nothing runs unwatched
+	counters  []*counter
+	entries   []*entries
+	writers   []func() answer
 
 	mu    sync.Mutex
 	marks map[string]time.Time // log lines → when the call that wrote them was answered

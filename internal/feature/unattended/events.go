@@ -20,7 +20,6 @@ const (
 	eventsFor = 7 * 24 * time.Hour
 	// eventWindow is how long a delivery is tried.
 	eventWindow = 24 * time.Hour
-	maxDepth    = 64 // of an event's data
 )
 
 // Lifecycle events are the platform's own.
@@ -61,16 +60,11 @@ func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
 	if err != nil {
 		return 0, fault.Op("unattended.Take", err)
 	}
-	if depth(e.Data) > maxDepth {
-		return 0, fault.New(fault.Invalid, "EVENT_TOO_DEEP", "the event's data is nested more than %d deep", maxDepth)
-	}
 	var list []jobs.Job
-	on := false
 	for _, p := range s.Installed.OnSite(e.Site) {
 		if p.Product != e.Product {
 			continue
 		}
-		on = true
 		for _, name := range typ.Names {
 			some, err := s.triggers(ctx, p, told{
 				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
@@ -80,9 +74,6 @@ func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
 			}
 			list = append(list, some...)
 		}
-	}
-	if !on && len(e.Site) > 0 {
-		list = nil // nobody to tell; the product need not know
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		n, err := s.DB.Exec(ctx, takeEvent, e.Site, e.Product, e.ID, s.Now().UnixMilli())
@@ -267,26 +258,6 @@ func (t told) payload(data map[string]json.RawMessage, before *retry) ([]byte, e
 		out["retryContext"] = before
 	}
 	return json.Marshal(out)
-}
-
-// depth is how deep a JSON text is nested.
-func depth(text []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }
 
 // Lifecycle tells an installation of its own fate, in the transaction that decides it.
