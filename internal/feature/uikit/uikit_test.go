@@ -1,0 +1,204 @@
+package uikit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
+	"github.com/annexhq/annex/internal/infra/seal"
+)
+
+// counter is an app that counts its events: what it is parked as is the count.
+type counter struct {
+	mu   sync.Mutex
+	wake int64
+	fail error
+}
+
+func (c *counter) Invoke(_ context.Context, x *call.Call) (call.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fail != nil {
+		return call.Result{}, c.fail
+	}
+	n := 0
+	_, _ = fmt.Sscan(string(x.Session.Parked), &n)
+	x.Session.Emit(fmt.Appendf(nil, `{"tree":{"type":"Root","key":"root","props":{},"children":[{"type":"Button","key":"b","props":{"n":%d,"onClick":{"$fn":"b:onClick"}},"children":[]}]}}`, n))
+	head, err := json.Marshal(call.Rest{WakeMS: c.wake})
+	return call.Result{Head: head, Body: fmt.Appendf(nil, "%d ", n+1)}, err
+}
+
+type policies struct{ p *call.Policy }
+
+func (f policies) Policy(context.Context, id.Install) (*call.Policy, error) { return f.p, nil }
+
+const install = id.Install("01939f00-0000-4000-8000-000000000001")
+
+var alice = Person{Session: "s1", Principal: id.Principal{Kind: id.EndUser, Site: "site", User: "alice"}}
+
+func newService(t *testing.T, d *db.DB, ring *seal.Ring, app Invoker) *Service {
+	t.Helper()
+	scope, err := tenant.ForApp(id.Principal{Kind: id.Application, Install: install, Site: "site"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{DB: d, Sealer: ring, Invoker: app, Policies: policies{&call.Policy{Install: install, Site: "site", Version: "v", Epoch: 3, Scope: scope}}})
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newRing(t *testing.T) *seal.Ring {
+	t.Helper()
+	ring, err := seal.OpenRing(filepath.Join(t.TempDir(), "ring"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+// reader is a page that reads a session's stream.
+type reader struct {
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{}
+	ended chan error
+}
+
+func read(t *testing.T, s *Service, session string, seen uint64) *reader {
+	r := &reader{more: make(chan struct{}, 1), ended: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	t.Cleanup(cancel)
+	go func() {
+		r.ended <- s.Stream(ctx, alice, session, seen, func(context.Context) error { return nil }, func(b []byte) error {
+			r.mu.Lock()
+			r.lines = append(r.lines, string(b))
+			r.mu.Unlock()
+			select {
+			case r.more <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	return r
+}
+
+func (r *reader) until(t *testing.T, part string) {
+	t.Helper()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	for {
+		r.mu.Lock()
+		all := strings.Join(r.lines, "")
+		r.mu.Unlock()
+		if strings.Contains(all, part) {
+			return
+		}
+		select {
+		case <-r.more:
+		case <-limit.C:
+			t.Fatalf("no %s in %s", part, all)
+		}
+	}
+}
+
+func click(t *testing.T, s *Service, session string, n int64) {
+	t.Helper()
+	if err := s.Event(t.Context(), alice, session, Event{Number: n, Handle: "b:onClick"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whichever of two servers an event comes to, the session goes on there: at rest it is in the
+// database, and a server that has it in its memory lets it go.
+func TestServersShareSessions(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		ring, app := newRing(t), &counter{wake: -1}
+		a, b := newService(t, d, ring, app), newService(t, d, ring, app)
+		session, err := a.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := read(t, a, session, 0)
+		first.until(t, `"n":0`)
+		click(t, a, session, 1)
+		first.until(t, `"idle":true`)
+		if !d.Postgres() {
+			a.Rest(time.Now().Add(time.Hour)) // of one server's file nobody else asks
+		}
+		click(t, b, session, 2)
+		second := read(t, b, session, 0)
+		second.until(t, `"n":2`)
+		if d.Postgres() {
+			<-first.ended // the page connects again, wherever it is sent
+		}
+		if all := strings.Join(second.lines, ""); strings.Contains(all, `"n":1}`) && !strings.Contains(all, "tree") {
+			t.Error(all)
+		}
+		stranger := Person{Session: "s2", Principal: alice.Principal}
+		if err := b.Event(t.Context(), stranger, session, Event{Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+			t.Errorf("another sign-in: %v", err)
+		}
+		b.Close() // as a server that stops does
+		click(t, a, session, 3)
+		read(t, a, session, 0).until(t, `"n":3`)
+	})
+}
+
+// At rest nothing of a session is in memory; a timer of its own wakes it while a page looks.
+func TestSessionsAtRest(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		app := &counter{wake: 0}
+		s := newService(t, d, newRing(t), app)
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, session, 0)
+		r.until(t, `"n":2`) // woken twice
+		app.mu.Lock()
+		app.wake = -1
+		app.mu.Unlock()
+		click(t, s, session, 1)
+		r.until(t, `"idle":true,`)
+		l := s.all()[0]
+		s.Rest(time.Now().Add(time.Hour))
+		l.mu.Lock()
+		if !l.resting || l.parked != nil || l.tree != nil || l.backlog != nil || l.spec.Context != nil {
+			t.Errorf("at rest it still holds: %+v", l.spec)
+		}
+		l.mu.Unlock()
+		app.mu.Lock()
+		app.fail = fault.New(fault.Unavailable, "WORKER_LOST", "lost")
+		app.mu.Unlock()
+		click(t, s, session, 2)
+		r.until(t, "WORKER_LOST")
+		r.until(t, `"event":2,`)
+		app.mu.Lock()
+		app.fail = fault.New(fault.Conflict, "SESSION_ENDED", "over")
+		app.mu.Unlock()
+		click(t, s, session, 3)
+		r.until(t, `"gone":true`)
+		if err := s.Event(t.Context(), alice, session, Event{Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+			t.Errorf("%v", err)
+		}
+	})
+}
