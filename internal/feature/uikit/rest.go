@@ -340,7 +340,7 @@ func (s *Service) handOver() {
 		if l == nil {
 			continue
 		}
-		if err := s.let(ctx, l, false); err != nil && !errors.Is(err, errBusy) {
+		if err := s.let(ctx, l, true); err != nil && !errors.Is(err, errBusy) {
 			s.Logger.Warn("a session is not handed over", "err", err)
 		}
 	}
