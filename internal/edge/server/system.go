@@ -204,7 +204,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Tenancy.Installations = s.Installs
 	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
 	s.Tenancy.Accounts = s.Accounts
-	s.KV = kvstore.New(s.DB, s.Ring)
+	s.KV = kvstore.New(s.DB, s.Ring, s.Registry)
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{

@@ -28,7 +28,7 @@ func durable(b *testing.B, url string) *kvstore.Store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return kvstore.New(d, ring)
+	return kvstore.New(d, ring, nil)
 }
 
 func each(b *testing.B, bench func(b *testing.B, s *kvstore.Store)) {

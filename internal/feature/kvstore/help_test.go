@@ -26,7 +26,7 @@ func store(t testing.TB, d *db.DB) *kvstore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return kvstore.New(d, ring)
+	return kvstore.New(d, ring, nil)
 }
 
 func scope(t testing.TB, install id.Install) tenant.Scope {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,15 +18,23 @@ import (
 const scope = "storage:app"
 
 // method answers one host call.
-type method func(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (call.Reply, error)
+type method func(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error)
 
 var methods = map[string]method{
-	"kvs.get":           get((*Store).Get),
-	"kvs.set":           set((*Store).Set),
+	"kvs.batch.delete":  batchOf(Delete),
+	"kvs.batch.get":     batchGet,
+	"kvs.batch.set":     batchOf(Set),
+	"kvs.entity.delete": removeEntity,
+	"kvs.entity.get":    getEntity,
+	"kvs.entity.query":  queryEntities,
+	"kvs.entity.set":    setEntityOf,
+	"kvs.transact":      transact,
+	"kvs.get":           get((*Store).Read),
+	"kvs.set":           setValueOf,
 	"kvs.delete":        remove((*Store).Delete),
 	"kvs.query":         query,
-	"kvs.secret.get":    get((*Store).GetSecret),
-	"kvs.secret.set":    set((*Store).SetSecret),
+	"kvs.secret.get":    get((*Store).ReadSecret),
+	"kvs.secret.set":    setSecretOf,
 	"kvs.secret.delete": remove((*Store).DeleteSecret),
 }
 
@@ -50,75 +59,137 @@ func (s *Store) Bind(call.Binding) call.Handler {
 		if !ok {
 			return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", req.Method)
 		}
-		return m(s, ctx, p.Scope, req)
+		return m(s, ctx, p, req)
 	}
 }
 
-func get(read func(*Store, context.Context, tenant.Scope, string) ([]byte, bool, error)) method {
-	return func(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (call.Reply, error) {
+func get(read func(*Store, context.Context, tenant.Scope, string) (Item, bool, error)) method {
+	return func(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 		var head struct {
 			Key string `json:"key"`
 		}
 		if err := decode(req.Head, &head); err != nil {
 			return call.Reply{}, err
 		}
-		value, found, err := read(s, ctx, sc, head.Key)
-		if err != nil {
-			return call.Reply{}, err
-		}
-		if !found {
-			return call.Reply{Head: json.RawMessage(`{"found":false}`)}, nil
-		}
-		return call.Reply{Head: json.RawMessage(`{"found":true}`), Body: value}, nil
+		return found(read(s, ctx, p.Scope, head.Key))
 	}
 }
 
-func set(write func(*Store, context.Context, tenant.Scope, string, []byte, SetOptions) error) method {
-	return func(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (call.Reply, error) {
-		var head struct {
-			Key        string   `json:"key"`
-			TTLSeconds *float64 `json:"ttlSeconds"`
-			KeyPolicy  string   `json:"keyPolicy"`
-		}
-		if err := decode(req.Head, &head); err != nil {
-			return call.Reply{}, err
-		}
-		var o SetOptions
-		switch head.KeyPolicy {
-		case "", "OVERRIDE":
-		case "FAIL_IF_EXISTS":
-			o.FailIfExists = true
-		default:
-			return call.Reply{}, refuse("INVALID_KEY_POLICY", "there is no such key policy").
-				WithFix("use OVERRIDE or FAIL_IF_EXISTS")
-		}
-		if t := head.TTLSeconds; t != nil {
-			if !(*t > 0 && *t <= maxTTL.Seconds()) {
-				return call.Reply{}, refuse("INVALID_TTL", "the time to live must be positive and at most one year")
-			}
-			o.TTL = max(time.Duration(*t*float64(time.Second)), time.Millisecond)
-		}
-		return empty(write(s, ctx, sc, head.Key, req.Body, o))
+// found answers with an item.
+func found(i Item, is bool, err error) (call.Reply, error) {
+	switch {
+	case err != nil:
+		return call.Reply{}, err
+	case !is:
+		return call.Reply{Head: json.RawMessage(`{"found":false}`)}, nil
 	}
+	head := append([]byte(`{"found":true,`), i.times()...)
+	return call.Reply{Head: append(head, '}'), Body: i.Value}, nil
+}
+
+// times are the members of an answer that say when.
+func (i Item) times() string {
+	out := fmt.Sprintf(`"createdAt":%d,"updatedAt":%d`, i.Created, i.Updated)
+	if i.Expires > 0 {
+		out += fmt.Sprintf(`,"expiresAt":%d`, i.Expires)
+	}
+	return out
+}
+
+// options are those of a write, as they are sent.
+type options struct {
+	TTLSeconds *float64 `json:"ttlSeconds"`
+	KeyPolicy  string   `json:"keyPolicy"`
+	Return     string   `json:"returnValue"`
+}
+
+func (in options) read() (o SetOptions, err error) {
+	switch in.KeyPolicy {
+	case "", "OVERRIDE":
+	case "FAIL_IF_EXISTS":
+		o.FailIfExists = true
+	default:
+		return o, refuse("INVALID_KEY_POLICY", "there is no such key policy").WithFix("use OVERRIDE or FAIL_IF_EXISTS")
+	}
+	switch {
+	case in.Return != "" && in.Return != "PREVIOUS" && in.Return != "LATEST":
+		return o, refuse("INVALID_RETURN_VALUE", "there is no such value to return").WithFix("use PREVIOUS or LATEST")
+	case in.Return != "" && o.FailIfExists:
+		return o, refuse("INVALID_RETURN_VALUE", "returnValue goes with the key policy OVERRIDE only")
+	}
+	if t := in.TTLSeconds; t != nil {
+		if !(*t > 0 && *t <= maxTTL.Seconds()) {
+			return o, refuse("INVALID_TTL", "the time to live must be positive and at most one year")
+		}
+		o.TTL = max(time.Duration(*t*float64(time.Second)), time.Millisecond)
+	}
+	return o, nil
+}
+
+func setSecretOf(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	var head struct {
+		Key string `json:"key"`
+		options
+	}
+	if err := decode(req.Head, &head); err != nil {
+		return call.Reply{}, err
+	}
+	o, err := head.read()
+	if err == nil && head.Return != "" {
+		err = refuse("INVALID_RETURN_VALUE", "a secret is not returned by the write that replaces it").WithFix("use getSecret")
+	}
+	if err != nil {
+		return call.Reply{}, err
+	}
+	return empty(s.SetSecret(ctx, p.Scope, head.Key, req.Body, o))
+}
+
+func setValueOf(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	var head struct {
+		Key string `json:"key"`
+		options
+	}
+	if err := decode(req.Head, &head); err != nil {
+		return call.Reply{}, err
+	}
+	o, err := head.read()
+	if err != nil {
+		return call.Reply{}, err
+	}
+	if head.Return == "" {
+		return empty(s.Set(ctx, p.Scope, head.Key, req.Body, o))
+	}
+	return s.exchange(ctx, p.Scope, Op{Do: Set, Key: head.Key, Value: req.Body, SetOptions: o}, head.Return)
+}
+
+// exchange sets and answers with the value before or after.
+func (s *Store) exchange(ctx context.Context, sc tenant.Scope, o Op, which string) (call.Reply, error) {
+	before, was, after, err := s.Exchange(ctx, sc, o)
+	if which == "PREVIOUS" {
+		return found(before, was, err)
+	}
+	after.Value = nil // the caller has it
+	return found(after, true, err)
 }
 
 func remove(del func(*Store, context.Context, tenant.Scope, string) error) method {
-	return func(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (call.Reply, error) {
+	return func(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 		var head struct {
 			Key string `json:"key"`
 		}
 		if err := decode(req.Head, &head); err != nil {
 			return call.Reply{}, err
 		}
-		return empty(del(s, ctx, sc, head.Key))
+		return empty(del(s, ctx, p.Scope, head.Key))
 	}
 }
 
-func query(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (call.Reply, error) {
+func query(s *Store, ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 	var head struct {
 		Prefix string `json:"prefix"`
 		Limit  *int   `json:"limit"`
 		Cursor string `json:"cursor"`
+		Times  bool   `json:"times"`
 	}
 	if err := decode(req.Head, &head); err != nil {
 		return call.Reply{}, err
@@ -129,16 +200,16 @@ func query(s *Store, ctx context.Context, sc tenant.Scope, req call.Request) (ca
 			q.Limit = -1 // asked for, unlike a limit that was left out
 		}
 	}
-	page, err := s.Query(ctx, sc, q)
+	page, err := s.Query(ctx, p.Scope, q)
 	if err != nil {
 		return call.Reply{}, err
 	}
-	body, err := page.json()
+	body, err := page.json(head.Times)
 	return call.Reply{Head: json.RawMessage(`{}`), Body: body}, err
 }
 
 // json writes the page. Values are JSON already and are copied as they are.
-func (p Page) json() ([]byte, error) {
+func (p Page) json(times bool) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(`{"results":[`)
 	for i, e := range p.Entries {
@@ -153,6 +224,9 @@ func (p Page) json() ([]byte, error) {
 		b.Write(key)
 		b.WriteString(`,"value":`)
 		b.Write(e.Value)
+		if times {
+			b.WriteString("," + e.times())
+		}
 		b.WriteByte('}')
 	}
 	b.WriteByte(']')

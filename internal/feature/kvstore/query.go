@@ -27,8 +27,8 @@ type Query struct {
 
 // Entry is one key with its value.
 type Entry struct {
-	Key   string
-	Value []byte
+	Key string
+	Item
 }
 
 // Page is a part of a query's answer.
@@ -58,7 +58,7 @@ func (s *Store) Query(ctx context.Context, sc tenant.Scope, q Query) (Page, erro
 	)
 	for rows.Next() {
 		var e Entry
-		if err := rows.Scan(&e.Key, &e.Value); err != nil {
+		if err := rows.Scan(&e.Key, &e.Value, &e.Created, &e.Updated, &e.Expires); err != nil {
 			return Page{}, fault.Op("kvstore.Query", err)
 		}
 		size += len(e.Key) + len(e.Value)

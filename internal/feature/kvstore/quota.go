@@ -77,11 +77,21 @@ func (u *usages) deleted(install id.Install) {
 	}
 }
 
-// room takes room for a value, or refuses. Whoever is given room calls written when the
-// value is stored, or was not. size is the statement that tells how much the key has
-// already: near the limit, what replaces a value needs only what it has more.
-func (s *Store) room(ctx context.Context, install id.Install, key string, value []byte, size string) (written func(), err error) {
-	need := amount{1, int64(len(key) + len(value))}
+// claim is what one value needs room for. size is the statement that tells how much its
+// key, at, has already: near the limit, what replaces a value needs only what it has more.
+type claim struct {
+	size  string
+	at    []any
+	bytes int
+}
+
+// room takes room for values, or refuses all of them. Whoever is given room calls written
+// when the values are stored, or were not.
+func (s *Store) room(ctx context.Context, install id.Install, claims ...claim) (written func(), err error) {
+	var need amount
+	for _, c := range claims {
+		need.keys, need.bytes = need.keys+1, need.bytes+int64(c.bytes)
+	}
 	u := s.usages.of(install)
 	u.writes.RLock()
 	if u.take(s.usages.quota, need) {
@@ -89,14 +99,14 @@ func (s *Store) room(ctx context.Context, install id.Install, key string, value 
 	}
 	u.writes.RUnlock()
 	u.writes.Lock()
-	if err := s.exactRoom(ctx, install, u, need, key, size); err != nil {
+	if err := s.exactRoom(ctx, install, u, need, claims); err != nil {
 		u.writes.Unlock()
 		return nil, err
 	}
 	return u.writes.Unlock, nil
 }
 
-// amount is what a value needs.
+// amount is what values need.
 type amount struct{ keys, bytes int64 }
 
 func (u *usage) over(limit Quota, need amount) bool {
@@ -118,7 +128,7 @@ func (u *usage) take(q Quota, need amount) bool {
 }
 
 // exactRoom decides while nobody else writes.
-func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, need amount, key, size string) error {
+func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, need amount, claims []claim) error {
 	q := s.usages.quota
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -127,12 +137,15 @@ func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, nee
 			return err
 		}
 	}
-	var old int64
-	switch err := s.db.QueryRow(ctx, size, install, key, s.clock.millis()).Scan(&old); {
-	case err == nil:
-		need = amount{0, need.bytes - old}
-	case !errors.Is(err, db.ErrNoRows):
-		return fault.Op("kvstore.room", err)
+	now := s.clock.millis()
+	for _, c := range claims {
+		var old int64
+		switch err := s.db.QueryRow(ctx, c.size, append(append([]any{install}, c.at...), now)...).Scan(&old); {
+		case err == nil:
+			need = amount{need.keys - 1, need.bytes - old}
+		case !errors.Is(err, db.ErrNoRows):
+			return fault.Op("kvstore.room", err)
+		}
 	}
 	if !u.over(q, need) {
 		// A write that fails now leaves the count too high until it is taken anew.
@@ -149,7 +162,7 @@ func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, nee
 
 func (s *Store) count(ctx context.Context, install id.Install, u *usage) error {
 	var keys, bytes int64
-	for _, statement := range []string{countValues, countSecrets} {
+	for _, statement := range []string{countValues, countSecrets, countEntities} {
 		var k, b int64
 		if err := s.db.QueryRow(ctx, statement, install, s.clock.millis()).Scan(&k, &b); err != nil {
 			return fault.Op("kvstore.count", err)

@@ -28,12 +28,46 @@ var Migrations = []db.Migration{
 			PRIMARY KEY (install_id, key)
 		);
 		CREATE INDEX kv_secrets_expiry ON kv_secrets (expires_at) WHERE expires_at > 0;`},
+	// A path is where an entity lies in an index (path.go); its order is that of bytes.
+	// kv_entity_indexes are the indexes that an installation has: those of every version
+	// that stored or asked for something. upto is how far one that is not built yet is.
+	{ID: "kvstore/2", SQL: `
+		CREATE TABLE kv_entities (
+			install_id TEXT   NOT NULL,
+			entity     TEXT   NOT NULL,
+			key        TEXT   NOT NULL,
+			value      BLOB   NOT NULL,
+			created_at BIGINT NOT NULL,
+			updated_at BIGINT NOT NULL,
+			expires_at BIGINT NOT NULL,
+			PRIMARY KEY (install_id, entity, key)
+		);
+		CREATE INDEX kv_entities_expiry ON kv_entities (expires_at) WHERE expires_at > 0;
+
+		CREATE TABLE kv_entity_entries (
+			install_id TEXT   NOT NULL,
+			path       BLOB   NOT NULL,
+			entity     TEXT   NOT NULL,
+			key        TEXT   NOT NULL,
+			expires_at BIGINT NOT NULL,
+			PRIMARY KEY (install_id, path)
+		);
+		CREATE INDEX kv_entity_entries_expiry ON kv_entity_entries (expires_at) WHERE expires_at > 0;
+
+		CREATE TABLE kv_entity_indexes (
+			install_id TEXT   NOT NULL,
+			entity     TEXT   NOT NULL,
+			definition TEXT   NOT NULL,
+			upto       TEXT   NOT NULL,
+			built      BIGINT NOT NULL,
+			PRIMARY KEY (install_id, entity, definition)
+		);`},
 }
 
 // Every statement names the installation, but for those whose name ends in
 // AllTenants; the test of this package holds both.
 const (
-	getValue = `SELECT value FROM kv
+	getValue = `SELECT value, created_at, updated_at, expires_at FROM kv
 		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
 
 	// A value that expired counts as absent, also before it is swept.
@@ -51,11 +85,11 @@ const (
 
 	deleteValue = `DELETE FROM kv WHERE install_id = ? AND key = ?`
 
-	listValues = `SELECT key, value FROM kv
+	listValues = `SELECT key, value, created_at, updated_at, expires_at FROM kv
 		WHERE install_id = ? AND key >= ? AND key < ? AND (expires_at = 0 OR expires_at > ?)
 		ORDER BY key LIMIT ?`
 
-	getSecret = `SELECT value, generation FROM kv_secrets
+	getSecret = `SELECT value, generation, created_at, updated_at, expires_at FROM kv_secrets
 		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
 
 	secretState = `SELECT generation, created_at, expires_at FROM kv_secrets WHERE install_id = ? AND key = ?`
@@ -75,6 +109,72 @@ const (
 	countSecrets = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv_secrets
 		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
 
+	countEntities = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv_entities
+		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
+
+	sizeOfEntity = `SELECT LENGTH(key) + LENGTH(value) FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+
+	getEntityRow = `SELECT value, created_at, updated_at, expires_at FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key = ?`
+
+	putEntityRow = `INSERT INTO kv_entities (install_id, entity, key, value, created_at, updated_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, entity, key) DO UPDATE SET
+			value = excluded.value, created_at = excluded.created_at,
+			updated_at = excluded.updated_at, expires_at = excluded.expires_at`
+
+	dropEntityRow = `DELETE FROM kv_entities WHERE install_id = ? AND entity = ? AND key = ?`
+
+	// What an index that is being built goes through, also what has expired.
+	listEntities = `SELECT key, value, expires_at FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key > ? ORDER BY key LIMIT ?`
+
+	listKeys = `SELECT key, value, created_at, updated_at, expires_at FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key >= ? AND key < ? AND (expires_at = 0 OR expires_at > ?)
+		ORDER BY key LIMIT ?`
+
+	listKeysDown = `SELECT key, value, created_at, updated_at, expires_at FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key >= ? AND key < ? AND (expires_at = 0 OR expires_at > ?)
+		ORDER BY key DESC LIMIT ?`
+
+	entriesOf = `SELECT i.path, e.key, e.value, e.created_at, e.updated_at, e.expires_at
+		FROM kv_entity_entries i JOIN kv_entities e ON e.entity = i.entity AND e.key = i.key
+		WHERE i.install_id = ? AND e.install_id = ? AND i.entity = ? AND e.entity = ? AND i.path >= ? AND i.path < ?
+		AND (e.expires_at = 0 OR e.expires_at > ?) `
+
+	listEntries = entriesOf + `ORDER BY i.path LIMIT ?`
+
+	listEntriesDown = entriesOf + `ORDER BY i.path DESC LIMIT ?`
+
+	addEntry = `INSERT INTO kv_entity_entries (install_id, path, entity, key, expires_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, path) DO UPDATE SET expires_at = excluded.expires_at`
+
+	dropEntry = `DELETE FROM kv_entity_entries WHERE install_id = ? AND path = ?`
+
+	dropEntries = `DELETE FROM kv_entity_entries WHERE install_id = ? AND path IN
+		(SELECT path FROM kv_entity_entries WHERE install_id = ? AND path >= ? AND path < ? ORDER BY path LIMIT ?)`
+
+	listIndexes = `SELECT definition FROM kv_entity_indexes WHERE install_id = ? AND entity = ? ORDER BY definition`
+
+	indexState = `SELECT upto, built FROM kv_entity_indexes WHERE install_id = ? AND entity = ? AND definition = ?`
+
+	recordIndex = `INSERT INTO kv_entity_indexes (install_id, entity, definition, upto, built) VALUES (?, ?, ?, '', 0)
+		ON CONFLICT (install_id, entity, definition) DO NOTHING`
+
+	buildOn = `UPDATE kv_entity_indexes SET upto = ?, built = ? WHERE install_id = ? AND entity = ? AND definition = ?`
+
+	forgetIndex = `DELETE FROM kv_entity_indexes WHERE install_id = ? AND entity = ? AND definition = ?`
+
+	eraseEntities = `DELETE FROM kv_entities WHERE install_id = ? AND (entity, key) IN
+		(SELECT entity, key FROM kv_entities WHERE install_id = ? ORDER BY entity, key LIMIT ?)`
+
+	eraseEntries = `DELETE FROM kv_entity_entries WHERE install_id = ? AND path IN
+		(SELECT path FROM kv_entity_entries WHERE install_id = ? ORDER BY path LIMIT ?)`
+
+	eraseIndexes = `DELETE FROM kv_entity_indexes WHERE install_id = ? AND (entity, definition) IN
+		(SELECT entity, definition FROM kv_entity_indexes WHERE install_id = ? ORDER BY entity, definition LIMIT ?)`
+
 	sizeOfValue = `SELECT LENGTH(key) + LENGTH(value) FROM kv
 		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
 
@@ -93,4 +193,10 @@ const (
 
 	sweepSecretsAllTenants = `DELETE FROM kv_secrets WHERE (install_id, key) IN
 		(SELECT install_id, key FROM kv_secrets WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)`
+
+	sweepEntitiesAllTenants = `DELETE FROM kv_entities WHERE (install_id, entity, key) IN
+		(SELECT install_id, entity, key FROM kv_entities WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)`
+
+	sweepEntriesAllTenants = `DELETE FROM kv_entity_entries WHERE (install_id, path) IN
+		(SELECT install_id, path FROM kv_entity_entries WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)`
 )

@@ -1,5 +1,5 @@
-// Package kvstore is an app's storage: keys and JSON values, and sealed secrets, per
-// installation. An installation cannot reach another one's data: each statement takes
+// Package kvstore is an app's storage: keys and JSON values, sealed secrets, and entities
+// of typed attributes with indexes, per installation. An installation cannot reach another one's data: each statement takes
 // a tenant.Scope, and secrets are sealed under the installation's own key.
 //
 // A value that Set acknowledged is durable. Cost does not grow with the data of other
@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -30,11 +32,21 @@ type Store struct {
 	sealer Sealer
 	clock  *clock
 	usages *usages
+
+	manifests Manifests
+	kinds     *lru.Cache[id.Version, map[string]*Kind]
 }
 
-// New makes a Store. Its Migrations must have run.
-func New(d *db.DB, sealer Sealer) *Store {
-	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(DefaultQuota)}
+// maxVersions bounds how many versions' declarations are kept in memory.
+const maxVersions = 4096
+
+// New makes a Store. Its Migrations must have run. Without manifests no entity is declared.
+func New(d *db.DB, sealer Sealer, manifests Manifests) *Store {
+	kinds, err := lru.New[id.Version, map[string]*Kind](maxVersions)
+	if err != nil {
+		panic(err) // of a size below 1
+	}
+	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(DefaultQuota), manifests: manifests, kinds: kinds}
 }
 
 // SetOptions are the options of a write.
@@ -45,17 +57,35 @@ type SetOptions struct {
 	FailIfExists bool
 }
 
+// Item is a stored value with its times in Unix milliseconds.
+type Item struct {
+	Value            []byte
+	Created, Updated int64
+	Expires          int64 // 0 for never
+}
+
 // Get gives the JSON value of a key, and whether there is one.
 func (s *Store) Get(ctx context.Context, sc tenant.Scope, key string) (value []byte, found bool, err error) {
+	i, found, err := s.Read(ctx, sc, key)
+	return i.Value, found, err
+}
+
+// Read is Get with the value's times.
+func (s *Store) Read(ctx context.Context, sc tenant.Scope, key string) (i Item, found bool, err error) {
 	install, err := check(sc, key)
 	if err != nil {
-		return nil, false, err
+		return Item{}, false, err
 	}
-	err = s.db.QueryRow(ctx, getValue, install, key, s.clock.millis()).Scan(&value)
+	i, found, err = s.value(ctx, install, key, s.clock.millis())
+	return i, found, fault.Op("kvstore.Read", err)
+}
+
+func (s *Store) value(ctx context.Context, install id.Install, key string, now int64) (i Item, found bool, err error) {
+	err = s.db.QueryRow(ctx, getValue, install, key, now).Scan(&i.Value, &i.Created, &i.Updated, &i.Expires)
 	if errors.Is(err, db.ErrNoRows) {
-		return nil, false, nil
+		return Item{}, false, nil
 	}
-	return value, err == nil, fault.Op("kvstore.Get", err)
+	return i, err == nil, err
 }
 
 // Set stores a JSON value.
@@ -67,12 +97,15 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, install, key, value, sizeOfValue)
+	written, err := s.room(ctx, install, claim{sizeOfValue, []any{key}, len(key) + len(value)})
 	if err != nil {
 		return err
 	}
 	defer written()
-	now := s.clock.millis()
+	return fault.Op("kvstore.Set", s.setValue(ctx, install, key, value, o, s.clock.millis()))
+}
+
+func (s *Store) setValue(ctx context.Context, install id.Install, key string, value []byte, o SetOptions, now int64) error {
 	statement := setValue
 	if o.FailIfExists {
 		statement = addValue
@@ -81,7 +114,7 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err == nil && n == 0 {
 		return conflict()
 	}
-	return fault.Op("kvstore.Set", err)
+	return err
 }
 
 // Delete removes a key; that there is none is no error.
@@ -97,23 +130,32 @@ func (s *Store) Delete(ctx context.Context, sc tenant.Scope, key string) error {
 
 // GetSecret is Get in the namespace of secrets, which no query shows.
 func (s *Store) GetSecret(ctx context.Context, sc tenant.Scope, key string) (value []byte, found bool, err error) {
+	i, found, err := s.ReadSecret(ctx, sc, key)
+	return i.Value, found, err
+}
+
+// ReadSecret is GetSecret with the value's times.
+func (s *Store) ReadSecret(ctx context.Context, sc tenant.Scope, key string) (i Item, found bool, err error) {
 	install, err := check(sc, key)
 	if err != nil {
-		return nil, false, err
+		return Item{}, false, err
 	}
 	var (
 		sealed     []byte
 		generation int64
 	)
-	err = s.db.QueryRow(ctx, getSecret, install, key, s.clock.millis()).Scan(&sealed, &generation)
+	err = s.db.QueryRow(ctx, getSecret, install, key, s.clock.millis()).Scan(&sealed, &generation, &i.Created, &i.Updated, &i.Expires)
 	if errors.Is(err, db.ErrNoRows) {
-		return nil, false, nil
+		return Item{}, false, nil
 	}
 	if err != nil {
-		return nil, false, fault.Op("kvstore.GetSecret", err)
+		return Item{}, false, fault.Op("kvstore.ReadSecret", err)
 	}
-	value, err = s.sealer.Open(seal.ForInstall(install), seal.KVSecret, place(install, key, generation), sealed)
-	return value, err == nil, fault.Op("kvstore.GetSecret", err)
+	i.Value, err = s.sealer.Open(seal.ForInstall(install), seal.KVSecret, place(install, key, generation), sealed)
+	if err != nil {
+		return Item{}, false, fault.Op("kvstore.ReadSecret", err)
+	}
+	return i, true, nil
 }
 
 // SetSecret is Set in the namespace of secrets.
@@ -125,7 +167,7 @@ func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, valu
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, install, key, value, sizeOfSecret)
+	written, err := s.room(ctx, install, claim{sizeOfSecret, []any{key}, len(key) + len(value)})
 	if err != nil {
 		return err
 	}
@@ -175,7 +217,7 @@ func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range []string{eraseValues, eraseSecrets} {
+	for _, statement := range []string{eraseValues, eraseSecrets, eraseEntities, eraseEntries, eraseIndexes} {
 		for n := int64(batch); n == batch; {
 			if n, err = s.db.Exec(ctx, statement, install, install, batch); err != nil {
 				return fault.Op("kvstore.Erase", err)
@@ -190,7 +232,7 @@ func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
 // Reads do not see expired values anyway; it frees their space.
 func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	now := s.clock.millis()
-	for _, statement := range []string{sweepValuesAllTenants, sweepSecretsAllTenants} {
+	for _, statement := range []string{sweepValuesAllTenants, sweepSecretsAllTenants, sweepEntitiesAllTenants, sweepEntriesAllTenants} {
 		for n := int64(batch); n == batch; removed += n {
 			if n, err = s.db.Exec(ctx, statement, now, batch); err != nil {
 				return removed, fault.Op("kvstore.Sweep", err)

@@ -22,6 +22,8 @@ type Facts struct {
 	Dynamic bool
 	// Storage are the imports of storage modules.
 	Storage []Position
+	// SQL are the imports of SQL storage, which is not offered.
+	SQL []Position
 	// ModuleScope are effects that happen once at deploy and not at each call.
 	ModuleScope []Effect
 	// Uses are calls of the SDK that are known by their form: "asApp().requestJira",
@@ -281,6 +283,12 @@ func (s *scanner) imports(i int) {
 	}
 	if s.tok(i).value == "import" && !strings.HasPrefix(spec.value, ".") {
 		s.named(i, spec.value)
+	}
+	if module, ok := strings.CutPrefix(spec.value, "@"); ok {
+		_, name, _ := strings.Cut(module, "/")
+		if name, _, _ = strings.Cut(name, "/"); name == "sql" && (strings.HasPrefix(module, "forge/") || strings.HasPrefix(module, "annex/")) {
+			s.facts.SQL = append(s.facts.SQL, s.position(s.tok(i).at))
+		}
 	}
 	sdk := spec.value == "@forge/api" || spec.value == "@annex/api"
 	if sdk && hasStorage || storageModules[spec.value] {

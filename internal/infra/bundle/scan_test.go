@@ -52,6 +52,21 @@ func TestScanDynamic(t *testing.T) {
 	}
 }
 
+func TestScanSQL(t *testing.T) {
+	for src, want := range map[string]int{
+		"import sql from '@forge/sql'; sql.prepare('x')":                         1,
+		"import { migrationRunner } from '@forge/sql/out/migration'":             1,
+		"import sql, { errorCodes } from '@forge/sql'":                           1,
+		"const { sql } = require('@forge/sql')":                                  1,
+		"import { sql } from './sql'; import x from '@other/sql'":                0,
+		"import { kvs } from '@forge/kvs'; const sql = '@forge/sql'; kvs.get(x)": 0,
+	} {
+		if f := scan(t, "src/index.js", src); len(f.SQL) != want {
+			t.Errorf("%s: %v, want %d", src, f.SQL, want)
+		}
+	}
+}
+
 func TestScanStorage(t *testing.T) {
 	for src, want := range map[string]int{
 		"import { storage, route } from '@forge/api'; storage.get('x'); route``":               1,

@@ -33,6 +33,11 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bun
 		warn(f.Storage[0], "permission-scope-required", "the code uses storage and the app has not the scope "+storageScope,
 			"add "+storageScope+" to permissions.scopes")
 	}
+	for _, at := range f.SQL {
+		out = append(out, bundle.Diagnostic{File: at.File, Line: at.Line, Column: at.Column, Rule: "sql-not-offered", Severity: bundle.Error,
+			Message: "@forge/sql is not offered: apps that use it write MySQL, and there is none here",
+			Fix:     "keep the data in entities (app.storage.entities and kvs.entity of @forge/kvs), or outside by a remote"})
+	}
 	for _, e := range f.ModuleScope {
 		switch {
 		case certain && e.Refused && e.Kind == bundle.EffectRandom:

@@ -1,6 +1,6 @@
 // The old storage API: the key-value store of the installation under other names.
 import { notOfferedGroup } from '@annex/runtime/faults';
-import kvs, { WhereConditions as KVSWhere } from '@annex/kvs';
+import kvs, { Filter, WhereConditions as KVSWhere } from '@annex/kvs';
 
 /**
  * @typedef {{ field: 'key', condition: string, value: unknown }} Where
@@ -45,6 +45,43 @@ class Query {
   }
 }
 
+// A query of entities with the filters of the old API: andFilter or orFilter, not both.
+class EntityQuery {
+  #query;
+  #parts;
+  constructor(query, parts = []) {
+    this.#query = query;
+    this.#parts = parts;
+  }
+  #with(query) { return new EntityQuery(query, this.#parts); }
+  #filter(operator, field, condition) { return new EntityQuery(this.#query, [...this.#parts, { operator, field, condition }]); }
+
+  /** The index to go by, with a value for each attribute of its partition; "by-key" unless said. */
+  index(name, options) { return this.#with(this.#query.index(name, options)); }
+  /** A condition on the range of the index. */
+  where(condition) { return this.#with(this.#query.where(condition)); }
+  andFilter(field, condition) { return this.#filter('and', field, condition); }
+  orFilter(field, condition) { return this.#filter('or', field, condition); }
+  sort(order) { return this.#with(this.#query.sort(order)); }
+  cursor(cursor) { return this.#with(this.#query.cursor(cursor)); }
+  limit(limit) { return this.#with(this.#query.limit(limit)); }
+  #ready() {
+    if (this.#parts.length === 0) return this.#query;
+    const filter = new Filter();
+    for (const { operator, field, condition } of this.#parts) filter[operator](field, condition);
+    return this.#query.filters(filter);
+  }
+  /** @returns {Promise<{results: {key: string, value: object}[], nextCursor?: string}>} */
+  async getMany() { return this.#ready().getMany(); }
+  /** @returns {Promise<{key: string, value: object} | undefined>} */
+  async getOne() { return this.#ready().getOne(); }
+}
+
+function entity(name) {
+  const { get, set, delete: remove, query } = kvs.entity(name);
+  return { get, set: async (key, value, options) => { await set(key, value, options); }, delete: remove, query: () => new EntityQuery(query()) };
+}
+
 /** The installation's key-value store. See @annex/kvs for limits and errors. */
 export const storage = Object.freeze({
   get: (key) => kvs.get(key),
@@ -54,7 +91,7 @@ export const storage = Object.freeze({
   setSecret: (key, value) => kvs.setSecret(key, value),
   deleteSecret: (key) => kvs.deleteSecret(key),
   query: () => new Query(),
-  entity: (name) => kvs.entity(name),
+  entity,
   transact: () => kvs.transact(),
   batchGet: kvs.batchGet,
   batchSet: kvs.batchSet,
@@ -66,7 +103,7 @@ export function startsWith(value) { return KVSWhere.beginsWith(value); }
 
 const compare = (condition) => (...values) => ({ condition, value: values.length === 1 ? values[0] : values });
 
-/** Conditions of entity queries (which are not offered). */
+/** Conditions of entity queries. */
 export const WhereConditions = Object.freeze({
   beginsWith: KVSWhere.beginsWith,
   between: compare('BETWEEN'),
@@ -77,7 +114,7 @@ export const WhereConditions = Object.freeze({
   isLessThanEqualTo: compare('LESS_THAN_EQUAL_TO'),
 });
 
-/** Conditions of entity filters (which are not offered). */
+/** Conditions of entity filters. */
 export const FilterConditions = Object.freeze({
   ...WhereConditions,
   contains: compare('CONTAINS'),
@@ -87,7 +124,7 @@ export const FilterConditions = Object.freeze({
   doesNotExist: compare('NOT_EXISTS'),
 });
 
-/** Orders of entity queries (which are not offered). */
+/** Orders of entity queries. */
 export const SortOrder = Object.freeze({ ASC: 'ASC', DESC: 'DESC' });
 
 export { Filter } from '@annex/kvs';

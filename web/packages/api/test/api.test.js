@@ -49,7 +49,16 @@ test('the old storage stands on the store', async () => {
   assert.deepEqual(await start.getOne(), { key: 'a1', value: 1 });
   assert.deepEqual(host.calls.map((c) => c.head), [{ prefix: 'a', limit: 3, cursor: 'b' }, { prefix: 'a', limit: 1 }]);
   assert.throws(() => all.storage.query().where('value', all.startsWith('a')), { code: 'QUERY_WHERE_INVALID' });
-  await assert.rejects(all.storage.entity('e').query().index('i').where(1).getMany(), { code: 'NOT_OFFERED' });
+  host.on('kvs.entity.query', () => ({ body: new TextEncoder().encode('{"results":[]}') }));
+  const shared = all.storage.entity('e').query().index('i', { partition: [1] }).where(all.WhereConditions.isGreaterThan(1)).sort(all.SortOrder.DESC);
+  await shared.andFilter('a', all.FilterConditions.doesNotContain('x')).andFilter('b', all.FilterConditions.equalsTo(1)).limit(3).getMany();
+  await shared.getMany();
+  const queries = host.calls.filter((c) => c.method === 'kvs.entity.query').map((c) => JSON.parse(new TextDecoder().decode(c.body)));
+  assert.deepEqual(queries, [
+    { entity: 'e', index: 'i', partition: [1], where: { condition: 'GREATER_THAN', value: 1 }, sort: 'DESC', limit: 3,
+      filters: [{ operator: 'and', field: 'a', condition: 'NOT_CONTAINS', value: 'x' }, { operator: 'and', field: 'b', condition: 'EQUAL_TO', value: 1 }] },
+    { entity: 'e', index: 'i', partition: [1], where: { condition: 'GREATER_THAN', value: 1 }, sort: 'DESC' },
+  ]);
 });
 
 test('members that are not built name themselves', async () => {
