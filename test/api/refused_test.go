@@ -34,12 +34,12 @@ func (l *life) operations() []operation {
 		"rotateSigningKeys": {"withdraw": true},
 		"install":           l.target("digest", "d", "confirmDevelopment", true, "grant", object{}),
 		"rollback":          {"version": "9.9.9", "stopAtGrowth": true}, "approveInstallation": {"digest": "d", "confirmDevelopment": true, "version": "v", "grant": object{}, "without": []string{"k"}, "replace": object{}},
-		"shareLogs": {"for": "24h"}, "offerApp": {"to": "bob"}, "suspendApp": {"reason": "r"},
+		"shareLogs": {"for": "24h"}, "retryDeadLetters": {"ids": []string{"l"}}, "offerApp": {"to": "bob"}, "suspendApp": {"reason": "r"},
 		"declineVersion": {"version": "v"}, "addEgress": {"type": "IMAGES", "host": "img.example.com"},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {

@@ -196,12 +196,12 @@ func TestAttackReadDeadLetters(t *testing.T) {
 		if a := p.api("GET", path+"/"+q.Dead[0].ID, token, nil); a.status/100 != 4 {
 			t.Errorf("a stranger reads %d %s", a.status, a.body)
 		}
-		if a := p.api("POST", path+"/retries", token, map[string]any{"ids": []string{}}); a.status/100 != 4 {
+		if a := p.api("POST", path+"-retries", token, map[string]any{"ids": []string{}}); a.status/100 != 4 {
 			t.Errorf("a stranger retries: %d %s", a.status, a.body)
 		}
 	}
 	var retried struct{ Retried int }
-	p.api("POST", path+"/retries", at.developer, map[string]any{"ids": []string{}}).must(t).into(t, &retried)
+	p.api("POST", path+"-retries", at.developer, map[string]any{"ids": []string{}}).must(t).into(t, &retried)
 	if retried.Retried != 1 {
 		t.Error(retried)
 	}

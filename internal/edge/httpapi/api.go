@@ -164,7 +164,7 @@ var routes = []route{
 	{"PUT", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).shareLogs},
 	{"DELETE", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).unshareLogs},
 	{"GET", "/api/v1/installations/{installation}/queue", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showQueue},
-	{"POST", "/api/v1/installations/{installation}/queue/retries", []id.Kind{id.Developer, id.SiteAdmin}, (*API).retryLetters},
+	{"POST", "/api/v1/installations/{installation}/queue-retries", []id.Kind{id.Developer, id.SiteAdmin}, (*API).retryLetters},
 	{"GET", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLetter},
 	{"DELETE", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.SiteAdmin}, (*API).dropLetter},
 	{"POST", "/api/v1/installations/{installation}/egress", []id.Kind{id.SiteAdmin}, (*API).addEgress},

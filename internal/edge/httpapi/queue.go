@@ -116,6 +116,9 @@ func (a *API) retryLetters(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
+	if in.IDs == nil {
+		return fault.New(fault.Usage, "MISSING", "ids is missing").WithFix("write an empty list for all")
+	}
 	if len(in.IDs) > maxLetters {
 		return fault.New(fault.Usage, "TOO_MANY", "name at most %d dead letters, or none for all", maxLetters)
 	}

@@ -334,7 +334,7 @@ func (c *Client) RetryLetters(ctx context.Context, installation string, letters 
 	if letters == nil {
 		letters = []string{}
 	}
-	out, err := post[struct{ Retried int }](ctx, c, seg("installations", installation, "queue", "retries"), map[string]any{"ids": letters})
+	out, err := post[struct{ Retried int }](ctx, c, seg("installations", installation, "queue-retries"), map[string]any{"ids": letters})
 	return out.Retried, err
 }
 
