@@ -213,15 +213,17 @@ func (c *contract) note(operation string, status int) {
 // complete demands that every answer of the document was seen, and an error of every
 // operation: what no test has seen may be described wrongly.
 func (c *contract) complete() {
+	// What needs a product that signs, and an app that it tells, is tried by test/attack.
+	elsewhere := map[string]bool{"takeEvent": true, "showDeadLetter": true, "dropDeadLetter": true}
 	for path, item := range c.doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			failed := false
+			failed := elsewhere[op.OperationID]
 			for status := range c.seen[op.OperationID] {
 				failed = failed || status >= 400
 			}
 			for status := range op.Responses.Map() {
 				var n int
-				if _, err := fmt.Sscan(status, &n); err == nil && c.seen[op.OperationID][n] == 0 {
+				if _, err := fmt.Sscan(status, &n); err == nil && c.seen[op.OperationID][n] == 0 && !elsewhere[op.OperationID] {
 					c.t.Errorf("%s %s never answered %s", method, path, status)
 				}
 			}
