@@ -42,6 +42,12 @@ func retryable(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
+// isTaken reports whether Postgres said that a row with such a key exists already.
+func isTaken(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23505"
+}
+
 // wrap gives the failures of the storage itself a sentence for people; what a
 // statement did wrong stays as it is.
 func (d *DB) wrap(err error) error {

@@ -51,7 +51,11 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 		w := d.wait(ctx, unitPatience)
 		err := w.explain(d.once(w.ctx, fn))
 		w.end()
-		if err == nil || !retryable(err) || ctx.Err() != nil {
+		taken, raced := errors.AsType[*takenError](err)
+		if raced {
+			err = taken.err
+		}
+		if raced = raced && try <= maxRaces; err == nil || !raced && !retryable(err) || ctx.Err() != nil {
 			return d.wrap(err)
 		}
 		if try == maxTries {
@@ -62,6 +66,18 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 		}
 	}
 }
+
+// maxRaces is how often a transaction that met a key of another one is run again.
+const maxRaces = 3
+
+// takenError is the end of a transaction in which Postgres said that a key is there already. It
+// says so, and not that the transactions cannot be put in order, where two of them read that
+// a key is free and took it. Run again, the second sees the first one's row: then the key
+// is free no longer, or the error is the caller's.
+type takenError struct{ err error }
+
+func (e *takenError) Error() string { return e.err.Error() }
+func (e *takenError) Unwrap() error { return e.err }
 
 func (d *DB) once(ctx context.Context, fn func(ctx context.Context) error) (err error) {
 	release, err := d.acquire(ctx)
@@ -89,6 +105,9 @@ func (d *DB) once(ctx context.Context, fn func(ctx context.Context) error) (err 
 	// the transaction can be run again.
 	if t.err != nil && (err == nil || retryable(t.err)) {
 		err = t.err
+	}
+	if err != nil && isTaken(t.err) {
+		return &takenError{err}
 	}
 	if err != nil {
 		return err

@@ -383,3 +383,37 @@ func TestClosed(t *testing.T) {
 		t.Error("a closed database took a row")
 	}
 }
+
+// Two transactions read that a key is free, and one has taken it when the other does: the
+// other runs again, sees it, and takes the next.
+func TestTakenMeanwhile(t *testing.T) {
+	d := dbtest.Postgres(t)
+	ctx := migrated(t, d)
+	runs := 0
+	err := d.Tx(ctx, func(mine context.Context) error {
+		runs++
+		var there int
+		if err := d.QueryRow(mine, `SELECT count(*) FROM things`).Scan(&there); err != nil {
+			return err
+		}
+		if runs == 1 { // the context is the test's: another transaction
+			if err := insert(ctx, d, fmt.Sprint("number ", there)); err != nil {
+				return err
+			}
+		}
+		return insert(mine, d, fmt.Sprint("number ", there))
+	})
+	if err != nil || runs != 2 || count(t, d) != 2 {
+		t.Errorf("%d runs, %d rows, %v", runs, count(t, d), err)
+	}
+	// A key that is there in truth stays a unique key's error, and fn's own words for it.
+	err = d.Tx(ctx, func(mine context.Context) error {
+		if err := insert(mine, d, "number 0"); db.IsUnique(err) {
+			return errors.New("it is taken")
+		}
+		return nil
+	})
+	if err == nil || err.Error() != "it is taken" {
+		t.Error(err)
+	}
+}

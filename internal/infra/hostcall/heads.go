@@ -55,12 +55,12 @@ type Limits struct {
 type InvokeHead struct {
 	Image uint32 `json:"image"`
 	Limits
-	Seed     uint64          `json:"seed"`
-	Text     bool            `json:"text,omitempty"` // the payload is valid UTF-8 and becomes a string
-	Facts    int             `json:"facts"`
-	Context  int             `json:"context"`
-	Kind     string          `json:"kind"`
-	Function string          `json:"fn"`
+	Seed     uint64 `json:"seed"`
+	Text     bool   `json:"text,omitempty"` // the payload is valid UTF-8 and becomes a string
+	Facts    int    `json:"facts"`
+	Context  int    `json:"context"`
+	Kind     string `json:"kind"`
+	Function string `json:"fn"`
 	// Session says that the call is one event of a session. Parked is the length of what it
 	// was parked as, which follows the payload; 0 for a session's first event. Portable asks
 	// for it to be parked so that any server's workers can resume it.

@@ -284,7 +284,7 @@ func TestBatches(t *testing.T) {
 		}
 		b.finish(q, got[0], Verdict{})
 		b.finish(q, got[1], Verdict{Next: Again, At: b.now.Add(2 * time.Hour), Class: "LATE"}) // after it expires
-		b.finish(q, got[0], Verdict{Next: Dead})                                                // nobody's any more
+		b.finish(q, got[0], Verdict{Next: Dead})                                               // nobody's any more
 		want := func(w Stats) {
 			t.Helper()
 			if s, known, err := q.Batch(t.Context(), "o", "b"); err != nil || !known || s != w {

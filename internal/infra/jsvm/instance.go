@@ -48,7 +48,7 @@ type Instance struct {
 	limits  Limits
 	cpu     time.Duration // used up to now
 	outcome *Outcome
-	calls   map[uint32]struct{} // host calls under way
+	calls   map[uint32]struct{}  // host calls under way
 	timers  map[uint32]time.Time // when each is due
 	clock   clock
 	began   time.Time
