@@ -106,8 +106,13 @@ func TestAttackLeaveByPage(t *testing.T) {
 	})
 	t.Run("what was taken away is gone", func(t *testing.T) {
 		p.api("PATCH", "/api/v1/installations/"+at.installation+"/grant", at.admin, map[string]any{"trim": []string{"egress:FETCH_CLIENT_SIDE:api.alice.example"}}).must(t)
-		for _, file := range []string{"index.html", "app.js"} {
+		for _, file := range []string{"index.html", "app.js", "a%20b.svg"} {
 			a := ask("GET", origin, "/"+hash+"/main/"+file, nil).must(t)
+			// A worker and a picture opened as a page live under the policy that came with
+			// them: a browser may keep none of it unasked.
+			if kept := a.header.Get("Cache-Control"); kept != "no-store" && kept != "no-cache" {
+				t.Errorf("%s is kept: %s", file, kept)
+			}
 			if strings.Contains(a.header.Get("Content-Security-Policy"), "api.alice.example") || strings.Contains(a.header.Get("Connection-Allowlist"), "api.alice.example") {
 				t.Errorf("%s: %v", file, a.header)
 			}

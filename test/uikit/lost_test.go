@@ -119,4 +119,3 @@ func TestWorkerDiesInAnEvent(t *testing.T) {
 		t.Errorf("after the loss: %s %v", s.Tree.Text(), s.Errors)
 	}
 }
-

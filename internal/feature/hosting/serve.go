@@ -132,7 +132,10 @@ func (s *Service) file(w http.ResponseWriter, r *http.Request, p *call.Policy) {
 		send(w, r, b.data)
 		return
 	}
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cache-Control", "no-cache")
+	if onlyPart(typ) {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
 	tag := `"` + string(blob)
 	if encoding != "" {
 		tag += "-" + encoding
@@ -147,6 +150,23 @@ func (s *Service) file(w http.ResponseWriter, r *http.Request, p *call.Policy) {
 		return
 	}
 	send(w, r, b.data)
+}
+
+// onlyPart reports whether a file can be part of a page and no more. A script can be a
+// worker's, and pictures and texts in markup documents of their own: those stand under the
+// policy that came with them, and a browser that kept it would go on after the grant was
+// taken away. So it asks each time, and the answer that nothing changed brings the policy of
+// the moment.
+func onlyPart(typ string) bool {
+	typ, _, _ = strings.Cut(typ, ";")
+	family, _, _ := strings.Cut(typ, "/")
+	switch family {
+	case "image":
+		return typ != "image/svg+xml"
+	case "font", "audio", "video":
+		return true
+	}
+	return typ == "text/css"
 }
 
 // locales answers for the files of translations that a build would have put beside a page,
