@@ -78,6 +78,9 @@ func (l *loader) checkEntities(entities []Entity) {
 	for i, e := range entities {
 		for j, x := range e.Indexes {
 			at := fmt.Sprintf("app.storage.entities[%d].indexes[%d]", i, j)
+			if x.Name == "by-key" {
+				l.path(at, Error, "index-reserved", "every entity has an index by-key, by its keys", "give this one another name")
+			}
 			names := slices.Concat(x.Partition, x.Range)
 			if len(names) == 0 {
 				names, at = []string{x.Name}, at+".name"
