@@ -161,6 +161,12 @@ apps: assets ## Public apps, fetched into the folder APPS, answer as expected (A
 	@test -n "$(or $(APPS),$(ANNEX_REAL_APPS))" || { echo "make apps APPS=FOLDER: the folder that the apps of docs/compat.md were fetched into, one folder each"; exit 1; }
 	ANNEX_REAL_APPS="$(or $(APPS),$(ANNEX_REAL_APPS))" APPS_JSON="$(if $(APPS_JSON),$(abspath $(APPS_JSON)))" go test ./test/apps -count=1 -v -timeout 30m -update
 
+.PHONY: apps-ui
+apps-ui: build test/browser/node_modules/.done ## The same apps' pages in the product, in a browser: clicked, typed, reloaded (PICTURES=FOLDER keeps pictures)
+	@test -n "$(or $(APPS),$(ANNEX_REAL_APPS))" || { echo "make apps-ui APPS=FOLDER: the folder that the apps of docs/compat.md were fetched into, one folder each"; exit 1; }
+	@scripts/require chromium npm
+	ANNEX_APPS_UI="$(abspath $(or $(APPS),$(ANNEX_REAL_APPS)))" PICTURES="$(if $(PICTURES),$(abspath $(PICTURES)))" go test ./test/apps -count=1 -v -timeout 60m -run '^TestRealAppsFaces$$' -update
+
 .PHONY: fuzz
 fuzz: assets ## Run each fuzz target for FUZZTIME (default 20s)
 	scripts/fuzz $(or $(FUZZTIME),20s)

@@ -244,7 +244,7 @@ func (rs *results) write(t *testing.T) {
 		}
 	}
 	if *update {
-		intoDocs(t, text)
+		intoDocs(t, "apps", "make apps", text)
 	}
 }
 
@@ -263,9 +263,10 @@ func (rs *results) sum() string {
 	return fmt.Sprintf("| **%d of %d** | | **%d of %d** | **%d** | the other %d | |\n", apps, len(shown), called, all, right, called-right)
 }
 
-func intoDocs(t *testing.T, table string) {
+// intoDocs writes a table to its place in docs/compat.md.
+func intoDocs(t *testing.T, name, by, table string) {
 	const file = "../../docs/compat.md"
-	const begin, end = "<!-- apps: written by `make apps` -->\n", "<!-- end of apps -->\n"
+	begin, end := fmt.Sprintf("<!-- %s: written by `%s` -->\n", name, by), fmt.Sprintf("<!-- end of %s -->\n", name)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

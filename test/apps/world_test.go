@@ -28,6 +28,9 @@ const (
 	organization = "org-1"
 )
 
+// gitHubTyped is one that a form which knows the shape of these tokens lets through.
+var gitHubTyped = "ghp_" + strings.Repeat("a", 36)
+
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -40,6 +43,7 @@ func fakes(t *testing.T, internet *netguardtest.World) {
 	internet.Host(t, "oidc.circleci.com", http.HandlerFunc(signingKeys))
 	internet.Host(t, "api.github.com", http.HandlerFunc(gitHub))
 	internet.Host(t, "cloud.appscan.com", http.HandlerFunc(scanner))
+	internet.Host(t, "api.growthbook.io", http.HandlerFunc(flags))
 	internet.Host(t, "api.openai.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, object{"created": 1, "data": []any{object{"url": "https://images.example/1"}}})
 	}))
@@ -132,7 +136,7 @@ func signed(header, claims object) (string, error) {
 }
 
 func gitHub(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "token "+gitHubToken {
+	if sent := r.Header.Get("Authorization"); sent != "token "+gitHubToken && sent != "token "+gitHubTyped {
 		answer(w, 401, object{"message": "Bad credentials"})
 		return
 	}
@@ -141,12 +145,16 @@ func gitHub(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, []any{object{"id": 1, "name": "notes", "private": false, "owner": object{"login": "alice"}, "html_url": "https://github.com/alice/notes"}})
 	case "GET /repos/alice/notes/pulls":
 		answer(w, 200, []any{object{"number": 7, "title": "ABC-1 sort notes", "html_url": "https://github.com/alice/notes/pull/7", "state": "open",
-			"user": object{"login": "bob"}, "head": object{"ref": "sort"}, "merged_at": nil}})
+			"user": object{"login": "bob"}, "head": object{"ref": "sort"}, "merged_at": nil},
+			object{"number": 8, "title": "DEMO-1 sort notes", "html_url": "https://github.com/alice/notes/pull/8", "state": "open",
+				"user": object{"login": "bob"}, "head": object{"ref": "sort-again"}, "merged_at": nil}})
+	case "GET /repos/alice/notes/pulls/8/reviews":
+		answer(w, 200, []any{})
 	case "GET /repos/alice/notes/pulls/7/reviews":
 		answer(w, 200, []any{object{"user": object{"login": "alice"}, "state": "APPROVED", "submitted_at": "2026-01-01T00:00:00Z"}})
 	case "PUT /repos/alice/notes/pulls/7/merge":
 		answer(w, 200, object{"merged": true})
-	case "POST /repos/alice/notes/pulls/7/reviews":
+	case "POST /repos/alice/notes/pulls/7/reviews", "POST /repos/alice/notes/pulls/8/reviews":
 		answer(w, 200, object{"state": "APPROVED"})
 	default:
 		answer(w, 404, object{"message": "Not Found"})
@@ -177,5 +185,20 @@ func scanner(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, object{"Items": []any{object{"Id": "1", "Name": "shop"}}, "Asked": r.Header.Get("Authorization")})
 	default:
 		answer(w, 404, object{})
+	}
+}
+
+func flags(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/api/v1/feature-keys":
+		answer(w, 200, []string{"dark-mode", "search"})
+	case "/api/v1/experiment-names":
+		answer(w, 200, object{"experiments": []any{object{"id": "e1", "name": "Tea or coffee"}}})
+	case "/api/v1/features/dark-mode":
+		answer(w, 200, object{"feature": object{"id": "dark-mode", "description": "Dark pages", "owner": "Alice", "project": "", "archived": false, "valueType": "boolean",
+			"defaultValue": "false", "dateCreated": "2026-01-01T00:00:00Z", "dateUpdated": "2026-01-02T00:00:00Z", "tags": []string{}, "revision": object{"version": 1},
+			"environments": object{"production": object{"enabled": true, "defaultValue": "false", "rules": []any{}}}}})
+	default:
+		answer(w, 404, object{"message": "not found"})
 	}
 }
