@@ -100,6 +100,8 @@ func (l *life) grants() {
 	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"updates": "never"}).fails(400, "UPDATES_POLICY")
 	l.ask("PATCH", "/api/v1/sites/acme", l.ada, object{"updates": "now"}).is(200)
 
+	l.ask("GET", at+"/pages", l.ada, nil).is(200)
+	l.ask("GET", at+"/pages", l.admin, nil).fails(404, "NOT_YOURS")
 	l.ask("GET", at+"/log-sharing", l.ada, nil).fails(409, "LOGS_OPEN")
 	production := "/api/v1/installations/"
 	for n := range 2 {

@@ -75,6 +75,8 @@ type Service struct {
 	talks  map[id.Invocation]*talk
 	forgot time.Time // when talks were last looked through
 
+	erased map[id.Install]time.Time // and when: what their last calls still write is not kept
+
 	flushing sync.Mutex    // one writer; taken before mu
 	some     chan struct{} // the batch has something
 	urgent   chan struct{} // and somebody may be waiting to read it
@@ -87,7 +89,7 @@ type Service struct {
 func New(d *db.DB, cfg Config) *Service {
 	cfg.defaults()
 	s := &Service{
-		db: d, cfg: cfg, batch: newBatch(), talks: map[id.Invocation]*talk{},
+		db: d, cfg: cfg, batch: newBatch(), talks: map[id.Invocation]*talk{}, erased: map[id.Install]time.Time{},
 		some: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -272,7 +272,14 @@ func TestErase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// What waits to be written, and what its last call writes while it ends, go too.
+		last := policy("gone", call.Development)
+		s.Log(last, aCall(2), says(c, "late"))
 		if err := s.Erase(t.Context(), sc); err != nil {
+			t.Fatal(err)
+		}
+		s.Record(last, aCall(2), c.now(), call.Stats{}, nil)
+		if err := s.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		wantCode(t, s.Erase(t.Context(), tenant.Scope{}), "NO_TENANT")

@@ -3,8 +3,11 @@ package applog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sort"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -61,7 +64,28 @@ func (s *Service) take() *batch {
 	s.forgetTalks(s.cfg.Now())
 	b := s.batch
 	s.batch = newBatch()
+	for install, at := range s.erased {
+		b.forget(install)
+		if s.cfg.Now().Sub(at) > lastCalls {
+			delete(s.erased, install)
+		}
+	}
 	return b
+}
+
+// lastCalls is how long calls of an erased installation may still end.
+const lastCalls = time.Hour
+
+// forget drops what was collected of an installation.
+func (b *batch) forget(install id.Install) {
+	if b.places[install] == nil && b.used[install] == nil {
+		return
+	}
+	b.lines = slices.DeleteFunc(b.lines, func(l line) bool { return l.install == install })
+	b.calls = slices.DeleteFunc(b.calls, func(c callRow) bool { return c.install == install })
+	maps.DeleteFunc(b.counts, func(k countKey, _ *count) bool { return k.install == install })
+	delete(b.places, install)
+	delete(b.used, install)
 }
 
 // putBack takes back what could not be written. When the database is away its rows wait

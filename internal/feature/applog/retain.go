@@ -66,12 +66,18 @@ func (s *Service) Sweep(ctx context.Context) error {
 // not kept waiting.
 const eraseBatch = 1000
 
-// Erase removes everything of an installation, after its grace.
+// Erase removes everything of an installation, after its grace. What this process has
+// collected of it and not yet written goes too.
 func (s *Service) Erase(ctx context.Context, sc tenant.Scope) error {
 	install := sc.Install()
 	if install == "" {
 		return fault.New(fault.Denied, "NO_TENANT", "logs belong to an installation, and none was named")
 	}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	s.mu.Lock()
+	s.erased[install] = s.cfg.Now()
+	s.mu.Unlock()
 	for _, statement := range []string{eraseLines, eraseCalls, eraseCounts} {
 		for n := int64(eraseBatch); n == eraseBatch; {
 			var err error
