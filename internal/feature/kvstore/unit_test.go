@@ -79,7 +79,7 @@ func TestUnitsAndEntitiesByHostCalls(t *testing.T) {
 			{"v1", "kvs.transact", `{}`, `[{"do":"get","key":"a"}]`, "", "INVALID_REQUEST"},
 			{"v1", "kvs.transact", `{}`, `[{"do":"delete","key":"a"},{"do":"check","key":"a"}]`, "", "DUPLICATE_KEY"},
 			{"v1", "kvs.transact", `{}`, `[{"do":"check","key":"a","conditions":[{"field":"n","condition":"EXISTS","operator":"and"}]}]`, "", "INVALID_CONDITIONS"},
-			{"v1", "kvs.transact", `{}`, "["+strings.Join(huge, ",")+"]", "", "MAX_SIZE"},
+			{"v1", "kvs.transact", `{}`, "[" + strings.Join(huge, ",") + "]", "", "MAX_SIZE"},
 			{"v1", "kvs.batch.set", `{}`, many("m", 26), "", "TOO_MANY_OPERATIONS"},
 			{"v1", "kvs.batch.set", `{}`, `[{"key":"a","value":5,"keyPolicy":"FAIL_IF_EXISTS"},{"key":"c","value":6},{"key":"e","entityName":"none","value":{}}]`, `{"successfulKeys":[{"key":"c"}],"failedKeys":[{"key":"e","entityName":"none","error":{"code":"ENTITY_NOT_DECLARED","message":"the manifest declares no entity \"none\""}},{"key":"a","error":{"code":"KEY_CONFLICT","message":"the key exists already"}}]}`, ""},
 			{"v1", "kvs.batch.delete", `{}`, `[{"key":"a"},{"key":"c"}]`, `{"successfulKeys":[{"key":"a"},{"key":"c"}],"failedKeys":[]}`, ""},
