@@ -84,6 +84,10 @@ race: build test-deps test/protocol/node_modules/.done ## All Go tests with the 
 .PHONY: attack
 attack: attack-suite attack-hostile attack-canary ## The attack suite, and a million calls that look for each other's traces (ATTACK_JSON=FILE)
 
+.PHONY: bench-ui
+bench-ui: build test-deps ## What an event of a UI Kit session takes, and what parked sessions cost (SESSIONS=100)
+	ANNEX_UI_SESSIONS=$(SESSIONS) go test -run '^$$' -bench . -benchtime 200x ./test/uikit
+
 .PHONY: attack-suite
 attack-suite: build test-deps ## The attack suite: one file per "cannot", with a short run of the canaries
 	go test -count=1 ./test/attack/...

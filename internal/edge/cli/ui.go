@@ -291,6 +291,9 @@ func plural(n int, one string) string {
 	if strings.HasSuffix(one, "ss") {
 		return fmt.Sprintf("%d %ses", n, one)
 	}
+	if stem, is := strings.CutSuffix(one, "try"); is {
+		return fmt.Sprintf("%d %stries", n, stem)
+	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
 

@@ -126,6 +126,11 @@ type facts struct {
 
 // app is the page of one module: its address is a ticket that counts once.
 func (s *Shell) app(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet { // asking for the head alone spends no ticket
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "This address is shown once.", http.StatusMethodNotAllowed)
+		return
+	}
 	who, _, about, err := s.Sessions.TakeTicket(r.Context(), session.ForShell, r.PathValue("ticket"))
 	if err != nil {
 		s.refuse(w, r, err)

@@ -239,7 +239,12 @@ func same(t perm.EgressType, p hostrule.Pattern) func(Configured) bool {
 func egressPattern(t perm.EgressType, host string) (hostrule.Pattern, error) {
 	use := perm.UseOf(t)
 	if use == 0 {
-		return hostrule.Pattern{}, fault.New(fault.Usage, "EGRESS_TYPE", "there is no way to send of the name %q", t).With("types", perm.EgressTypes)
+		var names []string
+		for _, known := range perm.EgressTypes {
+			names = append(names, string(known))
+		}
+		return hostrule.Pattern{}, fault.New(fault.Usage, "EGRESS_TYPE", "there is no way to send of the name %q", t).
+			WithFix("it is one of %s", strings.Join(names, ", ")).With("types", perm.EgressTypes)
 	}
 	p, err := hostrule.ParsePattern(host, use)
 	if err != nil {

@@ -64,7 +64,7 @@ func adminOf(p id.Principal, site id.Site) error {
 
 func developmentOff() error {
 	return fault.New(fault.Denied, "DEVELOPMENT_APPS_OFF", "the site takes no development and staging apps").
-		WithFix("an admin of the site allows them (`annex site set --development-apps on`), or install the production environment")
+		WithFix("an admin of the site allows them (`annex site set SITE --development-apps on`), or install the production environment")
 }
 
 func denied(format string, args ...any) error {

@@ -150,7 +150,7 @@ func TestCodeIsCheckedBesideABrokenManifest(t *testing.T) {
 
 func TestAdviceDoesNotWaitForErrorsToBeMended(t *testing.T) {
 	text := strings.Replace(manifestText, "permissions:\n", "permissons:\n  scops: [5, storage:ap]\n", 1) +
-		"  scheduledTrigger:\n    - key: often\n      function: run\n      interval: hourly\n"
+		"  scheduledTrigger:\n    - key: often\n      function: run\n      interval: hourly\n  objectStore:\n    - key: files\n      storageClass: standard\n"
 	r := check(t, text+"-- src/index.js --\nexport const run = (url) => fetch(url);\n")
 	got := strings.Join(rules(r), "\n")
 	for _, want := range []string{"manifest.yml:5 unknown-field", "manifest.yml:6 unknown-field", "manifest.yml:6 wrong-type", "not-offered-yet"} {
@@ -187,7 +187,7 @@ export const run = async (url) => {
   await api.asUser().requestOther('/b');
 };
 `)
-	want := []string{"manifest.yml:19 not-offered-yet", "src/index.js:4 not-offered-yet"}
+	want := []string{"src/index.js:4 not-offered-yet"}
 	if got := rules(r); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
