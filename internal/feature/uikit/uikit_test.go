@@ -95,14 +95,18 @@ func read(t *testing.T, s *Service, session string, seen uint64) *reader {
 	return r
 }
 
+func (r *reader) all() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.lines, "")
+}
+
 func (r *reader) until(t *testing.T, part string) {
 	t.Helper()
 	limit := time.NewTimer(20 * time.Second)
 	defer limit.Stop()
 	for {
-		r.mu.Lock()
-		all := strings.Join(r.lines, "")
-		r.mu.Unlock()
+		all := r.all()
 		if strings.Contains(all, part) {
 			return
 		}
@@ -147,7 +151,7 @@ func TestServersShareSessions(t *testing.T) {
 		if d.Postgres() {
 			<-first.ended // the page connects again, wherever it is sent
 		}
-		if all := strings.Join(second.lines, ""); strings.Contains(all, `"n":1}`) && !strings.Contains(all, "tree") {
+		if all := second.all(); strings.Contains(all, `"n":1}`) && !strings.Contains(all, "tree") {
 			t.Error(all)
 		}
 		stranger := Person{Session: "s2", Principal: alice.Principal}
