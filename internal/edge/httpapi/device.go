@@ -3,8 +3,10 @@ package httpapi
 import (
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
@@ -49,6 +51,9 @@ func (a *API) startDevice(w http.ResponseWriter, r *request) error {
 	}
 	if err := required("name", in.Name); err != nil {
 		return err
+	}
+	if strings.ContainsFunc(in.Name, unicode.IsControl) {
+		return fault.New(fault.Usage, "DEVICE_NAME", "the name holds a character that cannot be shown").WithFix("name the machine in plain words")
 	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
