@@ -146,13 +146,17 @@ func (s *Service) Open(ctx context.Context, who Person, spec Spec) (string, erro
 		return "", fault.Op("uikit.Open", err)
 	}
 	now := s.Now()
-	if err := s.room(ctx, p.Scope, who, now); err != nil {
-		return "", err
-	}
 	name := string(spec.Install) + "." + secret()
 	l := newLive(s, name, p, who, spec, now)
-	_, err = s.DB.Exec(ctx, addSession, l.id, p.Install, p.Site, who.Principal.User, who.Session, p.Version, int64(p.Epoch), now.UnixMilli(), now.UnixMilli(),
-		s.name, now.Add(holdFor).UnixMilli())
+	// Counted and added in one transaction: those who open at once share the room.
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.room(ctx, p.Scope, who, now); err != nil {
+			return err
+		}
+		_, err := s.DB.Exec(ctx, addSession, l.id, p.Install, p.Site, who.Principal.User, who.Session, p.Version, int64(p.Epoch), now.UnixMilli(), now.UnixMilli(),
+			s.name, now.Add(holdFor).UnixMilli())
+		return err
+	})
 	if err != nil {
 		return "", fault.Op("uikit.Open", err)
 	}
@@ -175,7 +179,7 @@ func (s *Service) room(ctx context.Context, scope tenant.Scope, who Person, now 
 	var n int
 	err := s.DB.QueryRow(ctx, countSessions, scope.Install(), who.Principal.User, now.Add(-maxIdle).UnixMilli()).Scan(&n)
 	if err != nil {
-		return fault.Op("uikit.Open", err)
+		return err
 	}
 	if n >= maxOfUser {
 		return fault.New(fault.Limit, "LIMIT_SESSIONS", "you have %d views of this app open", maxOfUser).

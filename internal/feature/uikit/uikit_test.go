@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,6 +204,34 @@ func TestSessionsAtRest(t *testing.T) {
 		r.until(t, `"gone":true`)
 		if err := s.Event(t.Context(), alice, session, Event{Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// A user's views of an app are bounded, also when they open at once.
+func TestRoomOfAUser(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		s := newService(t, d, newRing(t), &counter{wake: -1})
+		var all sync.WaitGroup
+		var opened, refused atomic.Int64
+		for range maxOfUser + 10 {
+			all.Go(func() {
+				switch _, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"}); {
+				case err == nil:
+					opened.Add(1)
+				case fault.CodeOf(err) == "LIMIT_SESSIONS":
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if opened.Load() != maxOfUser || refused.Load() != 10 {
+			t.Errorf("%d opened, %d refused", opened.Load(), refused.Load())
 		}
 	})
 }
