@@ -37,6 +37,17 @@ func AllowsURL(s Set, t EgressType, u hostrule.URL) hostrule.Verdict {
 	return hostrule.Decide(patterns, use, u)
 }
 
+// Admitting are the patterns of the type that admit the URL, as text.
+func Admitting(s Set, t EgressType, u hostrule.URL) []string {
+	var out []string
+	for _, e := range s.Egress {
+		if e.Type == t && hostrule.Match(e.Pattern, u, UseOf(t)) {
+			out = append(out, e.Pattern.String())
+		}
+	}
+	return out
+}
+
 // HasScope reports whether the scope is in the set.
 func HasScope(s Set, name string) bool {
 	return slices.ContainsFunc(s.Scopes, func(v Scope) bool { return v.Name == name })

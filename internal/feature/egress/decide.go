@@ -22,6 +22,7 @@ type verdict struct {
 	origin    string
 	url       hostrule.URL
 	undecided bool // the URL could not be taken in
+	matched   []string
 }
 
 // decide is one function over one policy value: intake, the platform's names, the
@@ -44,6 +45,9 @@ func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict
 	v.allow, v.rule, v.reason = d.Allow, d.Rule, d.Reason
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
+	}
+	if d.Allow && perm.UseOf(typ) != hostrule.Backend {
+		v.matched = perm.Admitting(p.Set, typ, u)
 	}
 	return v
 }

@@ -36,6 +36,19 @@ type Decisions interface {
 	Denied(ctx context.Context, d Decision)
 }
 
+// Receipts writes down each request that is sent.
+type Receipts interface {
+	// Intent is called before the first byte of a request leaves, and before its name is
+	// looked up. When it fails, nothing leaves.
+	Intent(ctx context.Context, d Decision, body []byte) (Receipt, error)
+}
+
+// Receipt is the record of one request that is under way.
+type Receipt interface {
+	// Done is called once, with what came of the request. It must not block.
+	Done(d Decision)
+}
+
 // Decision is what was decided about one request and what came of it. It holds no
 // path, query, header or body.
 type Decision struct {
@@ -46,6 +59,10 @@ type Decision struct {
 	Version    id.Version
 	Epoch      uint64
 	Invocation id.Invocation
+	Function   string       // handler, "file.export"
+	Actor      id.Principal // for whom the call runs
+	Via        string       // fetch, remote or provider
+	Key        string       // of the remote or provider, "" for fetch
 	Method     string
 	// Origin, Scheme, Host and Port are empty when the URL could not be taken in.
 	Origin, Scheme, Host string
@@ -56,12 +73,16 @@ type Decision struct {
 	Reason               string // for the log; may name an address
 	// AddressClass is what kind of address answered or was refused (netguard.Verdict.Class),
 	// "" when none was looked at.
-	AddressClass   string
-	AllowedBy      string // the pattern that admits it
+	AddressClass string
+	AllowedBy    string // the pattern that admits it
+	// Matched are all patterns that admit it, of a type whose patterns may hold a path.
+	Matched        []string
 	Status         int    // the answer's, 0 if there was none
 	Code           string // of the error, "" if there was none
 	Sent, Received int64  // bytes of the bodies, as they were on the wire
 	Took           time.Duration
+
+	receipt Receipt // nil as long as nothing was sent
 }
 
 // Config is what the broker stands on; the zero value of a limit takes the documented
@@ -69,6 +90,7 @@ type Decision struct {
 type Config struct {
 	Network   Network
 	Decisions Decisions
+	Receipts  Receipts // may be nil: then nothing is written down
 	Log       *slog.Logger
 	// Reserved are host names of the platform itself; they and everything below them
 	// are refused whatever a policy says.

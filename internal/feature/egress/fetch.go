@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
@@ -49,10 +47,8 @@ type replyHead struct {
 // reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 	started := c.broker.cfg.Now()
-	d := Decision{
-		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
-		Invocation: c.call.ID, Type: string(typeOf(c.call.Kind)), Sent: int64(len(req.Body)),
-	}
+	d := decision(p, c.call, "fetch")
+	d.Type, d.Sent = string(typeOf(c.call.Kind)), int64(len(req.Body))
 	var reply call.Reply
 	var h head
 	err := json.Unmarshal(req.Head, &h)
@@ -77,7 +73,7 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 	if !v.allow {
 		return call.Reply{}, denied(*d, v.by)
 	}
-	d.AllowedBy = v.by
+	d.AllowedBy, d.Matched = v.by, v.matched
 	m, err := exchange.Method(h.Method)
 	if err != nil {
 		return call.Reply{}, refused(err, d)
@@ -106,6 +102,9 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 	}
 	defer release()
 	d.Allow = true
+	if err := b.intend(ctx, d, body); err != nil {
+		return call.Reply{}, err
+	}
 	r := &http.Request{
 		Method: m,
 		URL:    requestURL(v.url),

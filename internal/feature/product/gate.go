@@ -49,9 +49,13 @@ func (c *caller) reach(ctx context.Context, p *call.Policy, h *head, d *Decision
 	if err != nil {
 		return nil, err
 	}
+	d.On = on.Install
 	api, err := g.cfg.APIs.API(ctx, product)
 	if err != nil {
 		return nil, err
+	}
+	if api.BaseURL != nil {
+		d.Origin = api.BaseURL.Scheme + "://" + api.BaseURL.Host
 	}
 	return &pass{api: api, policy: on, method: d.Method}, nil
 }
@@ -107,6 +111,7 @@ func (c *caller) authorise(ctx context.Context, out *pass, h *head, d *Decision)
 	if out.user, d.As, err = c.subject(out, h); err != nil {
 		return deny(d, "no-user", err)
 	}
+	d.Alternatives = out.op.Scopes
 	granted := grantedOf(out.op.Scopes, out.policy.Set)
 	if len(granted) == 0 {
 		return answer(d, closed("SCOPE_NOT_GRANTED", "the app has not been granted what %s needs", d.Operation).

@@ -4,11 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
 // tell writes the one line of the decision and hands it on. None of its fields holds a
 // path, a query, a header, a body or who the user is.
 func (g *Gate) tell(ctx context.Context, d Decision) {
+	if d.receipt != nil {
+		d.receipt.Done(d)
+	}
 	decision := "deny"
 	if d.Allow {
 		decision = "allow"
@@ -23,4 +28,17 @@ func (g *Gate) tell(ctx context.Context, d Decision) {
 	if g.cfg.Decisions != nil {
 		g.cfg.Decisions.Decided(ctx, d)
 	}
+}
+
+// intend writes down that a request is about to be sent. Without that nothing is.
+func (g *Gate) intend(ctx context.Context, d *Decision, body []byte) (err error) {
+	if g.cfg.Receipts == nil {
+		return nil
+	}
+	if d.receipt, err = g.cfg.Receipts.Intent(ctx, *d, body); err != nil {
+		d.Allow = false
+		return deny(d, "receipts", fault.New(fault.Unavailable, "RECEIPTS_UNAVAILABLE", "the server cannot write down what leaves at present, so nothing does").
+			WithFix("ask again in a while").Because(err))
+	}
+	return nil
 }

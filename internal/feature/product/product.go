@@ -81,29 +81,49 @@ type Decisions interface {
 	Decided(ctx context.Context, d Decision)
 }
 
+// Receipts writes down each request that is sent.
+type Receipts interface {
+	// Intent is called before the first byte of a request leaves. When it fails, nothing leaves.
+	Intent(ctx context.Context, d Decision, body []byte) (Receipt, error)
+}
+
+// Receipt is the record of one request that is under way.
+type Receipt interface {
+	// Done is called once, with what came of the request. It must not block.
+	Done(d Decision)
+}
+
 // Decision is what was decided about one request and what came of it. It holds no path,
 // query, header, body or name of a user.
 type Decision struct {
 	ReasonID   string // also in the app's error and in the log's line
 	Install    id.Install
+	On         id.Install // whose grant counts: the app's installation on the product
 	Site       id.Site
 	App        id.App
 	Version    id.Version
 	Epoch      uint64
 	Invocation id.Invocation
+	Function   string       // handler, "file.export"
+	Actor      id.Principal // for whom the call runs
 	Product    id.Product
+	Origin     string // of the product's API, "" as long as no product was found
 	As         string // app, user or offline
 	Method     string
 	Operation  string // its id, or method and template; "" when none was found
 	Scopes     []string
-	Allow      bool
-	Rule       string // stable id of the rule that decided
-	Reason     string
-	Code       string // of the error, "" if there was none
-	Status     int    // the product's answer, 0 if there was none
-	Sent       int64
-	Received   int64
-	Took       time.Duration
+	// Alternatives are the scopes that the operation takes, one list for each way.
+	Alternatives [][]string
+	Allow        bool
+	Rule         string // stable id of the rule that decided
+	Reason       string
+	Code         string // of the error, "" if there was none
+	Status       int    // the product's answer, 0 if there was none
+	Sent         int64
+	Received     int64
+	Took         time.Duration
+
+	receipt Receipt // nil as long as nothing was sent
 }
 
 // Config is what the gate stands on; the zero value of a limit takes the documented figure.
@@ -114,6 +134,7 @@ type Config struct {
 	Credentials   Credentials
 	Network       Network
 	Decisions     Decisions // may be nil
+	Receipts      Receipts  // may be nil: then nothing is written down
 	Log           *slog.Logger
 	// Reserved are host names of the platform itself: a product is not made to contact them.
 	Reserved []string

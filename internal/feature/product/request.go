@@ -54,7 +54,7 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	started := c.gate.cfg.Now()
 	d := Decision{
 		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
-		Invocation: c.call.ID, As: asApp, Sent: int64(len(req.Body)),
+		Invocation: c.call.ID, Function: c.call.Function, Actor: c.call.Principal, As: asApp, Sent: int64(len(req.Body)),
 	}
 	out, err := c.request(ctx, p, req, &d)
 	d.Took = c.gate.cfg.Now().Sub(started)
@@ -107,7 +107,10 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 		return call.Reply{}, deny(d, "credential", err)
 	}
 	r.Header.Set(credential.Header, credential.Value)
-	d.Allow = true
+	d.Allow, d.Sent = true, int64(len(body))
+	if err := c.gate.intend(ctx, d, body); err != nil {
+		return call.Reply{}, err
+	}
 	timeout := cfg.timeout(c.call.Kind, h.TimeoutMs)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
