@@ -52,7 +52,7 @@ tools-present:
 	@scripts/require go node npm gcc
 
 .PHONY: test
-test: build vet test-web test-go attack-suite ## Run all tests (unit, both databases, stories, attacks)
+test: build vet test-web test-go ## Run all tests (unit, both databases, stories, attacks)
 
 .PHONY: test-deps
 test-deps:
@@ -75,7 +75,7 @@ RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red,$(shell go list ./
 .PHONY: test-go
 test-go: build test-deps test/protocol/node_modules/.done ## Go tests, with the race detector where it can say something
 	CGO_ENABLED=1 go test -race $(RACED)
-	go test $(PLAIN)
+	go test -timeout 20m ./test/attack $(PLAIN) # the one that takes longest first
 
 .PHONY: race
 race: build test-deps test/protocol/node_modules/.done ## All Go tests with the race detector (long)

@@ -33,7 +33,12 @@ func main() {
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
 	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour, product for product calls")
 	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
+	things := flag.String("things", "", "be the product that apps call, at this `address`; the benchmark starts itself so")
 	flag.Parse()
+	if *things != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveThings(*things))
+		os.Exit(1)
+	}
 	// The load takes one processor's time at most; the rest is for what is measured.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(800)

@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,19 +30,11 @@ const (
 // the medians of calls of one run, on the loopback. The product answers at once and looks
 // at no credential, so that only Annex's part differs.
 func (a *annex) ofProduct(ctx context.Context) (p productCalls, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	base, product, err := startThings(ctx)
 	if err != nil {
 		return p, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /things/{n}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"n":%s}`, r.PathValue("n"))
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-	base := "http://" + l.Addr().String()
+	defer product.stopWait()
 	running, err := a.serve(ctx)
 	if err != nil {
 		return p, err
@@ -76,6 +68,46 @@ func (a *annex) ofProduct(ctx context.Context) (p productCalls, err error) {
 	p.CallUS = (median(called) - median(empty)) / perCall
 	p.AddsUS = p.CallUS - p.DirectUS
 	return p, nil
+}
+
+// startThings starts the product as a process of its own, as a product is: a call between two
+// goroutines of one process would flatter the direct one.
+func startThings(ctx context.Context) (base string, p *process, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", nil, err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	if p, err = start(exec.Command(self, "-things", address)); err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		if err = get(ctx, http.DefaultClient, "http://"+address+"/things/0"); err == nil {
+			return "http://" + address, p, nil
+		}
+		select {
+		case <-ctx.Done():
+			p.stop()
+			return "", nil, fmt.Errorf("the product does not answer: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// serveThings is the product.
+func serveThings(address string) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /things/{n}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"n":%s}`, r.PathValue("n"))
+	})
+	return (&http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe()
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
