@@ -10,4 +10,4 @@ import "embed"
 var Apps embed.FS
 
 // Names are the sample apps in the order in which the demo installs them.
-var Names = []string{"counter", "notes", "checklist", "board"}
+var Names = []string{"counter", "notes", "checklist", "board", "summary", "builds"}

@@ -97,9 +97,13 @@ func (w *world) app(dir string) (installation string) {
 // page is a product's page of a user, beside an issue.
 func (w *world) page(user, issue string) *client.Page {
 	w.t.Helper()
-	signed, err := productkit.SignPanel(w.Tracker.Key(), productkit.Panel{
-		User: w.user(user), Module: "tracker:issuePanel", Extension: map[string]any{"issue": map[string]any{"key": issue}},
-	})
+	return w.pageAt(user, "tracker:issuePanel", map[string]any{"issue": map[string]any{"key": issue}})
+}
+
+// pageAt is a product's page of a user with a place for apps.
+func (w *world) pageAt(user, place string, extension map[string]any) *client.Page {
+	w.t.Helper()
+	signed, err := productkit.SignPanel(w.Tracker.Key(), productkit.Panel{User: w.user(user), Module: place, Extension: extension})
 	if err != nil {
 		w.t.Fatal(err)
 	}

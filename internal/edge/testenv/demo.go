@@ -199,12 +199,14 @@ Annex is running.   isolation: %s
   Platform          %s
   Control API       %s
 
-Four sample apps are installed on the site %q. Their sources are in %s.
+Six sample apps are installed on the site %q. Their sources are in %s.
 
   counter           %s
   notes             %s
   checklist         in Tracker: beside each issue, drawn from components (UI Kit)
   board             in Tracker: on each issue, on the dashboard, and under "Apps of the project" (custom UI)
+  summary           in Tracker: what an issue is about, read as the person who looks at it (UI Kit, asUser)
+  builds            in Tracker: what a build server reports to a web trigger; its address is on alice's "Admin"
 
 Try:
 

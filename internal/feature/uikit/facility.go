@@ -66,5 +66,11 @@ func told(err error) error {
 			out.Fields[k] = v
 		}
 	}
+	// Where the user's agreement is what the resolver lacked, the interface has the page ask for it.
+	if name := e.Fields["name"]; e.Fields["code"] == needsAuthentication || name == needsAuthentication || name == "NeedsAuthenticationError" {
+		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
+	}
 	return &out
 }
+
+const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"
