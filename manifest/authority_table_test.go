@@ -113,6 +113,8 @@ var authority = map[string]string{
 	"remotes[].configurable.name":                                          words,
 	"remotes[].configurable.description":                                   words,
 	"remotes[].configurable.supportedPatterns[]":                           inSet,
+	"remotes[].configurable.domainPatterns[]":                              inSet,
+	"remotes[].userConfiguration.domainPatterns[]":                         inSet,
 	"remotes[].userConfiguration.name":                                     words,
 	"remotes[].userConfiguration.description":                              words,
 	"remotes[].userConfiguration.default":                                  inSet,

@@ -90,7 +90,12 @@ func fullManifest() *Manifest {
 	set.Key, set.UserConfiguration = "r2", nil
 	set.BaseURL = BaseURL{"default": "https://two.example.com"}
 	older.Key, older.Configurable, older.BaseURL = "r3", nil, nil
-	m.Remotes = []Remote{fixed, set, older}
+	set4, older5 := set, older
+	set4.Key, older5.Key = "r4", "r5"
+	c, u := *set.Configurable, *older.UserConfiguration
+	c.SupportedPatterns, u.SupportedPatterns = nil, nil
+	set4.Configurable, older5.UserConfiguration = &c, &u
+	m.Remotes = []Remote{fixed, set, older, set4, older5}
 	w := m.Modules.WebTrigger[0]
 	dynamic, static := w, w
 	dynamic.Key, dynamic.Response.Type = "dynamic", "dynamic"

@@ -145,6 +145,30 @@ func (b *BaseURL) decode(l *loader, n *yaml.Node, path string) {
 	}
 }
 
+func (p *Patterns) decode(l *loader, n *yaml.Node, path string) {
+	if n.Kind == yaml.ScalarNode {
+		if s, ok := l.text(n); ok {
+			*p = Patterns{s}
+			l.positions[path+"[0]"] = l.place(n)
+		}
+		return
+	}
+	l.value(n, reflect.ValueOf((*[]string)(p)).Elem(), path, field{})
+}
+
+func (p *Patterns) plain() any {
+	list := make([]any, 0, len(*p))
+	for _, s := range *p {
+		list = append(list, s)
+	}
+	return nonEmpty(list)
+}
+
+func (p *Patterns) schema(*schemas) map[string]any {
+	text := map[string]any{"type": "string"}
+	return anyOf(text, map[string]any{"type": "array", "items": text})
+}
+
 // defaultRegion is the region of a remote that has one URL.
 const defaultRegion = "default"
 

@@ -3,6 +3,7 @@ package manifest
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // normal is a copy in which older spellings are replaced by present ones.
@@ -32,6 +33,7 @@ func normalise(m *Manifest) {
 // normalRemote turns RFC-94's userConfiguration into configurable and baseUrl. A
 // remote that has both keeps the wider meaning out: configurable decides.
 func normalRemote(r Remote) Remote {
+	r = bothPatterns(r)
 	u := r.UserConfiguration
 	if u == nil {
 		return r
@@ -49,6 +51,31 @@ func normalRemote(r Remote) Remote {
 			r.BaseURL = BaseURL{}
 		}
 		r.BaseURL[defaultRegion] = u.Default
+	}
+	return r
+}
+
+// bothPatterns reads the older spelling of patterns. Where both are given, supportedPatterns
+// decide. A default without a scheme is https.
+func bothPatterns(r Remote) Remote {
+	if c := r.Configurable; c != nil && c.DomainPatterns != nil {
+		n := *c
+		if n.SupportedPatterns == nil {
+			n.SupportedPatterns = n.DomainPatterns
+		}
+		n.DomainPatterns = nil
+		r.Configurable = &n
+	}
+	if c := r.UserConfiguration; c != nil {
+		n := *c
+		if n.SupportedPatterns == nil {
+			n.SupportedPatterns = n.DomainPatterns
+		}
+		n.DomainPatterns = nil
+		if n.Default != "" && !strings.Contains(n.Default, "://") && !strings.Contains(n.Default, "${") {
+			n.Default = "https://" + n.Default
+		}
+		r.UserConfiguration = &n
 	}
 	return r
 }

@@ -89,7 +89,8 @@ type TokenSwitch struct {
 type RemoteSetting struct {
 	Name              string   `json:"name" rule:"req" doc:"Name of the setting."`
 	Description       string   `json:"description" rule:"req" doc:"What the URL is for."`
-	SupportedPatterns []string `json:"supportedPatterns" doc:"Host patterns that the URL has to match."`
+	SupportedPatterns Patterns `json:"supportedPatterns" doc:"Host patterns that the URL has to match."`
+	DomainPatterns    Patterns `json:"domainPatterns" doc:"Older spelling of supportedPatterns."`
 }
 
 // UserConfiguration is RFC-94's spelling of RemoteSetting, with the remote's own
@@ -97,8 +98,9 @@ type RemoteSetting struct {
 type UserConfiguration struct {
 	Name              string   `json:"name" rule:"req" doc:"Name of the setting."`
 	Description       string   `json:"description" doc:"What the URL is for."`
-	Default           string   `json:"default" doc:"The URL until an admin sets one."`
-	SupportedPatterns []string `json:"supportedPatterns" doc:"Host patterns that the URL has to match."`
+	Default           string   `json:"default" doc:"The URL until an admin sets one; https unless it says so."`
+	SupportedPatterns Patterns `json:"supportedPatterns" doc:"Host patterns that the URL has to match."`
+	DomainPatterns    Patterns `json:"domainPatterns" doc:"Older spelling of supportedPatterns."`
 }
 
 // Providers are external OAuth 2 providers.

@@ -194,7 +194,7 @@ func (d drawer) remote(f fields) {
 	if configurable {
 		setting := fields{"name": "Server", "description": "Where it is."}
 		if d.chance(70) {
-			setting["supportedPatterns"] = d.addresses()
+			setting[one(d, "supportedPatterns", "supportedPatterns", "domainPatterns")] = d.addresses()
 		}
 		if d.chance(50) {
 			f["configurable"] = setting

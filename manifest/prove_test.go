@@ -263,6 +263,9 @@ func TestProveDrawsEveryField(t *testing.T) {
 				note(values, path, "(absent)")
 			}
 		}
+		for _, spelling := range []string{"configurable", "userConfiguration"} {
+			note(values, "remotes[]."+spelling+".domainPatterns[]", fmt.Sprint(bytes.Contains(text, []byte("domainPatterns"))))
+		}
 		if bytes.Contains(text, []byte("userConfiguration")) {
 			note(values, "remotes[].userConfiguration.default", fmt.Sprint(bytes.Contains(text, []byte("default: https"))))
 			note(values, "remotes[].userConfiguration.supportedPatterns[]", fmt.Sprint(bytes.Contains(text, []byte("supportedPatterns"))))

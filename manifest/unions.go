@@ -22,6 +22,9 @@ type Variable struct {
 // BaseURL is a remote's URL, or its URLs by region. A single URL is under "default".
 type BaseURL map[string]string
 
+// Patterns are host patterns; a single one may stand for a list of one.
+type Patterns []string
+
 // Text is a text, or the key of a translation, or what a product makes of the field.
 type Text struct {
 	Text  string

@@ -173,8 +173,10 @@ type Policy struct {
 	Version     id.Version
 	Number      string   // "major.minor.patch"
 	Set         perm.Set // the effective set of CONTRACTS 4
-	Epoch       uint64
-	Scope       tenant.Scope // of the app's own principal
+	// Networks are the private networks that were opened for remotes.
+	Networks []Network
+	Epoch    uint64
+	Scope    tenant.Scope // of the app's own principal
 }
 
 // Release is what an environment runs: as Policy what an installation of it may do if

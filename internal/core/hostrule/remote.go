@@ -1,6 +1,10 @@
 package hostrule
 
-import "strings"
+import (
+	"strings"
+
+	whatwg "github.com/nlnwa/whatwg-url/url"
+)
 
 // ParseBaseURL takes in the base URL of a remote, from a manifest or from an admin:
 // one known https address. A wildcard, a query or a fragment would make it something
@@ -25,10 +29,59 @@ func ParseBaseURL(text string) (URL, error) {
 	if err := CanAdmit(u, Remote); err != nil {
 		return URL{}, err
 	}
+	return u.asBase(), nil
+}
+
+func (u URL) asBase() URL {
 	for len(u.Path) > 1 && strings.HasSuffix(u.Path, "/") {
 		u.Path = strings.TrimSuffix(u.Path, "/")
 	}
-	return u, nil
+	return u
+}
+
+// ParsePrivateURL takes in the base URL of a remote that a network grant stands behind:
+// what ParseBaseURL takes, and plain http, addresses and names of a private network too.
+func ParsePrivateURL(text string) (URL, error) {
+	u, err := ParseBaseURL(text)
+	if err == nil || strings.ContainsAny(text, "*?#") {
+		return u, err
+	}
+	if err := checkRaw(text); err != nil {
+		return URL{}, err
+	}
+	parsed, werr := whatwg.Parse(text)
+	if werr != nil {
+		return URL{}, refuse("url-syntax", "the URL cannot be parsed", "write an absolute URL")
+	}
+	if s := parsed.Scheme(); s != "https" && s != "http" {
+		return URL{}, refuse("remote-url-scheme", "a remote is called over https or, in a private network, http", "use https")
+	}
+	if u, err = tuple(parsed); err != nil {
+		return URL{}, err
+	}
+	if BlockedPort(u.Port) {
+		return URL{}, refuse("egress-port-blocked", "the port belongs to another protocol and is never connected", "")
+	}
+	return u.asBase(), nil
+}
+
+// MatchPrivate is MatchEndpoint for a URL that a network grant stands behind. Where there
+// are patterns, an address is within none of them, and plain http is matched as https is.
+func MatchPrivate(patterns []Pattern, endpoint string) Verdict {
+	u, err := ParsePrivateURL(endpoint)
+	if err != nil {
+		return refusal(err)
+	}
+	if len(patterns) == 0 {
+		return Verdict{Allow: true, Rule: "remote-unbounded", Reason: "the remote may have any endpoint"}
+	}
+	if u.Scheme == "http" {
+		u.Scheme = "https"
+		if u.Port == 80 {
+			u.Port = 443
+		}
+	}
+	return Decide(patterns, Remote, u)
 }
 
 // MatchEndpoint decides whether an endpoint that an admin wants to set for a
@@ -71,7 +124,7 @@ func JoinRoute(base URL, route string) (URL, error) {
 			}
 		}
 	}
-	u, err := ParseURL(base.Origin() + strings.TrimSuffix(base.Path, "/") + route)
+	u, err := parseAs(base, base.Origin()+strings.TrimSuffix(base.Path, "/")+route)
 	if err != nil {
 		return URL{}, err
 	}
@@ -79,6 +132,21 @@ func JoinRoute(base URL, route string) (URL, error) {
 		return bad("leaves the remote's path")
 	}
 	return u, nil
+}
+
+// parseAs reads a URL that stands on a base; only a base of plain http makes such a URL.
+func parseAs(base URL, text string) (URL, error) {
+	if base.Scheme != "http" {
+		return ParseURL(text)
+	}
+	if err := checkRaw(text); err != nil {
+		return URL{}, err
+	}
+	parsed, err := whatwg.Parse(text)
+	if err != nil {
+		return URL{}, refuse("url-syntax", "the URL cannot be parsed", "")
+	}
+	return tuple(parsed)
 }
 
 func decode(s string) string {

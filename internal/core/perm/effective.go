@@ -13,6 +13,10 @@ type Authority struct {
 	Declared Set // what the running version asks for
 	// Configured is what the site's admin added at run time.
 	Configured []Egress
+	// Remotes are the URLs that the admin set, Registered the remotes that the app
+	// registered at run time: one of those exists only with a URL.
+	Remotes    []RemoteURL
+	Registered []Remote
 	// Off are the keys of pieces that the admin switched off.
 	Off []string
 	// Blocked says that the installation may do nothing at all.
@@ -21,7 +25,8 @@ type Authority struct {
 
 // Effective is (granted ∩ declared) ∪ configured − switched off − blocked. What was
 // configured counts within the bounds that the running version declares and the admin
-// granted: a version that may no longer be configured is not.
+// granted: a version that may no longer be configured is not. A remote that may be
+// configured has the URL that was set, in the place of the declared one.
 func (a Authority) Effective() Set {
 	if a.Blocked {
 		return Set{}
@@ -36,6 +41,7 @@ func (a Authority) Effective() Set {
 	if len(added) > 0 {
 		s = Union(s, Set{Egress: added})
 	}
+	s = configureRemotes(s, a.Remotes, a.Registered)
 	if len(a.Off) > 0 {
 		s = Without(s, a.Off...)
 	}

@@ -14,6 +14,14 @@ func genAuthority(t *rapid.T) Authority {
 	for range rapid.IntRange(0, 2).Draw(t, "configured") {
 		a.Configured = append(a.Configured, genEgress(t))
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "remote URLs") {
+		a.Remotes = append(a.Remotes, RemoteURL{Key: rapid.SampledFrom([]string{"a", "b", "new"}).Draw(t, "remote"), URL: rapid.SampledFrom([]string{
+			"https://alice.example", "https://a.alice.example/x", "https://bob.example:8443", "http://10.1.2.3:8089", "not a URL"}).Draw(t, "URL"),
+			Private: rapid.Bool().Draw(t, "private")})
+	}
+	for range rapid.IntRange(0, 1).Draw(t, "registered") {
+		a.Registered = append(a.Registered, Remote{Key: rapid.SampledFrom([]string{"a", "new"}).Draw(t, "registered"), Patterns: []hostrule.Pattern{genPattern(t, hostrule.Remote)}})
+	}
 	keys := []string{analyticsKey, "egress:" + string(Backend), "scope:a", "remote:r"}
 	for _, p := range Pieces(Union(a.Granted, Set{Egress: a.Configured})) {
 		keys = append(keys, p.Key)
@@ -35,11 +43,17 @@ func TestEffective(t *testing.T) {
 			}
 			return
 		}
-		if !Covers(Union(a.Granted, Set{Egress: a.Configured}), e) {
-			t.Fatalf("more than was granted and configured: %+v", Diff(Union(a.Granted, Set{Egress: a.Configured}), e))
+		added := Set{Egress: a.Configured, Remotes: setRemotes(a)}
+		if !Covers(Union(a.Granted, added), e) {
+			t.Fatalf("more than was granted and configured: %+v", Diff(Union(a.Granted, added), e))
 		}
-		if !Covers(Union(a.Declared, Set{Egress: a.Configured}), e) {
+		if !Covers(Union(a.Declared, added), e) {
 			t.Fatalf("more than is declared and configured: %+v", e)
+		}
+		for _, r := range e.Remotes {
+			for region, base := range r.Endpoints {
+				checkEndpoint(t, a, r, region, base)
+			}
 		}
 		for _, key := range a.Off {
 			if HasPiece(e, key) {
@@ -47,7 +61,7 @@ func TestEffective(t *testing.T) {
 			}
 		}
 		plain := Authority{Granted: a.Granted, Declared: a.Declared}
-		if len(a.Off) == 0 && !Covers(e, plain.Effective()) {
+		if len(a.Off) == 0 && len(a.Remotes) == 0 && !Covers(e, plain.Effective()) {
 			t.Fatalf("configuring took away %+v", Diff(e, plain.Effective()))
 		}
 		// Less of anything that gives, or more of what takes, is never more authority.
@@ -55,8 +69,15 @@ func TestEffective(t *testing.T) {
 			"granted":    func(l *Authority) { l.Granted = Intersect(l.Granted, l.Declared) },
 			"declared":   func(l *Authority) { l.Declared = Intersect(l.Declared, l.Granted) },
 			"configured": func(l *Authority) { l.Configured = nil },
-			"off":        func(l *Authority) { l.Off = append(slices.Clone(l.Off), "egress:"+string(Client)) },
-			"blocked":    func(l *Authority) { l.Blocked = true },
+			"registered": func(l *Authority) { l.Registered = nil },
+			"private": func(l *Authority) {
+				l.Remotes = slices.Clone(l.Remotes)
+				for i := range l.Remotes {
+					l.Remotes[i].Private = false
+				}
+			},
+			"off":     func(l *Authority) { l.Off = append(slices.Clone(l.Off), "egress:"+string(Client)) },
+			"blocked": func(l *Authority) { l.Blocked = true },
 		} {
 			b := a
 			if less(&b); !Covers(e, b.Effective()) {
@@ -65,11 +86,119 @@ func TestEffective(t *testing.T) {
 		}
 		// Bounds that are not granted let nothing be configured.
 		b := a
-		b.Granted.Configurable = nil
+		b.Granted.Configurable, b.Remotes = nil, nil
 		if !Covers(Intersect(b.Granted, b.Declared), b.Effective()) {
 			t.Fatal("something is configured that may not be")
 		}
 	})
+}
+
+// setRemotes are the remotes that setting URLs can add, with every feature that a
+// granted entry of the key has.
+func setRemotes(a Authority) []Remote {
+	both := Intersect(a.Granted, a.Declared)
+	var out []Remote
+	for _, u := range a.Remotes {
+		r := Remote{Key: u.Key, Operations: slices.Clone(registeredOperations), InScopeEUD: true, Configurable: true}
+		for _, x := range both.Remotes {
+			if x.Key == u.Key {
+				r.Operations = append(r.Operations, x.Operations...)
+				r.UserToken, r.SystemToken = r.UserToken || x.UserToken, r.SystemToken || x.SystemToken
+			}
+		}
+		for _, x := range a.Registered {
+			if x.Key == u.Key {
+				r.Patterns = append(r.Patterns, x.Patterns...)
+			}
+		}
+		r.Endpoints = map[string]string{defaultRegion: u.URL}
+		out = append(out, r)
+	}
+	return out
+}
+
+// checkEndpoint: an endpoint is the declared one where none was set, and the one that was
+// set, within what was granted, where one was.
+func checkEndpoint(t *rapid.T, a Authority, r Remote, region, base string) {
+	both := Intersect(a.Granted, a.Declared)
+	for _, u := range a.Remotes {
+		if u.Key != r.Key {
+			continue
+		}
+		for _, x := range a.Registered {
+			both.Remotes = append(both.Remotes, Remote{Key: x.Key, Configurable: true, Patterns: x.Patterns})
+		}
+		if region != defaultRegion || !MayConfigureRemote(both, u) || newBaseURL(u.URL) != newBaseURL(base) {
+			t.Fatalf("%s is at %s (%s) although %+v was set", r.Key, base, region, u)
+		}
+		return
+	}
+	if !Covers(both, Set{Remotes: []Remote{{Key: r.Key, Endpoints: map[string]string{region: base}}}}) {
+		t.Fatalf("%s is at %s, which nobody declared or set", r.Key, base)
+	}
+}
+
+func TestRemoteURLs(t *testing.T) {
+	pattern, err := hostrule.ParsePattern("*.alice.example", hostrule.Remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixed := Remote{Key: "r", Endpoints: map[string]string{"default": "https://d.example", "EU": "https://eu.example"}}
+	free := Remote{Key: "r", Endpoints: fixed.Endpoints, Configurable: true}
+	bound := Remote{Key: "r", Endpoints: fixed.Endpoints, Configurable: true, Patterns: []hostrule.Pattern{pattern}}
+	set := func(urls ...RemoteURL) []RemoteURL { return urls }
+	for name, c := range map[string]struct {
+		remote Remote
+		set    []RemoteURL
+		is     string
+	}{
+		"fixed":                         {fixed, nil, "https://d.example"},
+		"default":                       {free, nil, "https://d.example"},
+		"set":                           {free, set(RemoteURL{Key: "r", URL: "https://x.alice.example/v1"}), "https://x.alice.example/v1"},
+		"of another remote":             {free, set(RemoteURL{Key: "q", URL: "https://x.alice.example"}), "https://d.example"},
+		"within the pattern":            {bound, set(RemoteURL{Key: "r", URL: "https://x.alice.example"}), "https://x.alice.example"},
+		"outside the pattern":           {bound, set(RemoteURL{Key: "r", URL: "https://alice.example.evil.test"}), ""},
+		"the pattern in the path":       {bound, set(RemoteURL{Key: "r", URL: "https://evil.test/.alice.example"}), ""},
+		"the pattern in the user name":  {bound, set(RemoteURL{Key: "r", URL: "https://x.alice.example@evil.test"}), ""},
+		"no longer configurable":        {fixed, set(RemoteURL{Key: "r", URL: "https://x.alice.example"}), ""},
+		"plain http":                    {free, set(RemoteURL{Key: "r", URL: "http://x.alice.example"}), ""},
+		"an address":                    {free, set(RemoteURL{Key: "r", URL: "https://10.0.0.1"}), ""},
+		"http with a grant":             {free, set(RemoteURL{Key: "r", URL: "http://10.0.0.1:8088", Private: true}), "http://10.0.0.1:8088"},
+		"an address is in no pattern":   {bound, set(RemoteURL{Key: "r", URL: "https://10.0.0.1", Private: true}), ""},
+		"a port that is another's":      {free, set(RemoteURL{Key: "r", URL: "http://10.0.0.1:25", Private: true}), ""},
+		"http of a name in the pattern": {bound, set(RemoteURL{Key: "r", URL: "http://x.alice.example", Private: true}), "http://x.alice.example"},
+	} {
+		s := Set{Remotes: []Remote{c.remote}}
+		e := Authority{Granted: s, Declared: s, Remotes: c.set}.Effective()
+		if got := URLOf(e, "r"); got != c.is {
+			t.Errorf("%s: %q, not %q", name, got, c.is)
+		}
+		if r, _ := RemoteOf(e, "r"); len(c.set) > 0 && c.set[0].Key == "r" && r.Endpoints["EU"] != "" {
+			t.Errorf("%s: another region's endpoint stayed", name)
+		}
+		if !HasRemote(e, "r") {
+			t.Errorf("%s: the remote itself is gone", name)
+		}
+	}
+	// A registered remote exists only with a URL, within its patterns, of an app that may
+	// be configured; a declared one of the key wins.
+	reg := []Remote{{Key: "new", Patterns: []hostrule.Pattern{pattern}}}
+	to := set(RemoteURL{Key: "new", URL: "https://x.alice.example"})
+	may := Set{Configurable: &Configurable{}}
+	for name, c := range map[string]struct {
+		a  Authority
+		is bool
+	}{
+		"set":                  {Authority{Granted: may, Declared: may, Registered: reg, Remotes: to}, true},
+		"not set":              {Authority{Granted: may, Declared: may, Registered: reg}, false},
+		"not granted":          {Authority{Declared: may, Registered: reg, Remotes: to}, false},
+		"switched off":         {Authority{Granted: may, Declared: may, Registered: reg, Remotes: to, Off: []string{"remote:new"}}, false},
+		"outside its patterns": {Authority{Granted: may, Declared: may, Registered: reg, Remotes: set(RemoteURL{Key: "new", URL: "https://evil.test"})}, false},
+	} {
+		if got := HasRemote(c.a.Effective(), "new"); got != c.is {
+			t.Errorf("registered, %s: %v", name, got)
+		}
+	}
 }
 
 // The set decides about requests as the formula says, asked URL by URL.

@@ -64,9 +64,12 @@ type Config struct {
 	// Changed is told of each installation whose policy is another one now, or none,
 	// whichever process changed it; it may be nil and must not block.
 	Changed func(install id.Install)
-	Words   Words
-	Now     func() time.Time // time.Now when nil
-	Log     *slog.Logger
+	// RemoteChanged is told of a remote whose endpoint was changed, in the act's
+	// transaction; it may be nil.
+	RemoteChanged func(ctx context.Context, scope tenant.Scope, remote string) error
+	Words         Words
+	Now           func() time.Time // time.Now when nil
+	Log           *slog.Logger
 }
 
 // Service answers for installations and their policies.
@@ -157,6 +160,11 @@ const (
 // Settings are what an installation's admins, and operators, set beside the grant.
 type Settings struct {
 	Configured []Configured `json:"configured,omitempty"`
+	// Remotes are URLs that were set, Registered remotes that the app asked for at run
+	// time, Networks the private networks that were opened for remotes.
+	Remotes    []ConfiguredRemote `json:"remotes,omitempty"`
+	Registered []RegisteredRemote `json:"registered,omitempty"`
+	Networks   []NetworkGrant     `json:"networks,omitempty"`
 	// Off are the keys of pieces (perm.Piece) that are switched off.
 	Off []string `json:"off,omitempty"`
 	// Pinned keeps the version that runs.
@@ -218,6 +226,12 @@ func (i *Installation) authority() perm.Authority {
 	a := perm.Authority{Granted: i.Granted, Declared: i.Declared, Off: i.Off, Blocked: i.halt() != running}
 	for _, c := range i.Configured {
 		a.Configured = append(a.Configured, perm.Egress{Type: c.Type, Pattern: c.Pattern, InScopeEUD: true})
+	}
+	for _, r := range i.Remotes {
+		a.Remotes = append(a.Remotes, perm.RemoteURL{Key: r.Key, URL: r.URL, Private: i.privateRemote(r.Key, r.URL)})
+	}
+	for _, r := range i.Registered {
+		a.Registered = append(a.Registered, perm.Remote{Key: r.Key, Patterns: r.Patterns})
 	}
 	return a
 }

@@ -108,6 +108,18 @@ func (i *Installation) narrower(was Settings) Settings {
 	s.Configured = slices.DeleteFunc(slices.Clone(s.Configured), func(c Configured) bool {
 		return !slices.ContainsFunc(was.Configured, func(w Configured) bool { return w.Type == c.Type && w.Pattern == c.Pattern })
 	})
+	s.Remotes = keep(s.Remotes, was.Remotes, func(a, b ConfiguredRemote) bool { return a.Key == b.Key && a.URL == b.URL })
+	// A URL that was set since, and is not in the backup, must not give way to the
+	// manifest's: it stays set, as long as the remote may be configured.
+	for _, w := range was.Remotes {
+		if !slices.ContainsFunc(s.Remotes, func(r ConfiguredRemote) bool { return r.Key == w.Key }) {
+			s.Remotes = append(s.Remotes, w)
+		}
+	}
+	s.Registered = keep(s.Registered, was.Registered, func(a, b RegisteredRemote) bool { return a.Key == b.Key })
+	s.Networks = keep(s.Networks, was.Networks, func(a, b NetworkGrant) bool {
+		return a.Network == b.Network && a.Remote == b.Remote && a.Host == b.Host && a.Port == b.Port && a.CIDR == b.CIDR
+	})
 	s.Off = union(s.Off, was.Off)
 	s.Declined = union(s.Declined, was.Declined)
 	s.Pinned = s.Pinned || was.Pinned
@@ -118,6 +130,13 @@ func (i *Installation) narrower(was Settings) Settings {
 		s.Handover = was.Handover
 	}
 	return s
+}
+
+// keep are those of a list that another list has too.
+func keep[T any](list, other []T, same func(a, b T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(v T) bool {
+		return !slices.ContainsFunc(other, func(w T) bool { return same(v, w) })
+	})
 }
 
 func union[T comparable](a, b []T) []T {

@@ -79,9 +79,27 @@ CREATE TABLE installation_grants (
 	last_at    BIGINT NOT NULL,
 	PRIMARY KEY (install_id, version_id)
 );
+`}, {ID: "install/6", SQL: `
+CREATE TABLE site_networks (
+	id         TEXT PRIMARY KEY,
+	site_id    TEXT NOT NULL,
+	cidr       TEXT NOT NULL,
+	ports      TEXT NOT NULL,
+	ca         TEXT NOT NULL,
+	note       TEXT NOT NULL,
+	expires_at BIGINT NOT NULL,
+	listed_by  TEXT NOT NULL,
+	listed_at  BIGINT NOT NULL
+);
+CREATE INDEX site_networks_site ON site_networks (site_id, listed_at);
 `}}
 
 const (
+	// Networks that the operator lists, site by site.
+	addNetwork     = `INSERT INTO site_networks (id, site_id, cidr, ports, ca, note, expires_at, listed_by, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	networksOfSite = `SELECT id, site_id, cidr, ports, ca, note, expires_at, listed_by, listed_at FROM site_networks WHERE site_id = ? ORDER BY listed_at, id`
+	dropNetwork    = `DELETE FROM site_networks WHERE id = ? AND site_id = ?`
+
 	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
 
 	columns = `SELECT id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number, declared, granted,

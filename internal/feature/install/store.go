@@ -239,7 +239,7 @@ func (i *Installation) policy() (*call.Policy, error) {
 	return &call.Policy{
 		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment,
 		EnvName: i.EnvName, EnvType: i.EnvType, Version: i.Version, Number: i.Number,
-		Set: i.Effective(), Epoch: i.Epoch, Scope: scope,
+		Set: i.Effective(), Networks: i.networks(), Epoch: i.Epoch, Scope: scope,
 	}, nil
 }
 
