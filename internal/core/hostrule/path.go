@@ -90,3 +90,30 @@ func unhex(c byte) byte {
 		return c - 'a' + 10
 	}
 }
+
+// PlainPath is the path as the most lenient server reads it: escapes taken off however
+// often they were put on, no difference between letters' cases or kinds of slash, neither
+// empty nor dot segments, no parameters after a ";", no slash at the end. Two paths with
+// different plain paths are different everywhere; so it is for refusing, never for allowing.
+func PlainPath(path string) string {
+	for range 4 {
+		once := decode(path)
+		if once == path {
+			break
+		}
+		path = once
+	}
+	path = strings.ToLower(strings.ReplaceAll(path, "\\", "/"))
+	var out []string
+	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, ";")
+		switch segment = strings.TrimRight(segment, " \t\x00"); segment {
+		case "", ".":
+		case "..":
+			out = out[:max(0, len(out)-1)]
+		default:
+			out = append(out, segment)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}

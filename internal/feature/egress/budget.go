@@ -5,23 +5,29 @@ import (
 	"math"
 	"sync"
 	"time"
+	"weak"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 )
 
-// maxTenants bounds how many installations' budgets are kept; one that was forgotten
-// starts with a full one.
-const maxTenants = 8192
+// maxTenants bounds how many installations' budgets are kept, maxCalls how many calls'; one
+// that was forgotten starts with a full one.
+const (
+	maxTenants = 8192
+	maxCalls   = 16384
+)
 
 // budgets bound what one installation may use of the shared way out.
 type budgets struct {
-	cfg Config
-	mu  sync.Mutex
-	all *lru.Cache[id.Install, *budget]
+	cfg   Config
+	mu    sync.Mutex
+	all   *lru.Cache[id.Install, *budget]
+	calls *lru.Cache[weak.Pointer[call.Call], *allowance]
 }
 
 type budget struct {
@@ -36,7 +42,25 @@ type budget struct {
 
 func newBudgets(cfg Config) *budgets {
 	all, _ := lru.New[id.Install, *budget](maxTenants) // the only error is a size below one
-	return &budgets{cfg: cfg, all: all}
+	calls, _ := lru.New[weak.Pointer[call.Call], *allowance](maxCalls)
+	return &budgets{cfg: cfg, all: all, calls: calls}
+}
+
+// begin gives the allowance of a call that begins; ofCall finds it again, for what is not
+// sent by the call's own fetch.
+func (b *budgets) begin(c *call.Call, now time.Time) *allowance {
+	made := &allowance{began: now}
+	b.calls.Add(weak.Make(c), made)
+	return made
+}
+
+func (b *budgets) ofCall(c *call.Call, now time.Time) *allowance {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if got, ok := b.calls.Get(weak.Make(c)); ok {
+		return got
+	}
+	return b.begin(c, now)
 }
 
 func (b *budgets) of(install id.Install) *budget {
@@ -107,14 +131,15 @@ func (b *budget) host(name string, limit int, now time.Time) bool {
 
 // allowance is the count of one call's requests: so many per started minute.
 type allowance struct {
-	mu   sync.Mutex
-	used int
+	began time.Time
+	mu    sync.Mutex
+	used  int
 }
 
-func (a *allowance) take(perMinute int, running time.Duration) error {
+func (a *allowance) take(perMinute int, now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	minutes := int(running/time.Minute) + 1
+	minutes := int(now.Sub(a.began)/time.Minute) + 1
 	if a.used >= perMinute*minutes {
 		return fault.New(fault.Limit, "LIMIT_OUTBOUND_REQUESTS", "a call may make %d outbound requests per started minute", perMinute).
 			With("limit", "outbound requests per started minute").With("figure", perMinute)

@@ -67,7 +67,7 @@ type Decision struct {
 	// Origin, Scheme, Host and Port are empty when the URL could not be taken in.
 	Origin, Scheme, Host string
 	Port                 uint16
-	Type                 string // FETCH_BACKEND_SIDE
+	Type                 string // FETCH_BACKEND_SIDE; REMOTE or PROVIDER for what Pinned sends
 	Allow                bool
 	Rule                 string // stable id of the rule that decided
 	Reason               string // for the log; may name an address
@@ -80,7 +80,9 @@ type Decision struct {
 	Status         int    // the answer's, 0 if there was none
 	Code           string // of the error, "" if there was none
 	Sent, Received int64  // bytes of the bodies, as they were on the wire
-	Took           time.Duration
+	// Echoes counts credentials of the request that its answer held, and that were taken out.
+	Echoes int
+	Took   time.Duration
 
 	receipt Receipt // nil as long as nothing was sent
 }
@@ -171,8 +173,7 @@ func (b *Broker) Methods() []string { return []string{"fetch"} }
 
 // Bind gives the handler of one call; the call's own budget begins with it.
 func (b *Broker) Bind(binding call.Binding) call.Handler {
-	c := &caller{broker: b, call: binding.Call, began: b.cfg.Now()}
-	return c.serve
+	return (&caller{broker: b, call: binding.Call, allowance: b.budgets.begin(binding.Call, b.cfg.Now())}).serve
 }
 
 // timeout is how long one request of a call may take.

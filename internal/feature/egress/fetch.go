@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/netguard"
 )
@@ -21,8 +22,7 @@ import (
 type caller struct {
 	broker    *Broker
 	call      *call.Call
-	began     time.Time
-	allowance allowance
+	allowance *allowance
 }
 
 // head is the request as the SDK writes it. There is no option that loosens TLS,
@@ -57,69 +57,114 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	} else {
 		reply, err = c.fetch(ctx, p, h, req, &d)
 	}
+	c.ended(ctx, &d, started, err)
+	return reply, err
+}
+
+func (c *caller) ended(ctx context.Context, d *Decision, started time.Time, err error) {
 	d.Took = c.broker.cfg.Now().Sub(started)
 	if err != nil {
 		d.Code = fault.CodeOf(err)
 	}
-	c.broker.tell(ctx, d)
-	return reply, err
+	c.broker.tell(ctx, *d)
 }
 
 func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Request, d *Decision) (call.Reply, error) {
-	b, body := c.broker, req.Body
-	v := b.decide(p, typeOf(c.call.Kind), h.URL)
+	v := c.broker.decide(p, typeOf(c.call.Kind), h.URL)
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
 	d.Scheme, d.Host, d.Port = v.url.Scheme, v.url.Host, v.url.Port
 	if !v.allow {
 		return call.Reply{}, denied(*d, v.by)
 	}
 	d.AllowedBy, d.Matched = v.by, v.matched
-	m, err := exchange.Method(h.Method)
-	if err != nil {
-		return call.Reply{}, refused(err, d)
+	if perm.MintsTokens(p.Set, v.url) {
+		d.Rule, d.Reason = "provider-token-endpoint", "credentials of a provider are given out there"
+		return call.Reply{}, denied(*d, "nothing: an app uses a provider's credentials and never holds them")
 	}
-	d.Method = m
 	header, err := exchange.RequestHeaders(h.Headers)
 	if err != nil {
 		return call.Reply{}, refused(err, d)
 	}
-	if int64(len(body)) > b.cfg.MaxBody {
-		return call.Reply{}, refused(fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", b.cfg.MaxBody).
+	a, err := c.leave(ctx, p, outgoing{
+		url: v.url, method: h.Method, header: header, body: req.Body, raw: h.Raw, room: req.Room,
+		timeout: time.Duration(h.TimeoutMs) * time.Millisecond,
+	}, d)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	return replyOf(a, v.url)
+}
+
+// outgoing is a request to a destination that was decided about.
+type outgoing struct {
+	url     hostrule.URL
+	method  string
+	header  http.Header
+	body    []byte
+	raw     bool // with the answer's cookies
+	timeout time.Duration
+	room    call.Room
+	// inject puts in what the app may not set, secrets what must not come back; see Destination.
+	inject  func(*http.Request) error
+	secrets [][]byte
+}
+
+// leave checks what is left to check, takes the request out of its budgets and makes it.
+func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decision) (a exchange.Answer, err error) {
+	b := c.broker
+	if d.Method, err = exchange.Method(o.method); err != nil {
+		return a, refused(err, d)
+	}
+	if int64(len(o.body)) > b.cfg.MaxBody {
+		return a, refused(fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", b.cfg.MaxBody).
 			With("limit", "request body").With("figure", b.cfg.MaxBody), d)
 	}
-	if err := c.allowance.take(b.cfg.PerMinute, b.cfg.Now().Sub(c.began)); err != nil {
-		return call.Reply{}, refused(err, d)
+	if err := c.allowance.take(b.cfg.PerMinute, b.cfg.Now()); err != nil {
+		return a, refused(err, d)
 	}
 	timeout := b.timeout(c.call.Kind)
-	if asked := time.Duration(h.TimeoutMs) * time.Millisecond; asked > 0 && asked < timeout {
-		timeout = asked
+	if o.timeout > 0 && o.timeout < timeout {
+		timeout = o.timeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	release, err := b.budgets.take(ctx, p.Install, d)
 	if err != nil {
-		return call.Reply{}, refused(err, d)
+		return a, refused(err, d)
 	}
 	defer release()
-	d.Allow = true
-	if err := b.intend(ctx, d, body); err != nil {
-		return call.Reply{}, err
-	}
 	r := &http.Request{
-		Method: m,
-		URL:    requestURL(v.url),
-		Host:   hostHeader(v.url),
-		Header: header,
-		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: d.Method, URL: requestURL(o.url), Host: hostHeader(o.url), Header: o.header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	if len(body) > 0 {
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if len(o.body) > 0 {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(o.body)), int64(len(o.body))
 	}
-	reply, err := c.send(ctx, r, p, v.url, h.Raw, req.Room, d)
-	if err != nil {
-		return call.Reply{}, c.failed(err, d, timeout)
+	if err := o.put(r); err != nil {
+		return a, refused(err, d)
 	}
-	return reply, nil
+	d.Allow = true
+	if err := b.intend(ctx, d, o.body); err != nil {
+		return a, err
+	}
+	if a, err = c.send(ctx, r, p, o, d); err != nil {
+		return a, c.failed(err, d, timeout)
+	}
+	return a, nil
+}
+
+// put lets inject work on the request; where it goes to stays what was decided.
+func (o outgoing) put(r *http.Request) error {
+	if o.inject == nil {
+		return nil
+	}
+	if err := o.inject(r); err != nil {
+		return err
+	}
+	if r.URL.Scheme != o.url.Scheme || r.URL.Host != hostHeader(o.url) || r.Host != hostHeader(o.url) || r.URL.User != nil {
+		return fault.New(fault.Internal, "DESTINATION_CHANGED", "a credential would have changed where the request goes")
+	}
+	return nil
 }
 
 // requestURL builds the request from the tuple that was decided about; the app's
@@ -135,16 +180,19 @@ func requestURL(u hostrule.URL) *url.URL {
 func hostHeader(u hostrule.URL) string { return strings.TrimPrefix(u.Origin(), u.Scheme+"://") }
 
 // send makes the one exchange and reads the answer within its limits.
-func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, u hostrule.URL, raw bool, room call.Room, d *Decision) (call.Reply, error) {
+func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o outgoing, d *Decision) (exchange.Answer, error) {
 	rt := c.broker.cfg.Network.Transport(netguard.App, string(p.Install))
-	a, err := exchange.Do(ctx, rt, r, exchange.Options{Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: raw, Room: room})
-	d.Status, d.Received = a.Status, a.Received
+	a, err := exchange.Do(ctx, rt, r, exchange.Options{
+		Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: o.raw, Room: o.room, Secrets: o.secrets,
+	})
+	d.Status, d.Received, d.Echoes = a.Status, a.Received, a.Echoes
 	if a.Status != 0 {
 		d.AddressClass = netguard.Public.Class()
 	}
-	if err != nil {
-		return call.Reply{}, err
-	}
+	return a, err
+}
+
+func replyOf(a exchange.Answer, u hostrule.URL) (call.Reply, error) {
 	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: u.String()})
 	if err != nil {
 		return call.Reply{}, err

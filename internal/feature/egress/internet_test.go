@@ -153,6 +153,7 @@ func (r *vectorResponse) send(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.WriteString(w, "x")
 		w.(http.Flusher).Flush()
 		<-req.Context().Done()
+		panic(http.ErrAbortHandler) // else its end may come before the news that it was given up
 	case r.DecodedBytes > 0 && encoder(w, r.Encoding) != nil:
 		e := encoder(w, r.Encoding)
 		_, _ = io.CopyN(e, zeros{}, r.DecodedBytes)

@@ -48,7 +48,7 @@ func (b *Broker) tell(ctx context.Context, d Decision) {
 		slog.String("version", string(d.Version)), slog.Uint64("epoch", d.Epoch), slog.String("invocation", string(d.Invocation)),
 		slog.String("type", d.Type), slog.String("method", d.Method), slog.String("scheme", d.Scheme), slog.String("host", d.Host), slog.Int("port", int(d.Port)),
 		slog.String("address_class", d.AddressClass), slog.String("allowed_by", d.AllowedBy),
-		slog.Int("status", d.Status), slog.Int64("sent", d.Sent), slog.Int64("received", d.Received), slog.Duration("duration", d.Took))
+		slog.Int("status", d.Status), slog.Int64("sent", d.Sent), slog.Int64("received", d.Received), slog.Int("echoes", d.Echoes), slog.Duration("duration", d.Took))
 	if b.cfg.Decisions == nil {
 		return
 	}

@@ -39,7 +39,8 @@ func (c *counted) Read(p []byte) (int, error) {
 // the bytes on the wire and the decoded ones are bounded, so a small answer cannot
 // become a large one. An encoding that is not known is passed on as it is. Room is taken
 // before the bytes are there; what an answer announces is believed no further than limit.
-func readBody(wire *counted, encoding string, announced, limit int64, room call.Room) ([]byte, error) {
+// What was decoded passes through, unless that is nil.
+func readBody(wire *counted, encoding string, announced, limit int64, room call.Room, through func(io.Reader) io.Reader) ([]byte, error) {
 	b := grown{room: room}
 	in := &fruitful{r: wire}
 	r, err := decoder(in, encoding, &b)
@@ -54,6 +55,9 @@ func readBody(wire *counted, encoding string, announced, limit int64, room call.
 	}
 	if err := b.grow(min(announced, limit)); err != nil {
 		return nil, err
+	}
+	if through != nil {
+		r = through(r)
 	}
 	decoded := &counted{r: r, limit: limit}
 	in.out = &decoded.n

@@ -18,6 +18,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/scrub"
 )
 
 // Options bound one exchange.
@@ -31,6 +32,8 @@ type Options struct {
 	// Cookies asks for the answer's cookies too.
 	Cookies bool
 	Room    call.Room // nil does not bound it
+	// Secrets are taken out of the answer wherever they stand in it; see package scrub.
+	Secrets [][]byte
 }
 
 // Answer is what came back.
@@ -40,6 +43,7 @@ type Answer struct {
 	Headers    [][2]string
 	Body       []byte
 	Received   int64 // bytes of the body on the wire
+	Echoes     int   // secrets that the answer held
 }
 
 // Do sends r once and reads the answer. The answer is given also with an error, as far as
@@ -49,6 +53,9 @@ type Answer struct {
 // comes too slowly, FETCH_FAILED for one that switches protocols; others are the round
 // tripper's own.
 func Do(ctx context.Context, rt http.RoundTripper, r *http.Request, o Options) (a Answer, err error) {
+	if len(o.Secrets) > 0 { // they are looked for in what can be decoded
+		r.Header.Set("Accept-Encoding", accepted)
+	}
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	res, err := rt.RoundTrip(r.WithContext(ctx))
@@ -65,13 +72,16 @@ func Do(ctx context.Context, rt http.RoundTripper, r *http.Request, o Options) (
 		return a, bodyTooLarge(o.MaxBody)
 	}
 	a.Headers = ResponseHeaders(res.Header, o.Cookies)
+	a.scrubHead(o.Secrets)
 	if len(a.Headers) > MaxHeaders {
 		return a, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", MaxHeaders).With("limit", "response headers").With("figure", MaxHeaders)
 	}
 	wire := &counted{r: res.Body, limit: o.MaxBody}
 	stop := pace(wire, o.Slow, giveUp)
-	a.Body, err = readBody(wire, strings.Join(res.Header["Content-Encoding"], ", "), res.ContentLength, o.MaxBody, o.Room)
+	body := scrub.New(o.Secrets...)
+	a.Body, err = readBody(wire, strings.Join(res.Header["Content-Encoding"], ", "), res.ContentLength, o.MaxBody, o.Room, body.Reader)
 	stop()
+	a.Echoes += body.Hits()
 	a.Received = wire.n.Load()
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -81,6 +91,27 @@ func Do(ctx context.Context, rt http.RoundTripper, r *http.Request, o Options) (
 			With("timeoutMs", o.Slow.Milliseconds()).Because(err)
 	}
 	return a, err
+}
+
+// scrubHead takes secrets out of the answer's head.
+func (a *Answer) scrubHead(secrets [][]byte) {
+	if len(secrets) == 0 {
+		return
+	}
+	clean := func(text string) string {
+		s := scrub.New(secrets...)
+		out := string(s.Bytes([]byte(text)))
+		a.Echoes += s.Hits()
+		return out
+	}
+	a.StatusText = clean(a.StatusText)
+	kept := a.Headers[:0]
+	for _, kv := range a.Headers {
+		if name := clean(kv[0]); name == kv[0] { // else the name is the secret
+			kept = append(kept, [2]string{name, clean(kv[1])})
+		}
+	}
+	a.Headers = kept
 }
 
 // slowBytes is the least that must come of an answer in each Options.Slow: whoever sends

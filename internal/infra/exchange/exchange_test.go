@@ -45,7 +45,7 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte, coding string, announced int64) {
 		const limit = 2000
 		r := &room{limit: 17 << 20}
-		body, err := readBody(&counted{r: bytes.NewReader(wire), limit: limit}, coding, announced, limit, r)
+		body, err := readBody(&counted{r: bytes.NewReader(wire), limit: limit}, coding, announced, limit, r, nil)
 		if len(body) > limit || err == nil && r.taken < len(body) {
 			t.Fatalf("%d bytes, %d taken, %v", len(body), r.taken, err)
 		}
@@ -84,7 +84,7 @@ func TestGzipMembersCount(t *testing.T) {
 	_, _ = io.CopyN(w, zeros{}, 600)
 	_ = w.Close()
 	wire := &counted{r: bytes.NewReader(bytes.Repeat(one.Bytes(), 2)), limit: 1000}
-	if _, err := readBody(wire, "gzip", -1, 1000, nil); !errors.Is(err, errTooLarge) {
+	if _, err := readBody(wire, "gzip", -1, 1000, nil, nil); !errors.Is(err, errTooLarge) {
 		t.Errorf("two members of 600 bytes: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestFruitlessBodies(t *testing.T) {
 	stored := []byte{0, 0, 0, 0xff, 0xff} // a block of no bytes
 	for coding, body := range map[string][]byte{"br": metadata, "gzip": bytes.Repeat(member, limit/len(member)), "deflate": bytes.Repeat(stored, limit/len(stored))} {
 		wire := &counted{r: bytes.NewReader(body), limit: limit}
-		if _, err := readBody(wire, coding, int64(len(body)), limit, nil); !errors.Is(err, errFruitless) || wire.n.Load() > 2*fruitless {
+		if _, err := readBody(wire, coding, int64(len(body)), limit, nil, nil); !errors.Is(err, errFruitless) || wire.n.Load() > 2*fruitless {
 			t.Errorf("%s: %v after %d of %d bytes", coding, err, wire.n.Load(), len(body))
 		}
 	}
@@ -160,7 +160,7 @@ func TestFruitlessBodies(t *testing.T) {
 		w := encoder(&buf, coding)
 		_, _ = w.Write(noise)
 		_ = w.Close()
-		got, err := readBody(&counted{r: &buf, limit: limit}, coding, -1, limit, nil)
+		got, err := readBody(&counted{r: &buf, limit: limit}, coding, -1, limit, nil, nil)
 		if err != nil || !bytes.Equal(got, noise) {
 			t.Errorf("%s: %d of %d bytes, %v", coding, len(got), len(noise), err)
 		}

@@ -1,0 +1,146 @@
+package egress
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/exchange"
+)
+
+// The kinds of a Destination.
+const (
+	ToRemote   = "remote"
+	ToProvider = "provider"
+)
+
+// Destination is the one scheme, host and port to which a request may go because a remote
+// or a provider names it. The policy is asked afresh at each request: a base that it does
+// not name for the remote is refused.
+type Destination struct {
+	Kind string // ToRemote or ToProvider
+	// Key is the remote's, or the provider's; then Remote is the key of its remote.
+	Key, Remote string
+	// Base is the remote's URL. Paths are joined below a remote's; a provider's, whose
+	// documentation says so, are resolved against it as links are, within its host.
+	Base hostrule.URL
+	// Inject puts into the request what the app does not set, after everything else was
+	// decided. It cannot change where the request goes. The headers Authorization and
+	// Cookie are its alone.
+	Inject func(*http.Request) error
+	// Secrets are what Inject puts in; they are taken out of the answer where they are found.
+	Secrets [][]byte
+	// Mints lets the platform itself ask where a provider gives out credentials.
+	Mints bool
+}
+
+// Ask is a request without its destination.
+type Ask struct {
+	Path    string // with its query
+	Method  string // GET when ""
+	Headers [][2]string
+	Body    []byte
+	Raw     bool          // with the answer's cookies
+	Timeout time.Duration // shortens the call's own; 0 does not
+	Room    call.Room     // nil does not bound the answer's memory
+}
+
+// ReadAsk takes in a request as the SDK writes those of fetch; its url is the path.
+func ReadAsk(req call.Request) (Ask, error) {
+	var h head
+	if err := json.Unmarshal(req.Head, &h); err != nil {
+		return Ask{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of fetch are malformed").Because(err)
+	}
+	return Ask{
+		Path: h.URL, Method: h.Method, Headers: h.Headers, Body: req.Body, Raw: h.Raw,
+		Timeout: time.Duration(h.TimeoutMs) * time.Millisecond, Room: req.Room,
+	}, nil
+}
+
+// Pinned makes one request to a destination that a remote or a provider names, and to no
+// other: no pattern admits one, and a redirect goes back to whoever asked. It is in every
+// other way a fetch, with the budgets, limits and decision line of one, within the same
+// allowance of the call c. Errors are those of fetch.
+func (b *Broker) Pinned(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (call.Reply, error) {
+	a, u, err := b.pinned(ctx, p, c, to, ask)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	return replyOf(a, u)
+}
+
+// PinnedAnswer is Pinned for the platform's own use of the answer.
+func (b *Broker) PinnedAnswer(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, error) {
+	a, _, err := b.pinned(ctx, p, c, to, ask)
+	return a, err
+}
+
+func (b *Broker) pinned(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, hostrule.URL, error) {
+	started := b.cfg.Now()
+	from := &caller{broker: b, call: c, allowance: b.budgets.ofCall(c, started)}
+	d := decision(p, c, to.Kind)
+	d.Key, d.Type, d.Sent = to.Key, strings.ToUpper(to.Kind), int64(len(ask.Body))
+	a, u, err := from.pinned(ctx, p, to, ask, &d)
+	from.ended(ctx, &d, started, err)
+	return a, u, err
+}
+
+func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask Ask, d *Decision) (a exchange.Answer, u hostrule.URL, err error) {
+	v := c.broker.decidePinned(p, to, ask.Path)
+	u = v.url
+	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
+	d.Scheme, d.Host, d.Port = u.Scheme, u.Host, u.Port
+	if !v.allow {
+		return a, u, denied(*d, v.by)
+	}
+	d.AllowedBy = v.by
+	header, err := exchange.RequestHeaders(ask.Headers)
+	if err != nil {
+		return a, u, refused(err, d)
+	}
+	if to.Inject != nil {
+		header.Del("Authorization")
+		header.Del("Cookie")
+	}
+	a, err = c.leave(ctx, p, outgoing{
+		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room,
+		inject: to.Inject, secrets: to.Secrets,
+	}, d)
+	return a, u, err
+}
+
+// decidePinned is decide for a destination that has a name.
+func (b *Broker) decidePinned(p *call.Policy, to Destination, path string) verdict {
+	by, named := "remotes: "+to.Key, perm.PinnedRemote(p.Set, to.Key, to.Base)
+	join := hostrule.JoinRoute
+	if to.Kind == ToProvider {
+		by, named = "providers.auth: "+to.Key+", remotes: "+to.Remote, perm.PinnedProvider(p.Set, to.Key, to.Remote, to.Base)
+		join = hostrule.JoinPath
+	}
+	u, err := join(to.Base, path)
+	if err != nil {
+		v := refusedURL(err)
+		v.origin = to.Base.Origin()
+		return v
+	}
+	v := verdict{url: u, origin: u.Origin(), by: by}
+	switch {
+	case u.Scheme != "https":
+		v.rule, v.reason, v.by = "fetch-scheme", "fetch speaks https only, not "+u.Scheme, "an https address"
+	case reserved(b.cfg.Reserved, u.Host):
+		v.rule, v.reason, v.by = "reserved-host", "the host belongs to the platform", "nothing: the platform's own hosts are never a destination"
+	case !named:
+		v.rule, v.reason = "pinned-destination", "the policy does not name this host for the "+to.Kind
+	case !to.Mints && perm.MintsTokens(p.Set, u):
+		v.rule, v.reason, v.by = "provider-token-endpoint", "credentials of a provider are given out there", "nothing: an app uses a provider's credentials and never holds them"
+	default:
+		v.allow, v.rule = true, "pinned-destination"
+	}
+	return v
+}
