@@ -42,6 +42,7 @@ type Head struct {
 	Segment string `json:"segment"`
 	Seq     int64  `json:"seq"`
 	Hash    string `json:"hash"`
+	At      int64  `json:"-"` // of the entry, where somebody compares two exports
 }
 
 // Checkpoint says how far a site's chains have come. It is signed, and holds the hash of
@@ -55,6 +56,23 @@ type Checkpoint struct {
 	Prev    string  `json:"prev"`
 	// Export is the id of the export that this checkpoint ends, "" for others.
 	Export string `json:"export,omitempty"`
+	// Trail is Receipts for the trail of what was sent, "" for the audit trail.
+	Trail string `json:"trail,omitempty"`
+	// Dropped says what the server keeps no more, nil for most checkpoints.
+	Dropped *Dropped `json:"dropped,omitempty"`
+}
+
+// Receipts names the trail of what the server sent.
+const Receipts = "receipts"
+
+// Dropped is a beginning of a trail whose time was over. It stands in a signed checkpoint, so
+// that a trail that begins later than its first entry is told from one that was cut.
+type Dropped struct {
+	Before  int64  `json:"before"`  // everything that was dropped is older
+	Through int64  `json:"through"` // the last checkpoint that was dropped
+	Hash    string `json:"hash"`    // of that checkpoint
+	Entries int64  `json:"entries"` // up to there, of all chains
+	Heads   []Head `json:"heads"`   // the last entry dropped of each chain that goes on
 }
 
 // Digest is the checkpoint's hash.
@@ -75,6 +93,7 @@ type Begin struct {
 	Site   id.Site `json:"site"`
 	At     int64   `json:"at"`
 	Keys   []Key   `json:"keys"`
+	Trail  string  `json:"trail,omitempty"`
 }
 
 // Key is a public key that signed checkpoints, as a JSON Web Key.
@@ -108,6 +127,17 @@ type checkpointLine struct {
 
 // Line is the entry's line of an export.
 func (e Entry) Line() ([]byte, error) { return line(entryLine{"entry", e, e.Hash}) }
+
+// ReadEntry reads the line of an entry that is whole and was not edited.
+func ReadEntry(text []byte) (Entry, bool) {
+	var l entryLine
+	if err := exactly(bytes.TrimSuffix(text, []byte("\n")), &l); err != nil {
+		return Entry{}, false
+	}
+	l.Entry.Hash = l.Hash
+	sum, err := l.Digest()
+	return l.Entry, err == nil && sum == l.Hash && l.Type == "entry"
+}
 
 // Line is the checkpoint's line of an export.
 func (c Checkpoint) Line(signature string) ([]byte, error) {

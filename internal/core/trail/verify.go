@@ -27,15 +27,20 @@ type Finding struct {
 
 // Report is what a check found.
 type Report struct {
-	OK          bool      `json:"ok"`
-	Site        id.Site   `json:"site"`
-	At          int64     `json:"at"` // when the export was made
-	Entries     int64     `json:"entries"`
-	Checkpoints int64     `json:"checkpoints"`
-	Keys        []string  `json:"keys"` // thumbprints of those that signed
-	Pinned      bool      `json:"pinned"`
-	Restores    []string  `json:"restores,omitempty"`
-	Findings    []Finding `json:"findings"`
+	OK          bool     `json:"ok"`
+	Site        id.Site  `json:"site"`
+	At          int64    `json:"at"` // when the export was made
+	Entries     int64    `json:"entries"`
+	Checkpoints int64    `json:"checkpoints"`
+	Keys        []string `json:"keys"` // thumbprints of those that signed
+	Pinned      bool     `json:"pinned"`
+	// Trail is Receipts for the trail of what was sent, "" for the audit trail.
+	Trail string `json:"trail,omitempty"`
+	// Kept is the time, in milliseconds since 1970, before which entries are kept no more; 0
+	// when the trail is there from its beginning.
+	Kept     int64     `json:"kept,omitempty"`
+	Restores []string  `json:"restores,omitempty"`
+	Findings []Finding `json:"findings"`
 }
 
 // maxFindings bounds what is said of one file: after that many nobody reads on.
@@ -72,7 +77,13 @@ func VerifyExtends(old, r io.Reader, pins []string) (Report, error) {
 	if c.site != before.site {
 		c.say("rewritten", "the older export is of the site %q, this one of %q", before.site, c.site)
 	}
+	if c.begin.Trail != before.begin.Trail {
+		c.say("rewritten", "the two exports are of different trails")
+	}
 	for _, k := range sorted(c.older) {
+		if c.gone(k, c.older[k]) {
+			continue
+		}
 		c.say("rewritten", "%s of the older export is not there any more", k)
 	}
 	return c.done(), err
@@ -93,6 +104,8 @@ type checker struct {
 	pins    []string
 	record  map[string]Head // what is said, for a later comparison; nil when nobody asks
 	older   map[string]Head // what has to be said still
+	start   start           // where a trail begins whose first entries are kept no more
+	dropped *Dropped        // what the trail says of that
 	skipped map[string]bool // segments of which something was found since the last checkpoint
 }
 
@@ -109,7 +122,10 @@ func (c *checker) say(kind, format string, args ...any) {
 func (c *checker) done() Report {
 	r := c.Report
 	r.OK, r.Pinned = len(r.Findings) == 0, len(c.pins) > 0
-	r.Site, r.At = c.site, c.begin.At
+	r.Site, r.At, r.Trail = c.site, c.begin.At, c.begin.Trail
+	if c.start.number > 0 && c.dropped != nil {
+		r.Kept = c.dropped.Before
+	}
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
@@ -139,6 +155,7 @@ func (c *checker) read(r io.Reader) error {
 	case !c.ended:
 		c.say("tail", "the file does not end with the checkpoint that ends its export: what came last is missing")
 	}
+	c.beginning()
 	return nil
 }
 
@@ -192,6 +209,9 @@ func (c *checker) entry(text []byte) {
 		c.say("edited", "%s belongs to another site", name)
 	}
 	last := c.last[e.Segment]
+	if last.Seq == 0 && e.Seq > 1 && c.mayBegin(e) {
+		last = Entry{Seq: e.Seq - 1, Hash: e.Prev}
+	}
 	switch {
 	case e.Seq == last.Seq && e.Hash == last.Hash, e.Seq <= last.Seq && c.hashes[e.Hash]:
 		c.say("duplicated", "%s is there twice", name)
@@ -211,7 +231,7 @@ func (c *checker) entry(text []byte) {
 	if e.Act == "server.restore" {
 		c.Restores = append(c.Restores, name)
 	}
-	c.note(fmt.Sprintf("entry %d of segment %s", e.Seq, e.Segment), Head{e.Segment, e.Seq, e.Hash})
+	c.note(fmt.Sprintf("entry %d of segment %s", e.Seq, e.Segment), Head{Segment: e.Segment, Seq: e.Seq, Hash: e.Hash, At: e.At})
 }
 
 // note records what is said, or compares it with what an older export said.
@@ -241,6 +261,7 @@ func (c *checker) checkpoint(text []byte) {
 		c.say("edited", "%s is another site's", name)
 	}
 	switch {
+	case c.mayStart(p):
 	case p.Number <= c.number:
 		c.say("duplicated", "%s comes after checkpoint %d", name, c.number)
 	case p.Number != c.number+1:
@@ -261,12 +282,18 @@ func (c *checker) checkpoint(text []byte) {
 			c.say("rewritten", "%s saw another entry %d in segment %s", name, h.Seq, h.Segment)
 		}
 	}
-	if p.Entries != c.Entries && len(c.Findings) == 0 {
+	if p.Dropped != nil {
+		c.dropped = p.Dropped
+	}
+	if p.Trail != c.begin.Trail {
+		c.say("edited", "%s is of another trail", name)
+	}
+	if p.Entries != c.start.entries+c.Entries && len(c.Findings) == 0 {
 		c.say("rewritten", "%s counts %d entries, and %d are there", name, p.Entries, c.Entries)
 	}
 	sum, _ := p.Digest() //nolint:errcheck // it was read from JSON
 	c.number, c.prev = p.Number, sum
-	c.note(name, Head{name, p.Number, sum})
+	c.note(name, Head{Segment: name, Seq: p.Number, Hash: sum})
 	if p.Export != "" && p.Export == c.begin.ID {
 		c.ended = true
 		if p.At != c.begin.At {

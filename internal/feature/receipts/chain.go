@@ -1,0 +1,113 @@
+package receipts
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"regexp"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/trail"
+	"github.com/annexhq/annex/internal/infra/db"
+)
+
+// append adds a line to the site's chain and to this machine's file. Of a request that is
+// still to be sent a line that cannot be written is an error; of one that was sent the line
+// is kept in memory all the same.
+func (l *Log) append(r Request, act, who string, detail any, before bool) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	e := trail.Entry{Segment: l.segment, Site: r.Site, Install: r.Install, At: l.Now().UnixMilli(), Actor: who, Act: act, Detail: text}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before && len(l.pending) >= maxPending {
+		return fault.New(fault.Unavailable, "RECEIPTS_FULL", "too many receipts wait for the database")
+	}
+	c := l.chains[r.Site]
+	if c == nil {
+		c = &chain{}
+		l.chains[r.Site] = c
+	}
+	e.Seq, e.Prev = c.seq+1, c.hash
+	if e.Hash, err = e.Digest(); err != nil {
+		return err
+	}
+	line, err := e.Line()
+	if err != nil {
+		return err
+	}
+	if err := l.spool.write(line); err != nil {
+		if before {
+			return err
+		}
+		l.Log.Error("a receipt is in memory only: the data directory cannot be written", "err", err)
+	}
+	c.seq, c.hash = e.Seq, e.Hash
+	l.pending = append(l.pending, e)
+	l.since[r.Site]++
+	if len(l.pending)%wakeAt == 0 || l.since[r.Site] == many {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// idLike is what ids, handlers and times are made of. What is not is a person's or an app's
+// text, and is written as a keyed hash.
+var idLike = regexp.MustCompile(`^[A-Za-z0-9._:/-]{0,200}$`)
+
+func plain(text string, key []byte) string {
+	if idLike.MatchString(text) {
+		return text
+	}
+	return keyed(key, []byte(text))
+}
+
+// keyed is a hash with the site's key, which never leaves the database: whoever has an
+// export can neither read what was hashed nor try likely texts.
+func keyed(key, text []byte) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	return "h:" + hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// actor names for whom the app asked. A user's id at the product may be their mail address.
+func actor(r Request, key []byte) string {
+	switch r.Actor.Kind {
+	case id.EndUser:
+		return "user:" + string(r.Actor.Product) + ":" + keyed(key, []byte(r.Actor.User))
+	case id.Nobody:
+		return "app:" + string(r.Install)
+	}
+	return plain(r.Actor.String(), key)
+}
+
+// key is the site's; it is made at its first use.
+func (l *Log) key(ctx context.Context, site id.Site) ([]byte, error) {
+	if have, ok := l.keys.Load(site); ok {
+		return have.([]byte), nil
+	}
+	var text string
+	err := l.DB.QueryRow(ctx, siteKey, site).Scan(&text)
+	if errors.Is(err, db.ErrNoRows) {
+		if _, err := l.DB.Exec(ctx, putKeyOfSite, site, rand.Text()); err != nil {
+			return nil, err
+		}
+		err = l.DB.QueryRow(ctx, siteKey, site).Scan(&text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.keys.Store(site, []byte(text))
+	return []byte(text), nil
+}
