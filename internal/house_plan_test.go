@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -103,7 +104,7 @@ var bounded = regexp.MustCompile(`\b(install_id|site_id|id|trigger_id)\b[^=<>]*=
 func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
-	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
+	for _, m := range [][]db.Migration{audit.Migrations, receipts.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
 		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations} {
 		steps = append(steps, m...)
 	}

@@ -128,6 +128,24 @@ type checkpointLine struct {
 // Line is the entry's line of an export.
 func (e Entry) Line() ([]byte, error) { return line(entryLine{"entry", e, e.Hash}) }
 
+// Seal gives the entry its hash, and its line, at the cost of writing it once.
+func (e *Entry) Seal() (line []byte, err error) {
+	if len(e.Detail) == 0 {
+		return nil, errors.New("an audit entry without detail")
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	e.Hash = hex.EncodeToString(sum[:])
+	line = append(make([]byte, 0, len(text)+100), `{"type":"entry",`...)
+	line = append(line, text[1:len(text)-1]...)
+	line = append(line, `,"hash":"`...)
+	line = append(line, e.Hash...)
+	return append(line, '"', '}', '\n'), nil
+}
+
 // ReadEntry reads the line of an entry that is whole and was not edited.
 func ReadEntry(text []byte) (Entry, bool) {
 	var l entryLine

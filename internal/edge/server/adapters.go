@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
+	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/manifest"
@@ -114,11 +115,13 @@ type denials struct {
 	logs     *applog.Service
 	policies *install.Service
 	audit    *audit.Log
+	receipts *receipts.Log
 }
 
 func (d denials) Allowed(context.Context, egress.Decision) {}
 
 func (d denials) Denied(ctx context.Context, x egress.Decision) {
+	refusedByBroker(d.receipts, x)
 	p, err := d.policies.Policy(ctx, x.Install)
 	if err != nil {
 		return // uninstalled meanwhile; the server's own log has the decision

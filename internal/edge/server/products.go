@@ -22,6 +22,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -263,12 +264,14 @@ type productDecisions struct {
 	logs     *applog.Service
 	policies *install.Service
 	audit    *audit.Log
+	receipts *receipts.Log
 }
 
 func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
 	if x.Allow {
 		return
 	}
+	refusedByGate(d.receipts, x)
 	p, err := d.policies.Policy(ctx, x.Install)
 	if err != nil {
 		return // uninstalled meanwhile; the server's own log has the decision

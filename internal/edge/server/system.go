@@ -32,6 +32,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -54,12 +55,14 @@ type System struct {
 	Listener net.Listener
 	Origins  Origins
 
-	lock     *db.DirLock
-	DB       *db.DB
-	Ring     *seal.Ring
-	Blobs    blob.Store
-	Guard    *netguard.Guard
-	Audit    *audit.Log
+	lock  *db.DirLock
+	DB    *db.DB
+	Ring  *seal.Ring
+	Blobs blob.Store
+	Guard *netguard.Guard
+	Audit *audit.Log
+	// Receipts are of what the server sends for apps.
+	Receipts *receipts.Log
 	Signer   *signer.Signer
 	Tenancy  *tenancy.Service
 	Registry *registry.Service
@@ -102,7 +105,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations,
+		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -188,6 +191,10 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Signer.Start()
 	s.Audit.Signer, s.Audit.Issuer, s.Audit.Logger = s.Signer, s.Origins.ControlURL(), log
 	s.Audit.Start()
+	s.Receipts = receipts.New(receipts.Config{DB: s.DB, Dir: filepath.Join(s.Config.DataDir, "receipts"), Signer: s.Signer, Issuer: s.Origins.ControlURL(), Log: log})
+	if err := s.Receipts.Start(ctx); err != nil {
+		return err
+	}
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
 	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
 	s.Installs = install.New(install.Config{
@@ -208,7 +215,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
-		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
+		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts}, Receipts: brokerReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.declared = declared
@@ -228,7 +235,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
-		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit}, Log: log, Reserved: s.Origins.Reserved(),
+		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts}, Receipts: productReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	return s.Installs.Start(ctx)
 }
@@ -458,6 +465,11 @@ func (s *System) Close() {
 			s.Config.Log.Warn("the last entries of the audit trail are not signed yet; the next start signs them", "err", err)
 		}
 	}
+	if s.Receipts != nil {
+		if err := s.Receipts.Close(); err != nil {
+			s.Config.Log.Warn("the last receipts are in the data directory; the next start takes them in", "err", err)
+		}
+	}
 	if s.Signer != nil {
 		s.Signer.Close()
 	}
@@ -492,6 +504,9 @@ func (s *System) sweepHourly() {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			}
+			if err := s.Receipts.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of receipts", "err", err)
 			}
 			if err := s.Logs.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of logs", "err", err)

@@ -18,6 +18,9 @@ func decision(p *call.Policy, c *call.Call, via string) Decision {
 	}
 }
 
+// Begun reports whether the request was written down as one that is sent.
+func (d Decision) Begun() bool { return d.receipt != nil }
+
 // intend writes down that a request is about to be sent. Without that nothing is.
 func (b *Broker) intend(ctx context.Context, d *Decision, body []byte) (err error) {
 	if b.cfg.Receipts == nil {

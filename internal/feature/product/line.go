@@ -30,6 +30,9 @@ func (g *Gate) tell(ctx context.Context, d Decision) {
 	}
 }
 
+// Begun reports whether the request was written down as one that is sent.
+func (d Decision) Begun() bool { return d.receipt != nil }
+
 // intend writes down that a request is about to be sent. Without that nothing is.
 func (g *Gate) intend(ctx context.Context, d *Decision, body []byte) (err error) {
 	if g.cfg.Receipts == nil {

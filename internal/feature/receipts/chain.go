@@ -37,10 +37,7 @@ func (l *Log) append(r Request, act, who string, detail any, before bool) error 
 		l.chains[r.Site] = c
 	}
 	e.Seq, e.Prev = c.seq+1, c.hash
-	if e.Hash, err = e.Digest(); err != nil {
-		return err
-	}
-	line, err := e.Line()
+	line, err := e.Seal()
 	if err != nil {
 		return err
 	}

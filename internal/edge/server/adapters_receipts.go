@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/product"
+	"github.com/annexhq/annex/internal/feature/receipts"
+)
+
+// brokerReceipts writes down what the broker sends, productReceipts what the gate does.
+type (
+	brokerReceipts  struct{ log *receipts.Log }
+	productReceipts struct{ log *receipts.Log }
+	brokerReceipt   struct{ *receipts.Open }
+	productReceipt  struct{ *receipts.Open }
+)
+
+func (r brokerReceipts) Intent(ctx context.Context, d egress.Decision, body []byte) (egress.Receipt, error) {
+	open, err := r.log.Intent(ctx, sentByBroker(d), body)
+	if err != nil {
+		return nil, err
+	}
+	return brokerReceipt{open}, nil
+}
+
+func (r brokerReceipt) Done(d egress.Decision) {
+	r.Open.Done(receipts.Outcome{Allow: d.Allow, Rule: d.Rule, Code: d.Code, Status: d.Status, Received: d.Received, Took: d.Took})
+}
+
+func sentByBroker(d egress.Decision) receipts.Request {
+	return receipts.Request{
+		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
+		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, AllowedBy: d.AllowedBy, Bytes: d.Sent,
+		Use: receipts.Use{Via: d.Via, Key: d.Key, Type: d.Type, Origin: d.Origin, Matched: d.Matched},
+	}
+}
+
+func (r productReceipts) Intent(ctx context.Context, d product.Decision, body []byte) (product.Receipt, error) {
+	open, err := r.log.Intent(ctx, sentToProduct(d), body)
+	if err != nil {
+		return nil, err
+	}
+	return productReceipt{open}, nil
+}
+
+func (r productReceipt) Done(d product.Decision) {
+	r.Open.Done(receipts.Outcome{Allow: d.Allow, Rule: d.Rule, Code: d.Code, Status: d.Status, Received: d.Received, Took: d.Took})
+}
+
+func sentToProduct(d product.Decision) receipts.Request {
+	out := receipts.Request{
+		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
+		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, Bytes: d.Sent,
+		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives},
+	}
+	if d.On != d.Install {
+		out.On = d.On
+	}
+	return out
+}
+
+func refusedByBroker(log *receipts.Log, d egress.Decision) {
+	if d.Begun() || d.Site == id.Site("") { // what came of a begun one is in its receipt
+		return
+	}
+	log.Refused(sentByBroker(d), d.Rule)
+}
+
+func refusedByGate(log *receipts.Log, d product.Decision) {
+	if d.Begun() || d.Site == id.Site("") {
+		return
+	}
+	log.Refused(sentToProduct(d), d.Rule)
+}
