@@ -25,6 +25,7 @@ const (
 	Event      Kind = "event"
 	Queue      Kind = "queue"
 	UI         Kind = "ui"      // a resolver, asked by a user interface
+	Action     Kind = "action"  // an agent or automation, for a user
 	Session    Kind = "session" // one event of a UI Kit session; see Activation
 )
 

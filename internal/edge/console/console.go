@@ -75,6 +75,11 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))
 	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
 	c.mux.Handle("POST /my/apps/{installation}/revoke", c.user(c.revokeConsent))
+	c.mux.Handle("GET /my/programs", c.user(c.showPrograms))
+	c.mux.Handle("POST /my/programs", c.user(c.askProgram))
+	c.mux.Handle("POST /my/programs/allow", c.user(c.allowProgram))
+	c.mux.Handle("POST /my/programs/deny", c.user(c.denyProgram))
+	c.mux.Handle("POST /my/programs/end", c.user(c.endProgram))
 	c.mux.Handle("GET /consent/{installation}", c.open(c.comeToConsent))
 	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
 	for route, page := range map[string]handler{

@@ -38,7 +38,7 @@ func (c *Console) askDevice(v *visit) error {
 		return err
 	}
 	return c.render(v, http.StatusOK, "device_ask.html", page{Title: "A command line asks", Section: "device",
-		Data: map[string]any{"ID": d.ID, "Program": programOf(d), "Address": clean(d.Address, 60), "Asked": d.Asked, "Life": hours(account.PersonLife)}})
+		Data: map[string]any{"ID": d.ID, "Code": v.PostFormValue("code"), "Program": programOf(d), "Address": clean(d.Address, 60), "Asked": d.Asked, "Life": hours(account.PersonLife)}})
 }
 
 func (c *Console) proposeDevice(v *visit) error {
@@ -49,9 +49,13 @@ func (c *Console) proposeDevice(v *visit) error {
 	return c.vouched(v, "login", proposal{Device: d.ID})
 }
 
-// denyDevice turns a command line away; that needs no product's word.
+// denyDevice turns away the command line whose code was typed; that needs no product's word.
 func (c *Console) denyDevice(v *visit) error {
-	if err := c.Accounts.TurnAway(v.ctx(), v.PostFormValue("device")); err != nil {
+	p, err := c.viewer(v)
+	if err != nil {
+		return err
+	}
+	if err := c.Accounts.TurnAway(v.ctx(), account.Person{Site: p.Site, Product: p.Product, User: p.User}, v.PostFormValue("code")); err != nil {
 		return err
 	}
 	return c.done(v, "turned-away", "/device")

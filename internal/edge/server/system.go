@@ -220,7 +220,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	declared := newProducts(s.Tenancy, s.Guard)
 	s.declared = declared
 	s.Sessions = session.New(session.Config{
-		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy, Demoted: s.Accounts.Demoted,
+		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy, Demoted: s.Accounts.Demoted, SignedOut: s.Accounts.SignedOut,
 		Assertions: assertions{signer.NewAssertions(signer.AssertionsConfig{
 			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 		}), declared},
@@ -345,7 +345,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		s.Console.ServeHTTP(w, r)
 	})
-	s.Handler = s.Origins.route(families{control: s.API, ui: ui, hook: s.Triggers, app: s.Hosting})
+	s.Handler = s.Origins.route(families{control: s.control(), ui: ui, hook: s.Triggers, app: s.Hosting})
 	s.sweepHourly()
 	return s.startUnattended(ctx)
 }

@@ -1,7 +1,8 @@
 // Package account knows who may talk to the control API: accounts with their
 // roles, and the bearer tokens that act for them. Its promise: a token's secret is
 // shown once and never stored, and a revoked or expired token stops within a second
-// on every server process.
+// on every server process. It knows the programs too that users of products let in to
+// call actions: their tokens open one site's actions and nothing of the control API.
 package account
 
 import (

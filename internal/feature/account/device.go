@@ -47,14 +47,22 @@ type Started struct {
 
 // StartDevice begins a login. Whoever asks is nobody yet.
 func (s *Service) StartDevice(ctx context.Context, name, address string) (Started, error) {
+	out, err := s.startLogin(ctx, name, address, commandLine)
+	return out, fault.Op("account.StartDevice", err)
+}
+
+// commandLine is what asks to be let in as an admin; a user's program names a site instead.
+const commandLine id.Site = ""
+
+func (s *Service) startLogin(ctx context.Context, name, address string, forSite id.Site) (Started, error) {
 	var bits [codeLength]byte
 	code, err := s.code(bits[:])
 	if err != nil {
-		return Started{}, fault.Op("account.StartDevice", err)
+		return Started{}, err
 	}
 	secret, err := newSecret(s.Rand, deviceSecret)
 	if err != nil {
-		return Started{}, fault.Op("account.StartDevice", err)
+		return Started{}, err
 	}
 	now := s.Now().Truncate(time.Millisecond)
 	out := Started{Secret: secret, Code: code[:4] + "-" + code[4:],
@@ -74,12 +82,12 @@ func (s *Service) StartDevice(ctx context.Context, name, address string) (Starte
 			return err
 		}
 		if waiting >= maxPending {
-			return fault.New(fault.Limit, "LIMIT_LOGINS", "too many command lines wait to be let in").WithFix("try again in some minutes, or use annex login --token-stdin")
+			return fault.New(fault.Limit, "LIMIT_LOGINS", "too many programs wait to be let in").WithFix("try again in some minutes")
 		}
-		_, err := s.DB.Exec(ctx, addDevice, out.ID, hashOf(secret), hashOf(code), out.Name, out.Address, now.UnixMilli(), out.Expires.UnixMilli())
+		_, err := s.DB.Exec(ctx, addDevice, out.ID, hashOf(secret), hashOf(code), out.Name, out.Address, forSite, now.UnixMilli(), out.Expires.UnixMilli())
 		return err
 	})
-	return out, fault.Op("account.StartDevice", err)
+	return out, err
 }
 
 // code draws letters that make no word and are not mistaken for one another.
@@ -99,7 +107,7 @@ func (s *Service) code(bits []byte) (string, error) {
 	return out.String(), nil
 }
 
-// Person is a site's admin as a product's sign-in says.
+// Person is somebody as a product's sign-in says.
 type Person struct {
 	Site    id.Site
 	Product id.Product
@@ -111,6 +119,11 @@ func (p Person) key() string { return hashOf(string(p.Product) + "\x00" + string
 // DeviceByCode is the command line whose code a person typed. Wrong codes are counted by
 // person: who typed many waits until all of today's codes are old.
 func (s *Service) DeviceByCode(ctx context.Context, by Person, typed string) (Device, error) {
+	out, err := s.byCode(ctx, by, typed, commandLine)
+	return out, fault.Op("account.DeviceByCode", err)
+}
+
+func (s *Service) byCode(ctx context.Context, by Person, typed string, forSite id.Site) (Device, error) {
 	code := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(codeLetters, unicode.ToUpper(r)) {
 			return unicode.ToUpper(r)
@@ -134,12 +147,12 @@ func (s *Service) DeviceByCode(ctx context.Context, by Person, typed string) (De
 			wrong, until = 0, now.Add(DeviceLife).UnixMilli()
 		}
 		if wrong >= maxWrong {
-			refusal = fault.New(fault.Limit, "LIMIT_CODES", "too many wrong codes were typed").WithFix("wait ten minutes, then run annex login again")
+			refusal = fault.New(fault.Limit, "LIMIT_CODES", "too many wrong codes were typed").WithFix("wait ten minutes, then have the program ask again")
 			return nil
 		}
-		out, err = scanDevice(s.DB.QueryRow(ctx, deviceByCode, hashOf(code)))
+		out, err = scanDevice(s.DB.QueryRow(ctx, deviceByCode, hashOf(code), forSite))
 		if isNoRows(err) || err == nil && !now.Before(out.Expires) {
-			refusal = fault.New(fault.NotFound, "NO_CODE", "no command line waits with this code").WithFix("type the code that annex login shows; it is good for ten minutes")
+			refusal = fault.New(fault.NotFound, "NO_CODE", "nothing waits with this code").WithFix("type the code that the program shows; it is good for ten minutes")
 			_, err = s.DB.Exec(ctx, putWrong, by.Site, by.key(), wrong+1, until)
 		}
 		return err
@@ -148,14 +161,14 @@ func (s *Service) DeviceByCode(ctx context.Context, by Person, typed string) (De
 		err = refusal
 	}
 	if err != nil {
-		return Device{}, fault.Op("account.DeviceByCode", err)
+		return Device{}, err
 	}
 	return out, nil
 }
 
 // DeviceByID is a command line that still waits.
 func (s *Service) DeviceByID(ctx context.Context, device string) (Device, error) {
-	out, err := scanDevice(s.DB.QueryRow(ctx, deviceByID, device))
+	out, err := scanDevice(s.DB.QueryRow(ctx, deviceByID, device, commandLine))
 	if isNoRows(err) || err == nil && !s.Now().Before(out.Expires) {
 		return Device{}, fault.New(fault.Conflict, "NO_CODE", "the command line does not wait any more").WithFix("run annex login again")
 	}
@@ -170,22 +183,35 @@ func (s *Service) LetIn(ctx context.Context, by id.Principal, device string) err
 	if err := s.wholeSite(ctx, by.Site, by.Product); err != nil {
 		return err
 	}
-	n, err := s.DB.Exec(ctx, letIn, by.Site, by.Product, by.User, device, s.Now().UnixMilli())
+	n, err := s.DB.Exec(ctx, letIn, by.Site, by.Product, by.User, device, commandLine, s.Now().UnixMilli())
 	if err == nil && n == 0 {
 		return fault.New(fault.Conflict, "NO_CODE", "the command line does not wait any more").WithFix("run annex login again")
 	}
 	return fault.Op("account.LetIn", err)
 }
 
-// TurnAway refuses a command line for good.
-func (s *Service) TurnAway(ctx context.Context, device string) error {
-	_, err := s.DB.Exec(ctx, turnAway, device)
+// TurnAway refuses a command line for good, by the code that it showed: whoever has not seen
+// the code turns nobody away.
+func (s *Service) TurnAway(ctx context.Context, by Person, typed string) error {
+	d, err := s.DeviceByCode(ctx, by, typed)
+	if err != nil {
+		return err
+	}
+	_, err = s.DB.Exec(ctx, turnAway, d.ID, commandLine)
 	return fault.Op("account.TurnAway", err)
 }
 
 // Poll is a command line's question whether it was let in. Its token is made at that
 // moment, so that it lies nowhere meanwhile.
 func (s *Service) Poll(ctx context.Context, secret string) (Token, string, error) {
+	t, token, err := s.poll(ctx, secret, func(forSite id.Site) bool { return forSite == commandLine }, s.putPerson)
+	return t, token, fault.Op("account.Poll", err)
+}
+
+// giver makes the token of who was let in.
+type giver func(ctx context.Context, who Person, note string, now time.Time) (Token, string, error)
+
+func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.Site) bool, give giver) (Token, string, error) {
 	var (
 		out     Token
 		token   string
@@ -198,11 +224,12 @@ func (s *Service) Poll(ctx context.Context, secret string) (Token, string, error
 		var who Person
 		var asked, interval, expires int64
 		var name string
+		var forSite id.Site
 		err := s.DB.QueryRow(ctx, deviceBySecret, hashOf(secret)).Scan(&device, &name, &state, (*string)(&who.Site), (*string)(&who.Product), (*string)(&who.User),
-			&asked, &interval, &expires)
+			&asked, &interval, &expires, (*string)(&forSite))
 		switch {
-		case isNoRows(err) || err == nil && now.UnixMilli() >= expires:
-			refusal = fault.New(fault.Invalid, "EXPIRED_TOKEN", "nobody typed the code in time").WithFix("run annex login again")
+		case isNoRows(err) || err == nil && (now.UnixMilli() >= expires || !mine(forSite)):
+			refusal = fault.New(fault.Invalid, "EXPIRED_TOKEN", "nobody typed the code in time").WithFix("begin again")
 			return nil
 		case err != nil:
 			return err
@@ -210,7 +237,7 @@ func (s *Service) Poll(ctx context.Context, secret string) (Token, string, error
 			refusal = fault.New(fault.Denied, "ACCESS_DENIED", "the login was turned away")
 			return nil
 		case asked+interval > now.UnixMilli():
-			refusal = fault.New(fault.Limit, "SLOW_DOWN", "the command line asks too often").With("interval", (interval+5000)/1000)
+			refusal = fault.New(fault.Limit, "SLOW_DOWN", "the program asks too often").With("interval", (interval+5000)/1000)
 			_, err = s.DB.Exec(ctx, deviceAsked, now.UnixMilli(), interval+DeviceInterval.Milliseconds(), device)
 			return err
 		case state != "approved":
@@ -221,14 +248,14 @@ func (s *Service) Poll(ctx context.Context, secret string) (Token, string, error
 		if n, err := s.DB.Exec(ctx, takeDevice, device); err != nil || n != 1 {
 			return err
 		}
-		out, token, err = s.putPerson(ctx, who, name, now)
+		out, token, err = give(ctx, who, name, now)
 		return err
 	})
 	if err == nil {
 		err = refusal
 	}
 	if err != nil {
-		return Token{}, "", fault.Op("account.Poll", err)
+		return Token{}, "", err
 	}
 	return out, token, nil
 }

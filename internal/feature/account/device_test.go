@@ -167,7 +167,7 @@ func TestDeviceLoginEnds(t *testing.T) {
 		ended("the site is gone", token)
 
 		s := b.start(t)
-		if err := b.TurnAway(t.Context(), s.ID); err != nil {
+		if err := b.TurnAway(t.Context(), alice, s.Code); err != nil {
 			t.Error(err)
 		}
 		_, err := b.poll(t, s.Secret)

@@ -37,7 +37,7 @@ func (s *Service) putPerson(ctx context.Context, who Person, note string, now ti
 	}
 	t := Token{ID: id.Token(newID()), Kind: id.SiteAdmin, Account: accountOf(who), AccountName: string(who.User), Site: who.Site, Product: who.Product, User: who.User,
 		Note: note, Created: now, Expires: now.Add(PersonLife)}
-	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), who.Site, who.Product, who.User, note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
+	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), false, who.Site, who.Product, who.User, note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
 		return Token{}, "", err
 	}
 	return t, secret, s.Audit.Append(ctx, who.Site, "", t.principal(), "token.create", map[string]any{"token": t.ID, "kind": t.Kind, "account": t.Account, "expires": t.Expires.UTC(), "login": true})
@@ -50,7 +50,7 @@ func (t Token) principal() id.Principal {
 // person finds a token that a command line got at the console. The site may have got other
 // products since.
 func (s *Service) person(ctx context.Context, hash string) (Token, error) {
-	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash))
+	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, false))
 	if err != nil || t.Revoked {
 		return t, err
 	}
@@ -101,12 +101,12 @@ func (s *Service) RevokePerson(ctx context.Context, p id.Principal, token id.Tok
 
 // Demoted ends the command lines of somebody of whom the product says: no admin.
 func (s *Service) Demoted(ctx context.Context, site id.Site, product id.Product, user id.User) error {
-	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user)
+	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user, false)
 	if n > 0 {
 		s.forget()
 	}
 	if err == nil {
-		_, err = s.DB.Exec(ctx, demoteDevices, site, product, user)
+		_, err = s.DB.Exec(ctx, demoteDevices, site, product, user, commandLine)
 	}
 	return fault.Op("account.Demoted", err)
 }

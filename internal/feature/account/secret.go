@@ -41,13 +41,13 @@ func wellFormed(token string) bool {
 		return false
 	}
 	kind, secret, ok := strings.Cut(rest, "_")
-	if !ok || len(secret) != secretDigits || !tokenKind(id.Kind(kind)) {
+	if k := id.Kind(kind); !ok || len(secret) != secretDigits || !tokenKind(k) && k != id.EndUser {
 		return false
 	}
 	return strings.Trim(secret, digits) == ""
 }
 
-// tokenKind reports whether tokens of a kind exist.
+// tokenKind reports whether an account has tokens of a kind.
 func tokenKind(k id.Kind) bool {
 	switch k {
 	case id.Operator, id.Developer, id.CI, id.SiteAdmin:

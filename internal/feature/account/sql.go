@@ -71,6 +71,9 @@ CREATE TABLE person_tokens (
 );
 CREATE INDEX person_tokens_expires ON person_tokens (expires_at);
 CREATE INDEX person_tokens_site ON person_tokens (site_id, product, user_id);
+`}, {ID: "account/4", SQL: `
+ALTER TABLE device_logins ADD COLUMN for_site TEXT NOT NULL DEFAULT '';
+ALTER TABLE person_tokens ADD COLUMN program BIGINT NOT NULL DEFAULT 0;
 `}}
 
 const (
@@ -103,19 +106,22 @@ const (
 	endFirst        = `UPDATE tokens SET revoked_at = ? WHERE kind = 'operator' AND note = ? AND revoked_at = 0`
 	liveOperators   = `SELECT COUNT(*) FROM tokens WHERE kind = 'operator' AND revoked_at = 0 AND expires_at > ?`
 
-	addDevice = `INSERT INTO device_logins (id, secret_hash, code_hash, name, address, state, site_id, product, user_id, created_at, asked_at, wait, expires_at)
-		VALUES (?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, 5000, ?)`
+	// for_site is the site whose actions a user's program asks for, '' for a command line, which
+	// asks to be let in as an admin. Neither is ever found as the other.
+	addDevice = `INSERT INTO device_logins (id, secret_hash, code_hash, name, address, for_site, state, site_id, product, user_id, created_at, asked_at, wait, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, 5000, ?)`
 	oldDevices     = `DELETE FROM device_logins WHERE expires_at < ?`
 	countDevices   = `SELECT COUNT(*) FROM device_logins`
 	deviceColumns  = `SELECT id, name, address, created_at, expires_at FROM device_logins`
-	deviceByCode   = deviceColumns + ` WHERE code_hash = ? AND state = 'pending'`
-	deviceByID     = deviceColumns + ` WHERE id = ? AND state = 'pending'`
-	deviceBySecret = `SELECT id, name, state, site_id, product, user_id, asked_at, wait, expires_at FROM device_logins WHERE secret_hash = ?`
+	deviceByCode   = deviceColumns + ` WHERE code_hash = ? AND for_site = ? AND state = 'pending'`
+	deviceByID     = deviceColumns + ` WHERE id = ? AND for_site = ? AND state = 'pending'`
+	deviceBySecret = `SELECT id, name, state, site_id, product, user_id, asked_at, wait, expires_at, for_site FROM device_logins WHERE secret_hash = ?`
 	deviceAsked    = `UPDATE device_logins SET asked_at = ?, wait = ? WHERE id = ?`
-	letIn          = `UPDATE device_logins SET state = 'approved', site_id = ?, product = ?, user_id = ? WHERE id = ? AND state = 'pending' AND expires_at > ?`
-	turnAway       = `UPDATE device_logins SET state = 'denied' WHERE id = ? AND state = 'pending'`
+	letIn          = `UPDATE device_logins SET state = 'approved', site_id = ?, product = ?, user_id = ?
+		WHERE id = ? AND for_site = ? AND state = 'pending' AND expires_at > ?`
+	turnAway       = `UPDATE device_logins SET state = 'denied' WHERE id = ? AND for_site = ? AND state = 'pending'`
 	takeDevice     = `DELETE FROM device_logins WHERE id = ? AND state = 'approved'`
-	demoteDevices  = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ?`
+	demoteDevices  = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ? AND for_site = ?`
 	endDevicesSite = `DELETE FROM device_logins WHERE site_id = ?`
 	voidDevices    = `DELETE FROM device_logins`
 
@@ -125,13 +131,16 @@ const (
 	oldWrong     = `DELETE FROM wrong_codes WHERE expires_at < ?`
 	endWrongSite = `DELETE FROM wrong_codes WHERE site_id = ?`
 
-	addPerson = `INSERT INTO person_tokens (id, secret_hash, site_id, product, user_id, note, created_at, expires_at, revoked_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`
+	// program is 1 for what a user let in to call actions, 0 for an admin's command line.
+	addPerson = `INSERT INTO person_tokens (id, secret_hash, program, site_id, product, user_id, note, created_at, expires_at, revoked_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`
 	personColumns  = `SELECT id, site_id, product, user_id, note, created_at, expires_at, revoked_at FROM person_tokens`
-	personByHash   = personColumns + ` WHERE secret_hash = ?`
-	personsOfSite  = personColumns + ` WHERE site_id = ? AND product = ? AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
-	revokePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND revoked_at = 0`
-	demotePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE site_id = ? AND product = ? AND user_id = ? AND revoked_at = 0`
+	personByHash   = personColumns + ` WHERE secret_hash = ? AND program = ?`
+	personsOfSite  = personColumns + ` WHERE site_id = ? AND product = ? AND program = 0 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
+	programsOf     = personColumns + ` WHERE site_id = ? AND product = ? AND user_id = ? AND program = 1 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
+	revokePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND program = 0 AND revoked_at = 0`
+	endProgram     = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 1 AND revoked_at = 0`
+	demotePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE site_id = ? AND product = ? AND user_id = ? AND program = ? AND revoked_at = 0`
 	endPersonsSite = `DELETE FROM person_tokens WHERE site_id = ?`
 	oldPersons     = `DELETE FROM person_tokens WHERE expires_at < ?`
 	voidPersons    = `UPDATE person_tokens SET revoked_at = ? WHERE revoked_at = 0`

@@ -169,7 +169,7 @@ func wall(k call.Kind) time.Duration {
 	switch k {
 	case call.Schedule, call.Queue:
 		return 900 * time.Second // what makes them says less, unless the manifest asks for it
-	case call.WebTrigger, call.Event:
+	case call.WebTrigger, call.Event, call.Action:
 		return 55 * time.Second
 	default:
 		return 25 * time.Second

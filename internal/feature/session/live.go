@@ -62,9 +62,15 @@ func (s *Service) read(ctx context.Context, use string, row interface{ Scan(...a
 	return out, panel, nil
 }
 
-// End ends the session that a cookie's secret opens.
+// End ends the session that a cookie's secret opens, and what was let in to act for its person.
 func (s *Service) End(ctx context.Context, secret string) error {
-	_, err := s.DB.Exec(ctx, endSession, hashOf("console", secret))
+	who, err := s.Get(ctx, secret)
+	if err == nil && s.SignedOut != nil {
+		if err := s.SignedOut(ctx, who.Site, who.Product, who.User); err != nil {
+			return fault.Op("session.End", err)
+		}
+	}
+	_, err = s.DB.Exec(ctx, endSession, hashOf("console", secret))
 	return fault.Op("session.End", err)
 }
 

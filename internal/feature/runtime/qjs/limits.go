@@ -33,7 +33,7 @@ const (
 
 func defaultWall(k call.Kind) time.Duration {
 	switch k {
-	case call.WebTrigger:
+	case call.WebTrigger, call.Action:
 		return 55 * time.Second
 	case call.Schedule, call.Queue:
 		return 900 * time.Second
