@@ -102,6 +102,10 @@ var leaving = map[EgressType]string{
 	Navigation: "Its pages can lead users to",
 }
 
+// Leaving says what an egress type lets happen, as the beginning of a sentence that ends
+// with a host; "" for an unknown type.
+func Leaving(t EgressType) string { return leaving[t] }
+
 func describeEgress(s Set) []Line {
 	var lines []Line
 	for _, t := range EgressTypes {

@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -260,6 +261,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 		return err
 	}
 	if err := session.New(session.Config{DB: d}).Void(ctx); err != nil {
+		return err
+	}
+	if err := asking.New(asking.Config{DB: d}).Void(ctx); err != nil {
 		return err
 	}
 	if err := uikit.New(uikit.Config{DB: d}).Void(ctx); err != nil {

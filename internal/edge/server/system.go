@@ -22,6 +22,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/shell"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/egress"
@@ -72,6 +73,7 @@ type System struct {
 	Logs     *applog.Service
 	Broker   *egress.Broker
 	Consents *consent.Service
+	Asking   *asking.Service
 	Erasures *erasure.Service
 	Products *product.Gate
 	Linked   *productauth.Service
@@ -105,7 +107,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -227,11 +229,15 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	})
 	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
+	s.Asking = asking.New(asking.Config{
+		DB: s.DB, Audit: s.Audit, Installs: askInstalls{s.Installs}, Remotes: askRemotes{s.Installs, s.Registry}, Apps: askApps{s.Registry, s.Accounts},
+		Products: askProducts{s.Tenancy}, Log: log,
+	})
 	s.Linked = productauth.New(productauth.Config{
 		DB: s.DB, Sealer: s.Ring, Audit: s.Audit, Clients: declared, Providers: declared, Callback: s.Origins.UIURL() + "/oauth/callback",
 		OpenIDCallback: s.Origins.UIURL() + "/openid/callback",
 	})
-	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite, s.Erasures.SiteEnded)
+	s.Tenancy.Ends = append(s.Tenancy.Ends, s.Linked.EndSite, s.Asking.EndSite, s.Erasures.SiteEnded)
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
@@ -289,7 +295,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking}, Log: log, Place: s.place,
 	})
 	if err != nil {
 		return err
@@ -297,6 +303,9 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	door.Door = s.Door
 	s.Installs.Removed = func(ctx context.Context, scope tenant.Scope) error {
 		if err := s.Consents.DeleteAll(ctx, scope); err != nil {
+			return err
+		}
+		if err := s.Asking.DeleteAll(ctx, scope); err != nil {
 			return err
 		}
 		if err := s.Triggers.DeleteAll(ctx, scope); err != nil {
@@ -519,6 +528,9 @@ func (s *System) sweepHourly() {
 			}
 			if err := s.Sessions.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of sessions", "err", err)
+			}
+			if err := s.Asking.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "sweep of requests", "err", err)
 			}
 			if err := s.Interfaces.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of user interfaces", "err", err)

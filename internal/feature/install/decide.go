@@ -74,6 +74,7 @@ func (i *Installation) run(release *call.Release, grant perm.Set) {
 	i.Configured = slices.DeleteFunc(slices.Clone(i.Configured), func(c Configured) bool {
 		return !perm.Bounds(i.Declared.Configurable, c.Type, c.Pattern)
 	})
+	i.dropEmptyGroups()
 }
 
 // Asks is what the running version asks for and no admin has decided about: only one

@@ -19,7 +19,10 @@ func (s *Service) BlockApp(ctx context.Context, by id.Principal, app id.App, rea
 	if reason == "" {
 		act = "install.unblock"
 	}
-	n, err := s.everywhere(ctx, by, app, act, func(i *Installation) { i.Blocked = reason })
+	n, err := s.everywhere(ctx, by, app, act, func(_ context.Context, i *Installation) error {
+		i.Blocked = reason
+		return nil
+	})
 	return n, fault.Op("install.BlockApp", err)
 }
 
@@ -33,17 +36,26 @@ func (s *Service) HandOver(ctx context.Context, by id.Principal, app id.App, fro
 			return 0, fault.Op("install.HandOver", err)
 		}
 	}
-	n, err := s.everywhere(ctx, by, app, "install.hand-over", func(i *Installation) {
+	n, err := s.everywhere(ctx, by, app, "install.hand-over", func(ctx context.Context, i *Installation) error {
 		known := from
 		if i.Handover != nil { // nobody confirmed the one before: this is about the owner that they know
 			known = i.Handover.From
 		}
 		i.Owner, i.Handover = to, &Handover{From: known, To: to, At: at}
+		// What was configured was for the app of an owner whom the admins knew.
+		set := i.Remotes
+		i.Configured, i.Groups, i.Remotes, i.Networks = nil, nil, nil, nil
+		for _, r := range set {
+			if err := s.remoteChanged(ctx, i, r.Key); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return n, fault.Op("install.HandOver", err)
 }
 
-func (s *Service) everywhere(ctx context.Context, by id.Principal, app id.App, act string, change func(*Installation)) (n int, err error) {
+func (s *Service) everywhere(ctx context.Context, by id.Principal, app id.App, act string, change func(context.Context, *Installation) error) (n int, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		rows, err := s.query(ctx, ofApp, app)
 		if err != nil {
@@ -52,7 +64,9 @@ func (s *Service) everywhere(ctx context.Context, by id.Principal, app id.App, a
 		n = len(rows)
 		for k := range rows {
 			i := &rows[k].Installation
-			change(i)
+			if err := change(ctx, i); err != nil {
+				return err
+			}
 			if err := s.save(ctx, i); err != nil {
 				return err
 			}

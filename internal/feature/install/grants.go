@@ -197,12 +197,10 @@ func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Inst
 	return s.admin(ctx, "install.AddEgress", p, install, "install.egress-add", func(_ context.Context, i *Installation) error {
 		bounds := perm.Intersect(i.Granted, i.Declared).Configurable
 		if bounds == nil {
-			return fault.New(fault.Denied, "NOT_CONFIGURABLE", "the app does not offer to be given other hosts, or that was not granted").
-				WithFix("the app's manifest says permissions.external.configurable")
+			return notConfigurable()
 		}
 		if !perm.Bounds(bounds, t, pattern) {
-			return fault.New(fault.Denied, "OUTSIDE_BOUNDS", "%s to %s is outside what the app says that may be configured", t, pattern).
-				With("types", bounds.Types).With("patterns", bounds.Patterns)
+			return outsideBounds(bounds, Destination{t, pattern})
 		}
 		if n := slices.IndexFunc(i.Configured, same(t, pattern)); n >= 0 {
 			return errNothingChanged
@@ -210,7 +208,7 @@ func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Inst
 		if len(i.Configured) >= maxConfigured {
 			return fault.New(fault.Limit, "LIMIT_CONFIGURED", "%d destinations are configured already", maxConfigured).With("limit", maxConfigured)
 		}
-		i.Configured = append(slices.Clone(i.Configured), Configured{t, pattern, p.String(), s.Now().UTC().Truncate(time.Millisecond)})
+		i.Configured = append(slices.Clone(i.Configured), Configured{Type: t, Pattern: pattern, By: p.String(), At: s.Now().UTC().Truncate(time.Millisecond)})
 		return csp.Fits(i.Allowed())
 	})
 }
@@ -228,6 +226,7 @@ func (s *Service) RemoveEgress(ctx context.Context, p id.Principal, install id.I
 				WithFix("`annex grants show` tells what is; what the app declares is taken away by `annex grants trim`")
 		}
 		i.Configured = left
+		i.dropEmptyGroups()
 		return nil
 	})
 }
@@ -411,6 +410,8 @@ func (s *Service) admin(ctx context.Context, op string, p id.Principal, install 
 	if err != nil {
 		return Installation{}, fault.Op(op, err)
 	}
-	s.Refresh(ctx)
+	if !s.DB.InTx(ctx) { // else whoever began the transaction does it after the commit
+		s.Refresh(ctx)
+	}
 	return out, nil
 }

@@ -160,6 +160,8 @@ const (
 // Settings are what an installation's admins, and operators, set beside the grant.
 type Settings struct {
 	Configured []Configured `json:"configured,omitempty"`
+	// Groups are those that the app asked for together, by key.
+	Groups []Group `json:"groups,omitempty"`
 	// Remotes are URLs that were set, Registered remotes that the app asked for at run
 	// time, Networks the private networks that were opened for remotes.
 	Remotes    []ConfiguredRemote `json:"remotes,omitempty"`
@@ -179,10 +181,18 @@ type Settings struct {
 
 // Configured is a destination that an admin added at run time.
 type Configured struct {
+	// Group is the key of the group that it is in, "" for none.
+	Group   string           `json:"group,omitempty"`
 	Type    perm.EgressType  `json:"type"`
 	Pattern hostrule.Pattern `json:"pattern"`
 	By      string           `json:"by"`
 	At      time.Time        `json:"at"`
+}
+
+// Group is a named part of what is configured. Its key and description are the app's words.
+type Group struct {
+	Key         string `json:"key"`
+	Description string `json:"description,omitempty"`
 }
 
 // Handover is a change of an app's owner.

@@ -107,6 +107,9 @@ const (
 type Consent struct {
 	External string          `json:"external"`
 	Admin    map[string]bool `json:"admin,omitempty"`   // scopes that a site's admin consents to for all
+	// StepUp has admins sign in again, in a window of the platform's own, for each decision
+	// about what an app asks while it runs.
+	StepUp bool `json:"stepUp,omitempty"`
 	Offline  map[string]bool `json:"offline,omitempty"` // scopes that may be used while the user is away
 }
 

@@ -254,6 +254,7 @@ func (r *reader) consent(n *yaml.Node) Consent {
 		"external": func(n *yaml.Node) {
 			r.text(n, "external", &c.External, 10, oneOf(ExternalUser, ExternalInform, ExternalNone), "write user, inform or none")
 		},
+		"stepUp": func(n *yaml.Node) { r.truth(n, "stepUp", &c.StepUp) },
 	})
 	return c
 }

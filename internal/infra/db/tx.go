@@ -38,6 +38,10 @@ func (d *DB) running(ctx context.Context) *txn {
 	return t
 }
 
+// InTx reports whether the context carries a running transaction: what others are told of a
+// change waits for its commit.
+func (d *DB) InTx(ctx context.Context) bool { return d.running(ctx) != nil }
+
 // Tx runs fn in a write transaction, which the context given to fn carries. A call
 // inside fn joins the same transaction. fn may run several times; only its last run
 // counts. When Tx returns nil, what fn wrote is durable.

@@ -1,0 +1,71 @@
+package asking
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxMessage bounds what is shown of an app's own words.
+const maxMessage = 300
+
+// address finds what would read as a place to go to: in an app's words, beside hosts that
+// are about to be approved, it could pass for one of them.
+var address = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*:/{1,3}\S+|\bwww\.\S+|\b(?:[\p{L}\p{N}-]+\.)+\p{L}{2,}(?:[/:?#]\S*)?`)
+
+// Clean makes an app's text fit to be quoted in the platform's own page: one line of at
+// most so many letters, nothing invisible, nothing that turns the reading direction, no
+// address, and no word that mixes alphabets to look like another.
+func Clean(text string, most int) string {
+	var b strings.Builder
+	space, marks := false, 0
+	for _, r := range norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD")) {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			space = true
+			continue
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp), r >= 0xE0000 && r <= 0xE0FFF,
+			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
+			continue
+		case unicode.Is(unicode.Mn, r):
+			if marks++; marks > 2 { // a tower of accents reaches into the lines above
+				continue
+			}
+		default:
+			marks = 0
+		}
+		if space && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		space = false
+		b.WriteRune(r)
+	}
+	words := strings.Fields(address.ReplaceAllString(b.String(), "[address]"))
+	for n, w := range words {
+		words[n] = unmixed(w)
+	}
+	out := []rune(strings.Join(words, " "))
+	if len(out) > most {
+		return strings.TrimSpace(string(out[:most-1])) + "…"
+	}
+	return string(out)
+}
+
+// unmixed blots foreign letters out of a word of several alphabets that look alike.
+func unmixed(word string) string {
+	latin := strings.ContainsFunc(word, func(r rune) bool { return unicode.Is(unicode.Latin, r) })
+	other := func(r rune) bool {
+		return unicode.In(r, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee)
+	}
+	if !latin || !strings.ContainsFunc(word, other) {
+		return word
+	}
+	return strings.Map(func(r rune) rune {
+		if other(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, word)
+}
