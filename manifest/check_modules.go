@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/condition"
 	"github.com/annexhq/annex/internal/core/schedule"
 )
 
@@ -22,6 +23,10 @@ func (l *loader) checkModules(m *Manifest, x *index) {
 	for i, t := range m.Modules.Trigger {
 		l.target(fmt.Sprintf("modules.trigger[%d]", i), t.Function, t.Endpoint, x)
 		l.checkEvents(fmt.Sprintf("modules.trigger[%d].events", i), t.Events)
+		l.checkCondition(fmt.Sprintf("modules.trigger[%d].filter", i), t.Filter)
+		for j, e := range t.Events {
+			l.checkCondition(fmt.Sprintf("modules.trigger[%d].events[%d].filter", i, j), e.Filter)
+		}
 	}
 	l.checkConsumers("modules.consumer", m.Modules.Consumer, x)
 	l.checkConsumers("modules.fifoConsumer", m.Modules.FIFOConsumer, x)
@@ -133,6 +138,20 @@ func (l *loader) checkEvents(path string, events []EventRef) {
 			continue
 		}
 		l.path(at, Warning, "event-unknown", "the event "+quote(e.EventType)+" belongs to no registered product, so it never comes", "remove it, or register the product that sends it")
+	}
+}
+
+// checkCondition reads a trigger's condition as the server will.
+func (l *loader) checkCondition(at string, f EventFilter) {
+	if f.Expression == "" {
+		if f.OnError != "" {
+			l.path(at+".onError", Warning, "filter-without-expression", "onError is about an expression, and there is none", "remove it")
+		}
+		return
+	}
+	if _, err := condition.Parse(f.Expression); err != nil {
+		l.path(at+".expression", Error, "bad-expression", "the expression cannot be read: "+err.Error(),
+			"write a condition on event, for instance event.issue.fields?.issueType.name == 'Bug'")
 	}
 }
 

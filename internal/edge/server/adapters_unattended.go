@@ -25,7 +25,7 @@ func (p *products) EventType(ctx context.Context, key id.Product, name string) (
 	}
 	for _, e := range api.Events {
 		if e.Type == name {
-			return unattended.EventType{Names: append([]string{e.Type}, e.Aliases...), Scope: e.Scope, Fields: e.Fields}, nil
+			return unattended.EventType{Names: append([]string{e.Type}, e.Aliases...), Scope: e.Scope, Fields: e.Fields, Optional: e.Optional}, nil
 		}
 	}
 	return unattended.EventType{}, fault.New(fault.NotFound, "EVENT_UNKNOWN", "the product %s declares no event of this type", key).

@@ -52,7 +52,9 @@ type Event struct {
 	// Scope is what an app needs to be told of it, Fields what it needs for members of the data.
 	Scope  string            `json:"scope,omitempty"`
 	Fields map[string]string `json:"fields,omitempty"`
-	Detail map[string]any    `json:"detail,omitempty"`
+	// Optional are members of the data that only triggers are given that ask for them.
+	Optional []string       `json:"optional,omitempty"`
+	Detail   map[string]any `json:"detail,omitempty"`
 }
 
 // Scope is a right on the product's API, in words for an admin.

@@ -223,6 +223,9 @@ func (r *reader) event(n *yaml.Node) Event {
 		case "scope":
 			r.text(v, "scope", &e.Scope, 128, nil, "name a scope")
 			return
+		case "optional":
+			r.texts(v, "optional", &e.Optional, 128, nil, "name members of the data")
+			return
 		case "fields":
 			e.Fields = map[string]string{}
 			r.entries(v, "fields", func(field, scope *yaml.Node) {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/condition"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
@@ -43,14 +43,16 @@ type Event struct {
 
 // told is an event as a job keeps it, for one trigger module of one installation.
 type told struct {
-	Product id.Product      `json:"product,omitempty"` // "" for the platform's and apps' own
-	Type    string          `json:"type"`              // as the product says
-	Name    string          `json:"name"`              // as the app subscribed
-	Time    time.Time       `json:"time"`
-	User    id.User         `json:"user,omitempty"`
-	Self    bool            `json:"self,omitempty"`
-	Event   string          `json:"event"` // the event's own id
-	Data    json.RawMessage `json:"data"`
+	Product id.Product `json:"product,omitempty"` // "" for the platform's and apps' own
+	Type    string     `json:"type"`              // as the product says
+	Name    string     `json:"name"`              // as the app subscribed
+	Time    time.Time  `json:"time"`
+	User    id.User    `json:"user,omitempty"`
+	Self    bool       `json:"self,omitempty"`
+	Event   string     `json:"event"` // the event's own id
+	// Check says that the trigger's condition was not looked at when the event came.
+	Check bool            `json:"check,omitempty"`
+	Data  json.RawMessage `json:"data"`
 }
 
 // Take keeps an event for every installation that is to be told of it. When it returns
@@ -61,12 +63,13 @@ func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
 		return 0, fault.Op("unattended.Take", err)
 	}
 	var list []jobs.Job
+	look := &looks{steps: takeSteps}
 	for _, p := range s.Installed.OnSite(e.Site) {
 		if p.Product != e.Product {
 			continue
 		}
 		for _, name := range typ.Names {
-			some, err := s.triggers(ctx, p, told{
+			some, err := s.triggers(ctx, p, look, told{
 				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
 			})
 			if err != nil {
@@ -91,7 +94,7 @@ func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
 
 // triggers are the jobs of the modules of an installation that subscribe to an event, if
 // it may be told of it.
-func (s *Service) triggers(ctx context.Context, p *call.Policy, t told) ([]jobs.Job, error) {
+func (s *Service) triggers(ctx context.Context, p *call.Policy, look *looks, t told) ([]jobs.Job, error) {
 	if !perm.HasEvent(p.Set, t.Name) {
 		return nil, nil
 	}
@@ -102,9 +105,17 @@ func (s *Service) triggers(ctx context.Context, p *call.Policy, t told) ([]jobs.
 	var list []jobs.Job
 	for _, module := range m.Modules.Trigger {
 		filter, ok := subscribed(module, t.Name)
-		if !ok || t.Self && filter.IgnoreSelf != nil && *filter.IgnoreSelf || !passes(filter) {
+		if !ok || t.Self && filter.IgnoreSelf != nil && *filter.IgnoreSelf {
 			continue
 		}
+		passes, later, err := s.passes(ctx, p, module.Key, filter, look, t)
+		if err != nil {
+			return nil, err
+		}
+		if !passes && !later {
+			continue
+		}
+		t.Check = later
 		body, err := json.Marshal(t)
 		if err != nil {
 			return nil, err
@@ -116,26 +127,6 @@ func (s *Service) triggers(ctx context.Context, p *call.Policy, t told) ([]jobs.
 		})
 	}
 	return list, nil
-}
-
-// subscribed is a trigger's filter for an event, if the trigger is for it.
-func subscribed(t manifest.Trigger, name string) (manifest.EventFilter, bool) {
-	for _, e := range t.Events {
-		if e.EventType != name {
-			continue
-		}
-		if e.Filter.IgnoreSelf != nil || e.Filter.Expression != "" {
-			return e.Filter, true
-		}
-		return t.Filter, true
-	}
-	return manifest.EventFilter{}, false
-}
-
-// passes says what becomes of an event with a condition. Conditions are not evaluated by
-// this server, which is a failure to evaluate: onError decides, as it would for a wrong one.
-func passes(f manifest.EventFilter) bool {
-	return f.Expression == "" || strings.HasPrefix(f.OnError, "RECEIVE")
 }
 
 // deliver calls a trigger's function. What it is told is decided now: an app that is not
@@ -156,7 +147,7 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	if err != nil {
 		return s.refused(err)
 	}
-	data, may, err := s.shown(ctx, p, t)
+	data, optional, may, err := s.shown(ctx, p, t)
 	if err != nil {
 		return s.refused(err)
 	}
@@ -164,10 +155,19 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	if err != nil {
 		return s.refused(err)
 	}
-	f, ok := triggered(m, j.Name, t.Name)
+	module, f, ok := triggered(m, j.Name, t.Name)
 	if !may || !ok {
 		return jobs.Verdict{} // it is no longer to be told
 	}
+	if t.Check {
+		filter, _ := subscribed(module, t.Name)
+		if passes, _, err := s.passes(ctx, p, j.Name, filter, &looks{steps: condition.MaxSteps, whole: true}, t); err != nil {
+			return s.refused(err)
+		} else if !passes {
+			return jobs.Verdict{}
+		}
+	}
+	included(module, t.Name, optional, data)
 	c := begun(j, p, call.Event, j.Name, f, s.Now())
 	if c.Payload, err = t.payload(data, before); err != nil {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
@@ -193,48 +193,61 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	return v
 }
 
-// shown is the part of an event's data that the installation may see now, and whether it
-// may be told at all.
-func (s *Service) shown(ctx context.Context, p *call.Policy, t told) (map[string]json.RawMessage, bool, error) {
-	if !perm.HasEvent(p.Set, t.Name) {
-		return nil, false, nil
+// shown is the part of an event's data that the installation may see now, which members of
+// it a trigger has to ask for, and whether it may be told at all.
+func (s *Service) shown(ctx context.Context, p *call.Policy, t told) (data map[string]json.RawMessage, optional []string, may bool, err error) {
+	hidden, optional, may, err := s.hidden(ctx, p, t)
+	if err != nil || !may {
+		return nil, nil, false, err
 	}
-	data := map[string]json.RawMessage{}
+	data = map[string]json.RawMessage{}
 	if err := json.Unmarshal(t.Data, &data); err != nil {
-		return nil, false, err
+		return nil, nil, false, err
+	}
+	for _, field := range hidden {
+		delete(data, field)
+	}
+	return data, optional, true, nil
+}
+
+// hidden are the members of an event's data that the installation may not see.
+func (s *Service) hidden(ctx context.Context, p *call.Policy, t told) (hidden, optional []string, may bool, err error) {
+	if !perm.HasEvent(p.Set, t.Name) {
+		return nil, nil, false, nil
 	}
 	if t.Product == "" {
-		return data, true, nil
+		return nil, nil, true, nil
 	}
 	typ, err := s.Products.EventType(ctx, t.Product, t.Type)
 	if fault.KindOf(err) == fault.NotFound && err != nil {
-		return nil, false, nil // the operator declares it no longer
+		return nil, nil, false, nil // the operator declares it no longer
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	if !slices.Contains(typ.Names, t.Name) || typ.Scope != "" && !has(p.Set, typ.Scope) {
-		return nil, false, nil
+		return nil, nil, false, nil
 	}
 	for field, scope := range typ.Fields {
 		if !has(p.Set, scope) {
-			delete(data, field)
+			hidden = append(hidden, field)
 		}
 	}
-	return data, true, nil
+	return hidden, typ.Optional, true, nil
 }
 
 func has(s perm.Set, scope string) bool {
 	return slices.ContainsFunc(s.Scopes, func(sc perm.Scope) bool { return sc.Name == scope })
 }
 
-func triggered(m *manifest.Manifest, module, name string) (manifest.Function, bool) {
+func triggered(m *manifest.Manifest, module, name string) (manifest.Trigger, manifest.Function, bool) {
 	for _, t := range m.Modules.Trigger {
 		if _, ok := subscribed(t, name); ok && t.Key == module {
-			return m.Function(t.Function)
+			f, ok := m.Function(t.Function)
+			return t, f, ok
 		}
 	}
-	return manifest.Function{}, false
+	return manifest.Trigger{}, manifest.Function{}, false
 }
 
 // payload is what a trigger's function is given: the data, and beside it what the platform
@@ -244,20 +257,25 @@ func (t told) payload(data map[string]json.RawMessage, before *retry) ([]byte, e
 	for k, v := range data {
 		out[k] = v
 	}
-	out["eventType"], out["eventId"], out["timestamp"] = t.Name, t.Event, t.Time
-	delete(out, "atlassianId")
-	delete(out, "selfGenerated")
-	delete(out, "retryContext")
-	if t.User != "" {
-		out["atlassianId"] = t.User
-	}
-	if t.Self {
-		out["selfGenerated"] = true
-	}
+	t.beside(out)
 	if before != nil {
 		out["retryContext"] = before
 	}
 	return json.Marshal(out)
+}
+
+// beside adds what the platform says of an event.
+func (t told) beside(out map[string]any) {
+	for _, ours := range []string{"atlassianId", "selfGenerated", "retryContext"} {
+		delete(out, ours)
+	}
+	out["eventType"], out["eventId"], out["timestamp"] = t.Name, t.Event, t.Time.Format(time.RFC3339Nano)
+	if t.User != "" {
+		out["atlassianId"] = string(t.User)
+	}
+	if t.Self {
+		out["selfGenerated"] = true
+	}
 }
 
 // Lifecycle tells an installation of its own fate, in the transaction that decides it.
@@ -266,7 +284,7 @@ func (s *Service) Lifecycle(ctx context.Context, p *call.Policy, event, occasion
 	if err != nil {
 		return fault.Op("unattended.Lifecycle", err)
 	}
-	list, err := s.triggers(ctx, p, told{Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw})
+	list, err := s.triggers(ctx, p, &looks{steps: takeSteps}, told{Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw})
 	if err == nil {
 		err = s.Jobs.Enqueue(ctx, list...)
 	}
@@ -316,13 +334,14 @@ func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event
 	now := s.Now()
 	t := told{Type: name, Name: name, Time: now, Event: derived(name, string(p.Install), now.Format(time.RFC3339Nano), string(rune('a'+n))), Data: json.RawMessage(`{}`)}
 	var list []jobs.Job
+	look := &looks{steps: takeSteps}
 	for _, other := range s.Installed.OnSite(p.Site) {
 		if other.Product != p.Product || !slices.Contains(recipients, "*") && !slices.Contains(recipients, string(other.App)) &&
 			!slices.Contains(recipients, "ari:cloud:ecosystem::app/"+string(other.App)) {
 			continue
 		}
 		t.Self = other.Install == p.Install
-		some, err := s.triggers(ctx, other, t)
+		some, err := s.triggers(ctx, other, look, t)
 		if err != nil {
 			return nil, err
 		}

@@ -21,8 +21,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/condition"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -36,6 +38,9 @@ const (
 	eventKind    = "event"
 	scheduleKind = "schedule"
 )
+
+// maxConditions bounds how many expressions are kept as they were read.
+const maxConditions = 1024
 
 // Installed answers what installations there are and what they may do now, from memory.
 type Installed interface {
@@ -58,6 +63,8 @@ type EventType struct {
 	Scope string
 	// Fields are members of the data that need a scope of their own.
 	Fields map[string]string
+	// Optional are members that only triggers are given that ask for them.
+	Optional []string
 }
 
 // Products tells which events a product declares; an error of kind NotFound for none.
@@ -96,6 +103,8 @@ type Service struct {
 
 	// origins are the calls of consumers that run, and what first pushed what they handle.
 	origins sync.Map // id.Invocation → string
+	// conditions are what triggers' expressions were read as.
+	conditions *lru.Cache[string, condition.Expression]
 
 	mu     sync.Mutex
 	known  map[id.Install]id.Version // whose schedules are jobs
@@ -115,7 +124,8 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Config: cfg, known: map[id.Install]id.Version{}}
+	conditions, _ := lru.New[string, condition.Expression](maxConditions) // the only error is a size below one
+	s := &Service{Config: cfg, known: map[id.Install]id.Version{}, conditions: conditions}
 	cfg.Jobs.Handle(queueKind, s.consume)
 	cfg.Jobs.Handle(eventKind, s.deliver)
 	cfg.Jobs.Handle(scheduleKind, s.tick)

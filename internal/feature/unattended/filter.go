@@ -1,0 +1,116 @@
+package unattended
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/condition"
+	"github.com/annexhq/annex/internal/infra/jobs"
+	"github.com/annexhq/annex/manifest"
+)
+
+// takeSteps is what all conditions on one event may take while its product waits. What it
+// does not suffice for is looked at by the jobs, where each installation has its turn.
+const takeSteps = 20 * condition.MaxSteps
+
+// looks is an event that conditions are held against, and how many steps they have left.
+type looks struct {
+	steps int
+	whole bool           // that there is no later look
+	data  map[string]any // nil until one is
+}
+
+// event is what a condition sees: what the function would be given now.
+func (l *looks) event(t told, hidden []string) (map[string]any, error) {
+	if l.data == nil {
+		if err := json.Unmarshal(t.Data, &l.data); err != nil {
+			return nil, err
+		}
+	}
+	out := maps.Clone(l.data)
+	for _, field := range hidden {
+		delete(out, field)
+	}
+	t.beside(out)
+	return out, nil
+}
+
+// subscribed is a trigger's filter for an event, if the trigger is for it.
+func subscribed(t manifest.Trigger, name string) (manifest.EventFilter, bool) {
+	for _, e := range t.Events {
+		if e.EventType != name {
+			continue
+		}
+		if e.Filter.IgnoreSelf != nil || e.Filter.Expression != "" {
+			return e.Filter, true
+		}
+		return t.Filter, true
+	}
+	return manifest.EventFilter{}, false
+}
+
+// passes says what becomes of an event under a trigger's condition, or that it is to be
+// looked at later. A condition is held against what the installation may see, so that
+// nothing else can be learned by it. Where it fails, onError decides.
+func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f manifest.EventFilter, look *looks, t told) (passes, later bool, err error) {
+	if f.Expression == "" {
+		return true, false, nil
+	}
+	hidden, _, may, err := s.hidden(ctx, p, t)
+	if err != nil || !may {
+		return false, false, err
+	}
+	holds, cut, err := s.evaluate(f.Expression, look, t, hidden)
+	if cut {
+		return false, true, nil
+	}
+	if err == nil {
+		return holds, false, nil
+	}
+	if s.AppLog != nil && f.OnError != "IGNORE" && f.OnError != "RECEIVE" {
+		c := begun(jobs.Job{ID: t.Event, Attempt: 1}, p, call.Event, module, manifest.Function{}, s.Now())
+		s.AppLog.Note(p, c, "warn", "a trigger's condition cannot be evaluated", map[string]any{"trigger": module, "why": err.Error()})
+	}
+	return strings.HasPrefix(f.OnError, "RECEIVE"), false, nil
+}
+
+// evaluate holds a condition against an event; cut says that it had too few steps here.
+func (s *Service) evaluate(expression string, look *looks, t told, hidden []string) (holds, cut bool, err error) {
+	if look.steps <= 0 {
+		return false, !look.whole, &condition.Failure{Why: "there are no steps left"}
+	}
+	e, ok := s.conditions.Get(expression)
+	if !ok {
+		if e, err = condition.Parse(expression); err != nil {
+			return false, false, err
+		}
+		s.conditions.Add(expression, e)
+	}
+	event, err := look.event(t, hidden)
+	if err != nil {
+		return false, false, err
+	}
+	most := min(look.steps, condition.MaxSteps)
+	holds, steps, err := e.Holds(map[string]any{"event": event}, most)
+	look.steps -= steps
+	return holds, err != nil && steps >= most && most < condition.MaxSteps && !look.whole, err
+}
+
+// included takes away what a trigger has to ask for and did not.
+func included(m manifest.Trigger, name string, optional []string, data map[string]json.RawMessage) {
+	want := m.Payload.Include.Fields
+	for _, e := range m.Events {
+		if e.EventType == name {
+			want = append(slices.Clone(want), e.Payload.Include.Fields...)
+		}
+	}
+	for _, field := range optional {
+		if !slices.Contains(want, field) {
+			delete(data, field)
+		}
+	}
+}
