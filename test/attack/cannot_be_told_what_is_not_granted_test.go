@@ -163,6 +163,34 @@ func TestAttackRunQueuedAfterUninstall(t *testing.T) {
 	}
 }
 
+// An app that is called before it is uninstalled cannot stay by that: not by failing, nor by
+// what it leaves in its queue. Where its admin wants it gone at once it is not called.
+func TestAttackStayByPreUninstall(t *testing.T) {
+	p, e := workers(t)
+	at, control, gone := p.worker("development", "one"), p.worker("staging", "two"), p.worker("production", "three")
+	if a := p.api("DELETE", "/api/v1/installations/"+gone.installation+"?now=true", gone.admin, nil); a.status != 204 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := at.uninstall(); a.status != 204 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if said := e.of("one", "leaving"); len(said) != 1 {
+		t.Errorf("it was called %d times", len(said))
+	}
+	if said := e.of("three", "leaving"); len(said) != 0 {
+		t.Error("it was called though its admin wanted it gone")
+	}
+	var out map[string]any
+	control.result("push", map[string]any{"body": map[string]any{}, "delayInSeconds": 1}, &out)
+	eventually(t, "the other one's event is consumed", func() bool { return len(e.of("two", "consumed")) == 1 })
+	if got := e.of("one", "consumed"); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	if a := at.invoke("stats", out); a.status/100 == 2 {
+		t.Errorf("it runs: %s", a.body)
+	}
+}
+
 // A dead letter's body, and the app's own words, are the site's: a production app's
 // developer sees what happened and may have it tried again, unread.
 func TestAttackReadDeadLetters(t *testing.T) {

@@ -35,10 +35,16 @@ async function hear(event, context) {
   if (event.fails) throw new Error("the app's own words");
   if (event.again && !event.retryContext) return new InvocationError({ retryAfter: event.again });
 }
+async function leave(request) {
+  await tell({ leaving: request });
+  await queue.push({ body: { left: true }, delayInSeconds: 1 });
+  throw new Error("it would rather stay");
+}
 async function tick(request) { await tell({ ticked: request }); }
 `
 
-const workerModules = `  consumer:
+const workerModules = `  preUninstall: [{key: leaver, function: leave}]
+  consumer:
     - key: worker
       queue: work
       function: consume
@@ -104,7 +110,7 @@ func workers(t *testing.T) (*platform, *ears) {
 
 func (p *platform) worker(environment, name string, scopes ...string) place {
 	return p.deploy(environment, source{
-		also: []string{"push", "pushOld", "stats", "cancel", "consume", "listen", "hear", "tick"}, egress: []string{"beat.example"},
+		also: []string{"push", "pushOld", "stats", "cancel", "consume", "listen", "hear", "tick", "leave"}, egress: []string{"beat.example"},
 		scopes: append([]string{"storage:app"}, scopes...), modules: workerModules, code: "const NAME = " + `"` + name + `";` + worker,
 	})
 }

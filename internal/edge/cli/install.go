@@ -267,13 +267,14 @@ func (c *cli) installRequestsCommand() *cobra.Command {
 
 func (c *cli) uninstallCommand() *cobra.Command {
 	var f targetFlags
-	var confirm, erase bool
+	var confirm, erase, now bool
 	cmd := &cobra.Command{
 		Use:   "uninstall [INSTALLATION]",
 		Short: "Uninstall the app; its access ends at once",
 		Long: "Ends an installation, named by its id or by --site, --product and --environment. Calls that run lose access too. What it\n" +
 			"stored, secrets and logs included, is erased 28 days later, with --erase at once. No app reads its values in between: one that is\n" +
-			"installed again is a new installation. --erase with the id of one that was uninstalled erases what it left.",
+			"installed again is a new installation. --erase with the id of one that was uninstalled erases what it left.\n" +
+			"An app with preUninstall modules is called before, for 55 seconds at most; not with --now.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
@@ -296,7 +297,7 @@ func (c *cli) uninstallCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := api.Uninstall(cmd.Context(), id, erase); err != nil {
+			if err := api.Uninstall(cmd.Context(), id, erase, now); err != nil {
 				return err
 			}
 			if c.json {
@@ -316,6 +317,7 @@ func (c *cli) uninstallCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&confirm, "confirm", false, "uninstall without asking")
+	cmd.Flags().BoolVar(&now, "now", false, "without calling the app's preUninstall functions")
 	cmd.Flags().BoolVar(&erase, "erase", false, "erase at once what it stored, also of one that was uninstalled before")
 	return jsonFlag(cmd)
 }

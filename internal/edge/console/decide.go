@@ -270,7 +270,7 @@ func (c *Console) showUninstall(_ context.Context, _ id.Principal, p proposal) (
 	return summary{
 		Title: "Uninstall " + p.Name + "?", Button: "Uninstall", Danger: true, Back: "/apps/" + string(p.Installation),
 		Text: []string{
-			"It ends at once, also for calls that are running. Its web addresses stop answering.",
+			"It ends at once, also for calls that are running. Its web addresses stop answering. If it asked for that, it is called a last time before, for 55 seconds at most.",
 			"What it stored here is kept for 28 days. If it is installed again, it starts anew and does not see it.",
 		},
 	}, nil

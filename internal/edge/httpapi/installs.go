@@ -238,7 +238,15 @@ func (a *API) uninstall(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	err = a.Installs.Uninstall(r.ctx(), r.caller, install)
+	now, err := r.flag("now")
+	if err != nil {
+		return err
+	}
+	end := a.Installs.Uninstall
+	if now {
+		end = a.Installs.UninstallNow
+	}
+	err = end(r.ctx(), r.caller, install)
 	if erase && (err == nil || fault.KindOf(err) == fault.NotFound) { // it may have ended before
 		err = a.Erasures.AtOnce(r.ctx(), r.caller, install)
 	}

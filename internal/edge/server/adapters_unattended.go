@@ -48,6 +48,7 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 	})
 	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase)
+	s.Installs.Leaving = s.Unattended.Leaving
 	s.Installs.Happened = lifecycle{s.Registry, s.Unattended}.happened
 }
 

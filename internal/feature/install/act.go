@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -236,9 +237,27 @@ func (s *Service) put(ctx context.Context, p id.Principal, t Target, release *ca
 	return Outcome{Installation: i, Changed: true}, s.record(ctx, p, &i, act)
 }
 
-// Uninstall ends an installation at once, also for calls that are running. What it
-// stored is erased later; a later install gets a new id and does not see it.
+// Uninstall ends an installation, after its app was called for a last time if it declares
+// that: see UninstallNow.
 func (s *Service) Uninstall(ctx context.Context, p id.Principal, install id.Install) error {
+	if !p.Is(id.SiteAdmin) || s.Leaving == nil {
+		return s.UninstallNow(ctx, p, install)
+	}
+	scope, err := tenant.ForInstall(p, p.Site, install)
+	if err != nil {
+		return err
+	}
+	if have, err := s.byID(ctx, scope); err != nil || have == nil {
+		return fault.Op("install.Uninstall", cmp.Or(err, error(notYours())))
+	}
+	ctx = context.WithoutCancel(ctx) // what was begun is done, whoever waits for it
+	s.Leaving(ctx, install)
+	return s.UninstallNow(ctx, p, install)
+}
+
+// UninstallNow ends an installation at once, also for calls that are running. What it
+// stored is erased later; a later install gets a new id and does not see it.
+func (s *Service) UninstallNow(ctx context.Context, p id.Principal, install id.Install) error {
 	if !p.Is(id.SiteAdmin) {
 		return denied("only the site's admin uninstalls")
 	}

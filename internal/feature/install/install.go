@@ -56,6 +56,9 @@ type Config struct {
 	Sites    Sites
 	// Removed is told of an installation's end, in its transaction; it may be nil.
 	Removed func(ctx context.Context, scope tenant.Scope) error
+	// Leaving is told that an installation is about to be uninstalled, while all of it still
+	// works, and takes a minute at most; it may be nil.
+	Leaving func(ctx context.Context, install id.Install)
 	// HandedOver is told of an app's new owner, in its transaction; it may be nil.
 	HandedOver func(ctx context.Context, app id.App, to id.Account) error
 	// Happened is told of each act on an installation, in the act's transaction, by its name

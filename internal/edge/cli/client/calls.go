@@ -407,8 +407,11 @@ func (c *Client) Installations(ctx context.Context, app, env, site string) ([]In
 }
 
 // Uninstall ends an installation at once; with erase what it stored is erased at once too.
-func (c *Client) Uninstall(ctx context.Context, installation string, erase bool) error {
+func (c *Client) Uninstall(ctx context.Context, installation string, erase, now bool) error {
 	query := url.Values{}
+	if now {
+		query.Set("now", "true")
+	}
 	if erase {
 		query.Set("erase", "true")
 	}

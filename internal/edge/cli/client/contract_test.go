@@ -107,7 +107,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return err
 		},
 		func() error { _, err := c.Installations(ctx, "a", "e", "s"); return err },
-		func() error { return c.Uninstall(ctx, "i", true) },
+		func() error { return c.Uninstall(ctx, "i", true, true) },
 		func() error { _, err := c.Rollback(ctx, "a", "e", "1.0.0", true); return err },
 		func() error { _, err := c.VersionDiff(ctx, "a", "e", "1.0.0", "2.0.0"); return err },
 		func() error { _, err := c.InstallationDetail(ctx, "i"); return err },
