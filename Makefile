@@ -116,7 +116,7 @@ test-browser: build test/browser/node_modules/.done ## The product and hostile a
 	@scripts/require chromium openssl
 	cd test/browser && EXFIL_JSON='$(if $(BROWSER_JSON),$(abspath $(BROWSER_JSON)).exfil)' EXFIL_TABLE='$(abspath $(EXFIL_TABLE))' node --test --test-reporter=spec --test-reporter-destination=stdout \
 		$(if $(BROWSER_JSON),--test-reporter=./json.js --test-reporter-destination='$(abspath $(BROWSER_JSON))')
-	$(if $(BROWSER_JSON),rm -f '$(abspath $(BROWSER_JSON)).exfil')
+	$(if $(BROWSER_JSON),rm -f '$(abspath $(BROWSER_JSON)).exfil' '$(abspath $(BROWSER_JSON)).exfil.tracker')
 
 test/browser/node_modules/.done: test/browser/package.json test/browser/package-lock.json
 	npm --prefix test/browser ci --no-audit --no-fund --silent
