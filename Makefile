@@ -104,8 +104,8 @@ attack-canary: build test-deps ## CALLS (1000000) calls over 108 installations f
 	go run ./test/attack/red -run '^canary-' -json '$(abspath $(ATTACK_JSON))'
 
 .PHONY: attack-red
-attack-red: assets ## Remove each guard in turn and show that its attack test turns red
-	go run ./test/attack/red
+attack-red: assets ## Remove each guard in turn and show that its attack test turns red (an hour or two; RUN=REGEXP for some)
+	go run ./test/attack/red -limit 5h $(if $(RUN),-run "$(RUN)")
 
 .PHONY: prove
 prove: assets ## PAIRS (1000000) random pairs of manifests: what is said of growth is what the decisions say (PROVE_SEED repeats a run)
