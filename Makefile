@@ -12,7 +12,7 @@ ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin
 WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
 # What is embedded beside sources: pages and their styles.
-PAGES  := $(shell find internal/edge/console internal/edge/shell examples -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
+PAGES  := $(shell find internal/edge/console internal/edge/shell internal/edge/ask examples -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -116,7 +116,7 @@ test-browser: build test/browser/node_modules/.done ## The product and hostile a
 	@scripts/require chromium openssl
 	cd test/browser && EXFIL_JSON='$(if $(BROWSER_JSON),$(abspath $(BROWSER_JSON)).exfil)' EXFIL_TABLE='$(abspath $(EXFIL_TABLE))' node --test --test-reporter=spec --test-reporter-destination=stdout \
 		$(if $(BROWSER_JSON),--test-reporter=./json.js --test-reporter-destination='$(abspath $(BROWSER_JSON))')
-	$(if $(BROWSER_JSON),rm -f '$(abspath $(BROWSER_JSON)).exfil' '$(abspath $(BROWSER_JSON)).exfil.tracker')
+	$(if $(BROWSER_JSON),rm -f '$(abspath $(BROWSER_JSON)).exfil')
 
 test/browser/node_modules/.done: test/browser/package.json test/browser/package-lock.json
 	npm --prefix test/browser ci --no-audit --no-fund --silent

@@ -12,8 +12,7 @@ import { chromium } from 'playwright-core';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const annex = join(root, 'bin', 'annex');
 
-// start takes options for the browser: another executable, a profile of its own.
-export async function start({ executablePath = '/usr/bin/chromium', args = [], profile = null, options = {} } = {}) {
+export async function start() {
   const dir = mkdtempSync(join(tmpdir(), 'annex-browser-'));
   const server = spawn(annex, ['demo', '--data', dir, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
@@ -24,14 +23,12 @@ export async function start({ executablePath = '/usr/bin/chromium', args = [], p
     await wait(100);
   }
   const access = JSON.parse(readFileSync(ready, 'utf8'));
-  const launch = {
-    executablePath, ...options,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', ...args],
-  };
-  const browser = profile ? await chromium.launchPersistentContext(profile, launch) : await chromium.launch(launch);
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+  });
   return {
     access,
-    apps: join(dir, 'apps'), // the samples' sources
     browser,
     // run runs the annex command and gives its JSON.
     async run(token, cwd, ...args) {

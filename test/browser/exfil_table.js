@@ -16,18 +16,3 @@ servers on the same machine catch requests, handshakes, name look-ups and datagr
 ${rows.map((r) => `| ${r.channel} | ${cell(r.nothing_granted)} | ${cell(r.baseline)} | ${cell(r.granted)} | ${cell(r.open ?? null)} |`).join('\n')}
 `;
 }
-
-// more is what was tried in the demo's product: the rows where nothing ever arrived are one line.
-export function more(rows) {
-  const through = rows.filter((r) => r.nothing_granted || r.granted);
-  return `
-## In the demo's product
-
-The same ways out of a page that Tracker's page of apps shows (Tracker's own policy taken away), and a UI Kit app that puts addresses and CSS into each
-prop that could hold one, ${rows.length} ways in all: ${rows.reduce((n, r) => n + r.nothing_granted, 0)} hits where nothing is granted. Where \`fetch.client\` and \`images\` are granted, these let something through:
-
-| way out | nothing granted | granted |
-|---|---:|---:|
-${through.map((r) => `| ${r.channel} | ${r.nothing_granted} | **${r.granted}** |`).join('\n')}
-`;
-}

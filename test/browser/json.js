@@ -10,7 +10,6 @@ export default async function* report(events) {
     else if (e.type === 'test:pass') stats.expected++;
     else stats.unexpected++;
   }
-  const file = process.env.EXFIL_JSON ?? '';
-  const exfil = [file, `${file}.tracker`].flatMap((f) => (file && existsSync(f) ? JSON.parse(readFileSync(f, 'utf8')) : []));
-  yield JSON.stringify({ stats, exfil }, null, 1) + '\n';
+  const file = process.env.EXFIL_JSON;
+  yield JSON.stringify({ stats, exfil: file && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [] }, null, 1) + '\n';
 }

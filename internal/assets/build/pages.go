@@ -17,11 +17,12 @@ var pageScripts = []struct {
 	{"host.js", "packages/host/src/host.js", api.FormatIIFE},             // in products' pages
 	{"shell.js", "packages/host/src/directory.js", api.FormatIIFE},       // /shell
 	{"shell-app.js", "packages/host/src/app.js", api.FormatIIFE},         // /shell/app/…
+	{"ask.js", "packages/host/src/asking/page.js", api.FormatIIFE},       // /ask/
 	{"bridge.js", "packages/bridge/src/frame.js", api.FormatIIFE},        // first in each document of an app
 	{"bridge-sdk.js", "packages/bridge/src/page.js", api.FormatESModule}, // what an app's page may import
 }
 
-var pageStyles = []struct{ name, entry string }{{"shell.css", "packages/host/src/shell.css"}}
+var pageStyles = []struct{ name, entry string }{{"shell.css", "packages/host/src/shell.css"}, {"ask.css", "packages/host/src/asking/ask.css"}}
 
 // pages builds them.
 func pages(web string) (map[string][]byte, error) {

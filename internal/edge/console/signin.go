@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/ask"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 )
@@ -80,10 +81,14 @@ func (c *Console) signIn(v *visit) error {
 	q := v.URL.Query()
 	start := session.Start{Product: q.Get("product"), Next: q.Get("next")}
 	if decision := q.Get("decision"); decision != "" && v.session != nil {
-		if _, err := c.Sessions.Proposed(v.ctx(), v.session, decision); err != nil {
+		d, err := c.Sessions.Proposed(v.ctx(), v.session, decision)
+		if err != nil {
 			return err
 		}
 		start = session.Start{Product: string(v.session.Product), Session: v.session, Decision: decision, Next: "/decide/" + decision}
+		if d.Kind == ask.Kind { // decided in a window of its own
+			start.Next = ask.Next(decision)
+		}
 	}
 	if start.Product == "" && v.session != nil {
 		start.Product = string(v.session.Product)

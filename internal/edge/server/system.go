@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/edge/ask"
 	"github.com/annexhq/annex/internal/edge/bridge"
 	"github.com/annexhq/annex/internal/edge/console"
 	"github.com/annexhq/annex/internal/edge/httpapi"
@@ -338,6 +339,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,
 	})
+	asks := ask.New(ask.Config{URL: s.Origins.UIURL(), Sessions: s.Sessions, Tenancy: s.Tenancy, Asks: s.Asking, Asset: assets.Page, Log: log})
 	icons := s.Hosting.Icons()
 	ui := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/bridge/") {
@@ -346,6 +348,10 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		if shell.Serves(r.URL.Path) {
 			frames.ServeHTTP(w, r)
+			return
+		}
+		if ask.Serves(r.URL.Path) {
+			asks.ServeHTTP(w, r)
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, hosting.IconPrefix) {

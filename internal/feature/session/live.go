@@ -131,6 +131,25 @@ func (s *Service) openBridge(ctx context.Context, verify func(context.Context, s
 	return secret, sessionOf(row, secret, a), Panel{a.Module, a.Extension}, bridgeLife, nil
 }
 
+// Present takes what a product's page was given for one question to this server: who is in
+// front of it now, and whether that is an admin. It opens no session and counts once.
+func (s *Service) Present(ctx context.Context, token string) (Assertion, error) {
+	a, err := s.Assertions.Panel(ctx, token)
+	if err != nil {
+		return Assertion{}, fault.Op("session.Present", err)
+	}
+	if err := s.offers(ctx, a.Site, a.Product); err != nil {
+		return Assertion{}, err
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.use(ctx, a); err != nil {
+			return err
+		}
+		return s.demoted(ctx, a)
+	})
+	return a, fault.Op("session.Present", err)
+}
+
 // Bridge is the session that a bridge's secret opens.
 func (s *Service) Bridge(ctx context.Context, secret string) (Session, Panel, error) {
 	return s.bySecret(ctx, "bridge", secret)

@@ -19,6 +19,7 @@ type Use string
 const (
 	ForShell   Use = "shell"   // the page that shows one module
 	ForConsent Use = "consent" // the page where the session's user agrees to something
+	ForAsk     Use = "ask"     // the window where an admin decides what an app asks for
 )
 
 // Ticket makes what a page's address may carry in place of a session: it is taken once,

@@ -9,6 +9,7 @@
 // pixels. The element makes a frame of the platform's and speaks with that one frame, of
 // that one origin, over a port of its own.
 import { showFlag, closeFlag } from './flags.js';
+import { calm, showAsk } from './asks.js';
 import { openDialog } from './dialogs.js';
 import { css, productOf } from './small.js';
 
@@ -17,6 +18,8 @@ const page = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toStri
 
 const style = css(':host{display:block;min-width:0}:host([hidden]){display:none}iframe{display:block;width:100%;border:0;background:transparent}');
 
+const panels = new Set();
+
 class AnnexPanel extends HTMLElement {
   static observedAttributes = ['token', 'theme', 'min-height', 'max-height'];
   #root = this.attachShadow({ mode: 'closed' }); // no frame beside it can name this one
@@ -24,20 +27,24 @@ class AnnexPanel extends HTMLElement {
   #port = null;
   #wanted = 0;
   #full = this.localName === 'annex-page';
+  #asked = []; // who waits for another token than the frame
 
   connectedCallback() {
+    panels.add(this);
     this.#root.adoptedStyleSheets = [style];
     this.#open();
   }
 
   disconnectedCallback() {
+    panels.delete(this);
     this.#close();
   }
 
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || before === now) return;
     if (name === 'token') {
-      if (this.#port && now) this.#port.postMessage({ kind: 'token', token: now });
+      if (now && this.#asked.length) this.#asked.shift()(now);
+      else if (this.#port && now) this.#port.postMessage({ kind: 'token', token: now });
       else this.#open();
     } else if (name === 'theme') {
       this.#port?.postMessage({ kind: 'theme', theme: this.#theme() });
@@ -113,12 +120,38 @@ class AnnexPanel extends HTMLElement {
       refresh: () => { if (this.#tell('annex-refresh', { value: m.value })) location.reload(); },
       flag: () => showFlag(m.flag, (index) => this.#port?.postMessage({ kind: 'flagAction', key: m.flag.key, index })),
       closeFlag: () => closeFlag(m.key),
-      dialog: () => openDialog({ ui, page, product: productOf(this.getAttribute('token')), theme: this.#theme(), dialog: m.dialog }),
+      ask: () => void this.#ask(m),
+      dialog: async () => { await calm(); openDialog({ ui, page, product: productOf(this.getAttribute('token')), theme: this.#theme(), dialog: m.dialog }); },
       navigate: () => this.#navigate(m),
       windowTitle: () => { if (this.#full) document.title = String(m.title); },
       history: () => this.#history(m),
     };
     if (typeof m === 'object' && m !== null && Object.hasOwn(acts, m.kind)) acts[m.kind]();
+  }
+
+  // An app asks for something that an admin decides. The page in which that happens asks for
+  // who is in front of it, by a token of its own, when it opens and when it is decided.
+  async #ask({ id, ticket, label }) {
+    if (typeof ticket !== 'string') return;
+    await showAsk({
+      ui, ticket, label: String(label || 'Annex'), product: productOf(this.getAttribute('token')), theme: this.#theme(), token: () => this.#fresh(),
+      still: (on) => { for (const p of panels) if (p.#frame) p.#frame.inert = on; },
+    });
+    this.#port?.postMessage({ kind: 'answer', id, result: true });
+  }
+
+  // #fresh has the product's page put another token on the element, as it does when one is
+  // over, and keeps it from the frame.
+  #fresh() {
+    return new Promise((resolve, reject) => {
+      const take = (token) => { clearTimeout(timer); resolve(token); };
+      const timer = setTimeout(() => {
+        this.#asked = this.#asked.filter((f) => f !== take);
+        reject(new Error('no token'));
+      }, 15_000);
+      this.#asked.push(take);
+      this.#tell('annex-expired', { for: 'ask' });
+    });
   }
 
   // #tell reports whether nobody in the page took the matter in hand.

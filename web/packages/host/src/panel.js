@@ -161,6 +161,9 @@ export function runPanel({ facts, given, port }) {
       case 'dialog':
         answer(openDialog({ ...msg.dialog, module: m }, (closed) => reply({ kind: 'dialogClosed', dialog: msg.dialog.name, payload: closed })));
         break;
+      case 'ask': // an admin decides in a page of the platform's, above all that is here
+        answer(await host.ask({ kind: 'ask', ticket: String(msg.ticket), label: say('asks', { app: m.app }) }));
+        break;
       case 'submit':
       case 'close':
         answer(await host.ask({ kind: msg.kind, value: msg.value, type: m.type }));
