@@ -64,6 +64,11 @@ type Config struct {
 	// /readyz answers 503; ShutdownGrace is how long running calls may take to finish then,
 	// 30 seconds when 0. After it they end with the error SHUTTING_DOWN.
 	ShutdownDelay, ShutdownGrace time.Duration
+	// MetricsListen is an address of its own on which Prometheus asks for /metrics, without a
+	// token; TracesEndpoint an OpenTelemetry collector's URL (OTLP over HTTP), which is told of
+	// TracesPercent calls of a hundred, all when 0. Both are off when empty.
+	MetricsListen, TracesEndpoint string
+	TracesPercent                 int
 	// ChildCommand makes the command of a worker process. By default it is this
 	// executable again; then main must call Child first.
 	ChildCommand func() *exec.Cmd
@@ -125,6 +130,7 @@ func (cfg Config) server() server.Config {
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
 		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers, WorkerIsolation: cfg.WorkerIsolation, WorkerMemory: cfg.WorkerMemory,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownGrace: cfg.ShutdownGrace,
+		MetricsListen: cfg.MetricsListen, TracesEndpoint: cfg.TracesEndpoint, TracesPercent: cfg.TracesPercent,
 		ChildCommand: cfg.ChildCommand, InsecureNoSandbox: cfg.InsecureNoSandbox, Version: Version(), Log: cfg.Log,
 	}
 }

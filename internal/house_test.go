@@ -124,6 +124,9 @@ var only = []struct {
 		"only seal holds the keys of data at rest; what apps encipher, with keys of their own, is jsvm/crypt's"},
 	{"github.com/getkin/kin-openapi/openapi3", []string{"internal/infra/openapi"}, "OpenAPI has one reader"},
 	{"github.com/go-jose/go-jose/v4", []string{"internal/infra/signer", "productkit"}, "what is signed and verified has one reader on each side"},
+	{"github.com/prometheus/client_golang", []string{"internal/infra/metrics"}, "labels are bounded in one place"},
+	{"go.opentelemetry.io/otel", []string{"internal/infra/tracing"}, "what may be known of a call outside is decided in one place"},
+	{"github.com/modelcontextprotocol/go-sdk", []string{"internal/edge/mcp"}, "the protocol has one door"},
 	{"github.com/evanw/esbuild/pkg/api", []string{"internal/infra/bundle", "internal/assets/build"}, "bundling has one room"},
 }
 

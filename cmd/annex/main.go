@@ -67,6 +67,7 @@ func config(o cli.ServeOptions) annex.Config {
 		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
 		Workers: o.Workers, WorkerIsolation: o.WorkerIsolation, WorkerMemory: o.WorkerMemory, InsecureNoSandbox: o.InsecureNoSandbox,
 		ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
+		MetricsListen: o.MetricsListen, TracesEndpoint: o.TracesEndpoint, TracesPercent: o.TracesPercent,
 	}
 }
 

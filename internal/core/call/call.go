@@ -47,7 +47,7 @@ type Call struct {
 	ContentType string
 	Seed        [16]byte // for Math.random; differs between calls
 	Deadline    time.Time
-	Trace       string // W3C trace id, 32 hexadecimal digits
+	Trace       string // W3C trace id, 32 hexadecimal digits: the ID without its dashes
 	// Session is set when the call is one event of a UI Kit session.
 	Session *Activation
 }

@@ -50,8 +50,11 @@ type ServeOptions struct {
 	WorkerMemory    int
 	// What happens between the signal to stop and the end.
 	ShutdownDelay, ShutdownGrace time.Duration
-	LogJSON                      bool
-	LogLevel                     string // debug, info, warn or error
+	// What observers get: Prometheus on MetricsListen, a collector at TracesEndpoint.
+	MetricsListen, TracesEndpoint string
+	TracesPercent                 int
+	LogJSON                       bool
+	LogLevel                      string // debug, info, warn or error
 	// InsecureNoSandbox starts workers without the operating system's sandbox.
 	InsecureNoSandbox bool
 	// Check only checks the configuration.

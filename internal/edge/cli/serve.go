@@ -64,6 +64,7 @@ func (c *cli) serverOptions(cmd *cobra.Command) (ServeOptions, *settings.Values,
 		Listen: v.Text("listen"), PlatformDomain: v.Text("platform-domain"), AppsDomain: v.Text("apps-domain"),
 		Workers: v.Number("workers"), WorkerIsolation: v.Text("isolation-worker"), WorkerMemory: v.Number("worker-memory"),
 		ShutdownDelay: v.Duration("shutdown-delay"), ShutdownGrace: v.Duration("shutdown-grace"),
+		MetricsListen: v.Text("metrics-listen"), TracesEndpoint: v.Text("traces-endpoint"), TracesPercent: v.Number("traces-percent"),
 		LogJSON: v.Text("log-format") == "json" || v.Text("log-format") == "auto" && !c.env.ErrTerminal, LogLevel: v.Text("log-level"),
 		Out: c.env.Out, Err: c.env.Err,
 	}, v, nil

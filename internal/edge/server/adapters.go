@@ -17,6 +17,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/trigger"
+	"github.com/annexhq/annex/internal/infra/metrics"
 	"github.com/annexhq/annex/manifest"
 )
 
@@ -66,7 +67,10 @@ type lateDoor struct{ *invoke.Door }
 
 // recorder keeps how calls went, and writes an app's own failures into its log: the
 // message and the stack are the app's, so they are read where its lines are.
-type recorder struct{ logs *applog.Service }
+type recorder struct {
+	logs    *applog.Service
+	metrics *metrics.Metrics // nil where only lines are written
+}
 
 func (r recorder) Log(p *call.Policy, c *call.Call, line call.LogLine) { r.logs.Log(p, c, line) }
 
@@ -75,6 +79,9 @@ func (r recorder) Record(p *call.Policy, c *call.Call, started time.Time, s call
 		r.failure(p, c, "the call failed", "", err)
 	}
 	r.logs.Record(p, c, started, s, err)
+	if r.metrics != nil {
+		r.metrics.Call(string(c.Kind), classOf(err), time.Since(started), s.CPU)
+	}
 }
 
 // Incident notes which incident an answer named.
@@ -116,17 +123,21 @@ type denials struct {
 	policies *install.Service
 	audit    *audit.Log
 	receipts *receipts.Log
+	metrics  *metrics.Metrics
 }
 
-func (d denials) Allowed(context.Context, egress.Decision) {}
+func (d denials) Allowed(_ context.Context, x egress.Decision) {
+	d.metrics.Leaving(x.Via, true, x.Rule, x.Sent, x.Received)
+}
 
 func (d denials) Denied(ctx context.Context, x egress.Decision) {
+	d.metrics.Leaving(x.Via, false, x.Rule, x.Sent, x.Received)
 	refusedByBroker(d.receipts, x)
 	p, err := d.policies.Policy(ctx, x.Install)
 	if err != nil {
 		return // uninstalled meanwhile; the server's own log has the decision
 	}
 	d.audit.Refused(p.Site, x.Install, "egress."+x.Rule)
-	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
+	recorder{logs: d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
 		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code})
 }

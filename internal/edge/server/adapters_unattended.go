@@ -42,7 +42,7 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
-		AppLog: recorder{s.Logs}, Log: s.Config.Log,
+		AppLog: recorder{logs: s.Logs}, Log: s.Config.Log,
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),

@@ -55,9 +55,15 @@ type Config struct {
 	// WithoutLayers are layers of the sandbox that are not to be had. Only tests set it.
 	WithoutLayers jail.Layers
 	// Guard makes the way out; netguard.New when nil. Only testenv gives another.
-	Guard   func(netguard.Config) (*netguard.Guard, error)
-	Version string
-	Log     *slog.Logger
+	Guard func(netguard.Config) (*netguard.Guard, error)
+	// MetricsListen is where Prometheus asks, "" for nowhere. Whoever reaches it reads.
+	MetricsListen string
+	// TracesEndpoint is an OpenTelemetry collector's URL (OTLP over HTTP), "" for none;
+	// TracesPercent is how many calls of a hundred it is told of, all when 0.
+	TracesEndpoint string
+	TracesPercent  int
+	Version        string
+	Log            *slog.Logger
 }
 
 // complete checks what can be checked without the machine and fills in the defaults.
@@ -73,6 +79,9 @@ func (c *Config) complete() error {
 		c.Listen = "127.0.0.1:8480"
 	}
 	if err := checkAddress(c.Listen); err != nil {
+		return err
+	}
+	if err := c.checkObservers(); err != nil {
 		return err
 	}
 	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, c.Listen); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/infra/metrics"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/signer"
 )
@@ -35,12 +36,13 @@ type products struct {
 	tenancy *tenancy.Service
 	guard   *netguard.Guard
 
-	mu    sync.Mutex
-	known map[id.Product]*tenancy.API
+	mu     sync.Mutex
+	always []string // what the operator's configuration names besides products
+	known  map[id.Product]*tenancy.API
 }
 
-func newProducts(t *tenancy.Service, g *netguard.Guard) *products {
-	return &products{tenancy: t, guard: g, known: map[id.Product]*tenancy.API{}}
+func newProducts(t *tenancy.Service, g *netguard.Guard, always ...string) *products {
+	return &products{always: always, tenancy: t, guard: g, known: map[id.Product]*tenancy.API{}}
 }
 
 // declared is a product's API; whatever it names can be dialled once it is returned.
@@ -55,7 +57,7 @@ func (p *products) declared(ctx context.Context, key id.Product) (*tenancy.API, 
 		return api, nil
 	}
 	p.known[key] = api
-	var all []string
+	all := slices.Clone(p.always)
 	for _, a := range p.known {
 		all = append(all, destinationsOf(a)...)
 	}
@@ -265,9 +267,11 @@ type productDecisions struct {
 	policies *install.Service
 	audit    *audit.Log
 	receipts *receipts.Log
+	metrics  *metrics.Metrics
 }
 
 func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
+	d.metrics.Leaving("product", x.Allow, x.Rule, x.Sent, x.Received)
 	if x.Allow {
 		return
 	}
@@ -277,6 +281,6 @@ func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
 		return // uninstalled meanwhile; the server's own log has the decision
 	}
 	d.audit.Refused(p.Site, x.Install, "product."+x.Rule)
-	recorder{d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a product call was refused",
+	recorder{logs: d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a product call was refused",
 		map[string]any{"reasonId": x.ReasonID, "product": string(x.Product), "operation": x.Operation, "as": x.As, "rule": x.Rule, "code": x.Code})
 }

@@ -33,6 +33,7 @@ func (s *System) Serve(ctx context.Context) error {
 	}
 	s.Config.Log.Info("serving", "address", s.Listener.Addr().String(), "url", s.Origins.ControlURL(), "version", s.Config.Version,
 		"isolation", s.Jail.Grade().String(), "workers", s.Config.Workers)
+	s.serveMetrics(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.Listener) }()
 	select {

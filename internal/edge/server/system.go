@@ -46,16 +46,20 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/jobs"
+	"github.com/annexhq/annex/internal/infra/metrics"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
+	"github.com/annexhq/annex/internal/infra/tracing"
 )
 
 // System is every part of a running server, in the order in which they are made.
 type System struct {
 	Config   Config
 	Listener net.Listener
-	Origins  Origins
+	// MetricsListener is what Prometheus asks, nil for nothing.
+	MetricsListener net.Listener
+	Origins         Origins
 
 	lock  *db.DirLock
 	DB    *db.DB
@@ -94,6 +98,8 @@ type System struct {
 	API        *httpapi.API
 	Handler    http.Handler
 	stopping   atomic.Bool
+	metrics    *metrics.Metrics
+	traces     *tracing.Tracer // nil when no collector is named
 	snapshots  *snapshots
 	// attendance tells a restore that a server uses the database.
 	attendance func()
@@ -121,7 +127,7 @@ func Open(ctx context.Context, cfg Config) (_ *System, err error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fault.Op("server.Open", err)
 	}
-	s := &System{Config: cfg}
+	s := &System{Config: cfg, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -175,6 +181,11 @@ func (s *System) listen(ctx context.Context) (err error) {
 	if s.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Config.Listen); err != nil {
 		return cannotListen(s.Config.Listen, err)
 	}
+	if s.Config.MetricsListen != "" {
+		if s.MetricsListener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Config.MetricsListen); err != nil {
+			return cannotListen(s.Config.MetricsListen, err)
+		}
+	}
 	s.Origins, err = newOrigins(s.Config.PlatformDomain, s.Config.AppsDomain, s.Config.Scheme, s.Listener.Addr().String())
 	return err
 }
@@ -186,6 +197,9 @@ func cannotListen(address string, err error) error {
 
 func (s *System) openFeatures(ctx context.Context) (err error) {
 	log := s.Config.Log
+	if err := s.openTraces(ctx); err != nil {
+		return err
+	}
 	s.Audit = audit.New(s.DB, nil)
 	s.Signer, err = signer.New(ctx, signer.Config{DB: s.DB, Sealer: s.Ring, Issuer: s.Origins.ControlURL(), Audit: s.Audit, Log: log})
 	if err != nil {
@@ -218,9 +232,9 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
-		Network: s.Guard, Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts}, Receipts: brokerReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
+		Network: s.network("egress"), Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: brokerReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
 	})
-	declared := newProducts(s.Tenancy, s.Guard)
+	declared := newProducts(s.Tenancy, s.Guard, s.collector()...)
 	s.declared = declared
 	s.Sessions = session.New(session.Config{
 		DB: s.DB, Sealer: s.Ring, Products: signIns{s.Tenancy, s.Origins.UIURL()}, Sites: s.Tenancy, Demoted: s.Accounts.Demoted, SignedOut: s.Accounts.SignedOut,
@@ -242,7 +256,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
-		Network:     s.Guard, Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts}, Receipts: productReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
+		Network:     s.network("product"), Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: productReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	return s.Installs.Start(ctx)
 }
@@ -271,7 +285,7 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 
 func (s *System) openDoors(ctx context.Context) (err error) {
 	log := s.Config.Log
-	recorder := recorder{s.Logs}
+	recorder := recorder{s.Logs, s.metrics}
 	s.Hosting, err = hosting.New(ctx, hosting.Config{
 		Scheme: s.Origins.Scheme(), Base: s.Origins.AppBase(), UIURL: s.Origins.UIURL(), DB: s.DB, Sealer: s.Ring, Blobs: s.Blobs,
 		Policies: s.Installs, Versions: served{s.Registry}, Pages: newPageOrigins(s.Tenancy), Developer: recorder, Bridge: bridgeScript(ctx, s.Origins.UIURL(), log), Script: appScript(ctx, log), Texts: s.Registry, Log: log,
@@ -297,6 +311,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
 		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking}, Log: log, Place: s.place,
+		HostCalled: s.hostCalled, Follow: s.follow(),
 	})
 	if err != nil {
 		return err
@@ -360,7 +375,9 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		s.Console.ServeHTTP(w, r)
 	})
-	s.Handler = s.Origins.route(families{control: s.control(), ui: ui, hook: s.Triggers, app: s.Hosting})
+	count := s.metrics.Requests
+	s.Handler = s.Origins.route(families{control: count("control", s.control()), ui: count("ui", ui), hook: count("hook", s.Triggers), app: count("app", s.Hosting)})
+	s.gauges()
 	s.sweepHourly()
 	return s.startUnattended(ctx)
 }
@@ -454,6 +471,9 @@ func (s *System) Close() {
 	if s.Listener != nil {
 		_ = s.Listener.Close()
 	}
+	if s.MetricsListener != nil {
+		_ = s.MetricsListener.Close()
+	}
 	if s.Interfaces != nil {
 		s.Interfaces.Close()
 	}
@@ -487,6 +507,9 @@ func (s *System) Close() {
 	}
 	if s.Signer != nil {
 		s.Signer.Close()
+	}
+	if s.traces != nil {
+		s.traces.Close()
 	}
 	if s.Guard != nil {
 		s.Guard.Close()

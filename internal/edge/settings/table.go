@@ -10,6 +10,7 @@ package settings
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,9 @@ var Table = []Setting{
 	{Name: "worker-memory", Default: "0", Words: "`MB` that the calls of one worker process may hold together (0: half of the machine's memory, divided by the workers)", check: workerMemory},
 	{Name: "shutdown-delay", Default: "0s", Words: "`duration` for which a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
 	{Name: "shutdown-grace", Default: "30s", Words: "`duration` in which running calls may finish then", check: duration},
+	{Name: "metrics-listen", Words: "`address` on which Prometheus asks for /metrics, without a token (default: none)", check: addressOrNone},
+	{Name: "traces-endpoint", Words: "`URL` of an OpenTelemetry collector, OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces (default: none)", check: collectorURL},
+	{Name: "traces-percent", Default: "100", Words: "`number` of calls of a hundred that the collector is told of", check: percent},
 	{Name: "log-format", Default: "auto", Words: "`format` of the log: text, json, or auto: text on a terminal", check: oneOf("auto", "text", "json")},
 	{Name: "log-level", Default: "info", Words: "lowest `level` of the log: debug, info, warn or error", check: oneOf("debug", "info", "warn", "error")},
 }
@@ -134,4 +138,28 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | `%s:` | `%s` | %s | %s |\n", flag, s.Name, s.Env(), def, strings.ReplaceAll(s.Words, "`", ""))
 	}
 	return b.String()
+}
+
+func addressOrNone(v string) string {
+	if v == "" {
+		return ""
+	}
+	return address(v)
+}
+
+func collectorURL(v string) string {
+	if v == "" {
+		return ""
+	}
+	if u, err := url.Parse(v); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
+		return "an http or https URL without a user or query"
+	}
+	return ""
+}
+
+func percent(v string) string {
+	if n, err := strconv.Atoi(v); err != nil || n < 1 || n > 100 {
+		return "a whole number from 1 to 100"
+	}
+	return ""
 }

@@ -49,6 +49,8 @@ type Setup struct {
 	Log               *slog.Logger
 	// NoProduct leaves out Tracker's own listener.
 	NoProduct bool
+	// MetricsListen and TracesEndpoint are those of server.Config.
+	MetricsListen, TracesEndpoint string
 }
 
 // Env is a running deployment.
@@ -75,6 +77,7 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	cfg := server.Config{
 		DataDir: s.Dir, DatabaseURL: s.Database, KeyRing: filepath.Join(s.Dir, "keyring"), Listen: s.Listen, Workers: s.Workers,
 		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Log: s.Log,
+		MetricsListen: s.MetricsListen, TracesEndpoint: s.TracesEndpoint,
 	}
 	if s.Network != nil {
 		cfg.Guard = func(n netguard.Config) (*netguard.Guard, error) {

@@ -17,6 +17,7 @@ type Capabilities struct {
 	door   *Door
 	call   *call.Call
 	policy *call.Policy // at the call's start
+	trail  Trail        // nil when nobody follows the call
 
 	mu     sync.Mutex
 	bound  map[int]call.Handler
@@ -65,7 +66,27 @@ func (c *Capabilities) serve(ctx context.Context, req call.Request) (call.Reply,
 	if !ok {
 		return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", clip(req.Method))
 	}
-	return c.handler(i)(ctx, p, req)
+	if c.trail == nil && c.door.cfg.HostCalled == nil {
+		return c.handler(i)(ctx, p, req)
+	}
+	return c.watched(ctx, i, p, req)
+}
+
+// watched is a host call that somebody counts or follows.
+func (c *Capabilities) watched(ctx context.Context, facility int, p *call.Policy, req call.Request) (call.Reply, error) {
+	began := c.door.cfg.Now()
+	var step Trail
+	if c.trail != nil {
+		ctx, step = c.trail.Step(ctx, req.Method)
+	}
+	reply, err := c.handler(facility)(ctx, p, req)
+	if step != nil {
+		step.End(err)
+	}
+	if count := c.door.cfg.HostCalled; count != nil {
+		count(req.Method, c.door.cfg.Now().Sub(began), err)
+	}
+	return reply, err
 }
 
 // current is the policy now. A version that was replaced while the call ran keeps

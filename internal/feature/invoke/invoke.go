@@ -11,10 +11,10 @@ package invoke
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,8 +67,19 @@ type Config struct {
 	// Place gives a product's address on a site ("" for none) and the name that ARIs
 	// carry for the product: its first alias, or its key.
 	Place func(id.Site, id.Product) (url, ariName string)
+	// HostCalled counts host calls, of methods that a facility answers; it may be nil.
+	HostCalled func(method string, took time.Duration, err error)
+	// Follow begins to follow a call, for whoever keeps traces; it may be nil, and then
+	// nothing is done for it.
+	Follow func(ctx context.Context, p *call.Policy, c *call.Call, began time.Time) (context.Context, Trail)
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+}
+
+// Trail follows one call, or one step of it.
+type Trail interface {
+	Step(ctx context.Context, name string) (context.Context, Trail)
+	End(err error)
 }
 
 // Door is the only way into app code.
@@ -125,7 +136,7 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	// ctx carries no deadline: the runtime ends the call at c.Deadline itself, and has to
 	// tell a worker that does not heed it, which it kills, from a caller who went away.
 	caps := &Capabilities{door: d, call: c, policy: p}
-	res, err := d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+	res, err := d.run(ctx, artifact, caps, started)
 	caps.end()
 	if res.Stats.HostCalls == 0 {
 		res.Stats.HostCalls = int(caps.served.Load())
@@ -134,6 +145,19 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 		err = withoutPlace(err)
 	}
 	d.cfg.Recorder.Record(p, c, started, res.Stats, err)
+	return res, err
+}
+
+func (d *Door) run(ctx context.Context, artifact call.Artifact, caps *Capabilities, started time.Time) (call.Result, error) {
+	c, p := caps.call, caps.policy
+	if d.cfg.Follow == nil {
+		return d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+	}
+	ctx, whole := d.cfg.Follow(ctx, p, c, started)
+	ctx, caps.trail = whole.Step(ctx, "function")
+	res, err := d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+	caps.trail.End(err)
+	whole.End(err)
 	return res, err
 }
 
@@ -194,11 +218,8 @@ func complete(c *call.Call, p *call.Policy, now time.Time) error {
 		}
 	}
 	if c.Trace == "" {
-		var t [16]byte
-		if _, err := rand.Read(t[:]); err != nil {
-			return err
-		}
-		c.Trace = hex.EncodeToString(t[:])
+		// So that every line that names the invocation names its trace.
+		c.Trace = strings.ReplaceAll(string(c.ID), "-", "")
 	}
 	if limit := now.Add(wall(c.Kind)); c.Deadline.IsZero() || c.Deadline.After(limit) {
 		c.Deadline = limit

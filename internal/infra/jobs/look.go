@@ -19,6 +19,30 @@ const (
 // Stats is what became of a batch.
 type Stats struct{ Succeeded, InProgress, Failed int }
 
+// Load is how much waits, over all owners.
+type Load struct {
+	Due, Dead int           // counted to maxCounted
+	Waits     time.Duration // of the owner that has waited longest for its turn
+}
+
+// maxCounted bounds what counting costs.
+const maxCounted = 100_000
+
+// Load looks at what waits.
+func (q *Queue) Load(ctx context.Context) (l Load, err error) {
+	now := q.cfg.Now().UnixMilli()
+	var turn int64
+	if err := q.cfg.DB.QueryRow(ctx, firstTurn).Scan(&turn); err != nil {
+		return Load{}, fault.Op("jobs.Load", err)
+	}
+	l.Waits = time.Duration(max(0, now-turn)) * time.Millisecond
+	if err := q.cfg.DB.QueryRow(ctx, countDue, now, maxCounted).Scan(&l.Due); err != nil {
+		return Load{}, fault.Op("jobs.Load", err)
+	}
+	err = q.cfg.DB.QueryRow(ctx, countDead, maxCounted).Scan(&l.Dead)
+	return l, fault.Op("jobs.Load", err)
+}
+
 // Batch says what became of a batch so far; false when it is unknown.
 func (q *Queue) Batch(ctx context.Context, owner, batch string) (s Stats, known bool, err error) {
 	var cancelled int

@@ -73,6 +73,9 @@ const (
 	put = `INSERT INTO jobs (id, owner, kind, name, batch, state, due, attempt, token, limit_key, most, created_at, expires_at, ended_at, class, head, body)
 		VALUES (?, ?, ?, ?, ?, 0, ?, 0, '', ?, ?, ?, ?, 0, '', ?, ?) ON CONFLICT (id) DO NOTHING`
 	putBatch  = `INSERT INTO job_batches (owner, batch, succeeded, failed, cancelled, created_at) VALUES (?, ?, 0, 0, 0, ?) ON CONFLICT (owner, batch) DO NOTHING`
+	firstTurn = `SELECT COALESCE(MIN(serve_at), 4611686018427387904) FROM job_owners`
+	countDue  = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 0 AND due <= ? LIMIT ?) AS some`
+	countDead = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 2 LIMIT ?) AS some`
 	turnOf    = `SELECT serve_at FROM job_owners WHERE owner = ?`
 	putOwner  = `INSERT INTO job_owners (owner, serve_at) VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET serve_at = excluded.serve_at`
 	setTurn   = `UPDATE job_owners SET serve_at = ? WHERE owner = ?`

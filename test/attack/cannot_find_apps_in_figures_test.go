@@ -1,0 +1,149 @@
+package attack
+
+import (
+	"compress/gzip"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	span "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/testenv"
+)
+
+// takes is a collector of traces.
+type takes struct {
+	mu    sync.Mutex
+	spans []*span.Span
+	text  strings.Builder
+}
+
+func (c *takes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		body, _ = gzip.NewReader(r.Body)
+	}
+	raw, _ := io.ReadAll(body)
+	var told collector.ExportTraceServiceRequest
+	if err := proto.Unmarshal(raw, &told); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text.Write(raw)
+	for _, of := range told.GetResourceSpans() {
+		for _, in := range of.GetScopeSpans() {
+			c.spans = append(c.spans, in.GetSpans()...)
+		}
+	}
+}
+
+// of are a trace's spans by id.
+func (c *takes) of(trace string) map[string]*span.Span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]*span.Span{}
+	for _, s := range c.spans {
+		if hex.EncodeToString(s.GetTraceId()) == trace {
+			out[string(s.GetSpanId())] = s
+		}
+	}
+	return out
+}
+
+// Figures and traces are read by more people than logs are. They tell how calls went, with one
+// trace from what made a call to what it sent, and nothing that an app, a user or a site named.
+func TestAttackFindAppsInFigures(t *testing.T) {
+	traces := &takes{}
+	srv := httptest.NewServer(traces)
+	t.Cleanup(srv.Close)
+	p := newPlatformWith(t, func(s *testenv.Setup) {
+		s.NoProduct, s.MetricsListen, s.TracesEndpoint = false, "127.0.0.1:0", srv.URL+"/v1/traces"
+	})
+	heard := make(chan http.Header, 8)
+	p.Host(t, "canary-host.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.Header.Clone() }))
+	at := p.deploy("development", source{
+		hooks: []string{"canaryHook"}, also: []string{"canaryMe", "canaryFails"}, scopes: []string{"read:jira-user"}, egress: []string{"canary-host.example"},
+		code: `
+const { asUser, route } = __annex_require("@annex/api");
+async function canaryHook() { await fetch("https://canary-host.example/canary-path?canary-query"); await fetch("https://canary-denied.example/").catch(() => 0); return { statusCode: 204 }; }
+async function canaryMe() { return (await (await asUser().requestJira(route` + "`/rest/api/3/myself?canary-query`" + `)).json()).accountId; }
+async function canaryFails() { const e = new Error("canary-message"); e.name = e.code = "CANARY_CODE"; throw e; }`,
+	})
+	if a := p.get(at.hook("canaryHook")); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if h := <-heard; h.Get("Traceparent") != "" {
+		t.Error("a host that an app chose learns of a trace")
+	}
+	at.agree("alice")
+	as := func(function string) *call.Call {
+		c := &call.Call{Kind: call.Invoke, Installation: id.Install(at.installation), Function: "index." + function, Payload: []byte("{}"), Principal: at.user("alice"), ContentType: "application/json"}
+		_, _ = p.System.Door.Invoke(t.Context(), c)
+		return c
+	}
+	me, fails := as("canaryMe"), as("canaryFails")
+	if me.Trace != strings.ReplaceAll(string(me.ID), "-", "") {
+		t.Errorf("%s is traced as %s", me.ID, me.Trace)
+	}
+	// One trace leads from what made the call to the product.
+	eventually(t, "the collector is told", func() bool { return len(traces.of(me.Trace)) >= 4 && len(traces.of(fails.Trace)) >= 2 })
+	all := traces.of(me.Trace)
+	var chain []string
+	for _, s := range all {
+		if s.GetName() == "product" {
+			for ; s != nil; s = all[string(s.GetParentSpanId())] {
+				chain = append(chain, s.GetName())
+			}
+		}
+	}
+	if got := strings.Join(chain, " < "); got != "product < product.request < function < call invoke" {
+		t.Errorf("the trace is %q", got)
+	}
+
+	res, err := http.Get("http://" + p.System.MetricsListener.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	figures, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res.StatusCode, err)
+	}
+	for _, want := range []string{
+		`annex_call_seconds_count{class="ok",kind="webtrigger"} 1`, `annex_call_seconds_count{class="app",kind="invoke"} 1`, `annex_host_call_seconds_count{class="denied",method="fetch"} 1`,
+		`annex_outbound_requests_total{decision="denied",`, `decision="allowed",rule="`, `via="product"`, "annex_workers_ready 1", "annex_policies_confirmed 1", "annex_queue_due_jobs 0",
+		`annex_db_connections_open{pool="write"}`, `annex_http_request_seconds_count{family="hook",status="2xx"} 1`,
+	} {
+		if !strings.Contains(string(figures), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	traces.mu.Lock()
+	defer traces.mu.Unlock()
+	for where, text := range map[string]string{"figures": string(figures), "traces": traces.text.String()} {
+		for _, secret := range []string{"canary", "CANARY", "alice", p.Access.Site + `"`, at.developer, at.admin} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the %s hold %q", where, secret)
+			}
+		}
+	}
+	if strings.Contains(string(figures), at.installation) || strings.Contains(string(figures), at.app) {
+		t.Error("the figures tell one app from another")
+	}
+	// They are on an address of their own, and on no other.
+	for _, host := range []string{p.control(), "annex.localhost", "x.apps.localhost"} {
+		if a := p.send("GET", host, "/metrics", nil, nil); strings.Contains(a.body, "annex_call") {
+			t.Errorf("%s answers with figures", host)
+		}
+	}
+}
