@@ -96,3 +96,46 @@ func (t *Tracker) handOff(ctx context.Context, a *Annex, u User, at time.Time, s
 	}
 	return got.Location, nil
 }
+
+// annexSignOut tells Annex that whoever asks signs out here, so that no app goes on in their
+// name. Where it cannot be told, it finds out when the panels' sessions end by themselves.
+func (t *Tracker) annexSignOut(r *http.Request) {
+	a := t.annex.Load()
+	u, ok := t.sessions.who(r)
+	if a == nil || !ok {
+		return
+	}
+	since, _ := t.sessions.since(r)
+	if err := a.signOut(r.Context(), t.key, a.says(u, since)); err != nil {
+		t.cfg.Log.Warn("sign-out of Annex", "err", err)
+	}
+}
+
+func (a *Annex) signOut(ctx context.Context, key *productkit.Key, u productkit.User) error {
+	assertion, err := productkit.SignUser(key, u)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]string{"user": assertion})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.ControlURL+"/bridge/sign-out", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	// The bridge is a part of the ui origin; back ends need not know its name in their DNS.
+	if ui, err := url.Parse(a.UIURL); err == nil {
+		req.Host = ui.Host
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := a.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("annex answered %d", res.StatusCode)
+	}
+	return nil
+}

@@ -39,6 +39,7 @@ func (t *Tracker) routePages() {
 	t.mux.HandleFunc("GET /login", t.loginPage)
 	t.mux.HandleFunc("POST /login", t.login)
 	t.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		t.annexSignOut(r)
 		t.sessions.end(w, r)
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})

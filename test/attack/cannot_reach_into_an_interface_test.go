@@ -360,3 +360,46 @@ func TestAttackReadAnInterfacesCode(t *testing.T) {
 		}
 	}
 }
+
+// Who signed out of the product leaves nothing that goes on: neither the page that still has
+// its session's token, nor a view that is open. No page can sign somebody out.
+func TestAttackGoOnAfterSignOut(t *testing.T) {
+	p := newPeople(t)
+	at := p.deploy("development", panel)
+	alice, bob := p.view(at, "alice"), p.view(at, "bob")
+	click := by(drawn(alice), "click").Handle("onClick")
+	drawn(bob)
+
+	product := &client.Page{T: t, Server: alice.Server, Host: p.ui}
+	panelToken, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user("bob"), Module: "tracker:issuePanel", Extension: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, said := range map[string]string{"what a page holds": panelToken, "what nobody signed": "x.y.z", "a session's token": bob.Token} {
+		if status, _, text := product.Ask("POST", "/bridge/sign-out", map[string]any{"user": said}); status < 400 {
+			t.Errorf("%s signs out: %d %s", name, status, text)
+		}
+	}
+
+	said, err := productkit.SignUser(p.Tracker.Key(), p.user("alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _, text := product.Ask("POST", "/bridge/sign-out", map[string]any{"user": said}); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	var left int
+	if err := p.System.DB.QueryRow(p.ctx, "SELECT COUNT(*) FROM ui_sessions WHERE id = ?", alice.ID).Scan(&left); err != nil || left != 0 {
+		t.Errorf("the view is still there: %d, %v", left, err)
+	}
+	<-alice.Ended()
+	if status, code := alice.Fire(click); status != http.StatusUnauthorized {
+		t.Errorf("after the sign-out: %d %s", status, code)
+	}
+	if status, code, _ := alice.Ask("POST", "/bridge/invoke", map[string]any{"module": at.installation + "/panel", "functionKey": "count", "payload": nil}); status != http.StatusUnauthorized {
+		t.Errorf("the page goes on: %d %s", status, code)
+	}
+	if s := bob.Click(by(bob.Now(), "ask"), "onClick"); len(s.Errors) > 0 {
+		t.Errorf("another user: %v", s.Errors)
+	}
+}

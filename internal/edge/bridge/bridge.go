@@ -83,6 +83,7 @@ type Bridge struct {
 func New(cfg Config) *Bridge {
 	b := &Bridge{Config: cfg, mux: http.NewServeMux(), turns: newTurns()}
 	b.mux.HandleFunc("POST /bridge/session", b.answer(b.open))
+	b.mux.HandleFunc("POST /bridge/sign-out", b.answer(b.signOut))
 	b.mux.HandleFunc("POST /bridge/shell", b.answer(b.shell))
 	b.mux.HandleFunc("POST /bridge/document", b.answer(b.document))
 	b.mux.HandleFunc("POST /bridge/link", b.answer(b.link))

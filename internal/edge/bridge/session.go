@@ -76,6 +76,25 @@ func (b *Bridge) open(w http.ResponseWriter, r *http.Request) (any, error) {
 	}, nil
 }
 
+// signOut takes a product's word that a user signed out of it: the user's sessions end, and
+// with them the interfaces that they opened. It is the back end's to say, as who signs in is.
+func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in struct {
+		User string `json:"user"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	ended, product, err := b.Sessions.SignOut(r.Context(), in.User)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range ended {
+		b.Interfaces.EndPerson(one)
+	}
+	return map[string]any{"ended": len(ended)}, b.admit(w, r, product)
+}
+
 // about tells one session's place from another's: a page whose token was renewed goes on
 // with what it shows only if the new one is about the same.
 func about(who *session.Session, panel session.Panel) string {

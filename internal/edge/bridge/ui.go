@@ -18,6 +18,8 @@ type Interfaces interface {
 	Event(ctx context.Context, who uikit.Person, session string, e uikit.Event) error
 	Stream(ctx context.Context, who uikit.Person, session string, seen uint64, signedIn func(context.Context) error, write func([]byte) error) error
 	End(ctx context.Context, who uikit.Person, session string) error
+	// EndPerson ends what a session of the bridge opened.
+	EndPerson(session string)
 }
 
 func (b *Bridge) uiRoutes() {

@@ -155,6 +155,35 @@ func (s *Service) Bridge(ctx context.Context, secret string) (Session, Panel, er
 	return s.bySecret(ctx, "bridge", secret)
 }
 
+// SignOut ends every session of a user, by the word of the product's back end that the user
+// signed out there, and gives their ids and whose they were. The assertion counts once.
+func (s *Service) SignOut(ctx context.Context, assertion string) (ended []string, product id.Product, err error) {
+	a, err := s.Assertions.User(ctx, assertion)
+	if err != nil {
+		return nil, "", fault.Op("session.SignOut", err)
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		ended = nil
+		if err := s.use(ctx, a); err != nil {
+			return err
+		}
+		rows, err := s.DB.Query(ctx, endUser, a.Site, a.Product, a.User)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var one string
+			if err := rows.Scan(&one); err != nil {
+				return err
+			}
+			ended = append(ended, one)
+		}
+		return rows.Err()
+	})
+	return ended, a.Product, fault.Op("session.SignOut", err)
+}
+
 // Sweep removes what is past its time.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.Now().UnixMilli()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -405,4 +406,36 @@ func TestLocalPath(t *testing.T) {
 			t.Errorf("%q leads to %q", next, got)
 		}
 	}
+}
+
+// Signing out of the product ends every session of that user, and no other one's.
+func TestSignOut(t *testing.T) {
+	each(t, func(w *world) {
+		open := func(token string, change ...func(*session.Assertion)) (secret, row string) {
+			secret, s, _, err := w.OpenUser(t.Context(), w.alice(token, change...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return secret, s.ID
+		}
+		first, one := open("a")
+		second, two := open("b")
+		bob, _ := open("c", func(a *session.Assertion) { a.User = "bob" })
+		elsewhere, _ := open("d", func(a *session.Assertion) { a.Site = "site-2" })
+		ended, product, err := w.SignOut(t.Context(), w.alice("out"))
+		if err != nil || product != "tracker" || len(ended) != 2 || !slices.Contains(ended, one) || !slices.Contains(ended, two) {
+			t.Fatal(ended, product, err)
+		}
+		for secret, want := range map[string]bool{first: false, second: false, bob: true, elsewhere: true} {
+			if _, _, err := w.Bridge(t.Context(), secret); (err == nil) != want {
+				t.Errorf("%v: %v", want, err)
+			}
+		}
+		if _, _, err := w.SignOut(t.Context(), "out"); fault.CodeOf(err) == "" {
+			t.Error("what was signed counted twice")
+		}
+		if _, _, err := w.SignOut(t.Context(), "nobody signed this"); fault.CodeOf(err) != "BAD_ASSERTION" {
+			t.Error(err)
+		}
+	})
 }

@@ -67,6 +67,8 @@ CREATE TABLE session_tickets (
 	expires_at  BIGINT NOT NULL
 );
 CREATE INDEX session_tickets_expires ON session_tickets (expires_at);
+`}, {ID: "session/3", SQL: `
+CREATE INDEX people_sessions_user ON people_sessions (site_id, product, user_id);
 `}}
 
 const (
@@ -99,6 +101,7 @@ const (
 		WHERE id = ? AND site_id = ?`
 	seeSession    = `UPDATE people_sessions SET seen_at = ? WHERE id = ? AND site_id = ?`
 	endSession    = `DELETE FROM people_sessions WHERE secret_hash = ?`
+	endUser       = `DELETE FROM people_sessions WHERE site_id = ? AND product = ? AND user_id = ? RETURNING id`
 	sweepSessions = `DELETE FROM people_sessions WHERE expires_at < ?`
 	voidSessions  = `DELETE FROM people_sessions`
 
