@@ -85,8 +85,16 @@ race: build test-deps test/protocol/node_modules/.done ## All Go tests with the 
 attack: attack-suite attack-hostile attack-canary ## The attack suite, and a million calls that look for each other's traces (ATTACK_JSON=FILE)
 
 .PHONY: bench-ui
-bench-ui: build test-deps ## What an event of a UI Kit session takes, and what parked sessions cost (SESSIONS=100)
+bench-ui: build test-deps test/browser/node_modules/.done ## What people wait for in a browser, and what UI Kit's events, parked sessions and policies cost (SESSIONS=100, BENCH_UI_JSON=FILE)
+	@scripts/require chromium
+	cd test/browser && BENCH_UI_JSON='$(if $(BENCH_UI_JSON),$(abspath $(BENCH_UI_JSON)))' node bench.js
 	ANNEX_UI_SESSIONS=$(SESSIONS) go test -run '^$$' -bench . -benchtime 200x ./test/uikit
+	go test -run '^$$' -bench . ./internal/core/csp
+
+.PHONY: pictures
+pictures: build test/browser/node_modules/.done ## The pictures of the demo in README and docs, made anew
+	@scripts/require chromium
+	cd test/browser && PICTURES='$(abspath docs/img)' node pictures.js
 
 .PHONY: attack-suite
 attack-suite: build test-deps ## The attack suite: one file per "cannot", with a short run of the canaries

@@ -30,6 +30,7 @@ type front struct{ dir, out string }
 var faces = []face{
 	{"Forge-ToDo-List-Example", []front{{"static/to-do-ui", "dist"}}},
 	{"issue-status-helper", []front{{"static/admin-page", "build"}}},
+	{"cvefeedio-jira-forge-app", []front{{"static/admin-page", "build"}, {"static/issue-panel", "build"}, {"static/dashboard-gadget", "build"}}},
 	{"forge-jira-plugin", nil},
 	{"jira-app", nil},
 	{"forge-jira-checklist", nil},

@@ -44,6 +44,7 @@ func fakes(t *testing.T, internet *netguardtest.World) {
 	internet.Host(t, "api.github.com", http.HandlerFunc(gitHub))
 	internet.Host(t, "cloud.appscan.com", http.HandlerFunc(scanner))
 	internet.Host(t, "api.growthbook.io", http.HandlerFunc(flags))
+	internet.Host(t, "cvefeed.io", http.HandlerFunc(vulnerabilities))
 	internet.Host(t, "api.openai.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, object{"created": 1, "data": []any{object{"url": "https://images.example/1"}}})
 	}))
@@ -200,5 +201,27 @@ func flags(w http.ResponseWriter, r *http.Request) {
 			"environments": object{"production": object{"enabled": true, "defaultValue": "false", "rules": []any{}}}}})
 	default:
 		answer(w, 404, object{"message": "not found"})
+	}
+}
+
+// vulnerabilities is a feed with one project, 42, and one key to it.
+func vulnerabilities(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer cvefeed_right" {
+		answer(w, 401, object{"detail": "Invalid token."})
+		return
+	}
+	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/projects/42/") {
+	case "GET ":
+		answer(w, 200, object{"id": 42, "name": "Web shop", "slug": "web-shop"})
+	case "GET integrations/jira-forge/register/":
+		answer(w, 200, object{"sufficient": true, "missing": object{}})
+	case "POST integrations/jira-forge/register/":
+		answer(w, 200, object{"registered": true, "created": true, "signing_secret": "secret"})
+	case "GET alerts/", "GET products/":
+		answer(w, 200, object{"count": 0, "next": nil, "results": []any{}})
+	case "DELETE integrations/jira-forge/register/":
+		answer(w, 200, object{"registered": false})
+	default:
+		answer(w, 404, object{"detail": "Not found."})
 	}
 }

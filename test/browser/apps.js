@@ -106,6 +106,37 @@ const done = {
       }],
     ],
   },
+  'mdisec/cvefeedio-jira-forge-app': {
+    kind: 'custom UI (React 18, Create React App)', place: 'admin page, global page', at: '/admin/apps',
+    steps: [
+      ['its settings, nothing connected', async (p) => {
+        await tab(p, 'CVEFeed.io Configuration');
+        await see(p, words('No Projects Connected'));
+      }],
+      ['a wrong key refused in words', async (p) => {
+        await (await see(p, named('button', '+ Add Project'))).click();
+        await (await see(p, hint('cvefeed_aBcD1234_...'))).fill('cvefeed_wrong');
+        await (await see(p, hint('42'))).fill('42');
+        await (await see(p, (f) => f.getByRole('button', { name: 'Add Project', exact: true }))).click();
+        await see(p, words('API returned 401'));
+      }],
+      ['a project connected, its web trigger registered and its alerts read', async (p) => {
+        await (await see(p, hint('cvefeed_aBcD1234_...'))).fill('cvefeed_right');
+        await (await see(p, (f) => f.getByRole('button', { name: 'Add Project', exact: true }))).click();
+        await see(p, words('Project "Web shop" added successfully.'));
+      }],
+      ['kept over a reload', async (p) => {
+        await p.reload();
+        await tab(p, 'CVEFeed.io Configuration');
+        await see(p, words('Web shop'));
+      }],
+      ['its page for everybody', async (p) => {
+        await p.goto(access.productPageUrl + '/apps');
+        await tab(p, 'CVEFeed.io - CVE Vulnerability Alerts for Jira').catch(() => {}); // alone it has no tabs
+        await see(p, words('Search and browse vulnerabilities'));
+      }],
+    ],
+  },
   'SaneQQQQ/forge-jira-plugin': {
     kind: 'UI Kit', place: 'admin page, issue panel', at: '/admin/apps',
     steps: [
