@@ -238,13 +238,22 @@ func (c *cli) versionsDiffCommand() *cobra.Command {
 	var f appFlags
 	var from string
 	cmd := &cobra.Command{
-		Use:   "diff VERSION",
+		Use:   "diff [VERSION]",
 		Short: "Say what a version asks for beyond another one, and no longer",
-		Long:  "Compares a version, by number or id, with the one that runs in the environment, or with --from.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Compares a version, by number or id, with the one that runs in the environment, or with --from. Without VERSION: the one\n" +
+			"that waits for an admin with the one that runs meanwhile.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ofApp(f.app, func(api *client.Client, app string) error {
-				d, err := api.VersionDiff(cmd.Context(), app, f.environment, from, args[0])
+				from, to, err := from, "", error(nil)
+				if len(args) > 0 {
+					to = args[0]
+				} else if from != "" {
+					return usage("--from compares with a VERSION, and none is named")
+				} else if from, to, err = waiting(cmd.Context(), api, app, f.environment); err != nil {
+					return err
+				}
+				d, err := api.VersionDiff(cmd.Context(), app, f.environment, from, to)
 				if err != nil {
 					return err
 				}
@@ -271,6 +280,21 @@ func (c *cli) versionsDiffCommand() *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().StringVar(&from, "from", "", "`version` to compare with (default: the one that runs)")
 	return jsonFlag(cmd)
+}
+
+// waiting is a version that waits in an environment, and the one that runs meanwhile.
+func waiting(ctx context.Context, api *client.Client, app, environment string) (runs, waits string, err error) {
+	all, err := api.Installations(ctx, app, environment, "")
+	if err != nil {
+		return "", "", err
+	}
+	for _, i := range all {
+		if i.WaitingNumber != "" && i.Number != "" {
+			return i.Number, i.WaitingNumber, nil
+		}
+	}
+	return "", "", fault.New(fault.NotFound, "NOTHING_WAITS", "no version waits in an installation of %s", environment).
+		WithFix("name a version, see annex versions list")
 }
 
 func (c *cli) versionsRollbackCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -371,12 +372,24 @@ func (s *Service) stopAtGrowth(ctx context.Context, env Environment, v versionRo
 	if err != nil {
 		return err
 	}
-	says := "would wait for an admin in %d installation(s)"
-	if m.Perms.Enforcement == appManaged {
-		says = "would run without it in %d installation(s) until an admin allows it"
-	}
-	return &Grows{fault.New(fault.Denied, "GROWTH_NOT_APPROVED", "the version asks for more than the one that runs in %s, and "+says+"; nothing was changed", env.Name, n).
+	return &Grows{fault.New(fault.Denied, "GROWTH_NOT_APPROVED", "the version asks for more than the one that runs in %s, %s; nothing was changed",
+		env.Name, reach(n, m.Perms.Enforcement == appManaged)).
 		WithFix("add --approve where that is meant").With("waiting", n).With("kind", Major), growth}
+}
+
+// reach says for how many installations a version that grows would wait.
+func reach(n int, appManaged bool) string {
+	if n == 0 {
+		return "though no installation would have to wait for it"
+	}
+	where := strconv.Itoa(n) + " installation"
+	if n > 1 {
+		where += "s"
+	}
+	if appManaged {
+		return "and would run without it in " + where + " until an admin allows it"
+	}
+	return "and would wait for an admin in " + where
 }
 
 // appManaged is the enforcement under which new code runs before its growth is granted.
