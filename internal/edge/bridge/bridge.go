@@ -69,6 +69,7 @@ type Config struct {
 	Invoker    Invoker
 	Interfaces Interfaces
 	Hosting    Hosting
+	Asking     Asking
 	Log        *slog.Logger
 }
 
@@ -92,6 +93,8 @@ func New(cfg Config) *Bridge {
 	b.mux.HandleFunc("POST /bridge/invoke", b.answer(b.invoke))
 	b.mux.HandleFunc("POST /bridge/request", b.answer(b.request))
 	b.mux.HandleFunc("POST /bridge/consent", b.answer(b.consent))
+	b.mux.HandleFunc("POST /bridge/permissions", b.answer(b.permissions))
+	b.mux.HandleFunc("POST /bridge/permissions/outcome", b.answer(b.outcome))
 	b.uiRoutes()
 	b.mux.HandleFunc("OPTIONS /bridge/", b.preflight)
 	b.mux.HandleFunc("/", b.answer(missing))

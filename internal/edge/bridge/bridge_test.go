@@ -140,7 +140,7 @@ func (w *world) open(token string) string {
 	return out.Token
 }
 
-var routes = []string{"/bridge/context", "/bridge/texts", "/bridge/invoke", "/bridge/request", "/bridge/consent", "/bridge/shell"}
+var routes = []string{"/bridge/context", "/bridge/texts", "/bridge/invoke", "/bridge/request", "/bridge/consent", "/bridge/shell", "/bridge/permissions", "/bridge/permissions/outcome"}
 
 func TestOnlySessionsEnter(t *testing.T) {
 	w := newWorld(t)

@@ -349,7 +349,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Log: log,
+		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
 	})
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,

@@ -27,6 +27,7 @@ func (s *Service) Decide(ctx context.Context, d Decision) (Outcome, error) {
 }
 
 func (s *Service) decide(ctx context.Context, d Decision) (out Outcome, err error) {
+	s.Installs.Refresh(ctx) // what another server changed a moment ago counts
 	var r *row
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		var shown Shown
@@ -174,19 +175,18 @@ func (s *Service) apply(ctx context.Context, user id.Principal, install id.Insta
 	})
 }
 
-// decline ends a request without a grant.
-func (s *Service) decline(ctx context.Context, r *row, user id.Principal, act string, d *Decision, _ string) error {
+const dismissed = "asking.dismiss"
+
+// dismiss ends a request that nobody decided.
+func (s *Service) dismiss(ctx context.Context, r *row, user id.Principal) error {
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
-		if d == nil {
-			d = &Decision{Admin: Admin{User: user}}
-		}
-		return s.declineIn(ctx, r, user, act, d)
+		return s.declineIn(ctx, r, user, dismissed, &Decision{Admin: Admin{User: user}})
 	})
 }
 
 func (s *Service) declineIn(ctx context.Context, r *row, user id.Principal, act string, d *Decision) error {
 	if err := s.end(ctx, r, Declined, ""); err != nil {
-		if fault.CodeOf(err) == "ASK_GONE" && act == "asking.dismiss" {
+		if fault.CodeOf(err) == "ASK_GONE" && act == dismissed {
 			return nil // decided meanwhile
 		}
 		return err

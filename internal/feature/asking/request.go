@@ -176,7 +176,7 @@ func (s *Service) Outcome(ctx context.Context, a Asker, ask string) (Outcome, er
 		return Outcome{}, fault.New(fault.NotFound, "NO_ASK", "there is no such request of this user")
 	}
 	if r.state == Pending {
-		if err := s.decline(ctx, r, a.User, "asking.dismiss", nil, ""); err != nil {
+		if err := s.dismiss(ctx, r, a.User); err != nil {
 			return Outcome{}, fault.Op("asking.Outcome", err)
 		}
 		if r, err = s.read(s.DB.QueryRow(ctx, askOf, a.Policy.Install, a.Policy.Site)); err != nil || r == nil || r.id != ask {

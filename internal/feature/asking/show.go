@@ -100,6 +100,7 @@ type Message struct {
 
 // Show gives a request to the admin who is in front of it.
 func (s *Service) Show(ctx context.Context, ticket string, a Admin) (Shown, error) {
+	s.Installs.Refresh(ctx) // what another server changed a moment ago counts
 	out, _, _, err := s.shown(ctx, ticket, a)
 	return out, fault.Op("asking.Show", err)
 }

@@ -20,6 +20,7 @@ type live struct {
 	who     Person
 	spec    Spec
 	epoch   uint64
+	set     perm.Set // what the app might do under that epoch
 	version string
 	opened  time.Time
 
@@ -65,7 +66,7 @@ const (
 )
 
 func newLive(s *Service, name string, p *call.Policy, who Person, spec Spec, now time.Time) *live {
-	l := &live{s: s, id: name, who: who, spec: spec, epoch: p.Epoch, version: string(p.Version), opened: now, used: now, fx: map[string]bool{}}
+	l := &live{s: s, id: name, who: who, spec: spec, epoch: p.Epoch, set: p.Set, version: string(p.Version), opened: now, used: now, fx: map[string]bool{}}
 	l.settled = sync.NewCond(&l.mu)
 	return l
 }
@@ -93,11 +94,33 @@ func (l *live) alive(ctx context.Context) error {
 	l.mu.Lock()
 	over := l.over || now.Sub(l.used) > maxIdle || now.Sub(l.opened) > maxAge
 	l.mu.Unlock()
-	if over || err != nil || p.Epoch != l.epoch || string(p.Version) != l.version {
+	if over || err != nil || !l.goesOn(ctx, p) {
 		l.end(nil)
 		return Gone()
 	}
 	return nil
+}
+
+// goesOn says whether a session lives under a policy: the one under which it began, or one
+// that takes nothing away from it, since what its app asked for is granted while it waits.
+func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
+	l.mu.Lock()
+	if string(p.Version) != l.version {
+		l.mu.Unlock()
+		return false
+	}
+	if p.Epoch == l.epoch {
+		l.mu.Unlock()
+		return true
+	}
+	if p.Epoch < l.epoch || l.resting || !perm.Covers(p.Set, l.set) {
+		l.mu.Unlock()
+		return false // what rests is sealed under its policy
+	}
+	l.epoch, l.set = p.Epoch, p.Set
+	l.mu.Unlock()
+	_, err := l.s.DB.Exec(ctx, growSession, int64(p.Epoch), l.id, p.Scope.Install())
+	return err == nil
 }
 
 // enqueue has an event handled after those that wait.
@@ -174,12 +197,16 @@ func (l *live) activate(t task, parked []byte) {
 		l.failed(err, t, parked)
 		return
 	}
+	if !l.goesOn(ctx, p) {
+		l.end(nil)
+		return
+	}
 	told := newMailbox(func(message []byte) { l.told(p, message) })
 	c := &call.Call{
 		Kind: call.Session, Installation: l.spec.Install, Module: l.spec.Module, Function: l.spec.Function, Principal: l.who.Principal,
 		Context: l.spec.Context, Payload: t.payload, ContentType: "application/json",
 		Session: &call.Activation{
-			Session: l.id, Epoch: l.epoch, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
+			Session: l.id, Epoch: p.Epoch, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
 		},
 	}
 	res, err := l.s.Invoker.Invoke(ctx, c)

@@ -106,7 +106,7 @@ func (s *Service) keep(ctx context.Context, l *live, handOver bool) (bool, error
 	if !l.wake.IsZero() {
 		st.Wake = l.wake.UnixMilli()
 	}
-	parked, used, gen, streamer := l.parked, l.used, l.gen+1, ""
+	parked, used, gen, epoch, streamer := l.parked, l.used, l.gen+1, l.epoch, ""
 	if l.out != nil && !handOver {
 		streamer = s.name
 	}
@@ -131,7 +131,7 @@ func (s *Service) keep(ctx context.Context, l *live, handOver bool) (bool, error
 	if err := w.Close(); err != nil {
 		return false, fault.Op("uikit.keep", err)
 	}
-	sealed, err := s.Sealer.Seal(seal.ForInstall(l.spec.Install), seal.UISession, place(l.id, string(l.who.Principal.User), l.who.Session, l.version, l.epoch, gen), packed.Bytes())
+	sealed, err := s.Sealer.Seal(seal.ForInstall(l.spec.Install), seal.UISession, place(l.id, string(l.who.Principal.User), l.who.Session, l.version, epoch, gen), packed.Bytes())
 	if err != nil {
 		return false, fault.Op("uikit.keep", err)
 	}

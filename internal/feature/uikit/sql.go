@@ -42,6 +42,7 @@ const (
 	emptyState  = `UPDATE ui_sessions SET state = NULL WHERE id = ? AND install_id = ? AND holder = ?`
 	keepState   = `UPDATE ui_sessions SET state = ?, generation = ?, seq = ?, streamer = ?, used_at = ?, holder = '', held_until = 0, wanted = 0
 		WHERE id = ? AND install_id = ? AND holder = ?`
+	growSession   = `UPDATE ui_sessions SET epoch = ? WHERE id = ? AND install_id = ?`
 	wantSession   = `UPDATE ui_sessions SET wanted = 1 WHERE id = ? AND install_id = ?`
 	streamSession = `UPDATE ui_sessions SET streamer = ? WHERE id = ? AND install_id = ?`
 	endSession    = `DELETE FROM ui_sessions WHERE id = ? AND install_id = ?`

@@ -153,10 +153,16 @@ export const permissions: {
   canFetchFrom(type: 'backend' | 'client', url: string): boolean;
   canLoadResource(type: PageResource, url: string): boolean;
   hasPermission(wanted: { scopes?: string[]; external?: { fetch?: { backend?: string[]; client?: string[] } } & Partial<Record<PageResource, string[]>> }): boolean;
-  /** Not offered. */
-  egress: Record<'get' | 'set' | 'deleteDomain' | 'deleteGroup' | 'requestDomains' | 'removeDomains' | 'domains' | 'domainsDomains', (...args: any[]) => Promise<any>>;
-  /** Not offered. */
-  remote: Record<'get' | 'set' | 'setRemote' | 'getRemote', (...args: any[]) => Promise<any>>;
+  /** What is configured, as any call may read it. The others reject with ADMIN_REQUIRED: they are a page's. */
+  egress: {
+    get(wanted?: { keys?: string[]; pageSize?: number; nextPageToken?: string }): Promise<{ results: { key: string; configured: { domain: string; type: string[] }[] }[]; nextPageToken?: string }>;
+    domains(): Promise<string[]>;
+    domainsDomains(): Promise<string[]>;
+  } & Record<'set' | 'deleteDomain' | 'deleteGroup' | 'requestDomains' | 'removeDomains', (...args: any[]) => Promise<never>>;
+  remote: {
+    get(wanted?: { keys?: string[]; pageSize?: number; nextPageToken?: string }): Promise<{ results: { key: string; name?: string; configured: { endpoint: string | null } }[]; nextPageToken?: string }>;
+    getRemote(key: string): Promise<string | undefined>;
+  } & Record<'set' | 'setRemote', (...args: any[]) => Promise<never>>;
 };
 
 type Later = (...args: any[]) => Promise<any>;

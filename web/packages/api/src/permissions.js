@@ -1,5 +1,5 @@
 // What the installation grants the app, as the app may ask before it tries.
-import { notOffered } from '@annex/runtime/faults';
+import { kernel } from '@annex/runtime/kernel';
 import { URL } from '@annex/runtime/url';
 import { getAppContext } from './context.js';
 
@@ -74,14 +74,28 @@ function hasPermission({ scopes = [], external = {} } = {}) {
     Object.entries(others).every(([type, urls]) => urls.every((url) => canLoadResource(type, url)));
 }
 
-const group = (name, members) => Object.freeze(Object.fromEntries(members.map((m) => [m, notOffered(`permissions.${name}.${m}`)])));
+// What a function reads of what is configured. Asking for more takes an admin in front of a
+// page: a function has none.
+const read = async (command, payload) => (await kernel.call('permissions.read', { command, payload })).head;
+const asks = (name) => async () => {
+  throw Object.assign(new Error(`permissions.${name} asks an admin, so it is called from a page of the app: a function has nobody in front of it.`), { name: 'AdminRequiredError', code: 'ADMIN_REQUIRED', status: 403 });
+};
+const domains = async () => (await read('egress.domains', {})).domains;
 
-/** The permission questions, and the doors of configurable egress (not offered). */
+/** The permission questions, and what is configured. */
 export const permissions = Object.freeze({
   hasScope,
   canFetchFrom,
   hasPermission,
   canLoadResource,
-  egress: group('egress', ['get', 'set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains', 'domains', 'domainsDomains']),
-  remote: group('remote', ['get', 'set', 'setRemote', 'getRemote']),
+  egress: Object.freeze({
+    get: (payload = {}) => read('egress.get', payload),
+    domains, domainsDomains: domains,
+    ...Object.fromEntries(['set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains'].map((m) => [m, asks(`egress.${m}`)])),
+  }),
+  remote: Object.freeze({
+    get: (payload = {}) => read('remote.get', payload),
+    getRemote: async (key) => (await read('remote.getRemote', { key: String(key) })).url ?? undefined,
+    ...Object.fromEntries(['set', 'setRemote'].map((m) => [m, asks(`remote.${m}`)])),
+  }),
 });

@@ -65,10 +65,16 @@ test('members that are not built name themselves', async () => {
   const calls = [
     () => api.invokeRemote('r', {}), () => all.authorize().onConfluenceContent(1).canUpdate(), () => all.properties.onConfluencePage('A').get('k'),
     () => all.asUser().withProvider('p').fetch('/x'), () => all.asUser().withProvider('p').asAccount('a').getAccount(),
-    () => all.privacy.reportPersonalData([]), () => all.permissions.egress.set({}), () => all.i18n.getTranslations('en'),
+    () => all.privacy.reportPersonalData([]), () => all.i18n.getTranslations('en'),
   ];
   for (const call of calls) await assert.rejects(async () => call(), { name: 'NotOfferedError', code: 'NOT_OFFERED' });
   assert.equal(await all.i18n, all.i18n);
+  assert.equal(host.calls.length, 0);
+});
+
+test('a function reads what is configured, and asks for nothing', async () => {
+  await assert.rejects(() => all.permissions.egress.set({}), { code: 'ADMIN_REQUIRED', status: 403 });
+  await assert.rejects(() => all.permissions.remote.setRemote('r', 'https://a.example'), { code: 'ADMIN_REQUIRED' });
   assert.equal(host.calls.length, 0);
 });
 

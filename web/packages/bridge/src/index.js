@@ -32,7 +32,9 @@ export const i18n = members('i18n', ['getTranslations', 'createTranslationFuncti
 export const permissions = Object.freeze({
   egress: members('permissions.egress', ['get', 'set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains', 'domains', 'domainsDomains']),
   remote: members('permissions.remote', ['get', 'set', 'setRemote', 'getRemote']),
+  dynamicEgress: notOfferedNow('permissions.dynamicEgress'), dynamicRemotes: notOfferedNow('permissions.dynamicRemotes'),
 });
+export const { dynamicEgress, dynamicRemotes } = permissions;
 export const objectStore = members('objectStore', ['upload', 'download', 'getMetadata', 'delete']);
 export const rovo = members('rovo', ['open', 'isEnabled']);
 export const frontendCustomMetrics = members('frontendCustomMetrics', ['counter']);

@@ -4,6 +4,7 @@ import { BridgeError, makeCallBridge } from './callbridge.js';
 import { simulatedConnection } from './simulated.js';
 import { makeRequests } from './requests.js';
 import { granted } from './granted.js';
+import { makePermissions } from './permissions.js';
 import { applyTheme } from './theme.js';
 
 export { BridgeError as BridgeAPIError };
@@ -164,21 +165,8 @@ export async function checkPermissions(wanted = {}) {
   return granted((await getContext()).permissions, wanted);
 }
 
-export const permissions = Object.freeze({
-  egress: Object.freeze({
-    get: (payload) => ask('__permission__egressGet', payload),
-    set: (payload) => ask('__permission__egressSet', payload),
-    deleteDomain: (payload) => ask('__permission__egressDeleteDomain', payload),
-    deleteGroup: (payload) => ask('__permission__egressDeleteGroup', payload),
-    requestDomains: offered('permissions.egress.requestDomains'), removeDomains: offered('permissions.egress.removeDomains'),
-    domains: offered('permissions.egress.domains'), domainsDomains: offered('permissions.egress.domainsDomains'),
-  }),
-  remote: Object.freeze({
-    get: (payload) => ask('__permission__remoteGet', payload),
-    set: (payload) => ask('__permission__remoteSet', payload),
-    setRemote: offered('permissions.remote.setRemote'), getRemote: offered('permissions.remote.getRemote'),
-  }),
-});
+export const permissions = makePermissions((command, payload) => ask('permissions', { command, payload }));
+export const { dynamicEgress, dynamicRemotes } = permissions;
 
 // --- what there is a name for, and nothing behind it here
 

@@ -145,15 +145,37 @@ export function makeCommands({ state, shell, consent }) {
 
   const placeShape = { target: 'string', moduleKey: 'string', path: 'string', issueKey: 'string', projectKey: 'string', accountId: 'string', dashboardId: 'string', contentId: 'string', spaceKey: 'string' };
   const view = (kind) => async (value) => shell.ask({ kind, value: JSON.parse(textOf(value, maxSmall)) });
-  const later = (command) => () => { throw new AskError({ code: 'NOT_OFFERED', message: 'This server does not let apps ask for more while they run.', fields: { command } }); };
+
+  // permission has the server carry out what the app says of its permissions. What an admin
+  // is to decide is shown by a page of the platform's; when that is closed, this one asks what
+  // came of it. The app learns no more than that.
+  async function permission(command, payload) {
+    const body = JSON.parse(textOf(payload, maxSmall)) ?? {};
+    let out = await ask('permissions', { module: facts.module, command, payload: body });
+    if (out.ask) {
+      await shell.ask({ kind: 'ask', ticket: out.ask.ticket });
+      out = await ask('permissions/outcome', { module: facts.module, ask: out.ask.id });
+    }
+    if (!/get|domains$/.test(command)) await look();
+    return out.result;
+  }
+
+  // look reads the context again: what the app may do is another by now.
+  async function look() {
+    looked = Date.now();
+    const got = await ask('context', { module: facts.module }).catch(() => null);
+    if (got) state.context = got.context;
+  }
+  let looked = Date.now();
+  const permit = (command) => (payload) => permission(command, payload);
 
   const all = new Map(Object.entries({
     invoke,
     fetchProduct,
-    getContext: async () => ({
-      ...state.context, theme: state.theme, surfaceColor: null,
-      extension: { ...state.context.extension, ...(given.modal && { modal: given.modal }) },
-    }),
+    async getContext() {
+      if (Date.now() - looked > 10_000) await look(); // an admin may have changed what the app may do
+      return { ...state.context, theme: state.theme, surfaceColor: null, extension: { ...state.context.extension, ...(given.modal && { modal: given.modal }) } };
+    },
     async getTranslations(p) {
       const { locale, fallback } = taken(p, { locale: 'string', fallback: 'boolean' });
       return ask('texts', { module: facts.module, ...(locale && { locale }), ...(fallback !== undefined && { fallback }) });
@@ -165,7 +187,7 @@ export function makeCommands({ state, shell, consent }) {
     closed: async () => { shell.tell({ kind: 'closed' }); },
     escape: async () => { if (given.dialog) shell.tell({ kind: 'escape' }); },
     refresh: view('refresh'),
-    reload: async () => { frame.reload(); },
+    reload: async () => { frame.reload(true); },
     resize: async (p) => { if (Number.isFinite(p?.height) && p.height > 0) frame.resize(p.height); },
     enableTheming: async () => state.theme,
     async createHistory() {
@@ -202,13 +224,14 @@ export function makeCommands({ state, shell, consent }) {
     changeWindowTitle: async (title) => { shell.tell({ kind: 'windowTitle', title: String(title).slice(0, 500) }); },
     emitReadyEvent: async () => true,
     isRovoEnabled: async () => false,
-    // Nobody has asked for any while the app ran: setting them is not offered.
-    __permission__egressGet: async () => ({ results: [] }),
-    __permission__remoteGet: async () => ({ results: [] }),
-    __permission__egressSet: later('__permission__egressSet'),
-    __permission__egressDeleteDomain: later('__permission__egressDeleteDomain'),
-    __permission__egressDeleteGroup: later('__permission__egressDeleteGroup'),
-    __permission__remoteSet: later('__permission__remoteSet'),
+    permissions: async (p) => permission(String(p?.command ?? ''), p?.payload),
+    // The names by which bridges of apps call the same.
+    __permission__egressGet: permit('egress.get'),
+    __permission__egressSet: permit('egress.set'),
+    __permission__egressDeleteDomain: permit('egress.deleteDomain'),
+    __permission__egressDeleteGroup: permit('egress.deleteGroup'),
+    __permission__remoteGet: permit('remote.get'),
+    __permission__remoteSet: permit('remote.set'),
   }));
 
   return {

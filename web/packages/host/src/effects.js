@@ -16,6 +16,15 @@ export function effects({ run, call, tell, consent }) {
     refresh: ({ payload }) => run('refresh', payload),
     changeWindowTitle: ({ title }) => run('changeWindowTitle', title),
     consent: () => consent(),
+    async 'permissions.ask'({ id, command, payload }) {
+      let settled;
+      try {
+        settled = { id, result: await run('permissions', { command, payload }) };
+      } catch (e) {
+        settled = { id, error: e.wire?.() ?? { message: 'The server does not answer.', code: 'UNREACHABLE' } };
+      }
+      tell('permissions.settled', settled);
+    },
     onClose({ callback }) {
       closing = own(callback);
       return run('onClose');

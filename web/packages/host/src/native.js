@@ -43,7 +43,7 @@ export async function runNative({ main, state, shell, commands, consent, fail })
     tell: (event, payload, now) => say({ handle: '', args: [], shell: { event, ...(payload !== undefined && { payload }), ...(now && { state: now }) } }),
     consent: async () => { if (await consent()) await restart(); },
   });
-  commands.attach({ resize() {}, reload: () => void restart(), event: act.happened });
+  commands.attach({ resize() {}, reload: (whole) => void (whole ? shell.tell({ kind: 'reopen' }) : restart()), event: act.happened });
   shell.listen((m) => {
     if (m.kind === 'theme') drawn.theme?.(m.theme);
   });

@@ -6,6 +6,8 @@ import { kernel } from '@annex/runtime/kernel';
 import { NotOfferedError, notOffered, notOfferedNow } from '@annex/runtime/faults';
 import { classed } from '@annex/runtime/errors';
 import { askProduct } from '@annex/runtime/product';
+import { granted as compare } from '../../bridge/src/granted.js';
+import { makePermissions } from '../../bridge/src/permissions.js';
 import { attended, effect, listen, surroundings } from './session.js';
 
 const members = (name, list) => Object.freeze(Object.fromEntries(list.map((m) => [m, notOffered(`${name}.${m}`)])));
@@ -163,26 +165,40 @@ export async function checkPermissions(wanted = {}) {
 
 /** The same, at once. The host decides each use again. */
 export function permitted({ scopes = [], external = {} } = {}) {
-  const has = kernel.current()?.ctx.permissions ?? {};
-  const missing = {};
-  const noScopes = scopes.filter((s) => !(has.scopes ?? []).includes(s));
-  if (noScopes.length > 0) missing.scopes = noScopes;
-  const lacks = (granted, list) => list.filter((url) => !(granted ?? []).includes(typeof url === 'string' ? url : url.address));
-  for (const [type, list] of Object.entries(external)) {
-    const absent = type === 'fetch'
-      ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, lacks(has.external?.fetch?.[side], urls)]).filter(([, urls]) => urls.length > 0))
-      : lacks(has.external?.[type], list);
-    if (Object.keys(absent).length > 0) missing.external = { ...missing.external, [type]: absent };
-  }
-  return { granted: Object.keys(missing).length === 0, missing };
+  const names = (list) => list.map((url) => (typeof url === 'string' ? url : url.address));
+  const wanted = Object.fromEntries(Object.entries(external).map(([type, list]) => [type,
+    type === 'fetch' ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, names(urls)])) : names(list)]));
+  const { granted, missing } = compare(kernel.current()?.ctx.permissions, { scopes, external: wanted });
+  return { granted, missing: missing ?? {} };
 }
 
 export { i18n } from './i18n.js';
 export const realtime = members('realtime', ['subscribe', 'publish', 'subscribeGlobal', 'publishGlobal']);
-export const permissions = Object.freeze({
-  egress: members('permissions.egress', ['get', 'set', 'deleteDomain', 'deleteGroup', 'requestDomains', 'removeDomains', 'domains', 'domainsDomains']),
-  remote: members('permissions.remote', ['get', 'set', 'setRemote', 'getRemote']),
+
+// What is configured is read on the server; what an admin has to be asked, or does, goes by
+// the page, whose session says who is there.
+const reads = new Set(['egress.get', 'egress.domains', 'remote.get', 'remote.getRemote']);
+const asked = new Map();
+let lastAsk = 0;
+
+listen('permissions.settled', ({ id, result, error } = {}) => {
+  const one = asked.get(id);
+  asked.delete(id);
+  if (error) one?.reject(Object.assign(new BridgeAPIError(error.message), error));
+  else one?.resolve(result);
 });
+
+async function permission(command, payload) {
+  await attended('permissions');
+  if (reads.has(command)) return (await kernel.call('permissions.read', { command, payload })).head;
+  const id = ++lastAsk;
+  const settled = new Promise((resolve, reject) => { asked.set(id, { resolve, reject }); });
+  effect('permissions.ask', { id, command, payload });
+  return settled;
+}
+
+export const permissions = makePermissions(permission);
+export const { dynamicEgress, dynamicRemotes } = permissions;
 export const objectStore = members('objectStore', ['upload', 'download', 'getMetadata', 'delete']);
 export const rovo = members('rovo', ['open', 'isEnabled']);
 export const frontendCustomMetrics = members('frontendCustomMetrics', ['counter']);

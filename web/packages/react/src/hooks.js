@@ -25,10 +25,12 @@ export function useTheme() {
 /** Which of the wanted permissions the app has here. */
 export function usePermissions(wanted) {
   const key = JSON.stringify(wanted ?? {});
+  const [changes, changed] = useState(0);
+  useEffect(() => listen('permissions.settled', () => changed((n) => n + 1)), []);
   return useMemo(() => {
     const { granted, missing } = permitted(wanted);
     return { hasPermission: granted, isLoading: false, missingPermissions: granted ? null : missing, error: null };
-  }, [key]);
+  }, [key, changes]);
 }
 
 // useProperty keeps a JSON value on something of the product's, as the user who is present.

@@ -107,7 +107,8 @@ export const useLocation: any;
 export const useNavigate: any;
 export const useObjectStore: any;
 export const useParams: any;
-export const usePermissions: any;
+/** Which of the wanted permissions the app has here; it follows what an admin grants. */
+export function usePermissions(wanted?: { scopes?: string[]; external?: Record<string, string[] | { backend?: string[]; client?: string[] }> }): { hasPermission: boolean; isLoading: boolean; missingPermissions: any; error: Error | null };
 export const useProductContext: any;
 export const useSpaceProperty: any;
 export const useTheme: any;
