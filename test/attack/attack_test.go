@@ -260,6 +260,7 @@ type source struct {
 	egress  []string
 	scopes  []string // storage:app when nil
 	options string   // further lines of the manifest's app
+	later   bool     // it may ask for more egress while it runs
 	modules string   // further lines of its modules
 	// code is module scope; exports of index are its functions of the names above.
 	code string
@@ -279,6 +280,9 @@ func (s source) manifest() string {
 		scopes = []string{"storage:app"}
 	}
 	b.WriteString("permissions:\n  scopes: [" + strings.Join(scopes, ", ") + "]\n")
+	if s.later {
+		b.WriteString("  external:\n    configurable: true\n")
+	}
 	if len(s.egress) > 0 {
 		b.WriteString("  external:\n    fetch:\n      backend:\n")
 		for _, e := range s.egress {

@@ -245,6 +245,9 @@ func (c *Console) showApp(v *visit) error {
 	if data["Logs"], err = c.sharingOf(v.ctx(), p, i, a.Production); err != nil {
 		return err
 	}
+	if data["Hints"], data["Silent"], err = c.hintsOf(v.ctx(), scope, i.Effective(), words); err != nil {
+		return err
+	}
 	if data["Blocked"], err = c.blockedOf(v.ctx(), scope, i); err != nil {
 		return err
 	}

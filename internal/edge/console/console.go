@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
+	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/hosting"
@@ -41,6 +42,7 @@ type Config struct {
 	Linked   *productauth.Service
 	Consents *consent.Service
 	Logs     *applog.Service
+	Asking   *asking.Service
 	Hosting  *hosting.Service
 	// Server is what the first page says of this server.
 	Server func() Server

@@ -65,6 +65,7 @@ var acts = map[string]act{
 	"pin":       {(*Console).showPin, (*Console).doPin},
 	"egress":    {(*Console).showEgress, (*Console).doEgress},
 	"no-egress": {(*Console).showNoEgress, (*Console).doNoEgress},
+	"ask-again": {(*Console).showAskAgain, (*Console).doAskAgain},
 	"revoke":    {(*Console).showRevoke, (*Console).doRevoke},
 	"share":     {(*Console).showShare, (*Console).doShare},
 	"unshare":   {(*Console).showUnshare, (*Console).doUnshare},

@@ -345,7 +345,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
