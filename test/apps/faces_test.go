@@ -139,7 +139,7 @@ func (f face) build(t *testing.T, s source, dir string) error {
 	for _, p := range f.fronts {
 		at := filepath.Join(dir, filepath.FromSlash(p.dir))
 		out := filepath.Join(at, p.out)
-		kept := filepath.Join(cache, "annex-apps-ui", s.name()+"-"+s.Commit[:12], filepath.FromSlash(p.dir))
+		kept := filepath.Join(cache, "annex-apps-ui", s.name()+"-"+s.Commit[:min(12, len(s.Commit))], filepath.FromSlash(p.dir))
 		if _, err := os.Stat(filepath.Join(kept, "index.html")); err != nil {
 			if err := os.RemoveAll(out); err != nil { // the empty page
 				return err
