@@ -110,7 +110,7 @@ const done = {
     kind: 'custom UI (React 18, Create React App)', place: 'admin page, global page', at: '/admin/apps',
     steps: [
       ['its settings, nothing connected', async (p) => {
-        await tab(p, 'CVEFeed.io Configuration');
+        await tab(p, 'CVEFeed.io Configuration').catch(() => {}); // alone it has no tabs
         await see(p, words('No Projects Connected'));
       }],
       ['a wrong key refused in words', async (p) => {
@@ -127,12 +127,12 @@ const done = {
       }],
       ['kept over a reload', async (p) => {
         await p.reload();
-        await tab(p, 'CVEFeed.io Configuration');
+        await tab(p, 'CVEFeed.io Configuration').catch(() => {}); // alone it has no tabs
         await see(p, words('Web shop'));
       }],
       ['its page for everybody', async (p) => {
         await p.goto(access.productPageUrl + '/apps');
-        await tab(p, 'CVEFeed.io - CVE Vulnerability Alerts for Jira').catch(() => {}); // alone it has no tabs
+        await tab(p, 'CVEFeed.io - CVE Vulnerability Alerts for Jira').catch(() => {});
         await see(p, words('Search and browse vulnerabilities'));
       }],
     ],
