@@ -262,6 +262,8 @@ type source struct {
 	options string   // further lines of the manifest's app
 	later   bool     // it may ask for more egress while it runs
 	modules string   // further lines of its modules
+	// permissions are further lines of the manifest's permissions.
+	permissions string
 	// code is module scope; exports of index are its functions of the names above.
 	code string
 	// interfaces are UI Kit entries by resource: the body of the function that renders.
@@ -289,7 +291,7 @@ func (s source) manifest() string {
 			fmt.Fprintf(&b, "        - %q\n", e)
 		}
 	}
-	b.WriteString("modules:\n" + s.modules)
+	b.WriteString(s.permissions + "modules:\n" + s.modules)
 	if len(s.hooks) > 0 {
 		b.WriteString("  webtrigger:\n")
 		for _, h := range s.hooks {
