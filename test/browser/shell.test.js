@@ -160,7 +160,7 @@ test('a frame of an app forges nothing', async () => {
   assert.equal(await code(`() => sdk.invoke('who', { fn: () => 1 })`), 'INVALID_ARGUMENT');
   assert.equal(await code(`() => sdk.invoke('who', 'x'.repeat(600000))`), 'LIMIT_PAYLOAD');
   assert.equal(await code(`() => __bridge.callBridge('invoke', { functionKey: 'who', payload: 'x'.repeat(600000) })`), 'LIMIT_PAYLOAD');
-  assert.equal(await code(`() => sdk.permissions.egress.set({ egresses: [] })`), 'NOT_OFFERED');
+  assert.equal(await code(`() => sdk.permissions.egress.set({ egresses: [] })`), 'BAD_REQUEST');
   assert.equal(await code(`() => sdk.realtime.subscribe('x', () => {})`), 'NOT_OFFERED');
   const failed = await rejected(frame, `() => sdk.invoke('fail')`);
   assert.deepEqual([failed.name, failed.message], ['TuneError', 'no such tune']);
