@@ -160,6 +160,12 @@ func declaredProvider(p Provider) perm.Provider {
 	if p.Integration != "" {
 		out.Actions = append(out.Actions, "integration "+p.Integration)
 	}
+	for _, m := range p.MintPaths {
+		out.Actions = append(out.Actions, "mint "+m.Remote+" "+m.Path)
+	}
+	if p.Issuer != "" {
+		out.Actions = append(out.Actions, "issuer "+p.Issuer)
+	}
 	v := reflect.ValueOf(p.Actions)
 	for _, f := range tableOf(v.Type()) {
 		action, ok := plainOf(v.Field(f.index)).(map[string]any)

@@ -13,6 +13,9 @@ func (l *loader) checkProviders(m *Manifest, x *index) {
 		for j, r := range p.Remotes {
 			l.providerRemote(m, fmt.Sprintf("%s.remotes[%d]", at, j), r, x)
 		}
+		for j, mint := range p.MintPaths {
+			l.reference(fmt.Sprintf("%s.mintPaths[%d].remote", at, j), "remote", mint.Remote, x.remotes)
+		}
 		if p.Integration != "" {
 			if p.Type != "" {
 				l.path(at+".integration", Error, "provider-form", at+" has a type and an integration", "keep one of the two")

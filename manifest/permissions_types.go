@@ -111,16 +111,25 @@ type Providers struct {
 // Provider is an external OAuth 2 provider: described in full, or by the name of an
 // integration that the platform knows.
 type Provider struct {
-	Key          string          `json:"key" rule:"req re=key max=23" doc:"Key that functions and code refer to."`
-	Name         string          `json:"name" rule:"req" doc:"Name for people."`
-	Type         string          `json:"type" rule:"enum=oauth2" doc:"oauth2."`
-	Integration  string          `json:"integration" rule:"enum=adobe|azuredevops|dropbox|google|miro" doc:"A known integration in place of type and actions."`
-	ClientID     string          `json:"clientId" doc:"The app's client id at the provider. The secret is never in the manifest."`
-	Scopes       []string        `json:"scopes" doc:"The provider's scopes."`
-	Remotes      []string        `json:"remotes" doc:"Remotes that the credential is sent to."`
-	BearerMethod BearerMethod    `json:"bearerMethod" doc:"How the credential is sent."`
-	PKCE         *bool           `json:"pkce" doc:"Whether the proof key extension is used."`
-	Actions      ProviderActions `json:"actions" doc:"The provider's endpoints."`
+	Key          string       `json:"key" rule:"req re=key max=23" doc:"Key that functions and code refer to."`
+	Name         string       `json:"name" rule:"req" doc:"Name for people."`
+	Type         string       `json:"type" rule:"enum=oauth2" doc:"oauth2."`
+	Integration  string       `json:"integration" rule:"enum=adobe|azuredevops|dropbox|google|miro" doc:"A known integration in place of type and actions."`
+	ClientID     string       `json:"clientId" doc:"The app's client id at the provider. The secret is never in the manifest."`
+	Scopes       []string     `json:"scopes" doc:"The provider's scopes."`
+	Remotes      []string     `json:"remotes" doc:"Remotes that the credential is sent to."`
+	BearerMethod BearerMethod `json:"bearerMethod" doc:"How the credential is sent."`
+	PKCE         *bool        `json:"pkce" doc:"Read for compatibility: the proof key extension is always used, with S256."`
+	// Issuer and MintPaths are Annex's own.
+	Issuer    string          `json:"issuer" doc:"The issuer that the provider names in its answers (RFC 9207); an answer without it, or with another one, is refused."`
+	MintPaths []MintPath      `json:"mintPaths" doc:"Further addresses where the provider gives out credentials: the app reaches none of them."`
+	Actions   ProviderActions `json:"actions" doc:"The provider's endpoints."`
+}
+
+// MintPath is an address where a provider gives out credentials.
+type MintPath struct {
+	Remote string `json:"remote" rule:"req" doc:"Remote."`
+	Path   string `json:"path" rule:"req" doc:"Path below it, with all that lies below the path."`
 }
 
 // BearerMethod says how a provider's credential is sent.

@@ -238,6 +238,12 @@ func (d drawer) provider(f fields) {
 	case 1:
 		f["bearerMethod"] = fields{"type": "authorization-header", "prefix": one(d, "Bearer", "token"), "parameter": one(d, "Authorization", "X-Token")}
 	}
+	if d.chance(20) {
+		f["issuer"] = one(d, "https://i1.example", "https://i2.example")
+	}
+	if d.chance(30) {
+		f["mintPaths"] = []any{at("/mint")}
+	}
 	flag := func(a fields, name string) {
 		if d.chance(20) {
 			a[name] = d.chance(50)

@@ -316,6 +316,12 @@ func (o *oracle) provider(p Provider, yes func(string, ...any)) {
 	for _, r := range p.Remotes {
 		yes("%s to %s", id, r)
 	}
+	if p.Issuer != "" {
+		yes("%s of issuer %s", id, p.Issuer)
+	}
+	for _, m := range p.MintPaths {
+		yes("%s mints at %s %s", id, m.Remote, m.Path)
+	}
 	for name, action := range map[string]any{"authorization": p.Actions.Authorization, "exchange": p.Actions.Exchange,
 		"refreshToken": p.Actions.RefreshToken, "revokeToken": p.Actions.RevokeToken, "retrieveProfile": p.Actions.RetrieveProfile} {
 		if said := saidOf(action); said != nil {

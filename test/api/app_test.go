@@ -13,6 +13,8 @@ type app struct {
 	answer string // what the web trigger says first
 	// configurable says that an admin may add hosts below example.com.
 	configurable bool
+	// provider says that people connect accounts of another service.
+	provider bool
 }
 
 const code = `(function(__annex_require, __annex_register) {
@@ -44,6 +46,12 @@ func (a app) manifest() string {
 	}
 	if a.configurable {
 		text += "    configurable:\n      enabled: true\n      types: [IMAGES, FETCH_BACKEND_SIDE]\n      patterns: ['*.example.com']\n"
+	}
+	if a.provider {
+		text += "remotes:\n  - {key: music, baseUrl: 'https://music.example', operations: [other]}\n" +
+			"providers:\n  auth:\n    - key: music\n      name: Music\n      type: oauth2\n      clientId: c\n      scopes: [read]\n      remotes: [music]\n      bearerMethod: authorization-header\n" +
+			"      actions:\n        authorization: {remote: music, path: /authorize}\n        exchange: {remote: music, path: /token}\n" +
+			"        retrieveProfile: {remote: music, path: /me, resolvers: {id: id}}\n"
 	}
 	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
 	for _, f := range []string{"hook", "echo", "nothing", "fail"} {

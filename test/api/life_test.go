@@ -38,7 +38,7 @@ func live(t *testing.T, database string) {
 		run  func(*life)
 	}{
 		{"operator", (*life).operators}, {"signins", (*life).signIns}, {"device logins", (*life).deviceLogin}, {"tokens", (*life).tokens}, {"apps", (*life).apps}, {"deploy", (*life).deploy}, {"install", (*life).install},
-		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"audit", (*life).audit}, {"variables", (*life).variables},
+		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"audit", (*life).audit}, {"variables", (*life).variables}, {"providers", (*life).providers},
 		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},
 		{"odd", (*life).odd}, {"uninstall", (*life).uninstall},
@@ -406,6 +406,21 @@ func (l *life) logs() {
 		l.ask("GET", "/api/v1/logs"+at+"&limit="+limit, l.bob, nil).fails(400, "BAD_LIMIT")
 	}
 	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.bob, nil).fails(403, "LOGS_NOT_SHARED")
+}
+
+// providers: a client secret is set and told to nobody.
+func (l *life) providers() {
+	connects := app{name: "Connects", answer: "connects", provider: true}
+	id := l.upload(l.bob, connects.parts("development")...).is(201).text("app")
+	path := "/api/v1/apps/" + id + "/environments/development/providers"
+	l.ask("GET", path, l.bob, nil).is(200).length(1, "providers").want(false, "providers", 0, "secret")
+	set := l.ask("PUT", path+"/music", l.bob, object{"secret": "secret-of-music"}).is(200).want("music", "key").want(true, "secret")
+	again := l.ask("GET", path, l.bob, nil).is(200).want(true, "providers", 0, "secret").want(set.text("redirectUri"), "providers", 0, "redirectUri")
+	if strings.Contains(string(set.body)+string(again.body), "secret-of-music") {
+		l.t.Errorf("a client secret is told: %s", again.body)
+	}
+	l.ask("PUT", path+"/other", l.bob, object{"secret": "secret-of-other"}).fails(404, "PROVIDER_UNKNOWN")
+	l.ask("PUT", path+"/music", l.bob, object{"secret": ""}).fails(400, "MISSING")
 }
 
 func (l *life) variables() {

@@ -50,6 +50,11 @@ type Consents interface {
 	Ask(ctx context.Context, user id.Principal, install id.Install) (consent.Question, error)
 }
 
+// Providers knows which accounts at other services the user has connected.
+type Providers interface {
+	Has(ctx context.Context, user id.Principal, install id.Install, key string, scopes []string) (bool, error)
+}
+
 // Hosting knows where an app's own documents lie.
 type Hosting interface {
 	Origin(install id.Install) string
@@ -65,6 +70,7 @@ type Config struct {
 	Registry   *registry.Service
 	Tenancy    *tenancy.Service
 	Consents   Consents
+	Providers  Providers
 	Products   Products
 	Invoker    Invoker
 	Interfaces Interfaces
@@ -95,6 +101,7 @@ func New(cfg Config) *Bridge {
 	b.mux.HandleFunc("POST /bridge/consent", b.answer(b.consent))
 	b.mux.HandleFunc("POST /bridge/permissions", b.answer(b.permissions))
 	b.mux.HandleFunc("POST /bridge/permissions/outcome", b.answer(b.outcome))
+	b.mux.HandleFunc("POST /bridge/connect", b.answer(b.connect))
 	b.uiRoutes()
 	b.mux.HandleFunc("OPTIONS /bridge/", b.preflight)
 	b.mux.HandleFunc("/", b.answer(missing))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/manifest"
 )
@@ -86,10 +87,39 @@ func (b *Bridge) failed(c *call.Call, err error) error {
 	if name, _ := e.Fields["name"].(string); e.Code == needsAuthentication || e.Fields["code"] == needsAuthentication ||
 		name == needsAuthentication || name == "NeedsAuthenticationError" {
 		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
+		if provider, _ := e.Fields["serviceKey"].(string); provider != "" && b.provides(c, provider) {
+			out.Public = "the user has not connected the account that the app needs"
+			out.Fields["provider"] = provider
+			if scopes := scopesOf(e.Fields["options"]); len(scopes) > 0 {
+				out.Fields["scopes"] = scopes
+			}
+			return &out
+		}
 		out.Public = "the user has not agreed that the app does this as them"
 		out.Fields["consentUrl"] = b.URL + "/consent/" + string(c.Installation)
 	}
 	return &out
+}
+
+// provides reports whether a call's app declares the provider.
+func (b *Bridge) provides(c *call.Call, provider string) bool {
+	p, err := b.Installs.Policy(context.Background(), c.Installation)
+	return err == nil && perm.HasProvider(p.Set, provider)
+}
+
+// scopesOf are the scopes that an error of a provider names.
+func scopesOf(options any) []string {
+	text, err := json.Marshal(options)
+	if err != nil {
+		return nil
+	}
+	var o struct {
+		Scopes []string `json:"scopes"`
+	}
+	if json.Unmarshal(text, &o) != nil || len(o.Scopes) > 100 {
+		return nil
+	}
+	return o.Scopes
 }
 
 const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"

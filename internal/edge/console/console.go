@@ -25,6 +25,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -32,18 +33,19 @@ import (
 
 // Config is what the console stands on; all of it is required.
 type Config struct {
-	URL      string // of the ui origin
-	Sessions *session.Service
-	Installs *install.Service
-	Registry *registry.Service
-	Tenancy  *tenancy.Service
-	Accounts *account.Service
-	Audit    *audit.Log
-	Linked   *productauth.Service
-	Consents *consent.Service
-	Logs     *applog.Service
-	Asking   *asking.Service
-	Hosting  *hosting.Service
+	URL       string // of the ui origin
+	Sessions  *session.Service
+	Installs  *install.Service
+	Registry  *registry.Service
+	Tenancy   *tenancy.Service
+	Accounts  *account.Service
+	Audit     *audit.Log
+	Linked    *productauth.Service
+	Providers *provider.Service
+	Consents  *consent.Service
+	Logs      *applog.Service
+	Asking    *asking.Service
+	Hosting   *hosting.Service
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -84,26 +86,34 @@ func New(cfg Config) *Console {
 	c.mux.Handle("POST /my/programs/end", c.user(c.endProgram))
 	c.mux.Handle("GET /consent/{installation}", c.open(c.comeToConsent))
 	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
+	c.mux.Handle("GET /connect/{ticket}", c.open(c.comeToConnect))
+	c.mux.Handle("GET /connect/{installation}/{provider}", c.user(c.askConnect))
+	c.mux.Handle("POST /connect/{installation}/{provider}", c.user(c.beginConnect))
+	c.mux.Handle("GET /oauth/cb/{client}", c.open(c.connected))
+	c.mux.Handle("GET /my/accounts", c.user(c.myAccounts))
+	c.mux.Handle("POST /my/accounts/disconnect", c.user(c.disconnectMine))
 	for route, page := range map[string]handler{
-		"GET /apps":                         c.listApps,
-		"GET /apps/{installation}":          c.showApp,
-		"GET /apps/{installation}/review":   c.reviewApp,
-		"POST /apps/{installation}/propose": c.propose,
-		"GET /requests/{request}":           c.reviewRequest,
-		"POST /requests/{request}/propose":  c.proposeRequest,
-		"GET /decide/{decision}":            c.confirm,
-		"POST /decide/{decision}":           c.decide,
-		"GET /audit":                        c.showAudit,
-		"GET /site":                         c.showSite,
-		"POST /site/propose":                c.proposeSite,
-		"GET /device":                       c.showDevices,
-		"POST /device":                      c.askDevice,
-		"POST /device/propose":              c.proposeDevice,
-		"POST /device/deny":                 c.denyDevice,
-		"POST /device/revoke":               c.revokeDevice,
-		"GET /accounts":                     c.showAccounts,
-		"POST /accounts/service":            c.connectService,
-		"POST /accounts/disconnect":         c.disconnect,
+		"GET /apps":                          c.listApps,
+		"GET /apps/{installation}":           c.showApp,
+		"GET /apps/{installation}/review":    c.reviewApp,
+		"POST /apps/{installation}/propose":  c.propose,
+		"GET /requests/{request}":            c.reviewRequest,
+		"POST /requests/{request}/propose":   c.proposeRequest,
+		"GET /decide/{decision}":             c.confirm,
+		"POST /decide/{decision}":            c.decide,
+		"GET /audit":                         c.showAudit,
+		"GET /site":                          c.showSite,
+		"POST /site/propose":                 c.proposeSite,
+		"GET /device":                        c.showDevices,
+		"POST /device":                       c.askDevice,
+		"POST /device/propose":               c.proposeDevice,
+		"POST /device/deny":                  c.denyDevice,
+		"POST /device/revoke":                c.revokeDevice,
+		"GET /accounts":                      c.showAccounts,
+		"POST /accounts/service":             c.connectService,
+		"POST /accounts/disconnect":          c.disconnect,
+		"GET /accounts/external":             c.siteAccounts,
+		"POST /accounts/external/disconnect": c.disconnectAny,
 	} {
 		c.mux.Handle(route, c.admin(page))
 	}

@@ -210,6 +210,8 @@ var notices = map[string]string{
 	"declined":     "Done. The update was declined; the app goes on as before.",
 	"saved":        "Done. It counts already.",
 	"agreed":       "Done. The app may act as you now; go back to it and try again.",
+	"connected":    "Done. The account is connected; go back to the app, which goes on by itself.",
+	"disconnected": "Done. The account is disconnected.",
 	"revoked":      "Done. The app does nothing as you any more.",
 	"let-in":       "Done. The command line gets its token within seconds.",
 	"turned-away":  "Done. The command line was turned away.",

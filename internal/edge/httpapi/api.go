@@ -24,6 +24,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -39,15 +40,16 @@ type Invoker interface {
 
 // Config is what the API stands on; all of it is required.
 type Config struct {
-	Accounts *account.Service
-	Tenancy  *tenancy.Service
-	Linked   *productauth.Service
-	Registry *registry.Service
-	Installs *install.Service
-	Erasures *erasure.Service
-	Triggers *trigger.Service
-	Hosting  *hosting.Service
-	Logs     *applog.Service
+	Accounts  *account.Service
+	Tenancy   *tenancy.Service
+	Linked    *productauth.Service
+	Providers *provider.Service
+	Registry  *registry.Service
+	Installs  *install.Service
+	Erasures  *erasure.Service
+	Triggers  *trigger.Service
+	Hosting   *hosting.Service
+	Logs      *applog.Service
 	// Unattended has what apps queued; TakeEvent takes what a product signed.
 	Unattended *unattended.Service
 	TakeEvent  func(ctx context.Context, token string) error
@@ -146,6 +148,8 @@ var routes = []route{
 	{"GET", "/api/v1/apps/{app}/environments/{environment}/variables", []id.Kind{id.Developer}, (*API).listVariables},
 	{"PUT", "/api/v1/apps/{app}/environments/{environment}/variables/{key}", []id.Kind{id.Developer}, (*API).setVariable},
 	{"DELETE", "/api/v1/apps/{app}/environments/{environment}/variables/{key}", []id.Kind{id.Developer}, (*API).unsetVariable},
+	{"GET", "/api/v1/apps/{app}/environments/{environment}/providers", []id.Kind{id.Developer}, (*API).listProviders},
+	{"PUT", "/api/v1/apps/{app}/environments/{environment}/providers/{key}", []id.Kind{id.Developer}, (*API).configureProvider},
 	{"POST", "/api/v1/deployments", []id.Kind{id.Developer, id.CI}, (*API).deploy},
 	{"POST", "/api/v1/apps/{app}/promotions", []id.Kind{id.Developer}, (*API).promote},
 	{"POST", "/api/v1/installations/preview", []id.Kind{id.Developer, id.SiteAdmin}, (*API).previewInstallation},

@@ -128,6 +128,9 @@ type denials struct {
 
 func (d denials) Allowed(_ context.Context, x egress.Decision) {
 	d.metrics.Leaving(x.Via, true, x.Rule, x.Sent, x.Received)
+	if x.Echoes > 0 { // the answer held a credential of its request
+		d.audit.Refused(x.Site, x.Install, "egress.echo")
+	}
 }
 
 func (d denials) Denied(ctx context.Context, x egress.Decision) {

@@ -34,6 +34,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/productauth"
+	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
@@ -82,7 +83,9 @@ type System struct {
 	Erasures *erasure.Service
 	Products *product.Gate
 	Linked   *productauth.Service
-	Jobs     *jobs.Queue
+	// Providers holds accounts at other services that apps use.
+	Providers *provider.Service
+	Jobs      *jobs.Queue
 	// Unattended runs what nobody waits for; Events verifies what products say happened.
 	Unattended *unattended.Service
 	Events     *signer.Assertions
@@ -114,7 +117,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations, provider.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -302,6 +305,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		return err
 	}
 	s.openUnattended(door, s.declared)
+	s.openProviders(door)
 	s.Interfaces = uikit.New(uikit.Config{
 		DB: s.DB, Sealer: s.Ring, Invoker: door, Policies: s.Installs, Lines: recorder.line, Logger: log,
 		ConsentURL: func(install id.Install) string { return bridge.ConsentURL(s.Origins.UIURL(), install) },
@@ -310,7 +314,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers}, Log: log, Place: s.place,
 		HostCalled: s.hostCalled, Follow: s.follow(),
 	})
 	if err != nil {
@@ -339,17 +343,17 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, TakeEvent: s.TakeEvent,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, TakeEvent: s.TakeEvent,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
+		Consents: s.Consents, Providers: s.Providers, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
 	})
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,

@@ -20,6 +20,7 @@ const (
 	ForShell   Use = "shell"   // the page that shows one module
 	ForConsent Use = "consent" // the page where the session's user agrees to something
 	ForAsk     Use = "ask"     // the window where an admin decides what an app asks for
+	ForConnect Use = "connect" // the page where they connect an account at another service
 )
 
 // Ticket makes what a page's address may carry in place of a session: it is taken once,

@@ -22,9 +22,12 @@ type Product struct {
 	Auth   string  `json:"auth,omitempty"`
 	OAuth2 *OAuth2 `json:"oauth2,omitempty"`
 	// Users says who says who a user is, Admins which of them are admins.
-	Users  string `json:"users,omitempty"`
-	OIDC   *OIDC  `json:"oidc,omitempty"`
-	Admins Admins `json:"admins,omitzero"`
+	Users string `json:"users,omitempty"`
+	OIDC  *OIDC  `json:"oidc,omitempty"`
+	// Directory names the ids of the product's people, where other products have the same:
+	// in products of one directory the same id is the same person.
+	Directory string `json:"directory,omitempty"`
+	Admins    Admins `json:"admins,omitzero"`
 	// Keys are the public keys with which the product's back end signs.
 	Keys    *Keys   `json:"keys,omitempty"`
 	Consent Consent `json:"consent,omitzero"`

@@ -138,6 +138,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 		"pageOrigins": func(n *yaml.Node) {
 			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
 		},
+		"directory": text("directory", &p.Directory, 63, keyForm.MatchString, keyFix),
 		"signInUrl": text("signInUrl", &p.SignInURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
 	}
 	maps.Copy(known, r.authority(&p))

@@ -61,7 +61,7 @@ func told(err error) error {
 	}
 	out := *e
 	out.Fields = map[string]any{}
-	for _, k := range []string{"name", "message", "code", "limit", "figure"} {
+	for _, k := range []string{"name", "message", "code", "limit", "figure", "serviceKey", "options"} {
 		if v, ok := e.Fields[k]; ok {
 			out.Fields[k] = v
 		}

@@ -220,6 +220,27 @@ func (c *Client) Versions(ctx context.Context, app, env string) ([]Version, erro
 	return out.Versions, err
 }
 
+// Provider is an external provider of an app's environment, as it is registered there.
+type Provider struct {
+	Key         string `json:"key"`
+	Name        string `json:"name"`
+	ClientID    string `json:"clientId"`
+	RedirectURI string `json:"redirectUri"`
+	Secret      bool   `json:"secret"`
+}
+
+// Providers lists an environment's external providers.
+func (c *Client) Providers(ctx context.Context, app, env string) ([]Provider, error) {
+	out, err := get[struct{ Providers []Provider }](ctx, c, seg("apps", app, "environments", env, "providers"), nil)
+	return out.Providers, err
+}
+
+// ConfigureProvider sets the client secret that a provider gave.
+func (c *Client) ConfigureProvider(ctx context.Context, app, env, key, secret string) (out Provider, err error) {
+	_, err = c.do(ctx, http.MethodPut, seg("apps", app, "environments", env, "providers", key), nil, map[string]string{"secret": secret}, &out)
+	return out, err
+}
+
 // Variables lists an environment's variables.
 func (c *Client) Variables(ctx context.Context, app, env string) ([]Variable, error) {
 	out, err := get[struct{ Variables []Variable }](ctx, c, seg("apps", app, "environments", env, "variables"), nil)

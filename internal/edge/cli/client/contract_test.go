@@ -95,6 +95,8 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { return c.DeleteEnvironment(ctx, "a", "e") },
 		func() error { _, err := c.Versions(ctx, "a", "e"); return err },
 		func() error { _, err := c.Variables(ctx, "a", "e"); return err },
+		func() error { _, err := c.Providers(ctx, "a", "e"); return err },
+		func() error { _, err := c.ConfigureProvider(ctx, "a", "e", "k", "secret-of-k"); return err },
 		func() error {
 			return c.SetVariable(ctx, "a", "e", "k", VariableValue{Value: "v", Sealed: true, Unseal: true})
 		},

@@ -51,6 +51,9 @@ type appError struct {
 	// What a refusal of the platform says, when the app does not catch it.
 	ReasonID  string `json:"reasonId"`
 	AllowedBy string `json:"allowedBy"`
+	// Which account a user has to connect, with which scopes.
+	ServiceKey string          `json:"serviceKey"`
+	Options    json.RawMessage `json:"options"`
 }
 
 // Error implements error; only explain's result leaves the package.
@@ -116,7 +119,10 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 	if len(a.Code) > 0 && string(a.Code) != "null" {
 		f = f.With("appCode", a.Code)
 	}
-	for name, text := range map[string]string{"reasonId": a.ReasonID, "allowedBy": a.AllowedBy} {
+	if len(a.Options) > 0 && len(a.Options) <= maxRefusalText && a.ServiceKey != "" {
+		f = f.With("options", a.Options)
+	}
+	for name, text := range map[string]string{"reasonId": a.ReasonID, "allowedBy": a.AllowedBy, "serviceKey": a.ServiceKey} {
 		if text != "" && len(text) <= maxRefusalText {
 			f = f.With(name, text)
 		}

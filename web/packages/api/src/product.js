@@ -2,6 +2,7 @@
 // the app is installed, what was granted, what the user agreed to. No credential is here.
 import { NotOfferedError, notOffered, unbuilt } from '@annex/runtime/faults';
 import { askProduct } from '@annex/runtime/product';
+import { withProvider } from './provider.js';
 import { assumeTrustedRoute, pathOf } from './route.js';
 
 // requestX is requestProduct with the product that has x as its key or alias.
@@ -36,20 +37,12 @@ async function graph(as, accountId, query, variables = {}, headers = {}) {
   });
 }
 
-const account = Object.freeze({
-  hasCredentials: notOffered('withProvider().hasCredentials'),
-  requestCredentials: notOffered('withProvider().requestCredentials'),
-  getAccount: notOffered('withProvider().getAccount'),
-  fetch: notOffered('withProvider().fetch'),
-});
-const provider = Object.freeze({
-  ...account,
-  listAccounts: notOffered('withProvider().listAccounts'),
-  listCredentials: notOffered('withProvider().listCredentials'),
-  asAccount: () => account,
-});
+// The accounts are of the user who is present: of nobody else's is anything known here.
+const absent = notOffered('asUser(accountId).withProvider()');
+const absentAccount = Object.freeze({ hasCredentials: absent, requestCredentials: absent, getAccount: absent, fetch: absent });
+const absentProvider = Object.freeze({ ...absentAccount, listAccounts: absent, listCredentials: absent, asAccount: () => absentAccount });
 
-const userCaller = (accountId) => Object.freeze({ ...caller('asUser()', 'user', accountId), withProvider: () => provider });
+const userCaller = (accountId) => Object.freeze({ ...caller('asUser()', 'user', accountId), withProvider: accountId === undefined ? withProvider : () => absentProvider });
 const app = Object.freeze(caller('asApp()', 'app'));
 const user = userCaller(undefined);
 

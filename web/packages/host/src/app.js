@@ -50,11 +50,11 @@ async function begin({ session: secret, module, theme, given }, port) {
   }
   speak(context.locale);
   state.context = context;
-  const commands = makeCommands({ state, shell, consent });
+  const commands = makeCommands({ state, shell, consent, connect });
   main.removeAttribute('aria-busy');
   if (facts.render === 'native') {
     document.body.classList.add('native');
-    await runNative({ main, state, shell, commands, consent, fail: (e) => show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' }))) });
+    await runNative({ main, state, shell, commands, consent, connect, fail: (e) => show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' }))) });
     shell.tell({ kind: 'ready' });
     watchSize(shell);
     return;
@@ -72,39 +72,68 @@ async function begin({ session: secret, module, theme, given }, port) {
   // consent is asked when the app needs the person to agree first: in a window of its own,
   // of the platform's, never in the app's frame. It resolves to whether the person agreed.
   function consent() {
+    return prompted('consent', {
+      title: say('consentTitle', { app: module.app }), text: say('consentText'), go: say('review'),
+      look: async (open) => {
+        const { agreed, url } = await ask('consent', { module: facts.module, ...(open && { open }) });
+        return { done: agreed, url };
+      },
+    });
+  }
+
+  // connect is asked when the app needs an account of the person's at another service.
+  async function connect({ provider, scopes }) {
+    const wanted = Array.isArray(scopes) && scopes.length > 0 ? { scopes: scopes.slice(0, 100).map(String) } : {};
+    const look = async (open) => {
+      const { connected, url } = await ask('connect', { module: facts.module, provider, ...wanted, ...(open && { open }) });
+      return { done: connected, url };
+    };
+    let name;
+    try {
+      const now = await ask('connect', { module: facts.module, provider, ...wanted });
+      if (now.connected) return true;
+      name = now.name;
+    } catch {
+      return false; // the app asks for what it does not declare
+    }
+    return prompted('connect', { title: say('connectTitle', { app: module.app, name }), text: say('connectText', { name }), go: say('connect', { name }), look });
+  }
+
+  // prompted shows one question at a time beside the app's view; what it leads to happens in
+  // a window of the platform's own.
+  function prompted(what, { title, text, go, look }) {
     state.consent ??= new Promise((resolve) => {
-      const box = el('section', { class: 'consent', 'aria-label': say('consentTitle', { app: module.app }) });
-      const done = (agreed) => {
-        removeEventListener('focus', look);
+      const box = el('section', { class: 'consent', 'aria-label': title, 'data-annex-prompt': what });
+      const done = (is) => {
+        removeEventListener('focus', again);
         box.remove();
         main.classList.remove('covered');
         state.consent = undefined;
-        resolve(agreed);
+        resolve(is);
       };
-      const look = async () => {
-        const { agreed } = await ask('consent', { module: facts.module }).catch(() => ({}));
-        if (agreed) done(true);
-        return agreed;
+      const again = async () => {
+        const { done: is } = await look(false).catch(() => ({}));
+        if (is) done(true);
       };
       const wait = el('p', { class: 'quiet', role: 'status' });
-      const review = el('button', { type: 'button', class: 'primary', onclick: async () => {
+      const review = el('button', { type: 'button', class: 'primary', 'data-annex-prompt-go': what, onclick: async () => {
         try {
-          const { url, agreed } = await ask('consent', { module: facts.module, open: true });
-          if (agreed) return done(true);
+          const { url, done: is } = await look(true);
+          if (is) return done(true);
           window.open(url, '_blank', 'noopener');
           wait.textContent = say('waiting');
-          review.replaceWith(el('button', { type: 'button', class: 'primary', onclick: () => void look() }, say('again')));
-          addEventListener('focus', look);
+          review.replaceWith(el('button', { type: 'button', class: 'primary', 'data-annex-prompt-again': what, onclick: () => void again() }, say('again')));
+          addEventListener('focus', again);
         } catch (e) {
           wait.textContent = e instanceof AskError ? e.message : say('error');
         }
-      } }, say('review'));
-      box.append(el('h2', {}, say('consentTitle', { app: module.app })), el('p', {}, say('consentText')), wait,
+      } }, go);
+      box.append(el('h2', {}, title), el('p', {}, text), wait,
         el('div', { class: 'actions' }, el('button', { type: 'button', onclick: () => done(false) }, say('later')), review));
       main.classList.add('covered');
       document.body.append(box);
       shell.tell({ kind: 'height', height: Math.max(box.scrollHeight + 24, 120) });
-      announce(say('consentTitle', { app: module.app })); // a panel does not take the focus from what the person does
+      announce(title); // a panel does not take the focus from what the person does
     });
     return state.consent;
   }

@@ -43,7 +43,7 @@ function base64(u8) {
 }
 const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-export function makeCommands({ state, shell, consent }) {
+export function makeCommands({ state, shell, consent, connect }) {
   const { facts, given } = state;
   const events = new BroadcastChannel(`annex-events-${given.page}-${facts.module.split('/')[0]}`);
   const dialogs = new Map();
@@ -72,7 +72,9 @@ export function makeCommands({ state, shell, consent }) {
     try {
       return await act();
     } catch (e) {
-      if (e.code !== 'NEEDS_AUTHENTICATION_ERR' || !(await consent())) throw e;
+      if (e.code !== 'NEEDS_AUTHENTICATION_ERR') throw e;
+      const { provider, scopes } = e.fields;
+      if (!(await (typeof provider === 'string' ? connect({ provider, scopes }) : consent()))) throw e;
       return act();
     }
   }
@@ -248,7 +250,7 @@ export function makeCommands({ state, shell, consent }) {
       const root = holder.attachShadow({ mode: 'closed' });
       root.adoptedStyleSheets = [css(':host{display:block}iframe{display:block;width:100%;border:0;height:160px}')];
       const inner = el('iframe', { title: String(resource), sandbox: 'allow-scripts allow-forms allow-same-origin', referrerpolicy: 'no-referrer' });
-      const own = makeCommands({ state, shell, consent });
+      const own = makeCommands({ state, shell, consent, connect });
       let port;
       addEventListener('message', (e) => {
         if (e.source !== inner.contentWindow || e.origin !== origin || e.data?.annex !== 'hello') return;

@@ -3,7 +3,7 @@
 
 const own = (v) => (typeof v?.$fn === 'string' ? v.$fn : null);
 
-export function effects({ run, call, tell, consent }) {
+export function effects({ run, call, tell, consent, connect }) {
   const flags = new Map();
   const modals = new Map();
   let closing = null;
@@ -25,6 +25,7 @@ export function effects({ run, call, tell, consent }) {
       }
       tell('permissions.settled', settled);
     },
+    connect: ({ provider, scopes }) => connect({ provider: String(provider ?? ''), scopes }),
     onClose({ callback }) {
       closing = own(callback);
       return run('onClose');

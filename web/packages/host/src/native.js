@@ -3,7 +3,7 @@
 import { AskError, ask, session } from './ask.js';
 import { effects } from './effects.js';
 
-export async function runNative({ main, state, shell, commands, consent, fail }) {
+export async function runNative({ main, state, shell, commands, consent, connect, fail }) {
   let kit;
   try {
     kit = await import('/shell/static/kit.js');
@@ -42,6 +42,7 @@ export async function runNative({ main, state, shell, commands, consent, fail })
     call: (handle, args = []) => say({ handle, args }),
     tell: (event, payload, now) => say({ handle: '', args: [], shell: { event, ...(payload !== undefined && { payload }), ...(now && { state: now }) } }),
     consent: async () => { if (await consent()) await restart(); },
+    connect: async (p) => { if (await connect(p)) await restart(); },
   });
   commands.attach({ resize() {}, reload: (whole) => void (whole ? shell.tell({ kind: 'reopen' }) : restart()), event: act.happened });
   shell.listen((m) => {

@@ -26,7 +26,8 @@ export async function invoke(functionKey, payload = undefined) {
 
 // refused has the page ask the user where their agreement is what was missing.
 function refused(err) {
-  if (err?.code === 'NEEDS_AUTHENTICATION_ERR') effect('consent', {});
+  const provider = err?.options?.provider;
+  if (err?.code === 'NEEDS_AUTHENTICATION_ERR') effect(provider ? 'connect' : 'consent', provider ? { provider, scopes: err.options.scopes } : {});
   return classed(err);
 }
 export const makeInvoke = () => invoke;

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { host } from '../../runtime/test/mock-kernel.js';
+import { asUser, NeedsAuthenticationError, route } from '../src/index.js';
+
+beforeEach(() => host.reset());
+const text = (s) => new TextEncoder().encode(s);
+const ok = (url = 'https://api.example.com/me') => ({ head: { status: 200, statusText: 'OK', headers: [['content-type', 'application/json']], url }, body: text('{"a":1}') });
+
+test('accounts are the ones that the host tells', async () => {
+  const all = [{ id: '1', displayName: 'Alice', scopes: ['a'] }, { id: '2', displayName: 'Alice at work', scopes: ['a', 'b'] }];
+  host.on('provider.accounts', () => ({ head: { accounts: all } }));
+  const p = asUser().withProvider('music', 'music-api');
+  assert.deepEqual(await p.listAccounts(), all);
+  assert.deepEqual(await p.getAccount(), all[0]);
+  assert.deepEqual(await p.asAccount('2').getAccount(), all[1]);
+  assert.equal(await p.asAccount('3').getAccount(), undefined);
+});
+
+test('requestCredentials ends the call where there are none', async () => {
+  let has = false;
+  host.on('provider.has', () => ({ head: { has } }));
+  host.on('provider.request', ({ scopes }) => { throw Object.assign(new Error('no'), { code: 'NEEDS_AUTHENTICATION_ERR', status: 401, serviceKey: 'music', options: { scopes, isExpectedError: true, provider: 'music' } }); });
+  const p = asUser().withProvider('music');
+  assert.equal(await p.hasCredentials(['a']), false);
+  const e = await p.requestCredentials(['a', 'b']).catch((x) => x);
+  assert.ok(e instanceof NeedsAuthenticationError);
+  assert.deepEqual([e.serviceKey, e.options.scopes, e.options.isExpectedError], ['music', ['a', 'b'], true]);
+  has = true;
+  assert.equal(await p.requestCredentials(), true);
+  await assert.rejects(p.hasCredentials('a'), TypeError);
+});
+
+test('fetch names the account and follows redirects on the same host only', async () => {
+  const went = [];
+  host.on('provider.fetch', ({ url, method, provider, remote, account }, body) => {
+    went.push([provider, remote, account, `${method} ${url}`, body?.length ?? 0]);
+    if (url === '/here') return { head: { status: 303, statusText: '', headers: [['location', '/v1/there?x=1']], url: 'https://api.example.com/here' } };
+    if (url === '/away') return { head: { status: 307, statusText: '', headers: [['location', 'https://elsewhere.example/']], url: 'https://api.example.com/away' } };
+    return ok();
+  });
+  const p = asUser().withProvider('music', 'music-api');
+  const res = await p.asAccount('2').fetch(route`/here`, { method: 'POST', body: 'x' });
+  assert.deepEqual([res.status, res.redirected, await res.json()], [200, true, { a: 1 }]);
+  assert.equal((await p.fetch('/away')).status, 307);
+  assert.deepEqual(went, [['music', 'music-api', '2', 'POST /here', 1], ['music', 'music-api', '2', 'GET /v1/there?x=1', 0], ['music', 'music-api', undefined, 'GET /away', 0]]);
+});
