@@ -60,6 +60,9 @@ type Config struct {
 	// machine's memory, divided by the workers, when 0.
 	WorkerIsolation string
 	WorkerMemory    int
+	// Quotas is the file of the figures of what installations, apps, sites and users may
+	// use; the documented ones when "".
+	Quotas string
 	// ShutdownDelay is how long a platform whose Run is to end still takes requests, while
 	// /readyz answers 503; ShutdownGrace is how long running calls may take to finish then,
 	// 30 seconds when 0. After it they end with the error SHUTTING_DOWN.
@@ -128,7 +131,7 @@ func (cfg Config) server() server.Config {
 	}
 	return server.Config{
 		DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, KeyRing: cfg.KeyRing, Blobs: cfg.Blobs, Listen: cfg.Listen,
-		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers, WorkerIsolation: cfg.WorkerIsolation, WorkerMemory: cfg.WorkerMemory,
+		PlatformDomain: cfg.PlatformDomain, AppsDomain: cfg.AppsDomain, Scheme: cfg.Scheme, Workers: cfg.Workers, WorkerIsolation: cfg.WorkerIsolation, WorkerMemory: cfg.WorkerMemory, QuotasFile: cfg.Quotas,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownGrace: cfg.ShutdownGrace,
 		MetricsListen: cfg.MetricsListen, TracesEndpoint: cfg.TracesEndpoint, TracesPercent: cfg.TracesPercent,
 		ChildCommand: cfg.ChildCommand, InsecureNoSandbox: cfg.InsecureNoSandbox, Version: Version(), Log: cfg.Log,

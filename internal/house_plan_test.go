@@ -22,6 +22,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -107,7 +108,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, receipts.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations, quota.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

@@ -65,7 +65,7 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 func config(o cli.ServeOptions) annex.Config {
 	return annex.Config{
 		DataDir: o.Data, DatabaseURL: o.Database, KeyRing: o.KeyRing, Blobs: o.Blobs, Listen: o.Listen, PlatformDomain: o.PlatformDomain, AppsDomain: o.AppsDomain,
-		Workers: o.Workers, WorkerIsolation: o.WorkerIsolation, WorkerMemory: o.WorkerMemory, InsecureNoSandbox: o.InsecureNoSandbox,
+		Workers: o.Workers, WorkerIsolation: o.WorkerIsolation, WorkerMemory: o.WorkerMemory, Quotas: o.Quotas, InsecureNoSandbox: o.InsecureNoSandbox,
 		ShutdownDelay: o.ShutdownDelay, ShutdownGrace: o.ShutdownGrace, Log: logger(o),
 		MetricsListen: o.MetricsListen, TracesEndpoint: o.TracesEndpoint, TracesPercent: o.TracesPercent,
 	}

@@ -116,6 +116,7 @@ func (l *life) grants() {
 	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.bob, nil).is(200)
 	l.ask("DELETE", production+"/log-sharing", l.ada, nil).is(204)
 	l.ask("GET", production+"/queue", l.bob, nil).is(200)
+	l.ask("GET", production+"/usage", l.bob, nil).is(200).want(5000.0, "perMinute", "calls")
 	l.ask("POST", production+"/queue-retries", l.bob, object{"ids": []string{}}).is(200).want(0.0, "retried")
 	l.ask("GET", production+"/log-sharing", l.ada, nil).is(200).want(false, "shared")
 	l.ask("GET", "/api/v1/logs?environment=production&app="+l.appID, l.bob, nil).fails(403, "LOGS_NOT_SHARED")

@@ -27,6 +27,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/testenv"
 	"github.com/annexhq/annex/internal/feature/account"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/infra/netguard/netguardtest"
 )
@@ -63,7 +64,7 @@ func newPlatformWith(t testing.TB, change func(*testenv.Setup)) *platform {
 	p := &platform{t: t, ctx: t.Context(), dir: t.TempDir(), log: &lockedBuffer{}, World: netguardtest.New(t)}
 	network := p.World.Network()
 	setup := testenv.Setup{
-		Dir: p.dir, Listen: "127.0.0.1:0", Workers: 1, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true,
+		Dir: p.dir, Listen: "127.0.0.1:0", Workers: 1, Network: &network, ChildCommand: annex.ChildCommand, Version: "attack", NoProduct: true, Quotas: quota.None(),
 		Log: slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	change(&setup)

@@ -48,6 +48,7 @@ type ServeOptions struct {
 	// WorkerIsolation is shared, site or app; WorkerMemory is in MB, 0 lets the server choose.
 	WorkerIsolation string
 	WorkerMemory    int
+	Quotas          string // a file
 	// What happens between the signal to stop and the end.
 	ShutdownDelay, ShutdownGrace time.Duration
 	// What observers get: Prometheus on MetricsListen, a collector at TracesEndpoint.

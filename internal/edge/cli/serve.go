@@ -62,7 +62,7 @@ func (c *cli) serverOptions(cmd *cobra.Command) (ServeOptions, *settings.Values,
 	return ServeOptions{
 		Data: v.Text("data"), Database: v.Text("database"), KeyRing: v.Text("key-ring"), Blobs: v.Text("blobs"),
 		Listen: v.Text("listen"), PlatformDomain: v.Text("platform-domain"), AppsDomain: v.Text("apps-domain"),
-		Workers: v.Number("workers"), WorkerIsolation: v.Text("isolation-worker"), WorkerMemory: v.Number("worker-memory"),
+		Workers: v.Number("workers"), WorkerIsolation: v.Text("isolation-worker"), WorkerMemory: v.Number("worker-memory"), Quotas: v.Text("quotas"),
 		ShutdownDelay: v.Duration("shutdown-delay"), ShutdownGrace: v.Duration("shutdown-grace"),
 		MetricsListen: v.Text("metrics-listen"), TracesEndpoint: v.Text("traces-endpoint"), TracesPercent: v.Number("traces-percent"),
 		LogJSON: v.Text("log-format") == "json" || v.Text("log-format") == "auto" && !c.env.ErrTerminal, LogLevel: v.Text("log-level"),

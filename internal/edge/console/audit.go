@@ -24,6 +24,7 @@ const (
 // actNames are what acts are called by people. An act without a name is shown as it is.
 var actNames = map[string]string{
 	"install.install": "Installed an app", "install.approve": "Approved an update", "install.grant": "Changed what an app may do",
+	"queue.read": "Looked at what an app gave up", "queue.retry": "Had an app try again what it gave up", "queue.drop": "Dropped what an app gave up",
 	"install.uninstall": "Uninstalled an app", "install.wait": "An update waits", "install.upgrade": "An update came by itself",
 	"install.request": "A developer asks to install an app", "install.reconfirm": "Confirmed after a restore",
 	"install.suspend": "An app was suspended", "install.resume": "An app goes on",
@@ -63,7 +64,7 @@ type entry struct {
 // actKinds are what the filter offers: all acts of a kind. An act that is named in a link
 // narrows further.
 var actKinds = []struct{ Key, Name string }{
-	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"},
+	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"}, {"queue", "Queues: read, tried again, dropped"},
 	{"site", "The site and its switches"}, {"token", "Tokens and command lines"}, {"account", "Accounts of products"}, {"refused", "What was refused"},
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/asking"
@@ -24,11 +25,14 @@ import (
 	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/feature/unattended"
 )
 
 // Config is what the console stands on; all of it is required.
@@ -46,6 +50,10 @@ type Config struct {
 	Logs      *applog.Service
 	Asking    *asking.Service
 	Hosting   *hosting.Service
+	// Unattended has what apps queued, Quotas what they use; Stored tells what they stored.
+	Unattended *unattended.Service
+	Quotas     *quota.Service
+	Stored     func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -93,27 +101,29 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /my/accounts", c.user(c.myAccounts))
 	c.mux.Handle("POST /my/accounts/disconnect", c.user(c.disconnectMine))
 	for route, page := range map[string]handler{
-		"GET /apps":                          c.listApps,
-		"GET /apps/{installation}":           c.showApp,
-		"GET /apps/{installation}/review":    c.reviewApp,
-		"POST /apps/{installation}/propose":  c.propose,
-		"GET /requests/{request}":            c.reviewRequest,
-		"POST /requests/{request}/propose":   c.proposeRequest,
-		"GET /decide/{decision}":             c.confirm,
-		"POST /decide/{decision}":            c.decide,
-		"GET /audit":                         c.showAudit,
-		"GET /site":                          c.showSite,
-		"POST /site/propose":                 c.proposeSite,
-		"GET /device":                        c.showDevices,
-		"POST /device":                       c.askDevice,
-		"POST /device/propose":               c.proposeDevice,
-		"POST /device/deny":                  c.denyDevice,
-		"POST /device/revoke":                c.revokeDevice,
-		"GET /accounts":                      c.showAccounts,
-		"POST /accounts/service":             c.connectService,
-		"POST /accounts/disconnect":          c.disconnect,
-		"GET /accounts/external":             c.siteAccounts,
-		"POST /accounts/external/disconnect": c.disconnectAny,
+		"GET /apps":                                 c.listApps,
+		"GET /apps/{installation}":                  c.showApp,
+		"GET /apps/{installation}/review":           c.reviewApp,
+		"POST /apps/{installation}/propose":         c.propose,
+		"GET /requests/{request}":                   c.reviewRequest,
+		"POST /requests/{request}/propose":          c.proposeRequest,
+		"GET /decide/{decision}":                    c.confirm,
+		"POST /decide/{decision}":                   c.decide,
+		"GET /audit":                                c.showAudit,
+		"GET /site":                                 c.showSite,
+		"POST /site/propose":                        c.proposeSite,
+		"GET /device":                               c.showDevices,
+		"POST /device":                              c.askDevice,
+		"POST /device/propose":                      c.proposeDevice,
+		"POST /device/deny":                         c.denyDevice,
+		"POST /device/revoke":                       c.revokeDevice,
+		"GET /accounts":                             c.showAccounts,
+		"POST /accounts/service":                    c.connectService,
+		"POST /accounts/disconnect":                 c.disconnect,
+		"GET /accounts/external":                    c.siteAccounts,
+		"POST /accounts/external/disconnect":        c.disconnectAny,
+		"GET /apps/{installation}/running":          c.showRunning,
+		"GET /apps/{installation}/running/{letter}": c.showLetter,
 	} {
 		c.mux.Handle(route, c.admin(page))
 	}

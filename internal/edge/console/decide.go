@@ -35,6 +35,7 @@ type proposal struct {
 	Pinned bool            `json:"pinned,omitempty"`
 	Hours  int             `json:"hours,omitempty"` // that logs are shared
 	Device string          `json:"device,omitempty"`
+	Letter string          `json:"letter,omitempty"` // that was given up; all when ""
 	// Switch is one of the site's; Updates or Development is its new position.
 	Switch  string `json:"switch,omitempty"`
 	Updates string `json:"updates,omitempty"`
@@ -59,18 +60,20 @@ type act struct {
 }
 
 var acts = map[string]act{
-	"grant":     {(*Console).showGrant, (*Console).doGrant},
-	"uninstall": {(*Console).showUninstall, (*Console).doUninstall},
-	"decline":   {(*Console).showDecline, (*Console).doDecline},
-	"pin":       {(*Console).showPin, (*Console).doPin},
-	"egress":    {(*Console).showEgress, (*Console).doEgress},
-	"no-egress": {(*Console).showNoEgress, (*Console).doNoEgress},
-	"ask-again": {(*Console).showAskAgain, (*Console).doAskAgain},
-	"revoke":    {(*Console).showRevoke, (*Console).doRevoke},
-	"share":     {(*Console).showShare, (*Console).doShare},
-	"unshare":   {(*Console).showUnshare, (*Console).doUnshare},
-	"site":      {(*Console).showSwitch, (*Console).doSwitch},
-	"login":     {(*Console).showLogin, (*Console).doLogin},
+	"grant":         {(*Console).showGrant, (*Console).doGrant},
+	"uninstall":     {(*Console).showUninstall, (*Console).doUninstall},
+	"decline":       {(*Console).showDecline, (*Console).doDecline},
+	"pin":           {(*Console).showPin, (*Console).doPin},
+	"egress":        {(*Console).showEgress, (*Console).doEgress},
+	"no-egress":     {(*Console).showNoEgress, (*Console).doNoEgress},
+	"ask-again":     {(*Console).showAskAgain, (*Console).doAskAgain},
+	"revoke":        {(*Console).showRevoke, (*Console).doRevoke},
+	"share":         {(*Console).showShare, (*Console).doShare},
+	"unshare":       {(*Console).showUnshare, (*Console).doUnshare},
+	"site":          {(*Console).showSwitch, (*Console).doSwitch},
+	"retry-letters": {(*Console).showRetryLetters, (*Console).doRetryLetters},
+	"drop-letter":   {(*Console).showDropLetter, (*Console).doDropLetter},
+	"login":         {(*Console).showLogin, (*Console).doLogin},
 }
 
 func (c *Console) propose(v *visit) error {
@@ -92,6 +95,7 @@ func (c *Console) propose(v *visit) error {
 		p.Version = i.Waiting
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
+	p.Letter = clean(v.PostFormValue("letter"), 64)
 	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
 	return c.vouched(v, kind, p)

@@ -206,6 +206,8 @@ var notices = map[string]string{
 	"approved":     "Done. The app runs with what you allowed.",
 	"installed":    "Done. The app is installed.",
 	"narrowed":     "Done. What you took away is gone already, also for calls that are running.",
+	"retried":      "Done. They are handled again now.",
+	"dropped":      "Done. It is gone.",
 	"uninstalled":  "Done. The app is gone. What it stored is kept for 28 days.",
 	"declined":     "Done. The update was declined; the app goes on as before.",
 	"saved":        "Done. It counts already.",

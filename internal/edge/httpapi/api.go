@@ -23,8 +23,10 @@ import (
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -50,6 +52,9 @@ type Config struct {
 	Triggers  *trigger.Service
 	Hosting   *hosting.Service
 	Logs      *applog.Service
+	// Quotas counts what installations use, KV has what they stored.
+	Quotas *quota.Service
+	KV     *kvstore.Store
 	// Unattended has what apps queued; TakeEvent takes what a product signed.
 	Unattended *unattended.Service
 	TakeEvent  func(ctx context.Context, token string) error
@@ -167,6 +172,7 @@ var routes = []route{
 	{"GET", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLogSharing},
 	{"PUT", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).shareLogs},
 	{"DELETE", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).unshareLogs},
+	{"GET", "/api/v1/installations/{installation}/usage", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showUsage},
 	{"GET", "/api/v1/installations/{installation}/queue", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showQueue},
 	{"POST", "/api/v1/installations/{installation}/queue-retries", []id.Kind{id.Developer, id.SiteAdmin}, (*API).retryLetters},
 	{"GET", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLetter},

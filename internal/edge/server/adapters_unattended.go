@@ -42,12 +42,12 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
-		AppLog: recorder{logs: s.Logs}, Log: s.Config.Log,
+		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Log: s.Config.Log,
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 	})
-	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase)
+	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase, s.Quotas.Erase)
 	s.Installs.Leaving = s.Unattended.Leaving
 	s.Installs.Happened = lifecycle{s.Registry, s.Unattended}.happened
 }
@@ -58,6 +58,7 @@ func (s *System) startUnattended(ctx context.Context) error {
 		return err
 	}
 	s.Unattended.Start(ctx)
+	s.Quotas.Start(ctx)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -43,6 +44,9 @@ type Config struct {
 	// what the calls of one may hold together, in MB; the runtime chooses when 0.
 	WorkerIsolation string
 	WorkerMemory    int
+	// QuotasFile holds Quotas: the figures of what installations, apps, sites and users may use.
+	QuotasFile string
+	Quotas     quota.Limits
 	// ShutdownDelay is how long a server that was told to stop still takes requests, so
 	// that a load balancer sees /readyz fail first; ShutdownGrace is how long running calls
 	// may then take, 30 seconds when 0. What still runs after it ends with SHUTTING_DOWN.
@@ -86,6 +90,15 @@ func (c *Config) complete() error {
 	}
 	if _, err := newOrigins(c.PlatformDomain, c.AppsDomain, c.Scheme, c.Listen); err != nil {
 		return err
+	}
+	if c.QuotasFile != "" {
+		text, err := os.ReadFile(c.QuotasFile)
+		if err != nil {
+			return fault.New(fault.Usage, "QUOTAS", "the quotas cannot be read from %s", c.QuotasFile).Because(err)
+		}
+		if c.Quotas, err = quota.Read(text); err != nil {
+			return err
+		}
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {

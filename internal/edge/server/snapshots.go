@@ -117,3 +117,5 @@ func (s *snapshots) Put(_ context.Context, key string, plain []byte) error {
 	}
 	return fault.Op("server.snapshots.Put", os.Rename(tmp.Name(), s.file(key)))
 }
+
+func (c *Config) snapshots() string { return filepath.Join(c.DataDir, "snapshots") }

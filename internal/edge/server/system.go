@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +33,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
@@ -88,6 +87,7 @@ type System struct {
 	Jobs      *jobs.Queue
 	// Unattended runs what nobody waits for; Events verifies what products say happened.
 	Unattended *unattended.Service
+	Quotas     *quota.Service
 	Events     *signer.Assertions
 	declared   *products
 	Jail       *jail.Jail
@@ -117,7 +117,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, receipts.Migrations, provider.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -231,11 +231,15 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Tenancy.Installations = s.Installs
 	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
 	s.Tenancy.Accounts = s.Accounts
+	s.Quotas = quota.New(quota.Config{DB: s.DB, Limits: s.Config.Quotas, Log: log})
 	s.KV = kvstore.New(s.DB, s.Ring, s.Registry)
+	if q := s.Config.Quotas.Storage; q.Keys > 0 {
+		s.KV.Bound(kvstore.Quota{Keys: q.Keys, Bytes: q.Bytes})
+	}
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
-		Network: s.network("egress"), Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: brokerReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
+		Network: s.network("egress"), Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: brokerReceipts{s.Receipts}, Quota: s.Quotas.Request, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	declared := newProducts(s.Tenancy, s.Guard, s.collector()...)
 	s.declared = declared
@@ -259,7 +263,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Products = product.New(product.Config{
 		APIs: declared, Installations: s.Installs, Consents: s.Consents,
 		Credentials: credentials{tokens{s.Signer, newAppNames(s.Registry)}, declared, s.Linked},
-		Network:     s.network("product"), Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: productReceipts{s.Receipts}, Log: log, Reserved: s.Origins.Reserved(),
+		Network:     s.network("product"), Decisions: productDecisions{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: productReceipts{s.Receipts}, Quota: s.Quotas.Product, Log: log, Reserved: s.Origins.Reserved(),
 	})
 	return s.Installs.Start(ctx)
 }
@@ -314,7 +318,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers}, Log: log, Place: s.place,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers}, Log: log, Place: s.place, Quota: s.Quotas,
 		HostCalled: s.hostCalled, Follow: s.follow(),
 	})
 	if err != nil {
@@ -343,13 +347,13 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		return s.Erasures.Ended(ctx, scope)
 	}
 	s.API = httpapi.New(httpapi.Config{
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, TakeEvent: s.TakeEvent,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvent: s.TakeEvent,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Stored: s.KV.Stored, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
@@ -409,64 +413,6 @@ func (s *System) Health() httpapi.Health {
 	}
 }
 
-func (c *Config) firstToken() string { return filepath.Join(c.DataDir, "operator.token") }
-
-func (c *Config) snapshots() string { return filepath.Join(c.DataDir, "snapshots") }
-
-func (s *System) removeFirstToken() {
-	if err := os.Remove(s.Config.firstToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.Config.Log.Warn("the file of the first operator token is still there; it opens nothing any more", "err", err)
-	}
-}
-
-// FirstOperatorToken gives a token to an operator who has none, in a file that only
-// the data directory's owner reads; it returns the file, "" when none was needed. The
-// token lives for a day, and ends when an operator makes another one.
-func (s *System) FirstOperatorToken(ctx context.Context) (string, error) {
-	file := s.Config.firstToken()
-	written := false
-	secret, err := s.Accounts.Bootstrap(ctx, func(secret string) error {
-		written = true
-		return writeSecret(file, secret)
-	})
-	if err != nil || secret == "" {
-		if written { // it opens nothing
-			_ = os.Remove(file)
-		}
-		return "", fault.Op("server.FirstOperatorToken", err)
-	}
-	return file, nil
-}
-
-// writeSecret leaves the old file or the new one, on the disk before it returns.
-func writeSecret(file, secret string) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".token-") // 0600
-	if err != nil {
-		return unwritable(err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(secret + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return unwritable(err)
-	}
-	if err := os.Rename(f.Name(), file); err != nil {
-		return unwritable(err)
-	}
-	dir, err := os.Open(filepath.Dir(file)) // the name must survive too
-	if err != nil {
-		return unwritable(err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return unwritable(err)
-	}
-	return nil
-}
-
-func unwritable(err error) error {
-	return fault.New(fault.Unavailable, "STORAGE_UNAVAILABLE", "the data directory cannot be written by the server").
-		WithFix("make room in it, and make it writable for the server's user").Because(err)
-}
-
 // Close takes everything down, doors first. It may be called on a half-made system.
 func (s *System) Close() {
 	for _, f := range s.closeRest {
@@ -483,6 +429,9 @@ func (s *System) Close() {
 	}
 	if s.Unattended != nil {
 		s.Unattended.Close()
+	}
+	if s.Quotas != nil {
+		s.Quotas.Close()
 	}
 	if s.Jobs != nil { // before the runtime: what runs is given back as not done
 		s.Jobs.Close()
@@ -555,6 +504,9 @@ func (s *System) sweepHourly() {
 			}
 			if _, err := s.KV.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of values", "err", err)
+			}
+			if err := s.Quotas.Sweep(ctx); err != nil {
+				s.Config.Log.WarnContext(ctx, "old counts of what was used are not removed", "err", err)
 			}
 			if err := s.Unattended.Sweep(ctx); err != nil {
 				s.Config.Log.WarnContext(ctx, "sweep of jobs", "err", err)

@@ -61,6 +61,7 @@ var Table = []Setting{
 	{Name: "isolation-worker", Default: "shared", Words: "`grade` of who shares a worker process: shared (all), site or app (each its own); every call has an instance of its own in any case",
 		check: oneOf("shared", "site", "app")},
 	{Name: "worker-memory", Default: "0", Words: "`MB` that the calls of one worker process may hold together (0: half of the machine's memory, divided by the workers)", check: workerMemory},
+	{Name: "quotas", Path: true, Words: "`file` of the figures of what installations, apps, sites and users may use (operate.md)"},
 	{Name: "shutdown-delay", Default: "0s", Words: "`duration` for which a server that was told to stop still takes requests, while /readyz answers 503", check: duration},
 	{Name: "shutdown-grace", Default: "30s", Words: "`duration` in which running calls may finish then", check: duration},
 	{Name: "metrics-listen", Words: "`address` on which Prometheus asks for /metrics, without a token (default: none)", check: addressOrNone},

@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/server"
+	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/netguard"
@@ -47,6 +48,8 @@ type Setup struct {
 	WithoutLayers     jail.Layers
 	Version           string
 	Log               *slog.Logger
+	// Quotas are the figures of installations, apps, sites and users.
+	Quotas quota.Limits
 	// NoProduct leaves out Tracker's own listener.
 	NoProduct bool
 	// MetricsListen and TracesEndpoint are those of server.Config.
@@ -76,7 +79,7 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	}
 	cfg := server.Config{
 		DataDir: s.Dir, DatabaseURL: s.Database, KeyRing: filepath.Join(s.Dir, "keyring"), Listen: s.Listen, Workers: s.Workers,
-		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Log: s.Log,
+		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Quotas: s.Quotas, Log: s.Log,
 		MetricsListen: s.MetricsListen, TracesEndpoint: s.TracesEndpoint,
 	}
 	if s.Network != nil {

@@ -93,7 +93,9 @@ type Config struct {
 	Network   Network
 	Decisions Decisions
 	Receipts  Receipts // may be nil: then nothing is written down
-	Log       *slog.Logger
+	// Quota counts a request over all calls and servers, or refuses it; it may be nil.
+	Quota func(p *call.Policy) error
+	Log   *slog.Logger
 	// Reserved are host names of the platform itself; they and everything below them
 	// are refused whatever a policy says.
 	Reserved []string

@@ -122,6 +122,11 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 	if err := c.allowance.take(b.cfg.PerMinute, b.cfg.Now()); err != nil {
 		return a, refused(err, d)
 	}
+	if b.cfg.Quota != nil {
+		if err := b.cfg.Quota(p); err != nil {
+			return a, refused(err, d)
+		}
+	}
 	timeout := b.timeout(c.call.Kind)
 	if o.timeout > 0 && o.timeout < timeout {
 		timeout = o.timeout

@@ -124,6 +124,9 @@ func (c *Capabilities) Log(line call.LogLine) {
 	if c == nil || c.door == nil || c.ended.Load() {
 		return
 	}
+	if q := c.door.cfg.Quota; q != nil && !q.Line(c.policy) {
+		return
+	}
 	c.door.cfg.Recorder.Log(c.policy, c.call, line)
 }
 

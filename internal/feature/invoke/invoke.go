@@ -47,6 +47,13 @@ type Recorder interface {
 	Log(p *call.Policy, c *call.Call, line call.LogLine)
 }
 
+// Quota counts what all share. Neither method may block.
+type Quota interface {
+	Call(p *call.Policy, c *call.Call) error
+	// Line is false for a line that is one too many.
+	Line(p *call.Policy) bool
+}
+
 // Facility is something in the server that app code can reach by host calls. Bind
 // learns of the call once, before its first host call; the handler is then given the
 // policy in force at each host call.
@@ -64,6 +71,8 @@ type Config struct {
 	Recorder   Recorder
 	Facilities []Facility
 	Log        *slog.Logger
+	// Quota counts calls and what they log, over all servers; it may be nil.
+	Quota Quota
 	// Place gives a product's address on a site ("" for none) and the name that ARIs
 	// carry for the product: its first alias, or its key.
 	Place func(id.Site, id.Product) (url, ariName string)
@@ -125,6 +134,11 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	}
 	if c.Session != nil && c.Session.Epoch != p.Epoch {
 		return call.Result{}, sessionEnded()
+	}
+	if d.cfg.Quota != nil {
+		if err := d.cfg.Quota.Call(p, c); err != nil {
+			return call.Result{}, fault.Op("invoke.Invoke", err)
+		}
 	}
 	if err := complete(c, p, started); err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
@@ -45,6 +46,21 @@ type usage struct {
 	keys, bytes int64
 	counted     time.Time
 	inflated    bool // something was added, or deleted, without a look
+}
+
+// Bound sets what an installation may store; it is called before anything is stored.
+func (s *Store) Bound(q Quota) { s.usages = newUsages(q) }
+
+// Stored is what an installation has stored, and may.
+func (s *Store) Stored(ctx context.Context, scope tenant.Scope) (has, may Quota, err error) {
+	if !scope.Valid() || scope.Install() == "" {
+		return has, may, fault.New(fault.Denied, "NOT_YOURS", "no installation was named")
+	}
+	var u usage
+	if err := s.count(ctx, scope.Install(), &u); err != nil {
+		return has, may, err
+	}
+	return Quota{u.keys, u.bytes}, s.usages.quota, nil
 }
 
 type usages struct {

@@ -135,7 +135,9 @@ type Config struct {
 	Network       Network
 	Decisions     Decisions // may be nil
 	Receipts      Receipts  // may be nil: then nothing is written down
-	Log           *slog.Logger
+	// Quota counts a request over all calls and servers, or refuses it; it may be nil.
+	Quota func(p *call.Policy, by id.Principal) error
+	Log   *slog.Logger
 	// Reserved are host names of the platform itself: a product is not made to contact them.
 	Reserved []string
 	// Timeout bounds one request, LongTimeout one of a consumer or schedule.

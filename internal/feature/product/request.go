@@ -82,7 +82,7 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, 
 		return call.Reply{}, deny(d, "limit", fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", cfg.MaxBody).
 			With("limit", "request body").With("figure", cfg.MaxBody))
 	}
-	if err := c.take(); err != nil {
+	if err := c.take(p); err != nil {
 		return call.Reply{}, deny(d, "limit", err)
 	}
 	body := req.Body
@@ -144,7 +144,14 @@ func (c *Config) timeout(k call.Kind, askedMs int64) time.Duration {
 }
 
 // take counts one request of the call.
-func (c *caller) take() error {
+func (c *caller) take(p *call.Policy) error {
+	if err := c.takeOfCall(); err != nil || c.gate.cfg.Quota == nil {
+		return err
+	}
+	return c.gate.cfg.Quota(p, c.call.Principal)
+}
+
+func (c *caller) takeOfCall() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	limit := c.gate.cfg.PerMinute

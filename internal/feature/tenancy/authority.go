@@ -106,11 +106,11 @@ const (
 // Consent is an operator's policy for consents to a product's scopes.
 type Consent struct {
 	External string          `json:"external"`
-	Admin    map[string]bool `json:"admin,omitempty"`   // scopes that a site's admin consents to for all
+	Admin    map[string]bool `json:"admin,omitempty"` // scopes that a site's admin consents to for all
 	// StepUp has admins sign in again, in a window of the platform's own, for each decision
 	// about what an app asks while it runs.
-	StepUp bool `json:"stepUp,omitempty"`
-	Offline  map[string]bool `json:"offline,omitempty"` // scopes that may be used while the user is away
+	StepUp  bool            `json:"stepUp,omitempty"`
+	Offline map[string]bool `json:"offline,omitempty"` // scopes that may be used while the user is away
 }
 
 // Graph is a product's GraphQL endpoint: its root fields are mapped to scopes or closed.

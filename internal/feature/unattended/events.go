@@ -173,6 +173,9 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}
 	res, err := s.Invoker.Invoke(ctx, c)
+	if fault.CodeOf(err) == overQuota {
+		return s.refused(err) // it was not tried
+	}
 	v, next := jobs.Verdict{}, retry{}
 	if err != nil {
 		v, next = s.failedCall(j, err)

@@ -106,6 +106,11 @@ func (s *Service) push(ctx context.Context, c *call.Call, p *call.Policy, body [
 	if err := in.check(len(body), long); err != nil {
 		return call.Reply{}, err
 	}
+	if s.Quota != nil {
+		if err := s.Quota(p, len(in.Events)); err != nil {
+			return call.Reply{}, err
+		}
+	}
 	origin, err := s.chain(ctx, c, p)
 	if err != nil {
 		return call.Reply{}, err
@@ -271,7 +276,7 @@ func (s *Service) consume(ctx context.Context, j jobs.Job) jobs.Verdict {
 	var v jobs.Verdict
 	var next retry
 	if err != nil {
-		if fault.CodeOf(err) == "NOT_INSTALLED" {
+		if code := fault.CodeOf(err); code == "NOT_INSTALLED" || code == overQuota {
 			return s.refused(err)
 		}
 		v, next = s.failedCall(j, err)

@@ -91,6 +91,8 @@ type Config struct {
 	Products  Products
 	Invoker   Invoker
 	AppLog    Log
+	// Quota counts events that an app queues, or refuses them; it may be nil.
+	Quota func(p *call.Policy, events int) error
 	// Retention is how long a pushed event is tried; 24 hours when zero.
 	Retention time.Duration
 	Now       func() time.Time
@@ -161,6 +163,9 @@ func begun(j jobs.Job, p *call.Policy, kind call.Kind, module string, f manifest
 		ContentType: "application/json", Deadline: now.Add(wall),
 	}
 }
+
+// overQuota is the code of a call that did not begin since there were too many.
+const overQuota = "LIMIT_INVOCATIONS"
 
 // refused is what becomes of a job whose installation may not run now.
 func (s *Service) refused(err error) jobs.Verdict {

@@ -340,6 +340,11 @@ func (c *Client) UnshareLogs(ctx context.Context, installation string) error {
 	return c.del(ctx, seg("installations", installation, "log-sharing"), nil)
 }
 
+// Usage is what an installation uses of what all share.
+func (c *Client) Usage(ctx context.Context, installation string) (Usage, error) {
+	return get[Usage](ctx, c, seg("installations", installation, "usage"), nil)
+}
+
 // Queue is what an installation has queued.
 func (c *Client) Queue(ctx context.Context, installation string) (Queue, error) {
 	return get[Queue](ctx, c, seg("installations", installation, "queue"), nil)

@@ -56,6 +56,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 	calls := []func() error{
 		func() error { _, err := c.Health(ctx); return err },
 		func() error { _, err := c.Whoami(ctx); return err },
+		func() error { _, err := c.Usage(ctx, "i"); return err },
 		func() error { _, err := c.Queue(ctx, "i"); return err },
 		func() error { _, err := c.DeadLetter(ctx, "i", "l"); return err },
 		func() error { _, err := c.RetryLetters(ctx, "i", []string{"l"}); return err },

@@ -351,6 +351,26 @@ type (
 		LastAt    time.Time `json:"lastAt"`
 		Allow     string    `json:"allow"`
 	}
+	// Usage is what an installation uses of what all share.
+	Usage struct {
+		PerMinute map[string]int `json:"perMinute"` // a negative figure bounds nothing
+		Days      []UsedOnDay    `json:"days"`
+		Stored    Stored         `json:"stored"`
+	}
+	// UsedOnDay is one of Usage's counts.
+	UsedOnDay struct {
+		What    string `json:"what"`
+		Day     string `json:"day"`
+		Used    int64  `json:"used"`
+		Refused int64  `json:"refused"`
+	}
+	// Stored is what an installation has stored.
+	Stored struct {
+		Keys     int64 `json:"keys"`
+		Bytes    int64 `json:"bytes"`
+		MaxKeys  int64 `json:"maxKeys"`
+		MaxBytes int64 `json:"maxBytes"`
+	}
 	Queue struct {
 		Counts []QueueCount `json:"counts"`
 		Dead   []DeadLetter `json:"dead"`
