@@ -37,15 +37,21 @@ func AllowsURL(s Set, t EgressType, u hostrule.URL) hostrule.Verdict {
 	return hostrule.Decide(patterns, use, u)
 }
 
-// Admitting are the patterns of the type that admit the URL, as text.
-func Admitting(s Set, t EgressType, u hostrule.URL) []string {
-	var out []string
+// Admitting are the patterns of the type that admit the URL, as text; missing are those that
+// would, were it not for its path.
+func Admitting(s Set, t EgressType, u hostrule.URL) (admitting, missing []string) {
 	for _, e := range s.Egress {
-		if e.Type == t && hostrule.Match(e.Pattern, u, UseOf(t)) {
-			out = append(out, e.Pattern.String())
+		switch bare := e.Pattern; {
+		case e.Type != t:
+		case hostrule.Match(e.Pattern, u, UseOf(t)):
+			admitting = append(admitting, e.Pattern.String())
+		default:
+			if bare.Path = ""; hostrule.Match(bare, u, UseOf(t)) {
+				missing = append(missing, e.Pattern.String())
+			}
 		}
 	}
-	return out
+	return admitting, missing
 }
 
 // HasScope reports whether the scope is in the set.

@@ -33,7 +33,7 @@ func sentByBroker(d egress.Decision) receipts.Request {
 	return receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
 		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, AllowedBy: d.AllowedBy, Bytes: d.Sent,
-		Use: receipts.Use{Via: d.Via, Key: d.Key, Type: d.Type, Origin: d.Origin, Matched: d.Matched},
+		Use: receipts.Use{Via: d.Via, Key: d.Key, Type: d.Type, Origin: d.Origin, Matched: d.Matched, Missed: d.Missed},
 	}
 }
 
@@ -53,7 +53,7 @@ func sentToProduct(d product.Decision) receipts.Request {
 	out := receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
 		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, Bytes: d.Sent,
-		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives},
+		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives, Contacts: d.Contacts},
 	}
 	if d.On != d.Install {
 		out.On = d.On

@@ -23,6 +23,7 @@ type verdict struct {
 	url       hostrule.URL
 	undecided bool // the URL could not be taken in
 	matched   []string
+	missed    []string
 }
 
 // decide is one function over one policy value: intake, the platform's names, the
@@ -46,8 +47,8 @@ func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
 	}
-	if d.Allow && perm.UseOf(typ) != hostrule.Backend {
-		v.matched = perm.Admitting(p.Set, typ, u)
+	if perm.UseOf(typ) != hostrule.Backend {
+		v.matched, v.missed = perm.Admitting(p.Set, typ, u)
 	}
 	return v
 }

@@ -75,11 +75,12 @@ type Decision struct {
 	// "" when none was looked at.
 	AddressClass string
 	AllowedBy    string // the pattern that admits it
-	// Matched are all patterns that admit it, of a type whose patterns may hold a path.
-	Matched        []string
-	Status         int    // the answer's, 0 if there was none
-	Code           string // of the error, "" if there was none
-	Sent, Received int64  // bytes of the bodies, as they were on the wire
+	// Matched are all patterns that admit it, of a type whose patterns may hold a path, and
+	// Missed those that do not because of their path.
+	Matched, Missed []string
+	Status          int    // the answer's, 0 if there was none
+	Code            string // of the error, "" if there was none
+	Sent, Received  int64  // bytes of the bodies, as they were on the wire
 	// Echoes counts credentials of the request that its answer held, and that were taken out.
 	Echoes int
 	Took   time.Duration

@@ -72,11 +72,12 @@ func (c *caller) ended(ctx context.Context, d *Decision, started time.Time, err 
 func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Request, d *Decision) (call.Reply, error) {
 	v := c.broker.decide(p, typeOf(c.call.Kind), h.URL)
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
+	d.Matched, d.Missed = v.matched, v.missed
 	d.Scheme, d.Host, d.Port = v.url.Scheme, v.url.Host, v.url.Port
 	if !v.allow {
 		return call.Reply{}, denied(*d, v.by)
 	}
-	d.AllowedBy, d.Matched = v.by, v.matched
+	d.AllowedBy = v.by
 	if perm.MintsTokens(p.Set, v.url) {
 		d.Rule, d.Reason = "provider-token-endpoint", "credentials of a provider are given out there"
 		return call.Reply{}, denied(*d, "nothing: an app uses a provider's credentials and never holds them")

@@ -192,6 +192,9 @@ func (s *Service) On(ctx context.Context, env id.Env, site id.Site, product id.P
 // Refresh makes this process see every change that was committed before. Others see
 // it within a quarter of a second.
 func (s *Service) Refresh(ctx context.Context) {
+	if ctx.Value(trying{}) != nil {
+		return
+	}
 	if err := s.policies.read(context.WithoutCancel(ctx), askPatience); err != nil {
 		s.Log.WarnContext(ctx, "policies cannot be read after a change; they are read again shortly", "err", err)
 	}

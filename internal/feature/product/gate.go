@@ -207,6 +207,9 @@ func (c *caller) contacts(out *pass, values []string, d *Decision) error {
 			return answer(d, closed("REQUEST_EGRESS_ALLOWLIST_ERR", "%s names a destination that cannot be taken in", d.Operation).
 				WithFix("name it as an absolute https URL"))
 		}
+		if !slices.Contains(d.Contacts, u.Origin()) {
+			d.Contacts = append(d.Contacts, u.Origin())
+		}
 		verdict := perm.AllowsURL(out.policy.Set, perm.Backend, u)
 		if !verdict.Allow || c.gate.reserved(u.Host) {
 			return answer(d, closed("REQUEST_EGRESS_ALLOWLIST_ERR", "%s would make the product contact %s, to which the app may not send", d.Operation, u.Origin()).

@@ -114,14 +114,16 @@ type Decision struct {
 	Scopes     []string
 	// Alternatives are the scopes that the operation takes, one list for each way.
 	Alternatives [][]string
-	Allow        bool
-	Rule         string // stable id of the rule that decided
-	Reason       string
-	Code         string // of the error, "" if there was none
-	Status       int    // the product's answer, 0 if there was none
-	Sent         int64
-	Received     int64
-	Took         time.Duration
+	// Contacts are the origins that the operation has the product send to.
+	Contacts []string
+	Allow    bool
+	Rule     string // stable id of the rule that decided
+	Reason   string
+	Code     string // of the error, "" if there was none
+	Status   int    // the product's answer, 0 if there was none
+	Sent     int64
+	Received int64
+	Took     time.Duration
 
 	receipt Receipt // nil as long as nothing was sent
 }

@@ -61,8 +61,12 @@ type Use struct {
 	Operation string     `json:"operation,omitempty"` // of the product
 	As        string     `json:"as,omitempty"`        // app, user or offline
 	Needs     [][]string `json:"needs,omitempty"`     // the operation's scopes, one list for each way
-	// Matched are the patterns that admitted it, where patterns may hold a path.
+	// Matched are the patterns that admitted it, where patterns may hold a path, and Missed
+	// those that did not because of theirs.
 	Matched []string `json:"matched,omitempty"`
+	Missed  []string `json:"missed,omitempty"`
+	// Contacts are the origins that the operation has the product send to.
+	Contacts []string `json:"contacts,omitempty"`
 	// Rule is what refused it, "" when it was sent.
 	Rule string `json:"rule,omitempty"`
 	// Rest says that more destinations were asked within an hour than are told apart.

@@ -1,0 +1,175 @@
+package receipts
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
+)
+
+// Change is what a change of the policy means for the requests of one destination, as far
+// as they were made.
+type Change struct {
+	Via, Key, Type, Origin, Operation string
+	Refused                           int64 // were let go, and would be refused
+	Allowed                           int64 // were refused, and would be let go
+	Unsure                            int64 // depends on what is not kept, a path for instance
+}
+
+// Prediction is what a change would have meant for all requests that were counted.
+type Prediction struct {
+	Changes                  []Change // the most requests first
+	Refused, Allowed, Unsure int64
+	Seen                     int64 // requests that were looked at
+}
+
+// WhatIf replays requests under two policies and tells where they differ. The decisions are
+// those of the broker and of the product gate, over the same kind of set.
+func WhatIf(uses []Used, from, to perm.Set) Prediction {
+	type key struct{ via, key, typ, origin, operation string }
+	found := map[key]*Change{}
+	var out Prediction
+	same := perm.Covers(from, to) && perm.Covers(to, from)
+	for _, u := range uses {
+		n := u.Requests + u.Refused
+		out.Seen += n
+		before, after := u.under(from), u.under(to)
+		if same || before == after && before != unsure || u.Rule != "" && !u.policys() {
+			continue
+		}
+		k := key{u.Via, u.Key, u.Type, u.Origin, u.Operation}
+		c := found[k]
+		if c == nil {
+			c = &Change{Via: u.Via, Key: u.Key, Type: u.Type, Origin: u.Origin, Operation: u.Operation}
+			found[k] = c
+		}
+		switch {
+		case before == unsure || after == unsure:
+			c.Unsure += n
+			out.Unsure += n
+		case after == no:
+			c.Refused += n
+			out.Refused += n
+		default:
+			c.Allowed += n
+			out.Allowed += n
+		}
+	}
+	for _, c := range found {
+		out.Changes = append(out.Changes, *c)
+	}
+	slices.SortFunc(out.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(b.Refused+b.Allowed+b.Unsure, a.Refused+a.Allowed+a.Unsure), cmp.Compare(a.Origin, b.Origin),
+			cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Via, b.Via), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Key, b.Key))
+	})
+	return out
+}
+
+// answer is what a policy says of a use.
+type answer int
+
+const (
+	no answer = iota
+	yes
+	unsure
+)
+
+// policys reports whether it was the policy that refused; what is malformed, over a limit
+// or of a private address is refused under each.
+func (u Use) policys() bool {
+	return strings.HasPrefix(u.Rule, "egress-") && u.Rule != "egress-port-blocked" && u.Rule != "egress-ip-literal" &&
+		u.Rule != "egress-special-name" && u.Rule != "egress-single-label" ||
+		u.Rule == "pinned-destination" || u.Rule == "scope-not-granted" || u.Rule == "request-egress-allowlist-err"
+}
+
+// under is what would be decided about the use under a set.
+func (u Use) under(s perm.Set) answer {
+	if u.Rest {
+		return unsure
+	}
+	switch u.Via {
+	case Fetch:
+		return u.fetch(s)
+	case Remote, Provider:
+		return u.pinned(s)
+	case Product:
+		return u.product(s)
+	}
+	return unsure
+}
+
+func (u Use) fetch(s perm.Set) answer {
+	url, err := hostrule.ParseURL(u.Origin + "/")
+	if err != nil {
+		return no
+	}
+	t := perm.EgressType(u.Type)
+	if perm.UseOf(t) == hostrule.Backend {
+		return of(perm.AllowsURL(s, t, url).Allow)
+	}
+	out := no
+	for _, e := range s.Egress {
+		if e.Type != t {
+			continue
+		}
+		bare, text := e.Pattern, e.Pattern.String()
+		bare.Path = ""
+		switch {
+		case !hostrule.Match(bare, url, perm.UseOf(t)) || slices.Contains(u.Missed, text):
+		case e.Pattern.Path == "" || slices.Contains(u.Matched, text):
+			return yes
+		default: // whether its path fits is not kept
+			out = unsure
+		}
+	}
+	return out
+}
+
+func (u Use) pinned(s perm.Set) answer {
+	base, err := hostrule.ParseBaseURL(u.Origin)
+	if err != nil { // in a private network, which an admin opened
+		return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool {
+			return r.Key == u.Key && slices.ContainsFunc(slices.Collect(maps.Values(r.Endpoints)), func(at string) bool {
+				return at == u.Origin || strings.HasPrefix(at, u.Origin+"/")
+			})
+		}))
+	}
+	if u.Via == Remote {
+		return of(perm.PinnedRemote(s, u.Key, base))
+	}
+	return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool { return perm.PinnedProvider(s, u.Key, r.Key, base) }))
+}
+
+func (u Use) product(s perm.Set) answer {
+	for _, origin := range u.Contacts {
+		url, err := hostrule.ParseURL(origin + "/")
+		if err != nil || !perm.AllowsURL(s, perm.Backend, url).Allow {
+			return no
+		}
+	}
+	granted, offline := false, false
+	for _, scopes := range u.Needs {
+		if slices.ContainsFunc(scopes, func(name string) bool { return !perm.HasScope(s, name) }) {
+			continue
+		}
+		granted = true
+		offline = offline || !slices.ContainsFunc(scopes, func(name string) bool { return !perm.MayImpersonate(s, name) })
+	}
+	switch {
+	case !granted || u.As == "offline" && !offline:
+		return no
+	case u.Rule == "scope-not-granted" && u.As != "app", u.Rule == "request-egress-allowlist-err":
+		return unsure // whether the user would have agreed, or what else it names
+	}
+	return yes
+}
+
+func of(allow bool) answer {
+	if allow {
+		return yes
+	}
+	return no
+}
