@@ -1,6 +1,10 @@
 package api
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/trail"
+)
 
 // grants goes through what a site's admin decides about one installation after it was
 // made, in an environment that ends with this part.
@@ -59,6 +63,21 @@ func (l *life) grants() {
 	l.ask("POST", at+"/egress", l.ada, object{"type": "IMAGES", "host": "img.evil.com"}).fails(403, "OUTSIDE_BOUNDS")
 	is(l.ask("DELETE", at+"/egress?type=IMAGES&host=img.example.com", l.ada, nil), "egress:IMAGES:img.example.com", "")
 	l.ask("DELETE", at+"/egress?type=IMAGES&host=img.example.com", l.ada, nil).fails(404, "NOT_CONFIGURED")
+
+	// What a change would have meant is told, and nothing is changed by it.
+	l.ask("POST", at+"/what-if", l.ada, object{"trim": []string{"egress:FETCH_BACKEND_SIDE:api.example.com"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}}).is(200).want(0.0, "refused")
+	is(l.ask("GET", at, l.ada, nil), "egress:FETCH_BACKEND_SIDE:api.example.com", "on")
+	l.ask("POST", at+"/what-if", l.ada, object{"trim": []string{"scope:gone"}}).fails(404, "NO_SUCH_PERMISSION")
+	l.ask("GET", at+"/sent", l.ada, nil).is(200).want("sends-data-out", "signal", "value").want("day", "step")
+	l.ask("GET", at+"/sent", l.bob, nil).is(200)
+	l.ask("GET", at+"/sent?since=yesterday", l.ada, nil).fails(400, "BAD_TIME")
+	l.ask("GET", at+"/sent", l.admin, nil).fails(404, "NOT_YOURS")
+	l.ask("GET", at+"/suggestion", l.bob, nil).is(200).want(0.0, "calls")
+	receipts := l.ask("GET", "/api/v1/receipts/export", l.ada, nil).is(200)
+	if r, err := trail.Verify(strings.NewReader(string(receipts.body)), nil); err != nil || !r.OK {
+		l.t.Errorf("the export of receipts: %+v, %v", r, err)
+	}
+	l.ask("GET", "/api/v1/receipts/export", l.operator, nil).fails(400, "MISSING")
 
 	// A newer version waits while the old one is pinned, and when it asks for more.
 	l.ask("PUT", at+"/pin", l.ada, nil).is(200).want(true, "pinned")

@@ -36,6 +36,7 @@ func (l *life) operations() []operation {
 		"rollback":          {"version": "9.9.9", "stopAtGrowth": true}, "approveInstallation": {"digest": "d", "confirmDevelopment": true, "version": "v", "grant": object{}, "without": []string{"k"}, "replace": object{}},
 		"shareLogs": {"for": "24h"}, "retryDeadLetters": {"ids": []string{"l"}}, "offerApp": {"to": "bob"}, "suspendApp": {"reason": "r"},
 		"declineVersion": {"version": "v"}, "addEgress": {"type": "IMAGES", "host": "img.example.com"},
+		"whatIf":           {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "disallow": []object{{"type": "IMAGES", "host": "img.example.com"}}},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}

@@ -138,15 +138,19 @@ func reasonText(w client.Waiting) string {
 }
 
 func (c *cli) grantsChangeCommand(verb, short, done string, put func(*client.GrantChange, []string)) *cobra.Command {
-	return jsonFlag(&cobra.Command{
+	whatIf := false
+	cmd := &cobra.Command{
 		Use:   verb + " INSTALLATION KEY...",
 		Short: short,
 		Long:  short + ".\nThe keys are those that `annex grants show` lists. It is in force within a second, for running calls too.",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var change client.GrantChange
+			put(&change, args[1:])
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{GrantChange: change})
+			}
 			return c.ofInstallation(cmd.Context(), targetFlags{}, args[:1], func(api *client.Client, id string) (client.InstallationDetail, string, error) {
-				var change client.GrantChange
-				put(&change, args[1:])
 				if len(change.Restore)+len(change.On) > 0 { // bound to what is shown now
 					d, err := api.InstallationDetail(cmd.Context(), id)
 					if err != nil {
@@ -158,34 +162,78 @@ func (c *cli) grantsChangeCommand(verb, short, done string, put func(*client.Gra
 				return d, done + " " + strings.Join(args[1:], ", "), err
 			})
 		},
-	})
+	}
+	whatIfFlag(cmd, &whatIf)
+	return jsonFlag(cmd)
+}
+
+func whatIfFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "what-if", false, "change nothing; say what the change would have meant for the requests of the last 30 days")
+}
+
+// whatIf tells what a change would have meant.
+func (c *cli) whatIf(ctx context.Context, installation string, change client.WhatIfChange) error {
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	if len(change.Restore)+len(change.On) > 0 {
+		d, err := api.InstallationDetail(ctx, installation)
+		if err != nil {
+			return err
+		}
+		change.Epoch = d.Epoch
+	}
+	p, err := api.WhatIf(ctx, installation, change)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		c.ui.printJSON(p)
+		return nil
+	}
+	c.printPrediction(p)
+	return nil
 }
 
 func (c *cli) grantsReplaceCommand() *cobra.Command {
 	var hosts []string
+	whatIf := false
 	cmd := &cobra.Command{
 		Use:   "replace INSTALLATION KEY",
 		Short: "Grant hosts in the place of a wildcard",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{GrantChange: client.GrantChange{Replace: map[string][]string{args[1]: hosts}}})
+			}
 			return c.ofInstallation(cmd.Context(), targetFlags{}, args[:1], func(api *client.Client, id string) (client.InstallationDetail, string, error) {
 				d, err := api.ChangeGrant(cmd.Context(), id, client.GrantChange{Replace: map[string][]string{args[1]: hosts}})
 				return d, "Granted " + strings.Join(hosts, ", ") + " in the place of " + args[1], err
 			})
 		},
 	}
+	whatIfFlag(cmd, &whatIf)
 	cmd.Flags().StringSliceVar(&hosts, "with", nil, "`host` that is granted, within the wildcard; repeatable")
 	return jsonFlag(required(cmd, "with"))
 }
 
 func (c *cli) grantsEgressCommand(verb, short string) *cobra.Command {
-	return jsonFlag(&cobra.Command{
+	whatIf := false
+	cmd := &cobra.Command{
 		Use:   verb + " INSTALLATION TYPE HOST",
 		Short: short,
 		Long: short + ".\nTYPE is FETCH_BACKEND_SIDE, FETCH_CLIENT_SIDE, IMAGES, MEDIA, SCRIPTS, STYLES, FONTS, FRAMES or NAVIGATION.\n" +
 			"It is in force within a second.",
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whatIf {
+				one := []client.EgressHost{{Type: args[1], Host: args[2]}}
+				if verb == "allow" {
+					return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{Allow: one})
+				}
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{Disallow: one})
+			}
 			return c.ofInstallation(cmd.Context(), targetFlags{}, args[:1], func(api *client.Client, id string) (client.InstallationDetail, string, error) {
 				if verb == "allow" {
 					d, err := api.AddEgress(cmd.Context(), id, args[1], args[2])
@@ -195,7 +243,9 @@ func (c *cli) grantsEgressCommand(verb, short string) *cobra.Command {
 				return d, "Took away " + args[1] + " to " + args[2], err
 			})
 		},
-	})
+	}
+	whatIfFlag(cmd, &whatIf)
+	return jsonFlag(cmd)
 }
 
 // replacements reads KEY=HOST,HOST.

@@ -154,6 +154,9 @@ func (c *cli) printPreview(p client.Preview) {
 		c.ui.printf("  New against what it may now:")
 		c.printLines(p.Growth)
 	}
+	if p.Signal != nil {
+		c.printSignal(*p.Signal)
+	}
 	if p.DevelopmentWarning != "" {
 		c.ui.printf("  ! %s", p.DevelopmentWarning)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) permissionsCommand() *cobra.Command {
-	return parent("permissions", "What a manifest lets an app do", c.permissionsDiffCommand())
+	return parent("permissions", "What a manifest lets an app do, and what it needs", c.permissionsDiffCommand(), c.permissionsSuggestCommand())
 }
 
 // permissionsDiff is what `annex permissions diff --json` prints.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/asking"
@@ -44,6 +45,7 @@ type Config struct {
 	Tenancy   *tenancy.Service
 	Accounts  *account.Service
 	Audit     *audit.Log
+	Outflow   *outflow.Service
 	Linked    *productauth.Service
 	Providers *provider.Service
 	Consents  *consent.Service

@@ -17,6 +17,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
@@ -27,6 +28,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/quota"
+	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -63,6 +65,8 @@ type Config struct {
 	Sessions *session.Service
 	UIURL    string
 	Audit    *audit.Log
+	Receipts *receipts.Log
+	Outflow  *outflow.Service
 	Invoker  Invoker
 	// Changed is called after a deploy or a change of variables, so that the next call
 	// runs with it.
@@ -186,6 +190,10 @@ var routes = []route{
 	{"POST", "/api/v1/invocations", []id.Kind{id.Developer}, (*API).invoke},
 	{"GET", "/api/v1/logs", []id.Kind{id.Developer, id.SiteAdmin}, (*API).readLogs},
 	{"GET", "/api/v1/audit", []id.Kind{id.Operator, id.SiteAdmin}, (*API).listAudit},
+	{"GET", "/api/v1/installations/{installation}/sent", []id.Kind{id.Operator, id.Developer, id.SiteAdmin}, (*API).showSent},
+	{"GET", "/api/v1/installations/{installation}/suggestion", []id.Kind{id.Developer, id.SiteAdmin}, (*API).suggest},
+	{"POST", "/api/v1/installations/{installation}/what-if", []id.Kind{id.SiteAdmin}, (*API).whatIf},
+	{"GET", "/api/v1/receipts/export", []id.Kind{id.Operator, id.SiteAdmin}, (*API).exportReceipts},
 	{"GET", "/api/v1/audit/export", []id.Kind{id.Operator, id.SiteAdmin}, (*API).exportAudit},
 	{"GET", "/api/v1/activity", []id.Kind{id.Developer}, (*API).readActivity},
 }

@@ -78,8 +78,12 @@ func (a *API) writePreview(w http.ResponseWriter, r *request, t install.Target, 
 	if err != nil {
 		return err
 	}
+	signal, err := a.Outflow.SignalOf(r.ctx(), t.Product, p.Release.EnvType, p.Proposed)
+	if err != nil {
+		return err
+	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"app": p.Release.App, "appName": a.appName(r.ctx(), p.Release.App), "environment": p.Release.EnvName, "environmentType": p.Release.EnvType,
+		"signal": signal, "app": p.Release.App, "appName": a.appName(r.ctx(), p.Release.App), "environment": p.Release.EnvName, "environmentType": p.Release.EnvType,
 		"site": a.siteName(r.ctx(), t.Site), "product": t.Product, "version": p.Release.Version, "number": p.Release.Number,
 		"declared": p.Declared, "words": lines(p.Words), "growth": lines(p.Growth), "digest": p.Digest,
 		"installation": p.Installation, "developmentWarning": p.DevelopmentWarning, "restored": p.Restored,

@@ -2,8 +2,12 @@ package server
 
 import (
 	"context"
+	"slices"
 
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/scopemap"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/receipts"
@@ -73,4 +77,29 @@ func refusedByGate(log *receipts.Log, d product.Decision) {
 		return
 	}
 	log.Refused(sentToProduct(d), d.Rule)
+}
+
+// outward are the operations that a set opens by which the product itself sends elsewhere,
+// and whose request names no host that the gate could hold against the set.
+func (s *System) outward(ctx context.Context, key id.Product, set perm.Set) ([]string, error) {
+	api, err := s.declared.API(ctx, key)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil || api.Table == nil {
+		return nil, err
+	}
+	var out []string
+	for _, op := range api.Table.Operations() {
+		if op.Closed != "" || op.Class != scopemap.Egress || len(op.Egress) > 0 {
+			continue
+		}
+		open := func(scopes []string) bool {
+			return !slices.ContainsFunc(scopes, func(name string) bool { return !perm.HasScope(set, name) })
+		}
+		if slices.ContainsFunc(op.Scopes, open) {
+			out = append(out, op.Method+" "+op.Template)
+		}
+	}
+	return out, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/bridge"
 	"github.com/annexhq/annex/internal/edge/console"
 	"github.com/annexhq/annex/internal/edge/httpapi"
+	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/edge/shell"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
@@ -346,13 +347,16 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		return s.Erasures.Ended(ctx, scope)
 	}
+	out := &outflow.Service{Installs: s.Installs, Receipts: s.Receipts, Logs: s.Logs, Outward: s.outward}
 	s.API = httpapi.New(httpapi.Config{
+		Receipts: s.Receipts, Outflow: out,
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvent: s.TakeEvent,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
-		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
+		Outflow: out,
+		URL:     s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
 		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Stored: s.KV.Stored, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{

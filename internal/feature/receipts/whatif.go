@@ -173,3 +173,10 @@ func of(allow bool) answer {
 	}
 	return no
 }
+
+// Admits reports whether a pattern lets requests to an origin through, path aside.
+func Admits(t perm.EgressType, p hostrule.Pattern, origin string) bool {
+	u, err := hostrule.ParseURL(origin + "/")
+	p.Path = ""
+	return err == nil && hostrule.Match(p, u, perm.UseOf(t))
+}

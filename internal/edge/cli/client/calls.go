@@ -508,6 +508,26 @@ func (c *Client) Audit(ctx context.Context, q AuditQuery) (AuditPage, error) {
 	return get[AuditPage](ctx, c, seg("audit"), v)
 }
 
+// Sent tells where an installation's requests went.
+func (c *Client) Sent(ctx context.Context, installation, since, until string) (Sent, error) {
+	return get[Sent](ctx, c, seg("installations", installation, "sent"), values("since", since, "until", until))
+}
+
+// Suggest proposes the least that an installation needs.
+func (c *Client) Suggest(ctx context.Context, installation string) (Suggestion, error) {
+	return get[Suggestion](ctx, c, seg("installations", installation, "suggestion"), nil)
+}
+
+// WhatIf tells what a change would have meant.
+func (c *Client) WhatIf(ctx context.Context, installation string, in WhatIfChange) (Prediction, error) {
+	return post[Prediction](ctx, c, seg("installations", installation, "what-if"), in)
+}
+
+// ReceiptsExport copies a site's receipts to w.
+func (c *Client) ReceiptsExport(ctx context.Context, site string, w io.Writer) error {
+	return c.download(ctx, seg("receipts", "export"), values("site", site), w)
+}
+
 // AuditExport copies a whole trail to w.
 func (c *Client) AuditExport(ctx context.Context, site string, w io.Writer) error {
 	return c.download(ctx, seg("audit", "export"), values("site", site), w)

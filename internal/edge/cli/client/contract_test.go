@@ -78,6 +78,16 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			_, err := c.Audit(ctx, AuditQuery{"s", "install", "i", "operator:o", "2026-01-31T08:00:00Z", "2026-01-31T08:00:00Z", "c", 10})
 			return err
 		},
+		func() error { return c.ReceiptsExport(ctx, "s", io.Discard) },
+		func() error {
+			_, err := c.Sent(ctx, "i", "2026-01-31T08:00:00Z", "2026-01-31T08:00:00Z")
+			return err
+		},
+		func() error { _, err := c.Suggest(ctx, "i"); return err },
+		func() error {
+			_, err := c.WhatIf(ctx, "i", WhatIfChange{GrantChange{1, []string{"k"}, nil, []string{"k"}, []string{"k"}, []string{"k"}}, []EgressHost{{"IMAGES", "h"}}, []EgressHost{{"IMAGES", "h"}}})
+			return err
+		},
 		func() error { return c.AuditExport(ctx, "s", io.Discard) },
 		func() error { _, err := c.RotateSigningKeys(ctx, true); return err },
 		func() error { _, err := c.Sites(ctx); return err },
@@ -172,7 +182,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
+	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Sent": Sent{}, "SentTo": SentTo{}, "Suggestion": Suggestion{}, "Prediction": Prediction{}, "Difference": Difference{}, "EgressHost": EgressHost{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
 		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "LogSharing": LogSharing{}, "Offer": Offer{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]

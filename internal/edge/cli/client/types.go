@@ -253,6 +253,7 @@ type (
 		Handover           *Handover       `json:"handover,omitempty"`
 		Pieces             []Permission    `json:"pieces,omitempty"`
 		Restored           bool            `json:"restored,omitempty"`
+		Signal             *Signal         `json:"signal,omitempty"`
 	}
 	Handover struct {
 		From string     `json:"from"`

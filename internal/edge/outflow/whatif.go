@@ -1,0 +1,99 @@
+package outflow
+
+import (
+	"context"
+
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/feature/receipts"
+)
+
+// Difference is what a change would have meant for one destination.
+type Difference struct {
+	Via       string `json:"via"`
+	Key       string `json:"key,omitempty"`
+	Type      string `json:"type,omitempty"`
+	Origin    string `json:"origin"`
+	Operation string `json:"operation,omitempty"`
+	Refused   int64  `json:"refused"` // went, and would have been refused
+	Allowed   int64  `json:"allowed"` // were refused, and would have gone
+	Unsure    int64  `json:"unsure"`  // depends on what is not kept
+}
+
+// Prediction is what a change would have meant for the requests of the last 30 days.
+type Prediction struct {
+	Days        int          `json:"days"`
+	Seen        int64        `json:"seen"`
+	Refused     int64        `json:"refused"`
+	Allowed     int64        `json:"allowed"`
+	Unsure      int64        `json:"unsure"`
+	Differences []Difference `json:"differences"`
+	// Before and After are the signals without and with the change.
+	Before perm.Signal `json:"before"`
+	After  perm.Signal `json:"after"`
+}
+
+// WhatIf tells what an act would have meant. The act is done with all its checks, and taken
+// back. It is for whoever may do the act.
+func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, act func(ctx context.Context) error) (Prediction, error) {
+	i, scope, err := s.installation(ctx, p, ref)
+	if err != nil {
+		return Prediction{}, err
+	}
+	before, after, err := s.Installs.Try(ctx, p, ref, act)
+	if err != nil {
+		return Prediction{}, err
+	}
+	if err := s.Receipts.Flush(ctx); err != nil {
+		return Prediction{}, err
+	}
+	uses, err := s.Receipts.Uses(ctx, scope, s.now().Add(-Window))
+	if err != nil {
+		return Prediction{}, err
+	}
+	found := receipts.WhatIf(uses, before, after)
+	out := Prediction{Days: int(Window.Hours() / 24), Seen: found.Seen, Refused: found.Refused, Allowed: found.Allowed, Unsure: found.Unsure, Differences: []Difference{}}
+	for _, c := range found.Changes {
+		out.Differences = append(out.Differences, Difference(c))
+	}
+	if out.Before, err = s.SignalOf(ctx, i.Product, i.EnvType, before); err != nil {
+		return Prediction{}, err
+	}
+	out.After, err = s.SignalOf(ctx, i.Product, i.EnvType, after)
+	return out, err
+}
+
+// Suggestion is the least that an installation needs, as far as what it did shows.
+type Suggestion struct {
+	Calls int64 `json:"calls"`
+	Days  int   `json:"days"`
+	// Proposed are the lines that are needed, Unused those that were not, Unmeasured those of
+	// which nobody knows.
+	Proposed   perm.Set `json:"proposed"`
+	Unused     perm.Set `json:"unused"`
+	Unmeasured perm.Set `json:"unmeasured"`
+	Rest       int64    `json:"rest"`
+	// Keys of the permissions that are proposed, as `annex grants` names them.
+	Keys []string `json:"keys"`
+}
+
+// Suggest proposes the least authority with which an installation's requests are let through.
+func (s *Service) Suggest(ctx context.Context, p id.Principal, ref id.Install) (Suggestion, error) {
+	i, scope, err := s.installation(ctx, p, ref)
+	if err != nil {
+		return Suggestion{}, err
+	}
+	if err := s.Receipts.Flush(ctx); err != nil {
+		return Suggestion{}, err
+	}
+	uses, err := s.Receipts.Uses(ctx, scope, s.now().Add(-Window))
+	if err != nil {
+		return Suggestion{}, err
+	}
+	found := receipts.Suggest(uses, i.Allowed())
+	out := Suggestion{Calls: found.Calls, Days: int(Window.Hours() / 24), Proposed: found.Set, Unused: found.Unused, Unmeasured: found.Unmeasured, Rest: found.Rest, Keys: []string{}}
+	for _, piece := range perm.Pieces(found.Set) {
+		out.Keys = append(out.Keys, piece.Key)
+	}
+	return out, nil
+}
