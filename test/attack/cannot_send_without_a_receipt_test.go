@@ -3,10 +3,8 @@ package attack
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -46,8 +44,7 @@ func (l *ledger) Done(egress.Decision) { l.note("outcome") }
 func TestAttackSendWithoutAReceipt(t *testing.T) {
 	w := netguardtest.New(t)
 	l := &ledger{}
-	addr := w.Serve("93.184.216.50", "paid.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { l.note("bytes") }))
-	w.Host("paid.example.com", addr)
+	w.Host(t, "paid.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { l.note("bytes") }))
 	g, err := netguard.New(netguard.Config{}, netguard.WithTestNetwork(w.Network()))
 	if err != nil {
 		t.Fatal(err)
@@ -55,14 +52,14 @@ func TestAttackSendWithoutAReceipt(t *testing.T) {
 	t.Cleanup(g.Close)
 	o := &outside{World: w, broker: egress.New(egress.Config{Network: g, Receipts: l})}
 	a := o.app(t, "paid.example.com")
-	if _, err := a.fetch(t.Context(), map[string]any{"url": "https://paid.example.com/", "method": "POST"}, []byte("x")); err != nil {
+	if _, err := a.fetch(map[string]any{"url": "https://paid.example.com/", "method": "POST"}, "x"); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(l.events, ", "); got != "intent https://paid.example.com, bytes, outcome" {
 		t.Errorf("it went: %s", got)
 	}
 	l.events, l.broken = nil, true
-	if _, err := a.fetch(t.Context(), map[string]any{"url": "https://paid.example.com/", "method": "POST"}, []byte("x")); err == nil || len(l.events) > 0 {
+	if _, err := a.fetch(map[string]any{"url": "https://paid.example.com/", "method": "POST"}, "x"); err == nil || len(l.events) > 0 {
 		t.Errorf("without a receipt: %v, %v", err, l.events)
 	}
 }
@@ -80,8 +77,6 @@ async function hook(request) {
 // admins and the operator, never for the app's developer; and what was altered is found.
 func TestAttackReadOrAlterReceipts(t *testing.T) {
 	p := newPlatform(t)
-	site := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }))
-	t.Cleanup(site.Close)
 	at := p.deploy("production", source{hooks: []string{"hook"}, code: reachAndTell, egress: []string{"paid.example.com"}})
 	if a := p.ask("POST", at.hook("hook"), nil, ""); a.status != 200 && a.status != 500 {
 		t.Fatalf("%d %s", a.status, a.body)
@@ -142,11 +137,5 @@ func TestAttackReadOrAlterReceipts(t *testing.T) {
 		if a := p.api("GET", path, at.developer, nil); a.status != 403 && a.status != 404 || strings.Contains(a.body, "paid.example.com") {
 			t.Errorf("%s: the developer is told %d %s", path, a.status, a.body)
 		}
-	}
-	var sent struct {
-		Total struct{ Requests, Sent int64 }
-	}
-	if _, err := json.Marshal(sent); err != nil {
-		t.Fatal(err)
 	}
 }
