@@ -52,10 +52,14 @@ func egressOf(p proposal) (perm.Set, error) {
 	return perm.Set{Egress: []perm.Egress{{Type: p.Type, Pattern: pattern, InScopeEUD: true}}}, nil
 }
 
-func (c *Console) showEgress(ctx context.Context, _ id.Principal, p proposal) (summary, error) {
+func (c *Console) showEgress(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	set, err := egressOf(p)
 	return summary{Title: "Let " + p.Name + " reach another address?", Button: "Allow", Back: pageOf(p),
-		Text:    []string{"It counts at once, also for what is running. You can take it back at any time."},
+		Text: append([]string{"It counts at once, also for what is running. You can take it back at any time."},
+			c.effect(ctx, by, p.Installation, func(ctx context.Context) error {
+				_, err := c.Installs.AddEgress(ctx, by, p.Installation, p.Type, p.Host)
+				return err
+			})...),
 		Allowed: lineSections(perm.Describe(set, c.words(ctx, p.Target.Product)))}, err
 }
 
@@ -64,10 +68,14 @@ func (c *Console) doEgress(ctx context.Context, by id.Principal, p proposal) (no
 	return "saved", pageOf(p), err
 }
 
-func (c *Console) showNoEgress(ctx context.Context, _ id.Principal, p proposal) (summary, error) {
+func (c *Console) showNoEgress(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	set, err := egressOf(p)
 	return summary{Title: "Take an address away from " + p.Name + "?", Button: "Take away", Back: pageOf(p),
-		Text:     []string{"It counts within a second, also for calls that are running."},
+		Text: append([]string{"It counts within a second, also for calls that are running."},
+			c.effect(ctx, by, p.Installation, func(ctx context.Context) error {
+				_, err := c.Installs.RemoveEgress(ctx, by, p.Installation, p.Type, p.Host)
+				return err
+			})...),
 		Withheld: perm.Describe(set, c.words(ctx, p.Target.Product))}, err
 }
 

@@ -126,6 +126,8 @@ func New(cfg Config) *Console {
 		"POST /accounts/external/disconnect":        c.disconnectAny,
 		"GET /apps/{installation}/running":          c.showRunning,
 		"GET /apps/{installation}/running/{letter}": c.showLetter,
+		"GET /apps/{installation}/data":             c.showData,
+		"GET /apps/{installation}/data.json":        c.exportData,
 	} {
 		c.mux.Handle(route, c.admin(page))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -33,6 +34,8 @@ type proposal struct {
 	Host   string          `json:"host,omitempty"`
 	User   id.User         `json:"user,omitempty"`
 	Pinned bool            `json:"pinned,omitempty"`
+	Remote string          `json:"remote,omitempty"`
+	Epoch  uint64          `json:"epoch,omitempty"` // that was shown
 	Hours  int             `json:"hours,omitempty"` // that logs are shared
 	Device string          `json:"device,omitempty"`
 	Letter string          `json:"letter,omitempty"` // that was given up; all when ""
@@ -74,6 +77,8 @@ var acts = map[string]act{
 	"retry-letters": {(*Console).showRetryLetters, (*Console).doRetryLetters},
 	"drop-letter":   {(*Console).showDropLetter, (*Console).doDropLetter},
 	"login":         {(*Console).showLogin, (*Console).doLogin},
+	"analytics":     {(*Console).showAnalytics, (*Console).doAnalytics},
+	"remote":        {(*Console).showRemote, (*Console).doRemote},
 }
 
 func (c *Console) propose(v *visit) error {
@@ -96,6 +101,8 @@ func (c *Console) propose(v *visit) error {
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
 	p.Letter = clean(v.PostFormValue("letter"), 64)
+	p.Remote = v.PostFormValue("remote")
+	p.Epoch, _ = strconv.ParseUint(v.PostFormValue("epoch"), 10, 64) // an unreadable one is none that was shown
 	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
 	return c.vouched(v, kind, p)
@@ -246,6 +253,10 @@ func (c *Console) showGrant(ctx context.Context, by id.Principal, p proposal) (s
 	}
 	if shown.Installation != "" {
 		out.Title, out.Button, out.Back = "Change what "+p.Name+" may do?", "Save", "/apps/"+string(shown.Installation)
+		out.Text = append(out.Text, c.effect(ctx, by, shown.Installation, func(ctx context.Context) error {
+			_, err := c.Installs.Install(ctx, by, p.Target, install.Confirmation{Digest: p.Digest, Grant: p.Grant, Development: p.Development, Version: p.Version})
+			return err
+		})...)
 		if shown.Waiting {
 			out.Title, out.Button = "Run version "+shown.Release.Number+" of "+p.Name+"?", "Run "+shown.Release.Number
 		}

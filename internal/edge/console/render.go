@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -36,7 +37,17 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return many
 	},
-	"lower": strings.ToLower,
+	"lower":  strings.ToLower,
+	"isTrue": func(b *bool) bool { return b != nil && *b },
+	"bytes": func(n int64) string {
+		switch {
+		case n >= 1<<20:
+			return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+		case n >= 1<<10:
+			return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
+		}
+		return fmt.Sprintf("%d bytes", n)
+	},
 	"hours": func(n int) string { return hours(time.Duration(n) * time.Hour) },
 }).ParseFS(files, "pages/*.html"))
 

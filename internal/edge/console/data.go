@@ -1,0 +1,168 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/edge/outflow"
+	"github.com/annexhq/annex/internal/feature/install"
+)
+
+// The page on where an app sends data: what went, what may, and what admins set.
+
+func (c *Console) sentOf(v *visit) (install.Installation, outflow.Sent, error) {
+	i, err := c.installation(v)
+	if err != nil {
+		return i, outflow.Sent{}, err
+	}
+	p, err := c.viewer(v)
+	if err != nil {
+		return i, outflow.Sent{}, err
+	}
+	since := c.Now().Add(-outflow.Window)
+	s, err := c.Outflow.Sent(v.ctx(), p, i.ID, since, c.Now())
+	return i, s, err
+}
+
+func (c *Console) showData(v *visit) error {
+	i, s, err := c.sentOf(v)
+	if err != nil {
+		return err
+	}
+	for n := range s.Configured {
+		s.Configured[n].By = c.person(v.ctx(), s.Configured[n].By)
+	}
+	for n := range s.Remotes {
+		if s.Remotes[n].By != "" {
+			s.Remotes[n].By = c.person(v.ctx(), s.Remotes[n].By)
+		}
+	}
+	for n := range s.Networks {
+		s.Networks[n].By = c.person(v.ctx(), s.Networks[n].By)
+	}
+	a := c.view(v.ctx(), i)
+	a.Signal = signalText(s.Signal)
+	return c.render(v, http.StatusOK, "data.html", page{Title: "Data of " + a.Name, Section: "apps", Data: map[string]any{
+		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch}})
+}
+
+// exportData gives the page's content to programs.
+func (c *Console) exportData(v *visit) error {
+	_, s, err := c.sentOf(v)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="data.json"`)
+	_, _ = v.w.Write(text)
+	return nil
+}
+
+func signalText(s perm.Signal) signal {
+	var why []string
+	for _, r := range s.Reasons {
+		why = append(why, r.Text)
+	}
+	text := strings.Join(why, " ")
+	switch s.Value {
+	case perm.StaysInside:
+		return signal{"Stays inside", "Nothing that it is allowed lets data leave.", "good"}
+	case perm.StaysInsideToday:
+		return signal{"Stays inside today", text, "fair"}
+	}
+	return signal{"Sends data out", text, "out"}
+}
+
+// effect says what an act would have meant for what the app did, by doing it and taking it
+// back. An act that cannot be done says so when it is tried for good.
+func (c *Console) effect(ctx context.Context, by id.Principal, i id.Install, act func(ctx context.Context) error) []string {
+	p, err := c.Outflow.WhatIf(ctx, by, i, act)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for n, d := range p.Differences {
+		if n == 10 {
+			out = append(out, fmt.Sprintf("And so for %d other destinations.", len(p.Differences)-n))
+			break
+		}
+		to := clean(strings.TrimSpace(d.Origin+" "+d.Operation), 200)
+		if d.Refused > 0 {
+			out = append(out, fmt.Sprintf("In the last %d days it would have refused %d requests to %s.", p.Days, d.Refused, to))
+		}
+		if d.Allowed > 0 {
+			out = append(out, fmt.Sprintf("In the last %d days it would have let go %d requests to %s that were refused.", p.Days, d.Allowed, to))
+		}
+		if d.Unsure > 0 {
+			out = append(out, fmt.Sprintf("Of %d requests to %s nobody knows: it depends on what is not kept.", d.Unsure, to))
+		}
+	}
+	if len(out) == 0 && p.Seen > 0 {
+		out = append(out, fmt.Sprintf("None of its %d requests of the last %d days would have gone otherwise.", p.Seen, p.Days))
+	}
+	if p.Before.Value != p.After.Value {
+		out = append(out, "The app is then marked: "+strings.ToLower(signalText(p.After).Word)+".")
+	}
+	return out
+}
+
+func (c *Console) analytics(by id.Principal, p proposal, epoch uint64) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		change := install.Change{Off: []string{"analytics"}}
+		if p.Pinned { // switched on again
+			change = install.Change{On: []string{"analytics"}, Epoch: epoch}
+		}
+		_, err := c.Installs.Change(ctx, by, p.Installation, change)
+		return err
+	}
+}
+
+func (c *Console) showAnalytics(ctx context.Context, by id.Principal, p proposal) (summary, error) {
+	title, button := "Switch off what "+p.Name+" sends for analytics?", "Switch off"
+	if p.Pinned {
+		title, button = "Let "+p.Name+" send for analytics again?", "Switch on"
+	}
+	return summary{Title: title, Button: button, Back: dataPage(p), Text: append([]string{"It counts for every destination that the app declares for analytics, in all versions to come."},
+		c.effect(ctx, by, p.Installation, c.analytics(by, p, p.Epoch))...)}, nil
+}
+
+func (c *Console) doAnalytics(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
+	return "saved", dataPage(p), c.analytics(by, p, p.Epoch)(ctx)
+}
+
+func dataPage(p proposal) string { return "/apps/" + string(p.Installation) + "/data" }
+
+func (c *Console) setRemote(by id.Principal, p proposal) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := c.Installs.SetRemote(ctx, by, p.Installation, p.Remote, p.Host, p.Epoch)
+		return err
+	}
+}
+
+func (c *Console) showRemote(ctx context.Context, by id.Principal, p proposal) (summary, error) {
+	if p.Remote == "" {
+		return summary{}, fault.New(fault.Usage, "MISSING", "no remote was named")
+	}
+	out := summary{Title: "Set where the remote " + clean(p.Remote, 60) + " of " + p.Name + " is?", Button: "Save", Back: dataPage(p),
+		Text: []string{"From then on the app sends to " + clean(p.Host, 200) + "."}}
+	if p.Host == "" {
+		out = summary{Title: "Take the address of the remote " + clean(p.Remote, 60) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
+			Text: []string{"It counts within a second. What the app's developer declared as its address, if anything, counts again."}}
+	}
+	out.Text = append(out.Text, c.effect(ctx, by, p.Installation, c.setRemote(by, p))...)
+	return out, nil
+}
+
+func (c *Console) doRemote(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
+	return "saved", dataPage(p), c.setRemote(by, p)(ctx)
+}
