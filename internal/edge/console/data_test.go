@@ -1,0 +1,33 @@
+package console
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/edge/outflow"
+)
+
+// The page on data draws whatever an installation may have, and nothing at all.
+func TestDataPageDraws(t *testing.T) {
+	at, on := time.Unix(0, 0), false
+	n := outflow.Count{Requests: 3, Refused: 1, Failed: 1, Sent: 5000, Received: 3 << 20, Last: &at}
+	full := outflow.Sent{
+		Signal:       perm.Signal{Value: perm.SendsDataOut, Reasons: []perm.SignalReason{{Code: perm.SignalEgress, Text: "out", Where: []string{"a"}}}},
+		Destinations: []outflow.Destination{{Via: "remote", Key: "r", Origin: "https://a.example.com", Count: n, Buckets: []outflow.Bucket{{From: at, Count: n}}}, {Via: "fetch", Count: n}},
+		Possible:     []outflow.Possible{{Type: perm.Images, Pattern: "*"}},
+		Configured:   []outflow.Configured{{Group: "g", Description: "d", Type: perm.Backend, Pattern: "p", By: "b", At: at, Metered: true, Count: n}, {Type: perm.Images, Pattern: "p", At: at}},
+		Remotes:      []outflow.Remote{{Key: "r", Name: "n", URL: "https://a.example.com", Configurable: true, By: "b", At: &at, Count: n}, {Key: "s"}},
+		Networks:     []outflow.Network{{Remote: "r", Host: "h", Port: 1, By: "b", At: at}},
+		Analytics:    &on,
+	}
+	for _, s := range []outflow.Sent{full, {}} {
+		a := app{ID: "i", Name: "n", Signal: signalText(s.Signal)}
+		err := templates.ExecuteTemplate(io.Discard, "data.html", page{Title: "t", Section: "apps",
+			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3)}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
