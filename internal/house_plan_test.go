@@ -25,6 +25,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
@@ -108,7 +109,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, receipts.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations, quota.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations, quota.Migrations, remote.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

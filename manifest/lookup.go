@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/annexhq/annex/internal/core/call"
 )
 
 // find gives the element with a key.
@@ -58,6 +60,15 @@ func (m *Manifest) Remote(key string) (Remote, bool) {
 // Endpoint finds an endpoint by its key.
 func (m *Manifest) Endpoint(key string) (Endpoint, bool) {
 	return find(m.Modules.Endpoint, func(e Endpoint) bool { return e.Key == key })
+}
+
+// Target is what a module calls: its function, or the endpoint in the place of one.
+func (m *Manifest) Target(function, endpoint string) (Function, bool) {
+	if function != "" || endpoint == "" {
+		return m.Function(function)
+	}
+	e, ok := m.Endpoint(endpoint)
+	return Function{Key: e.Key, Handler: call.Endpoint(e.Key)}, ok
 }
 
 // Provider finds an external provider by its key.

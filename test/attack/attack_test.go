@@ -265,6 +265,7 @@ type source struct {
 	modules string   // further lines of its modules
 	// permissions are further lines of the manifest's permissions.
 	permissions string
+	after       string // further parts of the manifest
 	// code is module scope; exports of index are its functions of the names above.
 	code string
 	// interfaces are UI Kit entries by resource: the body of the function that renders.
@@ -309,6 +310,7 @@ func (s source) manifest() string {
 		}
 		fmt.Fprintf(&b, "  - key: %s\n    path: src/%s.jsx\n", key, key)
 	}
+	b.WriteString(s.after)
 	return b.String()
 }
 

@@ -17,7 +17,9 @@ func PinnedRemote(s Set, remote string, base hostrule.URL) bool {
 			return false
 		}
 		for _, text := range r.Endpoints {
-			u, err := hostrule.ParseBaseURL(text)
+			// What only a private network has is there only with a grant of one, which the
+			// broker looks for.
+			u, err := hostrule.ParsePrivateURL(text)
 			if err == nil && u.SameOrigin(base) {
 				return true
 			}

@@ -45,6 +45,11 @@ type Products interface {
 	Bind(b call.Binding) call.Handler
 }
 
+// Remotes calls the back ends of apps.
+type Remotes interface {
+	Bind(b call.Binding) call.Handler
+}
+
 // Consents knows what the user has agreed to.
 type Consents interface {
 	Ask(ctx context.Context, user id.Principal, install id.Install) (consent.Question, error)
@@ -72,6 +77,7 @@ type Config struct {
 	Consents   Consents
 	Providers  Providers
 	Products   Products
+	Remotes    Remotes
 	Invoker    Invoker
 	Interfaces Interfaces
 	Hosting    Hosting
@@ -98,6 +104,7 @@ func New(cfg Config) *Bridge {
 	b.mux.HandleFunc("POST /bridge/texts", b.answer(b.texts))
 	b.mux.HandleFunc("POST /bridge/invoke", b.answer(b.invoke))
 	b.mux.HandleFunc("POST /bridge/request", b.answer(b.request))
+	b.mux.HandleFunc("POST /bridge/remote", b.answer(b.remote))
 	b.mux.HandleFunc("POST /bridge/consent", b.answer(b.consent))
 	b.mux.HandleFunc("POST /bridge/permissions", b.answer(b.permissions))
 	b.mux.HandleFunc("POST /bridge/permissions/outcome", b.answer(b.outcome))
@@ -118,7 +125,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Origin")
 	most := int64(maxBody)
-	if r.URL.Path == "/bridge/request" {
+	if r.URL.Path == "/bridge/request" || r.URL.Path == "/bridge/remote" {
 		most = maxRequest
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -10,9 +11,11 @@ import (
 	"github.com/annexhq/annex/internal/edge/mcp"
 	"github.com/annexhq/annex/internal/feature/action"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/remote"
 )
 
-// control is the control origin: its API, and beside it what programs of users have apps do.
+// control is the control origin: its API, and beside it what programs of users have apps
+// do, and the gateway on which apps' remotes act.
 func (s *System) control() http.Handler {
 	actions := action.New(action.Config{
 		Policies: s.Installs, Versions: versions{s.Registry}, Invoker: s.Door,
@@ -24,6 +27,10 @@ func (s *System) control() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if mcp.Serves(r.URL.Path) {
 			programs.ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, remote.GatewayPath) {
+			s.Remotes.Serve(w, r)
 			return
 		}
 		s.API.ServeHTTP(w, r)

@@ -36,9 +36,9 @@ func (d declared) WebTrigger(ctx context.Context, v id.Version, key string) (tri
 	if !ok {
 		return trigger.Module{}, noWebTrigger(m, key)
 	}
-	f, ok := m.Function(w.Function)
+	f, ok := m.Target(w.Function, w.Endpoint)
 	if !ok {
-		return trigger.Module{}, fault.New(fault.NotFound, "NOT_OFFERED", "the web trigger %q runs an endpoint, not a function", key)
+		return trigger.Module{}, fault.New(fault.NotFound, "NOT_OFFERED", "the web trigger %q runs no function", key)
 	}
 	out := trigger.Module{Function: f.Handler, Static: w.Response.Type == "static", Authentication: w.Request.Authentication}
 	for _, o := range w.Response.Outputs {

@@ -98,6 +98,16 @@ func (n network) Transport(class netguard.Class, tenant string) http.RoundTrippe
 	return n.traces.Transport(n.step, class == netguard.Operator, rt)
 }
 
+// PrivateTransport is the way into a private network that was opened for a remote; it
+// learns of no trace either.
+func (n network) PrivateTransport(tenant string, to netguard.Opening) http.RoundTripper {
+	rt := n.guard.PrivateTransport(tenant, to)
+	if n.traces == nil {
+		return rt
+	}
+	return n.traces.Transport(n.step, false, rt)
+}
+
 // follow begins a call's trace, nil when nobody is told of traces.
 func (s *System) follow() func(context.Context, *call.Policy, *call.Call, time.Time) (context.Context, invoke.Trail) {
 	if s.traces == nil {

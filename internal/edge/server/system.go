@@ -37,6 +37,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/runtime/qjs"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -82,6 +83,7 @@ type System struct {
 	Asking   *asking.Service
 	Erasures *erasure.Service
 	Products *product.Gate
+	Remotes  *remote.Service
 	Linked   *productauth.Service
 	// Providers holds accounts at other services that apps use.
 	Providers *provider.Service
@@ -118,7 +120,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations, remote.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -309,6 +311,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.openRemotes()
 	s.openUnattended(door, s.declared)
 	s.openProviders(door)
 	s.Interfaces = uikit.New(uikit.Config{
@@ -319,8 +322,9 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.changed.Store(s.Interfaces)
 	s.Door, err = invoke.New(invoke.Config{
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
-		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers}, Log: log, Place: s.place, Quota: s.Quotas,
+		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers, s.Remotes}, Log: log, Place: s.place, Quota: s.Quotas,
 		HostCalled: s.hostCalled, Follow: s.follow(),
+		Endpoints: s.Remotes,
 	})
 	if err != nil {
 		return err
@@ -361,7 +365,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Providers: s.Providers, Products: s.Products, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
+		Consents: s.Consents, Providers: s.Providers, Products: s.Products, Remotes: s.Remotes, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
 	})
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,

@@ -21,7 +21,8 @@ type verdict struct {
 	by        string // the pattern that admits it, or what would
 	origin    string
 	url       hostrule.URL
-	undecided bool // the URL could not be taken in
+	undecided bool          // the URL could not be taken in
+	opened    *call.Network // the private network behind it, nil for none
 	matched   []string
 	missed    []string
 }

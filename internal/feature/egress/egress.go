@@ -26,6 +26,8 @@ import (
 // Network gives each installation a way out of its own. It is *netguard.Guard.
 type Network interface {
 	Transport(class netguard.Class, tenant string) http.RoundTripper
+	// PrivateTransport is the way into a private network that was opened for a remote.
+	PrivateTransport(tenant string, to netguard.Opening) http.RoundTripper
 }
 
 // Decisions learns of each request. It must not block.

@@ -108,6 +108,7 @@ type outgoing struct {
 	// inject puts in what the app may not set, secrets what must not come back; see Destination.
 	inject  func(*http.Request) error
 	secrets [][]byte
+	opened  *call.Network // the private network that the request goes into, nil for none
 }
 
 // leave checks what is left to check, takes the request out of its budgets and makes it.
@@ -187,13 +188,20 @@ func hostHeader(u hostrule.URL) string { return strings.TrimPrefix(u.Origin(), u
 
 // send makes the one exchange and reads the answer within its limits.
 func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o outgoing, d *Decision) (exchange.Answer, error) {
-	rt := c.broker.cfg.Network.Transport(netguard.App, string(p.Install))
+	var rt http.RoundTripper
+	if n := o.opened; n != nil {
+		rt = c.broker.cfg.Network.PrivateTransport(string(p.Install), netguard.Opening{Host: n.Host, Port: n.Port, CIDR: n.CIDR, CA: n.CA})
+	} else {
+		rt = c.broker.cfg.Network.Transport(netguard.App, string(p.Install))
+	}
 	a, err := exchange.Do(ctx, rt, r, exchange.Options{
 		Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: o.raw, Room: o.room, Secrets: o.secrets,
 	})
 	d.Status, d.Received, d.Echoes = a.Status, a.Received, a.Echoes
 	if a.Status != 0 {
-		d.AddressClass = netguard.Public.Class()
+		if d.AddressClass = netguard.Public.Class(); o.opened != nil {
+			d.AddressClass = "granted-network"
+		}
 	}
 	return a, err
 }

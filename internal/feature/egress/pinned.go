@@ -110,7 +110,7 @@ func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask
 	}
 	a, err = c.leave(ctx, p, outgoing{
 		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room,
-		inject: to.Inject, secrets: to.Secrets,
+		inject: to.Inject, secrets: to.Secrets, opened: v.opened,
 	}, d)
 	return a, u, err
 }
@@ -130,8 +130,11 @@ func (b *Broker) decidePinned(p *call.Policy, to Destination, path string) verdi
 		return v
 	}
 	v := verdict{url: u, origin: u.Origin(), by: by}
+	if to.Kind == ToRemote {
+		v.opened = p.NetworkFor(to.Key, u.Host, u.Port, b.cfg.Now())
+	}
 	switch {
-	case u.Scheme != "https":
+	case u.Scheme != "https" && (u.Scheme != "http" || v.opened == nil):
 		v.rule, v.reason, v.by = "fetch-scheme", "fetch speaks https only, not "+u.Scheme, "an https address"
 	case reserved(b.cfg.Reserved, u.Host):
 		v.rule, v.reason, v.by = "reserved-host", "the host belongs to the platform", "nothing: the platform's own hosts are never a destination"

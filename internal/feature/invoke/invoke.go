@@ -63,6 +63,11 @@ type Facility interface {
 	Bind(b call.Binding) call.Handler
 }
 
+// Endpoints calls the back ends of apps: an endpoint stands where a function could.
+type Endpoints interface {
+	Call(ctx context.Context, p *call.Policy, c *call.Call, endpoint string) (call.Result, error)
+}
+
 // Config is what a Door needs.
 type Config struct {
 	Policies   Policies
@@ -81,6 +86,8 @@ type Config struct {
 	// Follow begins to follow a call, for whoever keeps traces; it may be nil, and then
 	// nothing is done for it.
 	Follow func(ctx context.Context, p *call.Policy, c *call.Call, began time.Time) (context.Context, Trail)
+	// Endpoints runs calls whose function is an endpoint of a remote; it may be nil.
+	Endpoints Endpoints
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -142,6 +149,14 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	}
 	if err := complete(c, p, started); err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)
+	}
+	if endpoint, ok := call.EndpointOf(c.Function); ok {
+		if d.cfg.Endpoints == nil {
+			return call.Result{}, fault.New(fault.Denied, "NOT_OFFERED", "endpoints are not offered by this server")
+		}
+		res, err := d.cfg.Endpoints.Call(ctx, p, c, endpoint)
+		d.cfg.Recorder.Record(p, c, started, res.Stats, err)
+		return res, err
 	}
 	artifact, err := d.artifacts.get(ctx, p.Version)
 	if err != nil {

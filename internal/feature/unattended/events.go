@@ -246,7 +246,7 @@ func has(s perm.Set, scope string) bool {
 func triggered(m *manifest.Manifest, module, name string) (manifest.Trigger, manifest.Function, bool) {
 	for _, t := range m.Modules.Trigger {
 		if _, ok := subscribed(t, name); ok && t.Key == module {
-			f, ok := m.Function(t.Function)
+			f, ok := m.Target(t.Function, t.Endpoint)
 			return t, f, ok
 		}
 	}

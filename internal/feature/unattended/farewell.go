@@ -29,7 +29,7 @@ func (s *Service) Leaving(ctx context.Context, install id.Install) {
 		return
 	}
 	for _, module := range m.Modules.PreUninstall {
-		f, ok := m.Function(module.Function)
+		f, ok := m.Target(module.Function, module.Endpoint)
 		if !ok {
 			continue
 		}

@@ -153,9 +153,9 @@ func functionOf(m *manifest.Manifest, c manifest.Consumer) (f manifest.Function,
 	if c.Resolver.Function != "" {
 		key, method = c.Resolver.Function, c.Resolver.Method
 	}
-	f, ok := m.Function(key)
+	f, ok := m.Target(key, c.Endpoint)
 	if !ok {
-		return f, "", fault.New(fault.Denied, "NOT_OFFERED", "the consumer of %q calls an endpoint, which this server does not offer", c.Queue)
+		return f, "", fault.New(fault.Denied, "NOT_OFFERED", "the consumer of %q calls a container service, which this server does not offer", c.Queue)
 	}
 	return f, method, nil
 }

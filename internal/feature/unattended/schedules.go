@@ -187,7 +187,7 @@ func (s *Service) tick(ctx context.Context, j jobs.Job) jobs.Verdict {
 func scheduled(m *manifest.Manifest, noted planned) (manifest.Function, bool) {
 	for _, t := range m.Modules.ScheduledTrigger {
 		if t.Key == noted.Module && ruleOf(t) == noted.Rule {
-			return m.Function(t.Function)
+			return m.Target(t.Function, t.Endpoint)
 		}
 	}
 	return manifest.Function{}, false

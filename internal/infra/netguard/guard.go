@@ -178,7 +178,7 @@ func (g *Guard) dialApp(ctx context.Context, network, address string) (net.Conn,
 	}
 	var failures []error
 	for _, addr := range addrs[:min(len(addrs), maxAttempts)] {
-		conn, err := g.connect(ctx, host, netip.AddrPortFrom(addr, port))
+		conn, err := g.connect(ctx, host, netip.AddrPortFrom(addr, port), g.verdict)
 		if err == nil {
 			return conn, nil
 		}
@@ -236,13 +236,13 @@ func (g *Guard) verdict(addr netip.Addr) Verdict {
 }
 
 // connect dials one checked address and nothing else.
-func (g *Guard) connect(ctx context.Context, host string, pinned netip.AddrPort) (net.Conn, error) {
+func (g *Guard) connect(ctx context.Context, host string, pinned netip.AddrPort, verdict func(netip.Addr) Verdict) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	d := net.Dialer{
 		Resolver: &net.Resolver{PreferGo: true},
 		ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
-			return g.admit(host, pinned, network, address)
+			return g.admit(host, pinned, network, address, verdict)
 		},
 	}
 	if g.test == nil {
@@ -250,7 +250,7 @@ func (g *Guard) connect(ctx context.Context, host string, pinned netip.AddrPort)
 	}
 	// The same check as the kernel hook's, of the address that stands for itself; only
 	// then does the table say which listener plays its part.
-	if err := g.admit(host, pinned, networkOf(pinned), pinned.String()); err != nil {
+	if err := g.admit(host, pinned, networkOf(pinned), pinned.String(), verdict); err != nil {
 		return nil, err
 	}
 	return g.test.dial(ctx, d, pinned)
@@ -258,7 +258,7 @@ func (g *Guard) connect(ctx context.Context, host string, pinned netip.AddrPort)
 
 // admit is the last word: it sees the address that connect(2) is about to get. Any
 // doubt refuses.
-func (g *Guard) admit(host string, pinned netip.AddrPort, network, address string) error {
+func (g *Guard) admit(host string, pinned netip.AddrPort, network, address string, verdict func(netip.Addr) Verdict) error {
 	if network != "tcp4" && network != "tcp6" {
 		return &Refusal{Class: App, Host: host, Verdict: WrongNetwork}
 	}
@@ -266,7 +266,7 @@ func (g *Guard) admit(host string, pinned netip.AddrPort, network, address strin
 	if err != nil {
 		return &Refusal{Class: App, Host: host, Verdict: Invalid}
 	}
-	if v := g.verdict(ap.Addr()); v != Public {
+	if v := verdict(ap.Addr()); v != Public {
 		return &Refusal{Class: App, Host: host, Addr: ap.Addr(), Verdict: v}
 	}
 	if ap.Addr().Unmap() != pinned.Addr().Unmap() || ap.Port() != pinned.Port() || ap.Port() == 0 {

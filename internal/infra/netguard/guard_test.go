@@ -60,7 +60,7 @@ func TestAppCannotDialLoopback(t *testing.T) {
 func TestConnectCheck(t *testing.T) {
 	l := listen(t)
 	g := newGuard(t, Config{})
-	_, err := g.connect(t.Context(), "rebound.example", netip.MustParseAddrPort(l.Addr().String()))
+	_, err := g.connect(t.Context(), "rebound.example", netip.MustParseAddrPort(l.Addr().String()), g.verdict)
 	if r, ok := AsRefusal(err); !ok || r.Verdict != Loopback {
 		t.Fatalf("connect = %v", err)
 	}
@@ -88,7 +88,7 @@ func TestAdmit(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := g.admit("x.example", pinned, tt.network, tt.address)
+			err := g.admit("x.example", pinned, tt.network, tt.address, g.verdict)
 			if tt.want == Public {
 				if err != nil {
 					t.Fatal(err)

@@ -34,6 +34,8 @@ type transports struct {
 type transportKey struct {
 	class  Class
 	tenant string
+	// opening is the grant that the connections are for, if they are for one.
+	opening Opening
 }
 
 func (t *transports) init(g *Guard) {
@@ -47,7 +49,7 @@ func (t *transports) init(g *Guard) {
 // Transport gives the round tripper of one tenant (an installation's id) in a class.
 // It follows no redirect, knows no proxy and no cookie, and does not decompress.
 func (g *Guard) Transport(class Class, tenant string) http.RoundTripper {
-	key := transportKey{class, tenant}
+	key := transportKey{class: class, tenant: tenant}
 	g.pool.mu.Lock()
 	defer g.pool.mu.Unlock()
 	if tr, ok := g.pool.byKey.Get(key); ok {
@@ -70,8 +72,10 @@ func (g *Guard) Client(class Class, tenant string) *http.Client {
 func (g *Guard) Forget(tenant string) {
 	g.pool.mu.Lock()
 	defer g.pool.mu.Unlock()
-	for _, class := range []Class{App, Operator} {
-		g.pool.byKey.Remove(transportKey{class, tenant})
+	for _, key := range g.pool.byKey.Keys() {
+		if key.tenant == tenant {
+			g.pool.byKey.Remove(key)
+		}
 	}
 }
 

@@ -62,6 +62,8 @@ const (
 	Snapshot    Purpose = "snapshot"
 	AppOrigins  Purpose = "origins of apps"
 	UISession   Purpose = "session of a user interface"
+	RemoteToken Purpose = "token of a remote"
+	RemoteSlot  Purpose = "credential of a remote"
 )
 
 // Place is where a sealed value lies. Generation grows each time that the row's value

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,8 @@ type family struct {
 	make func() (crypto.Signer, error)
 	// apart leaves the keys out of the key set: what they sign carries them along.
 	apart bool
+	// late has the first key made when it is first needed: it takes longer than others.
+	late bool
 }
 
 // access is the family of tokens for products.
@@ -36,9 +39,15 @@ var access = family{name: "access", alg: jose.ES256, typ: "at+jwt", make: p256}
 // use for its keys.
 var checkpoint = family{name: "checkpoint", alg: jose.ES256, typ: trail.SignatureType, make: p256, apart: true}
 
+// invocation is the family of tokens for remotes. RS256 is what remotes that were written
+// for Forge verify.
+var invocation = family{name: "invocation", alg: jose.RS256, typ: "fit+jwt", make: rsa2048, late: true}
+
+func rsa2048() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
 func p256() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-var families = []family{access, checkpoint}
+var families = []family{access, checkpoint, invocation}
 
 func familyOf(name string) (family, bool) {
 	for _, f := range families {

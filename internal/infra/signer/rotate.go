@@ -18,6 +18,8 @@ func (s *Signer) tend(ctx context.Context) (changed bool, err error) {
 	now, st := s.Now(), s.state.Load()
 	for _, f := range families {
 		switch newest := st.newest(f); {
+		case newest == nil && f.late:
+			continue
 		case newest == nil: // nobody verifies with this family yet: it may sign at once
 			err = s.add(ctx, f, now, clock, false)
 		case f.apart: // who pins such a key learns of the next one from an operator
@@ -66,6 +68,9 @@ func (s *Signer) Rotate(ctx context.Context, by id.Principal, withdraw bool) err
 	}
 	err := s.DB.Tx(ctx, func(ctx context.Context) error {
 		for _, f := range families {
+			if f.late && s.state.Load().newest(f) == nil { // nothing to take the place of
+				continue
+			}
 			if err := s.add(ctx, f, from, by, withdraw); err != nil {
 				return err
 			}

@@ -167,9 +167,11 @@ export const permissions: {
 
 type Later = (...args: any[]) => Promise<any>;
 /** Not offered. */
-export const requestRemote: Later;
+/** Calls a remote of the app with an invocation token alone. */
+export function requestRemote(remoteKey: string, options: RequestInit & { path: string }): Promise<Response>;
 /** Not offered. */
-export const invokeRemote: Later;
+/** Calls a remote of the app, with the tokens that its manifest entry switches on. */
+export function invokeRemote(remoteKey: string, options: RequestInit & { path: string }): Promise<Response>;
 /** Not offered. */
 export const invokeService: Later;
 /** Not offered. */
@@ -223,6 +225,6 @@ export function isHostedCodeError(err: unknown): boolean;
 declare const api: {
   asApp: typeof asApp; asUser: typeof asUser; fetch: typeof fetch; requestJira: typeof requestJira; requestConfluence: typeof requestConfluence;
   requestBitbucket: typeof requestBitbucket; requestAtlassian: typeof requestAtlassian; requestGraph: typeof requestGraph;
-  storage: typeof storage; store: any; webTrigger: typeof webTrigger; invokeRemote: Later; invokeService: Later; requestRemote: Later;
+  storage: typeof storage; store: any; webTrigger: typeof webTrigger; invokeRemote: typeof invokeRemote; invokeService: Later; requestRemote: typeof requestRemote;
 };
 export default api;

@@ -5,6 +5,7 @@ import { fetch } from '@annex/runtime/http';
 import { asApp, asUser, requestAtlassian, requestBitbucket, requestConfluence, requestGraph, requestJira } from './product.js';
 import { storage, store } from './storage.js';
 import { webTrigger } from './webtrigger.js';
+import { invokeRemote, requestRemote } from './remote.js';
 
 export { fetch } from '@annex/runtime/http';
 export {
@@ -17,13 +18,12 @@ export * from './product.js';
 export { RouteError, assumeTrustedRoute, route, routeFromAbsolute } from './route.js';
 export * from './storage.js';
 export * from './webtrigger.js';
+export * from './remote.js';
 export { __getRuntime, bindInvocationContext, getAppContext } from './context.js';
 export { authorize } from './authorize.js';
 export { permissions } from './permissions.js';
 export { properties } from './properties.js';
 
-export const requestRemote = notOffered('requestRemote');
-export const invokeRemote = notOffered('invokeRemote');
 export const invokeService = notOffered('invokeService');
 export const invokeEndpoint = notOffered('invokeEndpoint');
 export const __fetchProduct = notOfferedNow('__fetchProduct');

@@ -35,6 +35,6 @@ export function makeRequests(ask) {
     requestJira: (path, init) => requestProduct('jira', path, init),
     requestConfluence: (path, init) => requestProduct('confluence', path, init),
     requestBitbucket: (path, init) => requestProduct('bitbucket', path, init),
-    requestRemote: async (remoteKey, init) => answer(await ask('fetchRemote', { remoteKey: String(remoteKey), fetchRequestInit: await taken(init) })),
+    requestRemote: async (remoteKey, { path = '', ...init } = {}) => answer(await ask('fetchRemote', { remoteKey: String(remoteKey), fetchRequestInit: { path: String(path), ...await taken(init) } })),
   };
 }

@@ -87,6 +87,45 @@ export function makeCommands({ state, shell, consent, connect }) {
     return p.metadata ? { body: out.result, metadata: {} } : out.result;
   }
 
+  // fetchRemote has two callers: invokeRemote asks the module's endpoint and speaks JSON,
+  // requestRemote asks a remote by its key and gets what it answers.
+  async function fetchRemote(p) {
+    const direct = typeof p?.remoteKey === 'string';
+    const init = (direct ? p.fetchRequestInit : p) ?? {};
+    const path = String(init.path ?? '');
+    let headers = (Array.isArray(init.headers) ? init.headers : Object.entries(init.headers ?? {})).map(([k, v]) => [String(k), String(v)]);
+    const said = (name) => headers.some(([k]) => k.toLowerCase() === name);
+    let body = '';
+    if (direct) body = typeof init.body !== 'string' ? '' : init.encoding === 'base64' ? init.body : base64(bytes(init.body));
+    else if (init.body !== undefined) {
+      body = base64(bytes(typeof init.body === 'string' ? init.body : textOf(init.body, maxPayload)));
+      if (!said('content-type')) headers = [...headers, ['content-type', 'application/json']];
+    }
+    const r = await agreed(() => ask('remote', { module: facts.module, ...(direct && { remote: p.remoteKey }), path, method: String(init.method ?? 'GET'), headers, body }));
+    const answer = answered(r);
+    if (direct) return answer;
+    if (r.status === 401) throw new AskError({ code: 'REMOTE_REFUSED', message: 'The remote refused the invocation token.' });
+    if (answer.isAttachment) throw new AskError({ code: 'REMOTE_ANSWER', message: 'The remote answered with something else than JSON.' });
+    if (answer.body === '') {
+      if (r.status < 200 || r.status > 299) throw new AskError({ code: 'REMOTE_ANSWER', message: `The remote answered with status ${r.status}.` });
+      return { status: r.status, headers: answer.headers };
+    }
+    try {
+      return { status: r.status, headers: answer.headers, body: JSON.parse(answer.body) };
+    } catch {
+      throw new AskError({ code: 'REMOTE_ANSWER', message: 'The remote answered with something else than JSON.' });
+    }
+  }
+
+  // answered is what came back of a request, as pages read it.
+  function answered(r) {
+    const answer = {};
+    for (const [k, v] of r.headers ?? []) answer[k.toLowerCase()] = k.toLowerCase() in answer ? `${answer[k.toLowerCase()]}, ${v}` : v;
+    const type = answer['content-type'] ?? '';
+    const text = r.body === undefined || /^(text\/|application\/([\w.+-]*json|[\w.+-]*xml|javascript|x-www-form-urlencoded))/i.test(type) || type === '';
+    return { status: r.status, statusText: r.statusText, headers: answer, body: text ? new TextDecoder().decode(fromBase64(r.body ?? '')) : r.body, isAttachment: !text };
+  }
+
   async function fetchProduct(p) {
     const init = p?.fetchRequestInit ?? {};
     if (typeof p?.product !== 'string' || typeof p?.restPath !== 'string') throw invalid('A request has a product and a path.');
@@ -101,11 +140,7 @@ export function makeCommands({ state, shell, consent, connect }) {
     body = '';
     const path = p.restPath.startsWith('/') ? p.restPath : `/${p.restPath}`;
     const r = await agreed(() => ask('request', { module: facts.module, product: p.product, path, method: String(init.method ?? 'GET'), headers, body: data }));
-    const answer = {};
-    for (const [k, v] of r.headers ?? []) answer[k.toLowerCase()] = k.toLowerCase() in answer ? `${answer[k.toLowerCase()]}, ${v}` : v;
-    const type = answer['content-type'] ?? '';
-    const text = r.body === undefined || /^(text\/|application\/([\w.+-]*json|[\w.+-]*xml|javascript|x-www-form-urlencoded))/i.test(type) || type === '';
-    return { status: r.status, statusText: r.statusText, headers: answer, body: text ? new TextDecoder().decode(fromBase64(r.body ?? '')) : r.body, isAttachment: !text };
+    return answered(r);
   }
 
   // formOf makes a form of what bridges of apps write in its place: files as base64, with
@@ -174,6 +209,7 @@ export function makeCommands({ state, shell, consent, connect }) {
   const all = new Map(Object.entries({
     invoke,
     fetchProduct,
+    fetchRemote,
     async getContext() {
       if (Date.now() - looked > 10_000) await look(); // an admin may have changed what the app may do
       return { ...state.context, theme: state.theme, surfaceColor: null, extension: { ...state.context.extension, ...(given.modal && { modal: given.modal }) } };

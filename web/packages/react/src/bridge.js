@@ -55,9 +55,28 @@ export async function requestProduct(product, path, init = undefined) {
   return ask(String(product), path, init);
 }
 
-export const invokeRemote = notOffered('invokeRemote');
+/** Asks the endpoint that answers for the module, as the user who is present. */
+export async function invokeRemote({ path = '', method = 'GET', headers = {}, body } = {}) {
+  await attended('invokeRemote');
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const r = await askRemote({ resolver: true }, path, { method, headers: { 'content-type': 'application/json', ...headers }, body: text });
+  const answer = await r.text();
+  return { status: r.status, headers: Object.fromEntries(r.headers), body: answer === '' ? undefined : JSON.parse(answer) };
+}
 export const invokeService = notOffered('invokeService');
-export const requestRemote = notOffered('requestRemote');
+/** Asks a remote by its key; the host adds an invocation token. */
+export async function requestRemote(remoteKey, { path = '', ...init } = {}) {
+  await attended('requestRemote');
+  return askRemote({ remote: String(remoteKey), plain: true }, path, init);
+}
+
+async function askRemote(who, path, init) {
+  try {
+    return await askProduct(who, String(path?.value ?? path), init);
+  } catch (err) {
+    throw refused(err);
+  }
+}
 export const requestTeamworkGraph = notOffered('requestTeamworkGraph');
 export const getCallBridge = notOfferedNow('getCallBridge');
 export const createUploadPromise = notOffered('createUploadPromise');

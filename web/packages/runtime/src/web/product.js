@@ -50,19 +50,21 @@ async function askUntil(who, path, options) {
 
 async function follow({ who, path, method, headers, body, redirect, signal }) {
   if (body !== undefined) body = await body;
-  const { product, as, accountId, graph } = who;
+  const { product, as, accountId, graph, remote, plain, resolver } = who;
+  const named = remote === undefined && !resolver ? { product, as, accountId } : { remote, plain, resolver };
+  const call = named.product === undefined ? 'remote.request' : graph ? 'product.graph' : 'product.request';
   for (let hops = 0; ; hops++) {
     signal?.throwIfAborted();
     let reply;
     try {
-      reply = await kernel.call(graph ? 'product.graph' : 'product.request', { product, as, accountId, path, method, headers: wireHeaders(headers) }, body);
+      reply = await kernel.call(call, { ...named, path, method, headers: wireHeaders(headers) }, body);
     } catch (err) {
       throw classed(err);
     }
     const { head } = reply;
     // The host gives places on the product as paths; each is a request of its own.
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
-    if (!location?.startsWith('/') || redirect === 'manual') {
+    if (!location?.startsWith('/') || redirect === 'manual' || call === 'remote.request') { // a remote's is the app's own to follow
       return receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, signal });
     }
     if (redirect === 'error') throw new TypeError(`the product answered ${path} with a redirect, which this request does not allow`);

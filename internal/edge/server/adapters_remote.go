@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+
+	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/remote"
+)
+
+// toRemotes sends what goes to remotes through the broker.
+type toRemotes struct{ broker *egress.Broker }
+
+// Send implements remote.Broker.
+func (b toRemotes) Send(ctx context.Context, p *call.Policy, c *call.Call, out remote.Outgoing) (call.Reply, error) {
+	return b.broker.Pinned(ctx, p, c,
+		egress.Destination{Kind: egress.ToRemote, Key: out.Remote, Base: out.Base, Inject: out.Inject, Secrets: out.Secrets, Mints: out.Mint},
+		egress.Ask{Path: out.Path, Method: out.Method, Headers: out.Headers, Body: out.Body, Timeout: out.Timeout, Room: out.Room})
+}
+
+// openRemotes makes what calls the back ends of apps.
+func (s *System) openRemotes() {
+	s.Remotes = remote.New(remote.Config{
+		DB: s.DB, Broker: toRemotes{s.Broker}, Signer: s.Signer, Products: s.Products, Policies: s.Installs, Sealer: s.Ring, Audit: s.Audit,
+		Facts: func(p *call.Policy) []byte { return s.Door.Facts(p) }, Resolver: s.resolverEndpoint, Gateway: s.Origins.ControlURL(), Log: s.Config.Log,
+	})
+	s.Installs.RemoteChanged = s.Remotes.Changed
+	s.Erasures.Parts = append(s.Erasures.Parts, s.Remotes.Erase)
+}
+
+// resolverEndpoint is the endpoint that a module of the running version names as its resolver.
+func (s *System) resolverEndpoint(ctx context.Context, p *call.Policy, module string) (string, error) {
+	m, err := s.Registry.Manifest(ctx, p.Version)
+	if err != nil {
+		return "", err
+	}
+	u, ok := m.Module(module)
+	switch {
+	case !ok:
+		return "", nil
+	case u.Resolver.Endpoint != "":
+		return u.Resolver.Endpoint, nil
+	default:
+		return u.Endpoint, nil
+	}
+}
