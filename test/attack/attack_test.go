@@ -265,7 +265,8 @@ type source struct {
 	modules string   // further lines of its modules
 	// permissions are further lines of the manifest's permissions.
 	permissions string
-	after       string // further parts of the manifest
+	after       string   // further parts of the manifest
+	uses        []string // providers that its functions without a web trigger may use
 	// code is module scope; exports of index are its functions of the names above.
 	code string
 	// interfaces are UI Kit entries by resource: the body of the function that renders.
@@ -303,6 +304,9 @@ func (s source) manifest() string {
 	b.WriteString("  function:\n")
 	for _, f := range append(slices.Clone(s.hooks), s.also...) {
 		fmt.Fprintf(&b, "    - key: %s\n      handler: index.%s\n", f, f)
+		if len(s.uses) > 0 && f != "plain" {
+			b.WriteString("      providers: {auth: [" + strings.Join(s.uses, ", ") + "]}\n")
+		}
 	}
 	for i, key := range slices.Sorted(maps.Keys(s.interfaces)) {
 		if i == 0 {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -224,6 +225,11 @@ func (s *Service) keep(ctx context.Context, f *flow, d *declared, o owner, who p
 	}
 	by := f.by()
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
+		// The person was at the provider meanwhile: an account that comes after the last
+		// installation ended would wait for the next one.
+		if on, err := s.Apps.Elsewhere(ctx, o.env, o.site, ""); err != nil || !on {
+			return cmp.Or(err, error(fault.New(fault.Denied, "NOT_INSTALLED", "there is no such installation, or it has ended")))
+		}
 		_, err := s.DB.Exec(ctx, connect, o.site, o.env, o.directory, o.user, d.Key, who.ID, d.policy.App, who.DisplayName, who.AvatarURL, texts(scopes),
 			sealed, generation, expires, now.UnixMilli(), d.policy.Install, d.policy.Version)
 		if err != nil {

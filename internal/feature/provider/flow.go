@@ -172,12 +172,13 @@ func (d *declared) authorize(c client, redirect, state, verifier string, scopes 
 	if q == nil {
 		q = url.Values{}
 	}
+	known := map[string]string{"client_id": c.id} // the address is the browser's to read: no secret
 	for k, v := range a.QueryParameters {
-		q.Set(k, fill(v, c.templates(nil)))
+		q.Set(k, fill(v, known))
 	}
 	if again {
 		for k, v := range a.AdditionalConsentParameters {
-			q.Set(k, fill(v, c.templates(nil)))
+			q.Set(k, fill(v, known))
 		}
 	}
 	if len(scopes) > 0 {
@@ -251,6 +252,10 @@ func (s *Service) Finish(ctx context.Context, b Back) (Connected, error) {
 		scopes = g.scopes
 	}
 	if err := s.keep(ctx, f, d, o, who, g, scopes); err != nil {
+		// What nobody keeps is not left open at the provider, as far as it can be told.
+		if pins, bad := d.pins(); bad == nil {
+			s.revoke(context.WithoutCancel(ctx), d, o.env, kept{Access: g.access, Refresh: g.refresh, Pins: pins, Client: d.ClientID})
+		}
 		return out, fault.Op("provider.Finish", err)
 	}
 	out.Account = Account{Env: o.env, App: d.policy.App, Site: o.site, Directory: o.directory, User: o.user, Provider: d.Key, ID: who.ID, Name: who.DisplayName, Avatar: who.AvatarURL, Scopes: scopes, Connected: s.Now()}
