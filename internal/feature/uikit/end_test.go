@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
@@ -57,7 +58,9 @@ func TestWhatEndsASession(t *testing.T) {
 			}
 		},
 		"another version": func(_ *testing.T, _ *Service, c *changing, _ string) { c.set(func() { c.p.Version = "w" }) },
-		"another grant":   func(_ *testing.T, _ *Service, c *changing, _ string) { c.set(func() { c.p.Epoch++ }) },
+		"a grant that was narrowed": func(_ *testing.T, _ *Service, c *changing, _ string) {
+			c.set(func() { c.p.Set, c.p.Epoch = perm.Set{}, c.p.Epoch+1 })
+		},
 		"no installation": func(_ *testing.T, _ *Service, c *changing, _ string) {
 			c.set(func() { c.err = fault.New(fault.NotFound, "UNKNOWN_INSTALLATION", "gone") })
 		},
@@ -134,7 +137,7 @@ func newChanging(t *testing.T, d *db.DB) (*Service, *changing) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &changing{now: began, p: call.Policy{Install: install, Site: "site", Version: "v", Epoch: 3, Scope: scope}}
+	c := &changing{now: began, p: call.Policy{Install: install, Site: "site", Version: "v", Epoch: 3, Scope: scope, Set: perm.Set{Scopes: []perm.Scope{{Name: "storage:app"}}}}}
 	s := New(Config{DB: d, Sealer: newRing(t), Invoker: &counter{wake: -1}, Policies: c, Now: c.clock})
 	t.Cleanup(s.Close)
 	return s, c
