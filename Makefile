@@ -131,6 +131,14 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 	@touch $@
 
 # A second verifier of the platform's tokens, in another language.
+.PHONY: test-providers
+test-providers: build test-deps test/providers/node_modules/.done ## An account at npm's oidc-provider, renewed by two server processes at the same time
+	go test -count=1 ./test/providers
+
+test/providers/node_modules/.done: test/providers/package.json test/providers/package-lock.json
+	npm --prefix test/providers ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 test/protocol/node_modules/.done: test/protocol/package.json test/protocol/package-lock.json
 	npm --prefix test/protocol ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
