@@ -33,7 +33,7 @@ type hourOf struct {
 type count struct {
 	use                        Use
 	requests, refused, failed  int64
-	sent, received, last, took int64
+	sent, received, last int64
 }
 
 func (c *count) plus(o *count) *count {
