@@ -63,7 +63,7 @@ test('the old storage stands on the store', async () => {
 
 test('members that are not built name themselves', async () => {
   const calls = [
-    () => api.invokeRemote('r', {}), () => all.authorize().onConfluenceContent(1).canUpdate(), () => all.properties.onConfluencePage('A').get('k'),
+    () => api.invokeService('r', {}), () => all.authorize().onConfluenceContent(1).canUpdate(), () => all.properties.onConfluencePage('A').get('k'),
     () => all.asUser('bob').withProvider('p').fetch('/x'), () => all.asUser('bob').withProvider('p').asAccount('a').getAccount(),
     () => all.privacy.reportPersonalData([]), () => all.i18n.getTranslations('en'),
   ];
