@@ -48,6 +48,7 @@ func TestAttackDecideOnAnotherSite(t *testing.T) {
 		"/approval": map[string]any{"digest": at.confirmation()["digest"]}, "/decline": map[string]any{"version": "v"},
 		"/grant": map[string]any{"trim": []string{"scope:storage:app"}, "off": []string{"analytics"}}, "/egress": map[string]any{"type": "IMAGES", "host": "evil.example.com"},
 		"/log-sharing": map[string]any{"for": "24h"}, "/queue-retries": map[string]any{"ids": []string{}},
+		"/what-if": map[string]any{"trim": []string{"scope:storage:app"}},
 	}
 	strangers := map[string]string{"another site's admin": p.site("elsewhere"), "another developer": p.developer("bob")}
 	before, tried := p.state(), 0
