@@ -31,9 +31,9 @@ type hourOf struct {
 }
 
 type count struct {
-	use                        Use
-	requests, refused, failed  int64
-	sent, received, last int64
+	use                       Use
+	requests, refused, failed int64
+	sent, received, last      int64
 }
 
 func (c *count) plus(o *count) *count {
