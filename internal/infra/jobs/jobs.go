@@ -80,12 +80,13 @@ type Queue struct {
 	wake     chan struct{}
 	finished chan outcome
 
-	mu      sync.Mutex
-	held    map[string]int // owner → jobs that this process runs
-	holds   int
-	cancel  context.CancelFunc
-	running sync.WaitGroup // handlers
-	loops   sync.WaitGroup
+	mu       sync.Mutex
+	held     map[string]int // owner → jobs that this process runs
+	holds    int
+	cancel   context.CancelFunc
+	loops    sync.WaitGroup // what starts handlers, and extends their leases
+	running  sync.WaitGroup // handlers
+	settling sync.WaitGroup // what writes down how they ended
 }
 
 // New makes the queue; Migrations must have been applied to cfg.DB. Handle says who runs

@@ -26,7 +26,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	q.mu.Unlock()
 	q.loops.Go(func() { q.take(ctx) })
 	q.loops.Go(func() { q.keep(ctx) })
-	q.loops.Go(func() { q.settle() })
+	q.settling.Go(func() { q.settle() })
 	return nil
 }
 
@@ -52,9 +52,10 @@ func (q *Queue) stop() bool {
 		return false
 	}
 	cancel()
+	q.loops.Wait() // no handler starts any more
 	q.running.Wait()
 	close(q.finished)
-	q.loops.Wait()
+	q.settling.Wait()
 	return true
 }
 
