@@ -37,12 +37,12 @@ type load struct {
 
 	mu    sync.Mutex
 	marks map[string]time.Time // log lines → when the call that wrote them was answered
+	wrote time.Time            // the latest time at which an act began that was acknowledged
 	read  int64                // number of the last log line that was looked at
 
 	acknowledged chan struct{}
 	dying        atomic.Bool // the server is about to be killed
 	running      sync.WaitGroup
-	killed       time.Time
 }
 
 // counter counts upwards in one place.
@@ -216,9 +216,15 @@ func (l *load) begin() {
 	for _, w := range l.writers {
 		l.running.Go(func() {
 			for !l.dying.Load() {
+				began := time.Now()
 				a := w()
 				switch {
 				case a.acknowledged():
+					l.mu.Lock()
+					if l.wrote.Before(began) {
+						l.wrote = began
+					}
+					l.mu.Unlock()
 					l.acknowledged <- struct{}{}
 				case a.err != nil:
 					if !l.dying.Load() {
@@ -255,7 +261,6 @@ func (l *load) some(n int) {
 func (l *load) end(s *process) {
 	l.t.Helper()
 	l.dying.Store(true)
-	l.killed = time.Now()
 	s.kill()
 	l.running.Wait()
 	l.result.Acknowledged += len(l.acknowledged)

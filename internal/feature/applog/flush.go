@@ -194,17 +194,20 @@ func (s *Service) write(ctx context.Context, b *batch, full map[id.Install]bool)
 				return err
 			}
 		}
+		var lines, calls [][]any
 		for i, l := range b.lines {
-			if _, err := s.db.Exec(ctx, putLine, l.install, last-int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
-				l.function, l.level, l.args, l.size()); err != nil {
-				return err
-			}
+			lines = append(lines, []any{l.install, last - int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
+				l.function, l.level, l.args, l.size()})
+		}
+		if err := s.db.InsertAll(ctx, putLine, lines); err != nil {
+			return err
 		}
 		for _, c := range b.calls {
-			if _, err := s.db.Exec(ctx, putCall, c.install, c.invocation, c.attempt, c.version, c.function, c.kind,
-				c.started, c.duration.Microseconds(), c.cpu.Microseconds(), c.outcome, c.class, c.location); err != nil {
-				return err
-			}
+			calls = append(calls, []any{c.install, c.invocation, c.attempt, c.version, c.function, c.kind,
+				c.started, c.duration.Microseconds(), c.cpu.Microseconds(), c.outcome, c.class, c.location})
+		}
+		if err := s.db.InsertAll(ctx, putCall, calls); err != nil {
+			return err
 		}
 		for key, n := range b.counts {
 			if _, err := s.db.Exec(ctx, putCount, key.install, key.minute, key.function, key.outcome,

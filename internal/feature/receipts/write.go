@@ -132,12 +132,13 @@ func (l *Log) put(ctx context.Context, entries []trail.Entry) error {
 		site    id.Site
 		segment string
 	}
-	heads := map[name]trail.Entry{}
+	heads, rows := map[name]trail.Entry{}, make([][]any, 0, len(entries))
 	for _, e := range entries {
-		if _, err := l.DB.Exec(ctx, insert, e.Site, e.Segment, e.Seq, e.Install, e.At, e.Actor, e.Act, string(e.Detail), e.Prev, e.Hash); err != nil {
-			return err
-		}
+		rows = append(rows, []any{e.Site, e.Segment, e.Seq, e.Install, e.At, e.Actor, e.Act, string(e.Detail), e.Prev, e.Hash})
 		heads[name{e.Site, e.Segment}] = e
+	}
+	if err := l.DB.InsertAll(ctx, insert, rows); err != nil {
+		return err
 	}
 	for n, e := range heads {
 		if _, err := l.DB.Exec(ctx, moveHead, n.site, n.segment, e.Seq, e.Hash); err != nil {

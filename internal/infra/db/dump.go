@@ -332,9 +332,6 @@ func (l *loading) prepare(ctx context.Context, done []Migration) error {
 	return nil
 }
 
-// maxArguments is what one statement takes on both databases.
-const maxArguments = 30_000
-
 func (l *loading) insert(ctx context.Context, table string, columns []string, rows [][]any) error {
 	have, ok := l.columns[table]
 	if !ok {
@@ -350,24 +347,20 @@ func (l *loading) insert(ctx context.Context, table string, columns []string, ro
 	if stays {
 		conflict = " ON CONFLICT DO NOTHING"
 	}
-	for batch := range slices.Chunk(rows, max(1, min(100, maxArguments/len(columns)))) {
-		one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ") + ")"
-		q := `INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES ` + one + strings.Repeat(", "+one, len(batch)-1) + conflict
-		var values []any
-		for _, row := range batch {
-			if len(row) != len(columns) {
-				return malformed("a row of the dump's table %s has %d values, not %d", table, len(row), len(columns))
-			}
-			values = append(values, row...)
-		}
-		if _, err := l.d.Exec(ctx, q, values...); err != nil {
-			if _, storage := fault.As(err); storage {
-				return err
-			}
-			return malformed("rows of the dump's table %s do not fit its schema", table).Because(err)
+	for _, row := range rows {
+		if len(row) != len(columns) {
+			return malformed("a row of the dump's table %s has %d values, not %d", table, len(row), len(columns))
 		}
 	}
-	return nil
+	one := strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ")
+	err := l.d.InsertAll(ctx, `INSERT INTO `+table+` (`+strings.Join(columns, ", ")+`) VALUES (`+one+`)`+conflict, rows)
+	if err == nil {
+		return nil
+	}
+	if _, storage := fault.As(err); storage {
+		return err
+	}
+	return malformed("rows of the dump's table %s do not fit its schema", table).Because(err)
 }
 
 func malformed(format string, args ...any) *fault.Error {
