@@ -172,8 +172,9 @@ type Policy struct {
 	EnvName     string // "development", "staging", "production" or a development environment's name
 	EnvType     EnvType
 	Version     id.Version
-	Number      string   // "major.minor.patch"
-	Set         perm.Set // the effective set of CONTRACTS 4
+	Number      string      // "major.minor.patch"
+	Set         perm.Set    // the effective set of CONTRACTS 4
+	Rules       *perm.Rules // of Set, for whoever asks often; may be nil
 	// Networks are the private networks that were opened for remotes.
 	Networks []Network
 	Epoch    uint64

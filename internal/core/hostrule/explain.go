@@ -283,6 +283,7 @@ func decider(v Vector, use Use) func(URL, int) Verdict {
 		p.Path = ""
 		pathless = append(pathless, p)
 	}
+	all, withoutPath := NewIndex(patterns, use), NewIndex(pathless, use)
 	return func(u URL, followed int) Verdict {
 		var verdict Verdict
 		switch {
@@ -293,9 +294,9 @@ func decider(v Vector, use Use) func(URL, int) Verdict {
 		case followed > 0:
 			// A path stops counting after a redirect, as in content security policies:
 			// otherwise a page could learn where another site redirects to.
-			verdict = Decide(pathless, use, u)
+			verdict = withoutPath.Decide(u)
 		default:
-			verdict = Decide(patterns, use, u)
+			verdict = all.Decide(u)
 		}
 		if !verdict.Allow && invalid != nil && verdict.Rule == "egress-not-declared" {
 			return *invalid

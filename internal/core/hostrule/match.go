@@ -72,7 +72,7 @@ func Decide(patterns []Pattern, use Use, u URL) Verdict {
 	if err, refused := CanAdmit(u, use).(*Error); refused {
 		return Verdict{Rule: err.Rule, Reason: err.Reason}
 	}
-	best := Verdict{Rule: "egress-not-declared", Reason: u.Origin() + " is not declared for " + use.String()}
+	best := notDeclared(u, use)
 	rank := 0
 	for i := range patterns {
 		p := patterns[i].In(use)
@@ -84,6 +84,10 @@ func Decide(patterns []Pattern, use Use, u URL) Verdict {
 		}
 	}
 	return best
+}
+
+func notDeclared(u URL, use Use) Verdict {
+	return Verdict{Rule: "egress-not-declared", Reason: u.Origin() + " is not declared for " + use.String()}
 }
 
 // nearMiss words the difference between a pattern and a URL that almost fits it; the

@@ -43,13 +43,13 @@ func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict
 		v.rule, v.reason, v.by = "reserved-host", "the host belongs to the platform", "nothing: the platform's own hosts are never a destination"
 		return v
 	}
-	d := perm.AllowsURL(p.Set, typ, u)
+	d := p.Rules.AllowsURL(p.Set, typ, u)
 	v.allow, v.rule, v.reason = d.Allow, d.Rule, d.Reason
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
 	}
 	if perm.UseOf(typ) != hostrule.Backend {
-		v.matched, v.missed = perm.Admitting(p.Set, typ, u)
+		v.matched, v.missed = p.Rules.Admitting(p.Set, typ, u)
 	}
 	return v
 }

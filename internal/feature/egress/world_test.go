@@ -51,6 +51,7 @@ func policyFor(t testing.TB, install id.Install, patterns ...string) *call.Polic
 		}
 		p.Set.Egress = append(p.Set.Egress, perm.Egress{Type: perm.Backend, Pattern: pattern})
 	}
+	p.Rules = perm.RulesOf(p.Set)
 	return p
 }
 

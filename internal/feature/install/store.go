@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 )
 
@@ -236,10 +237,11 @@ func (i *Installation) policy() (*call.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	set := i.Effective()
 	return &call.Policy{
 		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment,
 		EnvName: i.EnvName, EnvType: i.EnvType, Version: i.Version, Number: i.Number,
-		Set: i.Effective(), Networks: i.networks(), Epoch: i.Epoch, Scope: scope,
+		Set: set, Rules: perm.RulesOf(set), Networks: i.networks(), Epoch: i.Epoch, Scope: scope,
 	}, nil
 }
 

@@ -210,7 +210,7 @@ func (c *caller) contacts(out *pass, values []string, d *Decision) error {
 		if !slices.Contains(d.Contacts, u.Origin()) {
 			d.Contacts = append(d.Contacts, u.Origin())
 		}
-		verdict := perm.AllowsURL(out.policy.Set, perm.Backend, u)
+		verdict := out.policy.Rules.AllowsURL(out.policy.Set, perm.Backend, u)
 		if !verdict.Allow || c.gate.reserved(u.Host) {
 			return answer(d, closed("REQUEST_EGRESS_ALLOWLIST_ERR", "%s would make the product contact %s, to which the app may not send", d.Operation, u.Origin()).
 				WithFix("allowed by permissions.external.fetch.backend: %s", u.Origin()).

@@ -300,7 +300,7 @@ func (l *live) told(p *call.Policy, message []byte) {
 func (l *live) draw(p *call.Policy, text []byte) {
 	tree, err := uitree.Parse(text, uitree.Rules{Image: func(raw string) bool {
 		u, err := hostrule.ParseURL(raw)
-		return err == nil && u.Scheme == "https" && perm.AllowsURL(p.Set, perm.Images, u).Allow
+		return err == nil && u.Scheme == "https" && p.Rules.AllowsURL(p.Set, perm.Images, u).Allow
 	}})
 	l.mu.Lock()
 	defer l.mu.Unlock()
