@@ -20,6 +20,7 @@ func (s *Scopes) decode(l *loader, n *yaml.Node, path string) {
 			}
 			if name, ok := l.text(c); ok {
 				l.scopePlaces[name] = l.place(c)
+				l.positions[join(path, name)] = l.place(c) // as in a map
 				if slices.ContainsFunc(*s, func(h Scope) bool { return h.Name == name }) {
 					l.node(c, Warning, "duplicate-scope", "the scope "+quote(name)+" is listed twice", "remove one of the two")
 				} else {
@@ -31,6 +32,7 @@ func (s *Scopes) decode(l *loader, n *yaml.Node, path string) {
 	case yaml.MappingNode:
 		for _, p := range l.pairs(n, path) {
 			l.scopePlaces[p.name] = l.place(p.key)
+			l.positions[join(path, p.name)] = l.place(p.key)
 			var o scopeOptions
 			l.value(p.value, reflect.ValueOf(&o).Elem(), join(path, p.name), field{})
 			*s = append(*s, Scope{Name: p.name, AllowImpersonation: o.AllowImpersonation})

@@ -134,7 +134,7 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 	if err != nil {
 		return applint.Options{}, err
 	}
-	o := applint.Options{Table: table, Lookup: os.LookupEnv, Operations: map[string][]applint.Operation{}}
+	o := applint.Options{Table: table, Lookup: os.LookupEnv, Operations: map[string][]applint.Operation{}, Events: map[string][]string{}, Told: map[string]bool{}}
 	for _, p := range products {
 		mp := manifest.Product{Key: p.Key, Aliases: p.Aliases}
 		for _, m := range p.Modules {
@@ -150,6 +150,12 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 		}
 		for _, name := range append([]string{p.Key}, p.Aliases...) {
 			o.Operations[name] = operations
+		}
+		o.Told[p.Key] = p.Events != nil
+		for _, e := range p.Events {
+			for _, name := range e.Names {
+				o.Events[name] = append(o.Events[name], e.Scopes...)
+			}
 		}
 	}
 	return o, nil

@@ -20,6 +20,8 @@ type lintResult struct {
 	Warnings    int                 `json:"warnings"`
 	Diagnostics []bundle.Diagnostic `json:"diagnostics"`
 	Fixed       []bundle.Diagnostic `json:"fixed,omitempty"`
+	// Undecided is what may be used and nothing visibly uses.
+	Undecided []applint.Undecided `json:"undecided,omitempty"`
 	// CodeUnread says that errors of the manifest kept the code from being checked.
 	CodeUnread bool `json:"codeUnread,omitempty"`
 }
@@ -30,7 +32,8 @@ func (c *cli) lintCommand() *cobra.Command {
 		Use:   "lint",
 		Short: "Check manifest and code, all problems in one run",
 		Long: "Checks the manifest, bundles the code and holds both against each other. Where a server is known, names of its\n" +
-			"products are checked too. Each problem is one line: file:line:column: rule: what is wrong: how to mend it.",
+			"products are checked too, and which scopes the operations need that the code calls. What is declared and nothing uses is\n" +
+			"named, unless a request or page that is made at run time may use it: that is a note. Each problem is one line: file:line:column: rule: what is wrong: how to mend it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var fixed []bundle.Diagnostic
@@ -48,7 +51,7 @@ func (c *cli) lintCommand() *cobra.Command {
 			return c.printLint(report, fixed)
 		},
 	}
-	cmd.Flags().BoolVar(&fix, "fix", false, "mend the manifest where that needs no decision")
+	cmd.Flags().BoolVar(&fix, "fix", false, "mend the manifest where that needs no decision: scopes and hosts that the code needs are added")
 	return jsonFlag(cmd)
 }
 
@@ -77,7 +80,7 @@ func (c *cli) knownProducts(ctx context.Context) []client.Product {
 }
 
 func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
-	res := lintResult{OK: r.OK(), Diagnostics: r.Diagnostics, Fixed: fixed, CodeUnread: r.CodeUnread}
+	res := lintResult{OK: r.OK(), Diagnostics: r.Diagnostics, Fixed: fixed, Undecided: r.Undecided, CodeUnread: r.CodeUnread}
 	if res.Diagnostics == nil {
 		res.Diagnostics = []bundle.Diagnostic{}
 	}
@@ -95,6 +98,9 @@ func (c *cli) printLint(r *applint.Report, fixed []bundle.Diagnostic) error {
 			c.ui.printf("fixed: %s", d)
 		}
 		c.ui.diagnostics(r.Diagnostics)
+		for _, u := range r.Undecided {
+			c.ui.note("note: %s", u)
+		}
 		if r.CodeUnread {
 			c.ui.note("note: the code was not checked; correct the manifest first")
 		}

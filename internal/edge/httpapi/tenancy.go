@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -31,6 +32,7 @@ func (a *API) listProducts(w http.ResponseWriter, r *request) error {
 				return err
 			}
 			view["operations"] = operationsView(api)
+			view["events"] = eventsView(all[i].Events)
 		}
 		out = append(out, view)
 	}
@@ -43,14 +45,36 @@ type operationJSON struct {
 	Path   string     `json:"path"`
 	Scopes [][]string `json:"scopes,omitempty"`
 	Closed bool       `json:"closed,omitempty"`
+	// Contacts says that the product itself then sends to a host that the request names.
+	Contacts bool `json:"contacts,omitempty"`
 }
 
 func operationsView(api *tenancy.API) []operationJSON {
 	out := []operationJSON{}
 	for _, op := range api.Table.Operations() {
-		view := operationJSON{Method: op.Method, Path: op.Template, Closed: op.Closed != ""}
+		view := operationJSON{Method: op.Method, Path: op.Template, Closed: op.Closed != "", Contacts: len(op.Egress) > 0}
 		if !view.Closed {
 			view.Scopes = op.Scopes
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+type eventJSON struct {
+	Names  []string `json:"names"`
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+// eventsView gives events by all their names, with every scope that something of them needs.
+func eventsView(events []tenancy.Event) []eventJSON {
+	out := []eventJSON{}
+	for _, e := range events {
+		view := eventJSON{Names: append([]string{e.Type}, e.Aliases...)}
+		for _, s := range append([]string{e.Scope}, slices.Sorted(maps.Values(e.Fields))...) {
+			if s != "" && !slices.Contains(view.Scopes, s) {
+				view.Scopes = append(view.Scopes, s)
+			}
 		}
 		out = append(out, view)
 	}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -20,24 +21,62 @@ type ProductCall struct {
 var noProducts = map[string]bool{"requestGraph": true, "requestRemote": true, "requestCredentials": true, "requestDomains": true, "requestAnimationFrame": true,
 	"requestIdleCallback": true, "requestProduct": true}
 
+// asks is what a dependency that asks a product holds; its paths come from elsewhere.
+var asks = regexp.MustCompile(`\brequest(?:Product|Jira|Confluence|Bitbucket|Graph)\b`)
+
+// open notes a request whose operation is known at run time only.
+func (s *scanner) open(i int) {
+	s.facts.OpenCalls = append(s.facts.OpenCalls, Use{s.position(s.tok(i).at), s.tok(i).value})
+}
+
+// computed notes members of asApp() and asUser() that are not written by their name.
+func (s *scanner) computed(i int) {
+	depth := 0
+	for j := i + 1; j < len(s.toks); j++ {
+		switch {
+		case s.is(j, "("):
+			depth++
+		case s.is(j, ")"):
+			depth--
+		}
+		if depth == 0 {
+			if s.is(j+1, "[") {
+				s.open(i)
+			}
+			return
+		}
+	}
+}
+
 // productCall notes requestJira(route`…`) and its kin.
 func (s *scanner) productCall(i int) {
+	if (s.is(i, "asApp") || s.is(i, "asUser")) && s.is(i+1, "(") {
+		s.computed(i)
+		return
+	}
+	if s.is(i, "requestGraph") {
+		s.open(i) // the fields of a document are not read here
+		return
+	}
 	name, ok := strings.CutPrefix(s.tok(i).value, "request")
-	if !ok || name == "" || !unicode.IsUpper(rune(name[0])) || !s.is(i+1, "(") || s.is(i-1, "function") {
+	if !ok || name == "" || !unicode.IsUpper(rune(name[0])) || noProducts[s.tok(i).value] && name != "Product" || s.is(i-1, "function") {
+		return
+	}
+	if !s.is(i+1, "(") {
+		if !s.listed(i) {
+			s.open(i) // handed on, under whatever name
+		}
 		return
 	}
 	call := ProductCall{Position: s.position(s.tok(i).at), Product: strings.ToLower(name[:1]) + name[1:]}
 	at := i + 2
-	switch {
-	case s.tok(i).value == "requestProduct":
+	if name == "Product" {
 		if s.tok(at).kind != tokString || !s.is(at+1, ",") {
-			s.facts.OpenCalls = true
+			s.open(i)
 			return
 		}
 		call.Product = s.tok(at).value
 		at += 2
-	case noProducts[s.tok(i).value]:
-		return
 	}
 	if s.is(at, "route") {
 		at++
@@ -48,8 +87,9 @@ func (s *scanner) productCall(i int) {
 	case tokTemplate:
 		call.Path = strings.Join(t.parts, Hole)
 	}
-	if !strings.HasPrefix(call.Path, "/") {
-		s.facts.OpenCalls = true
+	// Behind a text that something is added to, the path is not over.
+	if !strings.HasPrefix(call.Path, "/") || !s.is(s.behind(at), ",") && !s.is(s.behind(at), ")") {
+		s.open(i)
 		return
 	}
 	if end := strings.IndexAny(call.Path, "?#"); end >= 0 {
@@ -57,6 +97,37 @@ func (s *scanner) productCall(i int) {
 	}
 	call.Method = s.methodOf(at + 1)
 	s.facts.Calls = append(s.facts.Calls, call)
+}
+
+// listed reports whether a name stands in braces among others and keeps its name: it is
+// imported, exported or taken out of an object, and found again wherever it is called.
+func (s *scanner) listed(i int) bool {
+	if !s.is(i+1, ",") && !s.is(i+1, "}") {
+		return false
+	}
+	for j := i - 1; s.tok(j).kind == tokIdent || s.is(j, ","); j-- {
+		i = j
+	}
+	return s.is(i-1, "{")
+}
+
+// behind is the token behind a text.
+func (s *scanner) behind(at int) int {
+	holes := max(len(s.tok(at).parts)-1, 0)
+	for at++; holes > 0 && at < len(s.toks); holes-- {
+		for depth := 0; at < len(s.toks); {
+			switch {
+			case s.is(at, "("):
+				depth++
+			case s.is(at, ")"):
+				depth--
+			}
+			if at++; depth == 0 {
+				break
+			}
+		}
+	}
+	return at
 }
 
 // methodOf reads the method of a call's options, which begin behind the path: GET unless

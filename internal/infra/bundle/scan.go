@@ -18,8 +18,8 @@ import (
 type Facts struct {
 	// Fetched are the literal destinations of requests, "https://host[:port]".
 	Fetched []Destination
-	// Dynamic says that some request goes to an address only known at run time.
-	Dynamic bool
+	// Dynamic are requests to an address only known at run time.
+	Dynamic []Position
 	// Storage are the imports of storage modules.
 	Storage []Position
 	// SQL are the imports of SQL storage, which is not offered.
@@ -29,10 +29,10 @@ type Facts struct {
 	// Uses are calls of the SDK that are known by their form: "asApp().requestJira",
 	// "Queue.push".
 	Uses []Use
-	// Calls are requests to products whose path is written in the code, OpenCalls says that
-	// there are others.
+	// Calls are requests to products whose path is written in the code, OpenCalls are others:
+	// which operation they are of, is known at run time only.
 	Calls     []ProductCall
-	OpenCalls bool
+	OpenCalls []Use
 	// Imports are the names that import statements take from modules outside the app.
 	Imports []Import
 	// Lazy says that some source of the app is loaded by a call, and perhaps never.
@@ -123,7 +123,12 @@ func Scan(dir string, inputs []string) (*Facts, error) {
 		}
 		f.texts = append(f.texts, string(text))
 		if inNodeModules(rel) {
-			f.Dynamic = f.Dynamic || strings.Contains(string(text), "fetch") || strings.Contains(string(text), "http")
+			if strings.Contains(string(text), "fetch") || strings.Contains(string(text), "http") {
+				f.Dynamic = append(f.Dynamic, Position{File: rel})
+			}
+			if found := asks.FindString(string(text)); found != "" {
+				f.OpenCalls = append(f.OpenCalls, Use{Position{File: rel}, found})
+			}
 			continue
 		}
 		out := api.Transform(string(text), api.TransformOptions{Loader: loaderFor(rel), Sourcefile: rel, LogLevel: api.LogLevelSilent,
@@ -233,12 +238,12 @@ func (s *scanner) request(i int) {
 		if complete {
 			s.facts.Fetched = append(s.facts.Fetched, Destination{s.position(s.tok(i).at), origin})
 		} else {
-			s.facts.Dynamic = true
+			s.facts.Dynamic = append(s.facts.Dynamic, s.position(s.tok(i).at))
 		}
 		return
 	}
 	if s.tok(i).value == "fetch" && !strings.HasPrefix(text, "/") {
-		s.facts.Dynamic = true
+		s.facts.Dynamic = append(s.facts.Dynamic, s.position(s.tok(i).at))
 	}
 }
 

@@ -29,8 +29,12 @@ type Options struct {
 	// Operations are those of the products' APIs by each name of the product, where a
 	// server told them.
 	Operations map[string][]Operation
-	Table      *bundle.Table
-	Lookup     func(name string) (string, bool)
+	// Events are the scopes that products' events need, by event type; Told are the products
+	// of which the server told them.
+	Events map[string][]string
+	Told   map[string]bool
+	Table  *bundle.Table
+	Lookup func(name string) (string, bool)
 }
 
 // Report is an app as it was found.
@@ -41,6 +45,8 @@ type Report struct {
 	Manifest    *manifest.Manifest
 	Bundle      *bundle.Result
 	Diagnostics []bundle.Diagnostic
+	// Undecided is what nothing visibly uses, and something may.
+	Undecided []Undecided
 	// CodeUnread says that the manifest names no handler that can be read, so that the
 	// code was not looked at.
 	CodeUnread bool
@@ -114,7 +120,12 @@ func Check(ctx context.Context, dir string, o Options) (*Report, error) {
 		return nil, fault.Op("applint.Check", err)
 	}
 	// Without a bundle the list of sources is a guess: what none of them uses is unknown.
-	r.add(compare(m, facts, o, b.Inputs != nil))
+	var all *pages
+	if b.Inputs != nil {
+		all = readPages(dir, m)
+	}
+	found, r.Undecided = compare(m, facts, o, all)
+	r.add(found)
 	r.sort()
 	return r, nil
 }

@@ -13,11 +13,11 @@ import (
 
 const storageScope = "storage:app"
 
-// compare holds what the code does against what the manifest declares. whole says
-// that the facts are of everything that runs.
-func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bundle.Diagnostic {
-	table := o.Table
-	var out []bundle.Diagnostic
+// compare holds what the code does against what the manifest declares. pages are the
+// files for browsers; nil says that the facts are not of everything that runs, so that
+// what none of them uses is unknown.
+func compare(m *manifest.Manifest, f *bundle.Facts, o Options, pages *pages) (out []bundle.Diagnostic, undecided []Undecided) {
+	table, whole := o.Table, pages != nil
 	warn := func(pos bundle.Position, rule, message, fix string) {
 		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
 			Rule: rule, Severity: bundle.Warning, Message: message, Fix: fix})
@@ -28,7 +28,7 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bun
 		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column,
 			Rule: "module-scope", Severity: bundle.Error, Message: message, Fix: fix})
 	}
-	compareEgress(m, f, whole, warn)
+	compareEgress(m, f, warn)
 	if len(f.Storage) > 0 && !m.Perms.Scopes.Has(storageScope) {
 		warn(f.Storage[0], "permission-scope-required", "the code uses storage and the app has not the scope "+storageScope,
 			"add "+storageScope+" to permissions.scopes")
@@ -59,26 +59,32 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool) []bun
 			warn(e.Position, "module-scope", e.What+" at module scope makes each call slower: the version cannot be started from a snapshot", "move it into a handler")
 		}
 	}
-	compareProducts(m, f, o, whole, warn)
+	used := compareProducts(m, f, o, warn)
+	if whole {
+		u := unused{m: m, facts: f, options: o, pages: pages, warn: warn}
+		u.scopes(used)
+		u.hosts()
+		undecided = u.undecided
+	}
 	compareOffered(m, f, table, warn)
 	for _, i := range f.Imports {
 		if module, ok := table.Module(i.Module); ok && slices.Contains(table.NotOffered[module], i.Name) {
 			warn(i.Position, "member-not-built", fmt.Sprintf("%s of %q exists here and always rejects with NOT_OFFERED", i.Name, i.Module), "do not rely on it")
 		}
 	}
-	return out
+	return out, undecided
 }
 
 const notOfferedYet = "not-offered-yet"
 
-// unused are the types of modules that a manifest may have and nothing uses yet. All others
+// uncalled are the types of modules that a manifest may have and nothing uses yet. All others
 // are called, or shown where the product has a place of that type.
-var unused = []string{"endpoint", "fifoConsumer", "apiRoute", "action", "objectStore", "llm"}
+var uncalled = []string{"endpoint", "fifoConsumer", "apiRoute", "action", "objectStore", "llm"}
 
 // modulesOffered names the types of modules that nothing calls or shows, each once.
 func modulesOffered(m *manifest.Manifest) (out []bundle.Diagnostic) {
 	for _, typ := range m.ModuleTypes() {
-		if !slices.Contains(unused, typ) {
+		if !slices.Contains(uncalled, typ) {
 			continue
 		}
 		base := "modules." + typ + "[0]"
@@ -114,11 +120,9 @@ func compareOffered(m *manifest.Manifest, f *bundle.Facts, table *bundle.Table, 
 	}
 }
 
-// compareEgress names hosts that are fetched and not declared, and hosts that are
-// declared and nowhere to be seen.
-func compareEgress(m *manifest.Manifest, f *bundle.Facts, whole bool, warn func(bundle.Position, string, string, string)) {
+// compareEgress names hosts that are fetched and not declared.
+func compareEgress(m *manifest.Manifest, f *bundle.Facts, warn func(bundle.Position, string, string, string)) {
 	var patterns []hostrule.Pattern
-	declared := m.Perms.External.Fetch.Backend
 	for _, e := range m.Permissions().Egress {
 		if e.Type == perm.Backend {
 			patterns = append(patterns, e.Pattern)
@@ -143,17 +147,5 @@ func compareEgress(m *manifest.Manifest, f *bundle.Facts, whole bool, warn func(
 			message = fmt.Sprintf("%s is fetched and not declared: it is refused until an admin allows it", d.Origin)
 		}
 		warn(d.Position, "egress-undeclared", message, "add "+d.Origin+" to permissions.external.fetch.backend")
-	}
-	if !whole || f.Dynamic {
-		return
-	}
-	for i, e := range declared {
-		p, err := hostrule.ParsePattern(e.Address, hostrule.Backend)
-		if e.Address == "" || err != nil || p.Any || f.Mentions(p.Host) {
-			continue
-		}
-		base := fmt.Sprintf("permissions.external.fetch.backend[%d]", i)
-		warn(at(m, base+".address", base), "egress-unused", fmt.Sprintf("%s is declared and nothing fetches it", e.Address),
-			"remove it: admins are asked for it")
 	}
 }

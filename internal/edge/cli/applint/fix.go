@@ -28,7 +28,7 @@ func Fix(ctx context.Context, dir string, text []byte, o Options) ([]byte, []bun
 	if m == nil {
 		return mended, applied, nil
 	}
-	sources, err := bundle.Sources(dir)
+	sources, err := inputs(ctx, dir, m, o)
 	if err != nil {
 		return mended, applied, nil //nolint:nilerr // an app without sources has nothing to add; Check reports it
 	}
@@ -36,7 +36,8 @@ func Fix(ctx context.Context, dir string, text []byte, o Options) ([]byte, []bun
 	if err != nil {
 		return nil, nil, fault.Op("applint.Fix", err)
 	}
-	for _, d := range compare(m, facts, o, false) {
+	found, _ := compare(m, facts, o, nil)
+	for _, d := range found {
 		var path []string
 		var item string
 		switch d.Rule {
@@ -59,6 +60,17 @@ func Fix(ctx context.Context, dir string, text []byte, o Options) ([]byte, []bun
 		applied = append(applied, d)
 	}
 	return mended, applied, ctx.Err()
+}
+
+// inputs are the sources that the bundle is made of, and those under src while they do not
+// bundle.
+func inputs(ctx context.Context, dir string, m *manifest.Manifest, o Options) ([]string, error) {
+	b, _, err := bundle.Build(ctx, bundle.Options{Dir: dir, Handlers: handlers(m), ExtraFiles: m.App.Package.ExtraFiles,
+		Table: o.Table, Interfaces: interfaces(m), Translations: translations(m)})
+	if err == nil && b.Inputs != nil {
+		return b.Inputs, nil
+	}
+	return bundle.Sources(dir)
 }
 
 func declares(m *manifest.Manifest, path []string, item string) bool {
@@ -87,9 +99,21 @@ func addItem(text string, path []string, item string) string {
 		depth++
 	}
 	if depth == len(path) && !strings.HasSuffix(strings.TrimSpace(lines[at]), ":") {
-		return text // a flow list, or a scalar
+		// A list in one line; what is anything else stays, and the caller notices.
+		if head, ok := strings.CutSuffix(strings.TrimRight(lines[at], " "), "]"); ok {
+			comma := ", "
+			if strings.HasSuffix(strings.TrimRight(head, " "), "[") {
+				comma = ""
+			}
+			lines[at] = strings.TrimRight(head, " ") + comma + quoteItem(item) + "]"
+			return strings.Join(lines, "\n") + "\n"
+		}
+		return text
 	}
 	child := childIndent(lines[from:to], indent, depth == len(path))
+	if depth == len(path) && keyed(lines[from:to]) {
+		return strings.Join(slices.Insert(lines, from, strings.Repeat(" ", child)+item+": {}"), "\n") + "\n"
+	}
 	var add []string
 	for _, key := range path[depth:] {
 		add = append(add, strings.Repeat(" ", child)+key+":")
@@ -145,6 +169,12 @@ func childIndent(block []string, parent int, list bool) int {
 		return 0
 	}
 	return parent + 2
+}
+
+// keyed reports whether a block is a map, as scopes with options are.
+func keyed(block []string) bool {
+	i := slices.IndexFunc(block, func(l string) bool { return !blank(l) })
+	return i >= 0 && !strings.HasPrefix(strings.TrimSpace(block[i]), "-")
 }
 
 func blank(l string) bool {

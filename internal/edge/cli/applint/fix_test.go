@@ -19,7 +19,10 @@ func TestAddItem(t *testing.T) {
 		"no section":    {"app:\n  id: a\n", scopes, "app:\n  id: a\npermissions:\n  scopes:\n    - x\n"},
 		"no list":       {"permissions:\n    content: {}\napp: {}\n", scopes, "permissions:\n    scopes:\n      - x\n    content: {}\napp: {}\n"},
 		"half the path": {"permissions:\n  external:\n    images:\n      - i\n", backend, "permissions:\n  external:\n    fetch:\n      backend:\n        - x\n    images:\n      - i\n"},
-		"flow list":     {"permissions:\n  scopes: [a]\n", scopes, "permissions:\n  scopes: [a]\n"},
+		"flow list":     {"permissions:\n  scopes: [a]\n", scopes, "permissions:\n  scopes: [a, x]\n"},
+		"empty list":    {"permissions:\n  scopes: [ ]\n", scopes, "permissions:\n  scopes: [x]\n"},
+		"map":           {"permissions:\n  scopes:\n    a:\n      allowImpersonation: true\n", scopes, "permissions:\n  scopes:\n    x: {}\n    a:\n      allowImpersonation: true\n"},
+		"scalar":        {"permissions:\n  scopes: a\n", scopes, "permissions:\n  scopes: a\n"},
 		"same name":     {"modules:\n  permissions:\n    scopes: 1\npermissions:\n  scopes:\n    - a\n", scopes, "modules:\n  permissions:\n    scopes: 1\npermissions:\n  scopes:\n    - x\n    - a\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package applint
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/annexhq/annex/internal/infra/bundle"
@@ -14,12 +13,15 @@ type Operation struct {
 	Method, Path string
 	Scopes       [][]string // alternatives
 	Closed       bool
+	// Contacts says that the product then sends to a host that the request names.
+	Contacts bool
 }
 
 // compareProducts names operations whose scopes the manifest lacks, that apps cannot call
-// or that the product does not have, and scopes that no operation in the code needs.
-func compareProducts(m *manifest.Manifest, f *bundle.Facts, o Options, whole bool, warn func(bundle.Position, string, string, string)) {
-	used, told := map[string]bool{}, map[string]bool{}
+// or that the product does not have. It gives the scopes that operations in the code need.
+func compareProducts(m *manifest.Manifest, f *bundle.Facts, o Options, warn func(bundle.Position, string, string, string)) (used map[string]bool) {
+	used = map[string]bool{}
+	told := map[string]bool{}
 	once := func(pos bundle.Position, rule, message, fix string) {
 		if !told[rule+message] {
 			told[rule+message] = true
@@ -52,25 +54,7 @@ func compareProducts(m *manifest.Manifest, f *bundle.Facts, o Options, whole boo
 			}
 		}
 	}
-	if !whole || f.OpenCalls || usesElsewhere(m) {
-		return
-	}
-	for _, p := range o.Products {
-		if len(o.Operations[p.Key]) == 0 {
-			continue
-		}
-		for _, s := range p.Scopes {
-			if m.Perms.Scopes.Has(s) && !used[s] {
-				once(at(m, "permissions.scopes"), "scope-unused", fmt.Sprintf("the scope %s is declared and no operation that the code calls needs it", s), "remove it: admins are asked for it")
-			}
-		}
-	}
-}
-
-// usesElsewhere reports whether something outside of the code that is read here may need a
-// scope: pages and places in a product, and events.
-func usesElsewhere(m *manifest.Manifest) bool {
-	return slices.ContainsFunc(m.ModuleTypes(), func(t string) bool { return strings.Contains(t, ":") || t == "trigger" })
+	return used
 }
 
 // lacking are the scopes of the alternative of which the manifest has most.

@@ -109,12 +109,20 @@ type (
 		Scopes  []Scope      `json:"scopes,omitempty"`
 		// Operations are those of the product's API, when asked for.
 		Operations []Operation `json:"operations,omitempty"`
+		// Events are those that it publishes, then too; nil where a server does not tell them.
+		Events []Event `json:"events,omitempty"`
 	}
 	Operation struct {
 		Method string     `json:"method"`
 		Path   string     `json:"path"`
 		Scopes [][]string `json:"scopes,omitempty"`
 		Closed bool       `json:"closed,omitempty"`
+		// Contacts says that the product then sends to a host that the request names.
+		Contacts bool `json:"contacts,omitempty"`
+	}
+	Event struct {
+		Names  []string `json:"names"`
+		Scopes []string `json:"scopes,omitempty"`
 	}
 	ModuleType struct {
 		Type    string   `json:"type"`
