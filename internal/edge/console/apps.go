@@ -31,11 +31,12 @@ type app struct {
 	DevelopmentWarning string
 }
 
-func (c *Console) view(ctx context.Context, i install.Installation) app {
+func (c *Console) view(v *visit, i install.Installation) app {
+	ctx := v.ctx()
 	out := app{
 		ID: i.ID, Name: c.appName(ctx, i.App), Developer: c.accountName(ctx, i.Owner), Environment: clean(i.EnvName, 60),
 		Production: i.EnvType == call.Production, Product: c.productName(ctx, i.Product), Number: i.Number, Waiting: i.WaitingNumber,
-		Signal: signalOf(i.Effective()), Installed: i.Installed, InstalledBy: c.person(ctx, i.InstalledBy), installation: i,
+		Signal: c.signal(v, &i), Installed: i.Installed, InstalledBy: c.person(ctx, i.InstalledBy), installation: i,
 	}
 	out.State, out.StateText = stateOf(&i)
 	if !out.Production {
@@ -156,7 +157,7 @@ func (c *Console) listApps(v *visit) error {
 	}
 	waiting, rest := []app{}, []app{}
 	for _, i := range all {
-		a := c.view(v.ctx(), i)
+		a := c.view(v, i)
 		if a.Waiting != "" || i.Held != nil {
 			waiting = append(waiting, a)
 		} else {
@@ -186,7 +187,7 @@ func (c *Console) showApp(v *visit) error {
 	if err != nil {
 		return err
 	}
-	a := c.view(v.ctx(), i)
+	a := c.view(v, i)
 	words := c.words(v.ctx(), i.Product)
 	a.Permissions = lineSections(perm.Describe(i.Effective(), words))
 	withheld := perm.Describe(perm.Diff(i.Granted, i.Declared), words)

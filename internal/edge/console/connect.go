@@ -75,7 +75,7 @@ func (c *Console) askConnect(v *visit) error {
 		q.Scopes[n] = clean(q.Scopes[n], 200)
 	}
 	return c.render(v, http.StatusOK, "connect.html", page{Title: "Connect " + q.Name, Section: "my", Data: map[string]any{
-		"App": c.view(v.ctx(), i), "Ask": q, "Installation": i.ID,
+		"App": c.view(v, i), "Ask": q, "Installation": i.ID,
 	}})
 }
 
@@ -138,7 +138,7 @@ func (c *Console) external(v *visit, all []provider.Account, installed []install
 			if i.Environment != a.Env {
 				continue
 			}
-			x.AppName = c.view(v.ctx(), i).Name
+			x.AppName = c.view(v, i).Name
 			if m, err := c.Registry.Manifest(v.ctx(), i.Version); err == nil {
 				if d, ok := m.Provider(a.Provider); ok {
 					x.Service = clean(d.Name, 80)

@@ -55,7 +55,7 @@ func (c *Console) askConsent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	a := c.view(v.ctx(), i)
+	a := c.view(v, i)
 	return c.render(v, http.StatusOK, "consent.html", page{Title: a.Name, Section: "my", Data: map[string]any{"App": a, "Ask": q}})
 }
 

@@ -46,8 +46,7 @@ func (c *Console) showData(v *visit) error {
 	for n := range s.Networks {
 		s.Networks[n].By = c.person(v.ctx(), s.Networks[n].By)
 	}
-	a := c.view(v.ctx(), i)
-	a.Signal = signalText(s.Signal)
+	a := c.view(v, i)
 	return c.render(v, http.StatusOK, "data.html", page{Title: "Data of " + a.Name, Section: "apps", Data: map[string]any{
 		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch}})
 }
@@ -66,6 +65,19 @@ func (c *Console) exportData(v *visit) error {
 	v.w.Header().Set("Content-Disposition", `attachment; filename="data.json"`)
 	_, _ = v.w.Write(text)
 	return nil
+}
+
+// signal says in a word whether data can leave the site by an app.
+type signal struct{ Word, Text, Class string }
+
+// signal is the same for everybody who may see the app.
+func (c *Console) signal(v *visit, i *install.Installation) signal {
+	s, err := c.Outflow.Signal(v.ctx(), v.session.Principal(), i)
+	if err != nil {
+		c.Log.ErrorContext(v.ctx(), "whether data can leave by an installation cannot be told", "installation", i.ID, "err", err)
+		return signal{"Not known", "It cannot be said at present whether data may leave.", "out"}
+	}
+	return signalText(s)
 }
 
 func signalText(s perm.Signal) signal {

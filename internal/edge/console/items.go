@@ -145,17 +145,3 @@ func lineSections(lines []perm.Line) []lineSection {
 	}
 	return out
 }
-
-// signal says in a word whether data can leave the site by an app.
-type signal struct{ Word, Text, Class string }
-
-func signalOf(s perm.Set) signal {
-	inside := perm.Set{Scopes: s.Scopes, Content: s.Content, Sandbox: s.Sandbox, Events: s.Events, MemoryMB: s.MemoryMB}
-	switch {
-	case perm.Covers(inside, s):
-		return signal{"Stays inside", "Nothing that it is allowed lets data leave.", "good"}
-	case perm.Covers(perm.Union(inside, perm.Set{Configurable: s.Configurable}), s):
-		return signal{"Stays inside today", "It may ask an admin to send data elsewhere.", "fair"}
-	}
-	return signal{"Sends data out", "See where under its permissions.", "out"}
-}

@@ -38,7 +38,7 @@ func (c *Console) myApps(v *visit) error {
 	}
 	out := []app{}
 	for _, i := range all {
-		a := c.view(v.ctx(), i)
+		a := c.view(v, i)
 		_, a.Agreed = agreed[i.ID]
 		out = append(out, a)
 	}
@@ -68,7 +68,7 @@ func (c *Console) myApp(v *visit) error {
 	if err != nil {
 		return err
 	}
-	a := c.view(v.ctx(), i)
+	a := c.view(v, i)
 	var mine agreement
 	mine, a.Agreed = agreed[i.ID]
 	a.Permissions = lineSections(perm.Describe(i.Effective(), c.words(v.ctx(), i.Product)))

@@ -281,6 +281,9 @@ func (s *Service) Signal(ctx context.Context, p id.Principal, i *install.Install
 	about := perm.Circumstances{LogsRead: i.EnvType != call.Production}
 	if !about.LogsRead && !p.Is(id.Developer) {
 		scope, err := tenant.ForInstall(p, i.Site, i.ID)
+		if p.Kind == id.EndUser && p.Site == i.Site {
+			scope, err = tenant.ForUser(p, i.ID)
+		}
 		if err != nil {
 			return perm.Signal{}, err
 		}
