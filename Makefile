@@ -68,9 +68,9 @@ test-web: web/node_modules/.done ## Tests of the JavaScript that apps see
 	npm --prefix web test --silent
 
 # What runs worker processes or the engine is tested without the race detector: the
-# worker would be built with it too, and is one goroutine; so is what only reads the source.
-# `make race` runs all with it.
-PLAIN = $(shell go list ./internal ./internal/infra/jsvm/... ./internal/feature/runtime/... ./internal/assets/... ./test/... | grep -v /test/attack)
+# worker would be built with it too, and is one goroutine; so are the rules (core), which
+# start none, the manifest, and what only reads the source. `make race` runs all with it.
+PLAIN = $(shell go list ./internal ./internal/core/... ./manifest/... ./internal/infra/jsvm/... ./internal/feature/runtime/... ./internal/assets/... ./test/... | grep -v /test/attack)
 RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red,$(shell go list ./...))
 
 .PHONY: test-go

@@ -113,6 +113,7 @@ func TestAttackForgeEvents(t *testing.T) {
 // What was kept for an app before something was taken from it is not told afterwards: the
 // event, or the scope that its product asks for.
 func TestAttackHearAfterRevocation(t *testing.T) {
+	t.Parallel()
 	for name, trim := range map[string]string{"the event": "event:tracker:issue:created", "its scope": "scope:read:jira-work"} {
 		t.Run(name, func(t *testing.T) {
 			p, e, at := withEvents(t)
@@ -241,6 +242,7 @@ func TestAttackReadDeadLetters(t *testing.T) {
 
 // An app that keeps pushing to itself ends.
 func TestAttackPushForEver(t *testing.T) {
+	t.Parallel()
 	p, e := workers(t)
 	at := p.deploy("development", source{
 		also: []string{"push", "consume"}, egress: []string{"beat.example"}, modules: "  consumer:\n    - {key: c, queue: work, function: consume}\n",

@@ -57,6 +57,7 @@ func (at place) lingering(t *testing.T, beats *atomic.Int64) <-chan answer {
 
 // SPEC 3.8: whatever is taken away is gone for every host call, also of calls that run.
 func TestAttackCallAfterUninstall(t *testing.T) {
+	t.Parallel()
 	p := newPlatform(t)
 	var beats atomic.Int64
 	p.Host(t, "beat.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { beats.Add(1) }))

@@ -70,6 +70,7 @@ func TestAttackExhaustByAnswers(t *testing.T) {
 // Answers under way are counted before they are read: what one call lets come in at once
 // is bounded, and so is what the hosts can get rid of.
 func TestAttackFillTheServerWithAnswers(t *testing.T) {
+	t.Parallel()
 	const requests = 14
 	p := newPlatform(t)
 	var sent atomic.Int64

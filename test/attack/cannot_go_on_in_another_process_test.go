@@ -55,6 +55,7 @@ func (p *platform) beside(database string) *server.System {
 // SPEC 3.8: what an admin takes away by one server is gone on the others, for new calls
 // and for those that run there.
 func TestAttackGoOnInAnotherProcess(t *testing.T) {
+	t.Parallel()
 	database := dbtest.PostgresURL(t)
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.Database = database })
 	at := p.deploy("development", source{also: []string{"stay", "look"}, code: stayer})

@@ -135,6 +135,7 @@ function count() { globalThis.left = (globalThis.left ?? 0) + 1; return [++n < 1
 
 // A call that failed, ran out of memory or was cut off leaves no more than one that ended well.
 func TestAttackKeepStateByFailing(t *testing.T) {
+	t.Parallel()
 	p := newPlatformOf(t, 2)
 	app := p.deploy("development", source{also: []string{"leave", "look"}, code: `
 let secret = "none";

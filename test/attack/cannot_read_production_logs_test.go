@@ -47,6 +47,7 @@ func told(text string) bool {
 // SPEC 9, CONTRACTS 2: in production a developer reads no logs, results, payloads or
 // values, on no surface.
 func TestAttackReadProductionLogs(t *testing.T) {
+	t.Parallel()
 	p := newPlatform(t)
 	s := source{hooks: []string{"hook"}, code: gossip}
 	at := p.deploy("production", s)

@@ -282,15 +282,16 @@ func TestAttackStopOthersDeploys(t *testing.T) {
 
 // The bodies of host calls wait in the server: one call has room for a few of them.
 func TestAttackFillTheServerByHostCalls(t *testing.T) {
+	t.Parallel()
 	p := newPlatform(t)
 	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
 	p.Host(t, "slow.example", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():
 		}
 	}))
+	t.Cleanup(func() { close(release) }) // before the host's own end, which waits for it
 	app := p.deploy("development", source{also: []string{"fill"}, egress: []string{"slow.example"}, code: `
 const { fetch } = __annex_require("@annex/api");
 async function fill({ requests, fit }) {
