@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -93,6 +94,7 @@ func (l *life) uninstall() {
 	if left := l.left(l.installation); left["kv"] == 0 || left["applog_lines"] == 0 || left["erasures"] == 0 {
 		l.t.Errorf("of an uninstalled app is left: %v", left)
 	}
+	l.takesAlong(fresh)
 	erase := "/api/v1/installations/" + l.installation + "?erase="
 	l.ask("DELETE", erase+"true", l.admin, nil).fails(404, "NOT_YOURS")
 	l.ask("DELETE", erase+"perhaps", l.ada, nil).fails(400, "BAD_ERASE")
@@ -159,4 +161,34 @@ func (l *life) gone(install string) {
 			l.t.Errorf("%d rows of %s are left", n, table)
 		}
 	}
+}
+
+// takesAlong has the site's admin see and export what the old installation left, and give
+// it to the new one, which keeps what it stored itself.
+func (l *life) takesAlong(fresh string) {
+	old, store := l.installation, "/api/v1/installations/"+l.installation+"/storage"
+	left := l.ask("GET", "/api/v1/left-storage", l.ada, nil).is(200)
+	left.want(old, "left", 0, "id").want("development", "left", 0, "environment")
+	for _, stranger := range []string{l.bob, l.operator, l.ci} {
+		l.ask("GET", "/api/v1/left-storage", stranger, nil).is(403)
+		l.ask("GET", store, stranger, nil).is(403)
+	}
+	for _, of := range []string{store, "/api/v1/installations/" + fresh + "/storage"} {
+		l.ask("GET", of, l.admin, nil).fails(404, "NOT_YOURS")
+		l.ask("POST", of, l.admin, object{"from": old}).fails(404, "NOT_YOURS")
+		export := l.ask("GET", of, l.ada, nil).is(200)
+		lines := strings.Split(strings.TrimSpace(string(export.body)), "\n")
+		if !strings.Contains(lines[0], `"kind":"installation"`) || !strings.Contains(lines[len(lines)-1], fmt.Sprintf(`"things":%d`, len(lines)-2)) || len(lines) < 3 {
+			l.t.Errorf("%s", export.body)
+		}
+	}
+	l.ask("POST", store, l.ada, object{"from": fresh}).fails(404, "NOT_YOURS") // it has ended
+	to := "/api/v1/installations/" + fresh + "/storage"
+	l.ask("POST", to, l.ada, object{"from": fresh}).fails(409, "STILL_INSTALLED")
+	l.ask("POST", to, l.ada, object{"from": "never"}).fails(404, "NOT_YOURS")
+	l.ask("POST", to, l.ada, object{"from": old}).is(200)
+	if left := l.left(old); left["kv"]+left["kv_secrets"]+left["kv_entities"]+left["kv_entity_entries"] != 0 || left["erasures"] != 1 {
+		l.t.Errorf("of what was given away is left: %v", left)
+	}
+	l.ask("POST", to, l.ada, object{"from": old}).is(200).want(0.0, "moved")
 }

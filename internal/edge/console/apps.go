@@ -155,6 +155,10 @@ func (c *Console) listApps(v *visit) error {
 	if err != nil {
 		return err
 	}
+	ended, err := c.leftOn(v)
+	if err != nil {
+		return err
+	}
 	waiting, rest := []app{}, []app{}
 	for _, i := range all {
 		a := c.view(v, i)
@@ -165,7 +169,7 @@ func (c *Console) listApps(v *visit) error {
 		}
 	}
 	return c.render(v, http.StatusOK, "apps.html", page{Title: "Connected apps", Section: "apps",
-		Data: map[string]any{"Waiting": waiting, "Apps": rest, "Requests": asked}})
+		Data: map[string]any{"Waiting": waiting, "Apps": rest, "Requests": asked, "Left": ended}})
 }
 
 // installation is the one that the path names, if it is on the admin's own site and product.

@@ -38,7 +38,7 @@ var actNames = map[string]string{
 	"install.egress-add": "An address was added", "install.egress-remove": "An address was taken away", "install.rollback": "An app went back to an earlier version",
 	"install.restore": "A backup brought an app back", "install.hand-over": "An app got another developer", "install.confirm-owner": "Another developer was confirmed",
 	"install.block": "An app was stopped everywhere", "install.unblock": "An app may go on everywhere", "install.erase": "Stored data is to be erased at once",
-	"install.erased": "Stored data was erased", "refused": "Calls were refused",
+	"install.erased": "Stored data was erased", "storage.export": "Stored data was taken along", "storage.relink": "An app was given what it stored before", "refused": "Calls were refused",
 	"logs.read": "Logs were read", "logs.share": "Logs were shared", "logs.unshare": "Sharing of logs ended",
 	"account.connect": "An account was connected", "account.disconnect": "An account was disconnected",
 }

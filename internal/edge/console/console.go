@@ -24,6 +24,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/kvstore"
@@ -55,7 +56,9 @@ type Config struct {
 	// Unattended has what apps queued, Quotas what they use; Stored tells what they stored.
 	Unattended *unattended.Service
 	Quotas     *quota.Service
-	Stored     func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
+	// Erasures knows what ended installations left.
+	Erasures *erasure.Service
+	Stored   func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -128,6 +131,9 @@ func New(cfg Config) *Console {
 		"GET /apps/{installation}/running/{letter}": c.showLetter,
 		"GET /apps/{installation}/data":             c.showData,
 		"GET /apps/{installation}/data.json":        c.exportData,
+		"GET /apps/{installation}/stored.ndjson":    c.exportStored,
+		"GET /left/{installation}/stored.ndjson":    c.exportStored,
+		"POST /left/{installation}/propose":         c.proposeLeft,
 	} {
 		c.mux.Handle(route, c.admin(page))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/registry"
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = d.Close() })
 	var all []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, tenancy.Migrations, registry.Migrations, install.Migrations, account.Migrations, applog.Migrations, consent.Migrations,
-		productauth.Migrations, session.Migrations} {
+		productauth.Migrations, session.Migrations, erasure.Migrations} {
 		all = append(all, m...)
 	}
 	if err := d.Migrate(t.Context(), all); err != nil {
@@ -89,7 +90,8 @@ func newWorld(t *testing.T) *world {
 		Installs: installs, Registry: apps, Tenancy: sites, Accounts: account.New(account.Config{DB: d, Audit: trail, Apps: apps, Sites: sites, Now: now}),
 		Audit: trail, Linked: productauth.New(productauth.Config{DB: d, Sealer: ring, Audit: trail, Clients: w, Providers: w, Now: now}),
 		Consents: consent.New(consent.Config{DB: d, Audit: trail}), Logs: applog.New(d, applog.Config{Audit: trail}),
-		Server: func() console.Server { return console.Server{} }, Now: now, Log: slog.New(slog.DiscardHandler),
+		Erasures: erasure.New(erasure.Config{DB: d, Audit: trail, Installations: w, Storage: w, Now: now}),
+		Server:   func() console.Server { return console.Server{} }, Now: now, Log: slog.New(slog.DiscardHandler),
 	})
 	declaration, err := os.ReadFile("../../../examples/product/product.yaml")
 	if err != nil {

@@ -39,6 +39,8 @@ type proposal struct {
 	Hours  int             `json:"hours,omitempty"` // that logs are shared
 	Device string          `json:"device,omitempty"`
 	Letter string          `json:"letter,omitempty"` // that was given up; all when ""
+	// From is an ended installation, of which something is left.
+	From id.Install `json:"from,omitempty"`
 	// Switch is one of the site's; Updates or Development is its new position.
 	Switch  string `json:"switch,omitempty"`
 	Updates string `json:"updates,omitempty"`
@@ -76,6 +78,8 @@ var acts = map[string]act{
 	"site":          {(*Console).showSwitch, (*Console).doSwitch},
 	"retry-letters": {(*Console).showRetryLetters, (*Console).doRetryLetters},
 	"drop-letter":   {(*Console).showDropLetter, (*Console).doDropLetter},
+	"relink":        {(*Console).showRelink, (*Console).doRelink},
+	"erase-left":    {(*Console).showEraseLeft, (*Console).doEraseLeft},
 	"login":         {(*Console).showLogin, (*Console).doLogin},
 	"analytics":     {(*Console).showAnalytics, (*Console).doAnalytics},
 	"remote":        {(*Console).showRemote, (*Console).doRemote},
@@ -88,7 +92,7 @@ func (c *Console) propose(v *visit) error {
 	}
 	p := proposal{Installation: i.ID, Target: targetOf(i), Name: c.appName(v.ctx(), i.App)}
 	kind := v.PostFormValue("act")
-	if _, ok := acts[kind]; !ok || kind == "site" || kind == "login" { // those are about no app
+	if _, ok := acts[kind]; !ok || slices.Contains([]string{"site", "login", "relink", "erase-left"}, kind) { // those are about no app that is installed
 		return fault.New(fault.Usage, "NO_ACT", "the form asks for nothing that can be decided")
 	}
 	switch kind {
@@ -287,7 +291,7 @@ func (c *Console) showUninstall(_ context.Context, _ id.Principal, p proposal) (
 		Title: "Uninstall " + p.Name + "?", Button: "Uninstall", Danger: true, Back: "/apps/" + string(p.Installation),
 		Text: []string{
 			"It ends at once, also for calls that are running. Its web addresses stop answering. If it asked for that, it is called a last time before, for 55 seconds at most.",
-			"What it stored here is kept for 28 days. If it is installed again, it starts anew and does not see it.",
+			"What it stored here is kept for 28 days. If it is installed again, it starts anew and does not see it, unless you give it back.",
 		},
 	}, nil
 }

@@ -240,6 +240,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		s.KV.Bound(kvstore.Quota{Keys: q.Keys, Bytes: q.Bytes})
 	}
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
+	s.Registry.Entities = entitiesKept{s.Installs, func() *kvstore.Store { return s.KV }}
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
 		Network: s.network("egress"), Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: brokerReceipts{s.Receipts}, Quota: s.Quotas.Request, Log: log, Reserved: s.Origins.Reserved(),
@@ -252,7 +253,8 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 			Audience: s.Origins.UIURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 		}), declared},
 	})
-	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log})
+	s.Erasures = erasure.New(erasure.Config{DB: s.DB, Audit: s.Audit, Parts: []erasure.Erase{s.KV.Erase, s.Logs.Erase}, Log: log,
+		Installations: everInstalled{s.Installs}, Storage: keptStorage{s.KV}})
 	s.Consents = consent.New(consent.Config{DB: s.DB, Audit: s.Audit, Policies: s.Installs, Products: declared})
 	s.Asking = asking.New(asking.Config{
 		DB: s.DB, Audit: s.Audit, Installs: askInstalls{s.Installs}, Remotes: askRemotes{s.Installs, s.Registry}, Apps: askApps{s.Registry, s.Accounts},
@@ -361,7 +363,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	s.Console = console.New(console.Config{
 		Outflow: out,
 		URL:     s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Stored: s.KV.Stored, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Erasures: s.Erasures, Stored: s.KV.Stored, Server: s.about, Log: log,
 	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,

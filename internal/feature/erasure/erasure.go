@@ -1,7 +1,8 @@
 // Package erasure removes what an ended installation stored. Its promise: 28 days after
 // an app was uninstalled, or at once when its site is removed or its site's admin says so,
 // its values, secrets, logs and whatever else was kept for it are gone. No app reaches its
-// values in between: one that is installed again is another installation.
+// values in between: one that is installed again is another installation, unless the site's
+// admin says that it is to have them.
 package erasure
 
 import (
@@ -43,8 +44,11 @@ type Config struct {
 	Audit Audit
 	// Parts are all that keep something for installations.
 	Parts []Erase
-	Now   func() time.Time // time.Now when nil
-	Log   *slog.Logger
+	// Installations and Storage are needed for what an admin keeps: Left, Export, Relink.
+	Installations Installations
+	Storage       Storage
+	Now           func() time.Time // time.Now when nil
+	Log           *slog.Logger
 }
 
 // Service knows what is to be erased when.

@@ -425,6 +425,21 @@ func (s *Service) List(ctx context.Context, p id.Principal, f Filter) ([]Install
 	return slices.Clip(out), nil
 }
 
+// Was gives an installation of a site, also one that has ended.
+func (s *Service) Was(ctx context.Context, scope tenant.Scope) (Installation, error) {
+	if !scope.Valid() || scope.Install() == "" {
+		return Installation{}, notYours()
+	}
+	i, err := s.one(ctx, anyByID, scope.Install(), scope.Site())
+	if err == nil && i == nil {
+		err = notYours()
+	}
+	if err != nil {
+		return Installation{}, fault.Op("install.Was", err)
+	}
+	return *i, nil
+}
+
 // Find gives the installation of a target, for its site's admin and its app's developer.
 func (s *Service) Find(ctx context.Context, p id.Principal, t Target) (Installation, error) {
 	var i *Installation

@@ -153,6 +153,41 @@ func (s *Service) InEnvironment(ctx context.Context, env id.Env) (n int, err err
 	return n, fault.Op("install.InEnvironment", err)
 }
 
+// Each calls do with every installation of an environment until it says no.
+func (s *Service) Each(ctx context.Context, env id.Env, do func(install id.Install) (more bool, err error)) error {
+	const page = 500
+	for last, n := id.Install(""), page; n == page; {
+		some, err := s.idsIn(ctx, env, last, page)
+		if err != nil {
+			return fault.Op("install.Each", err)
+		}
+		for _, i := range some {
+			if more, err := do(i); err != nil || !more {
+				return err
+			}
+			last = i
+		}
+		n = len(some)
+	}
+	return nil
+}
+
+func (s *Service) idsIn(ctx context.Context, env id.Env, after id.Install, most int) (out []id.Install, err error) {
+	rows, err := s.DB.Query(ctx, idsInEnv, env, after, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i id.Install
+		if err := rows.Scan((*string)(&i)); err != nil {
+			return nil, err
+		}
+		out = append(out, i)
+	}
+	return out, rows.Err()
+}
+
 // Policy is the authority of an installation now, from memory. It refuses with
 // POLICY_STALE when nothing confirmed it for a second.
 func (s *Service) Policy(ctx context.Context, install id.Install) (*call.Policy, error) {

@@ -110,6 +110,7 @@ const (
 	changedSince = columns + ` WHERE changed > ? ORDER BY changed`
 	// Cross-tenant: a deploy reaches every installation of its environment.
 	ofEnvironment = columns + ` WHERE env_id = ? AND active = 1 AND suspended = 0 ORDER BY site_id, id`
+	idsInEnv      = `SELECT id FROM installations WHERE env_id = ? AND active = 1 AND id > ? ORDER BY id LIMIT ?`
 	countInEnv    = `SELECT COUNT(*) FROM installations WHERE env_id = ? AND active = 1`
 	// Cross-tenant: a developer sees where its own apps are installed, an operator everything.
 	byTargetOfOwner = columns + ` WHERE owner = ? AND site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
@@ -121,6 +122,7 @@ const (
 	// Those that the site's switch for development apps is about.
 	switchedOnSite = columns + ` WHERE site_id = ? AND env_type <> ? AND active = 1 AND suspended = ? ORDER BY id`
 	byID           = columns + ` WHERE id = ? AND site_id = ? AND active = 1`
+	anyByID        = columns + ` WHERE id = ? AND site_id = ?`
 	byTarget       = columns + ` WHERE site_id = ? AND app_id = ? AND env_name = ? AND product = ? AND active = 1`
 
 	insert = `INSERT INTO installations (id, app_id, owner, env_id, env_name, env_type, site_id, product, version_id, number,

@@ -218,6 +218,19 @@ func (m *tasks) actions(t *testing.T, s *kvstore.Store, installs []id.Install) m
 		},
 		"transact": func(rt *rapid.T) { m.transact(t, rt, s, who) },
 		"query":    func(rt *rapid.T) { m.query(t, rt, s, who) },
+		"move": func(rt *rapid.T) {
+			from := rapid.IntRange(0, 1).Draw(rt, "from")
+			old, to := installs[from], installs[1-from]
+			if _, err := s.Move(ctx, scope(t, old), scope(t, to)); err != nil {
+				rt.Fatal(err)
+			}
+			for key, x := range m.all[old] {
+				if _, has := m.live(to)[key]; !has {
+					m.all[to][key] = x
+				}
+			}
+			m.all[old] = map[string]stored{}
+		},
 		"time passes": func(rt *rapid.T) {
 			m.now = m.now.Add(time.Duration(rapid.IntRange(1, 1500).Draw(rt, "ms")) * time.Millisecond)
 		},

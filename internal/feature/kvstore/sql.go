@@ -187,6 +187,56 @@ const (
 	eraseSecrets = `DELETE FROM kv_secrets WHERE install_id = ? AND key IN
 		(SELECT key FROM kv_secrets WHERE install_id = ? ORDER BY key LIMIT ?)`
 
+	// What an admin takes along; of secrets only that they are there.
+	exportValues = `SELECT key, value, created_at, updated_at, expires_at FROM kv
+		WHERE install_id = ? AND key > ? AND (expires_at = 0 OR expires_at > ?) ORDER BY key LIMIT ?`
+
+	exportEntities = `SELECT key, value, created_at, updated_at, expires_at FROM kv_entities
+		WHERE install_id = ? AND entity = ? AND key > ? AND (expires_at = 0 OR expires_at > ?) ORDER BY key LIMIT ?`
+
+	exportSecrets = `SELECT key, '', created_at, updated_at, expires_at FROM kv_secrets
+		WHERE install_id = ? AND key > ? AND (expires_at = 0 OR expires_at > ?) ORDER BY key LIMIT ?`
+
+	nextEntity = `SELECT entity FROM kv_entities WHERE install_id = ? AND entity > ? ORDER BY entity LIMIT 1`
+
+	anyEntity = `SELECT 1 FROM kv_entities WHERE install_id = ? AND entity = ? AND (expires_at = 0 OR expires_at > ?) LIMIT 1`
+
+	// What an ended installation stored becomes another one's, whose own values stay.
+	pageOfValues = `SELECT COALESCE(MAX(key), ''), COUNT(*) FROM (SELECT key FROM kv WHERE install_id = ? ORDER BY key LIMIT ?) AS page`
+
+	takeValues = `INSERT INTO kv (install_id, key, value, created_at, updated_at, expires_at)
+		SELECT ?, key, value, created_at, updated_at, expires_at FROM kv WHERE install_id = ? AND key <= ?
+		ON CONFLICT (install_id, key) DO UPDATE SET
+			value = excluded.value, created_at = excluded.created_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at
+			WHERE kv.expires_at > 0 AND kv.expires_at <= ?`
+
+	leaveValues = `DELETE FROM kv WHERE install_id = ? AND key <= ?`
+
+	pageOfEntities = `SELECT COALESCE(MAX(key), ''), COUNT(*) FROM
+		(SELECT key FROM kv_entities WHERE install_id = ? AND entity = ? ORDER BY key LIMIT ?) AS page`
+
+	takeEntities = `INSERT INTO kv_entities (install_id, entity, key, value, created_at, updated_at, expires_at)
+		SELECT ?, entity, key, value, created_at, updated_at, expires_at FROM kv_entities WHERE install_id = ? AND entity = ? AND key <= ?
+		ON CONFLICT (install_id, entity, key) DO NOTHING`
+
+	leaveEntities = `DELETE FROM kv_entities WHERE install_id = ? AND entity = ? AND key <= ?`
+
+	forgetIndexes = `DELETE FROM kv_entity_indexes WHERE install_id = ? AND entity = ?`
+
+	// + 0 keeps to the installation's rows: the index on times is of all installations.
+	dropExpiredEntities = `DELETE FROM kv_entities WHERE install_id = ? AND expires_at + 0 > 0 AND expires_at + 0 <= ?`
+
+	dropExpiredEntries = `DELETE FROM kv_entity_entries WHERE install_id = ? AND expires_at + 0 > 0 AND expires_at + 0 <= ?`
+
+	someSecrets = `SELECT key, value, generation, created_at, updated_at, expires_at FROM kv_secrets WHERE install_id = ? ORDER BY key LIMIT ?`
+
+	takeSecret = `INSERT INTO kv_secrets (install_id, key, value, generation, created_at, updated_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, key) DO UPDATE SET
+			value = excluded.value, generation = excluded.generation, created_at = excluded.created_at,
+			updated_at = excluded.updated_at, expires_at = excluded.expires_at
+			WHERE kv_secrets.expires_at > 0 AND kv_secrets.expires_at <= ?`
+
 	// Expiry is a property of the row and no tenant's act: nothing is read.
 	sweepValuesAllTenants = `DELETE FROM kv WHERE (install_id, key) IN
 		(SELECT install_id, key FROM kv WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)`

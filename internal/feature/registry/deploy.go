@@ -293,11 +293,15 @@ func (s *Service) commit(ctx context.Context, p id.Principal, c *candidate) (Dep
 	if err != nil {
 		return Deployment{}, err
 	}
-	d, err := s.release(ctx, p, env, versionRow{
+	v := versionRow{
 		Version:  Version{ID: c.id, App: c.app.ID, Env: env.ID, Hash: c.hash, Message: c.upload.Message},
 		manifest: string(c.manifest.Canonical()), declaredText: string(declared), declared: c.declared,
 		bundle: c.bundle, sourceMap: c.mapHash, files: string(files),
-	}, nil, !c.upload.StopAtGrowth)
+	}
+	if err := s.keepsEntities(ctx, env, v); err != nil {
+		return Deployment{}, err
+	}
+	d, err := s.release(ctx, p, env, v, nil, !c.upload.StopAtGrowth)
 	d.AppName, d.AppCreated = name, c.appCreated
 	return d, err
 }
@@ -424,6 +428,9 @@ func (s *Service) Promote(ctx context.Context, p id.Principal, app id.App, from,
 			return err
 		}
 		v.Env = target.ID
+		if err := s.keepsEntities(ctx, target, v); err != nil {
+			return err
+		}
 		d, err = s.release(ctx, p, target, v, &v.number, approved)
 		d.AppName = owned.Name
 		return err

@@ -39,6 +39,11 @@ type Installations interface {
 	InEnvironment(ctx context.Context, env id.Env) (int, error)
 }
 
+// Entities tells whether installations of an environment have stored entities of a kind.
+type Entities interface {
+	Stored(ctx context.Context, env id.Env, entity string) (bool, error)
+}
+
 // Preparer makes a version ready to run and says what it found: the handlers that the
 // bundle lacks, whether it can be started from a snapshot.
 type Preparer interface {
@@ -65,6 +70,8 @@ type Config struct {
 	Installations Installations
 	Preparer      Preparer
 	Products      Products
+	// Entities is asked before a version is released that drops some; nil for no storage.
+	Entities Entities
 	// AllowProcess admits app.runtime.isolation: process, which is weaker than the sandbox.
 	AllowProcess bool
 	Now          func() time.Time // time.Now when nil

@@ -323,3 +323,65 @@ func TestFindingsSayWhere(t *testing.T) {
 		t.Errorf("a refused first deploy registered %v, %v", apps, err)
 	}
 }
+
+// stored says which entities environments' installations stored.
+type stored map[string]bool
+
+func (s stored) Stored(_ context.Context, _ id.Env, entity string) (bool, error) {
+	return s[entity], nil
+}
+
+// What installations stored stays declared as it was: a version that drops it is refused
+// where something of it is there, and there only; the way back is not.
+func TestEntitiesThatHaveRowsStay(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := setup(t, d)
+		rows := stored{}
+		p.Entities = rows
+		const task = "{name: task, attributes: {state: {type: string}, at: {type: integer}}, indexes: [state, {name: by-at, partition: [state], range: [at]}]}"
+		const build = "{name: build, attributes: {state: {type: string}}}"
+		with := func(environment string, entities ...string) registry.Upload {
+			u := in(environment, upload("1"))
+			u.Manifest = bytes.Replace(u.Manifest, []byte("permissions:"), []byte("  storage: {entities: ["+strings.Join(entities, ", ")+"]}\npermissions:"), 1)
+			return u
+		}
+		refused := func(u registry.Upload) {
+			t.Helper()
+			_, err := p.Deploy(t.Context(), bob, u)
+			want(t, err, "ENTITY_HAS_ROWS")
+		}
+		p.deploy(t, bob, with("development", task, build))
+		rows["task"] = true
+		noIndex := strings.Replace(task, "indexes: [state, ", "indexes: [", 1)
+		otherIndex := strings.Replace(task, "range: [at]", "range: [state]", 1)
+		otherType := strings.Replace(task, "integer", "float", 1)
+		noAttribute := strings.Replace(noIndex, "state: {type: string}, ", "", 1)
+		noAttribute = strings.Replace(noAttribute, "[{name: by-at, partition: [state], range: [at]}]", "[at]", 1)
+		for _, u := range []registry.Upload{with("development", build), with("development", otherType, build), with("development", noAttribute, build), in("development", upload("1"))} {
+			refused(u)
+		}
+		p.deploy(t, bob, with("development", noIndex)) // build has no rows, and development may lose indexes
+		p.deploy(t, bob, with("development", task, build))
+
+		if _, err := p.Promote(t.Context(), bob, appID, "development", "staging", true); err != nil {
+			t.Fatal(err)
+		}
+		refused(with("staging", noIndex, build))
+		refused(with("staging", otherIndex, build))
+		p.deploy(t, bob, with("development", task))
+		rows["build"] = true
+		_, err := p.Promote(t.Context(), bob, appID, "development", "staging", true)
+		want(t, err, "ENTITY_HAS_ROWS")
+		rows["build"] = false
+		if _, err := p.Promote(t.Context(), bob, appID, "development", "staging", true); err != nil {
+			t.Fatal(err)
+		}
+		back, err := p.Versions(t.Context(), bob, appID, "staging")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Rollback(t.Context(), bob, appID, "staging", back[len(back)-1].Number, true); err != nil {
+			t.Error(err)
+		}
+	})
+}

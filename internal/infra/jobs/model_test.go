@@ -292,6 +292,9 @@ func TestBatches(t *testing.T) {
 			}
 		}
 		want(Stats{Succeeded: 1, InProgress: 3, Failed: 1})
+		if l, err := q.Load(t.Context()); err != nil || l.Dead != 1 {
+			t.Errorf("%+v %v", l, err)
+		}
 		if _, known, err := q.Batch(t.Context(), "other", "b"); known || err != nil {
 			t.Error("another's batch is known", err)
 		}

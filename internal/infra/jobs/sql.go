@@ -74,8 +74,8 @@ const (
 		VALUES (?, ?, ?, ?, ?, 0, ?, 0, '', ?, ?, ?, ?, 0, '', ?, ?) ON CONFLICT (id) DO NOTHING`
 	putBatch  = `INSERT INTO job_batches (owner, batch, succeeded, failed, cancelled, created_at) VALUES (?, ?, 0, 0, 0, ?) ON CONFLICT (owner, batch) DO NOTHING`
 	firstTurn = `SELECT COALESCE(MIN(serve_at), 4611686018427387904) FROM job_owners`
-	countDue  = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 0 AND due <= ? LIMIT ?) AS some`
-	countDead = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 2 LIMIT ?) AS some`
+	countDue  = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 0 AND due <= ? LIMIT ?) AS counted`
+	countDead = `SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 2 LIMIT ?) AS counted`
 	turnOf    = `SELECT serve_at FROM job_owners WHERE owner = ?`
 	putOwner  = `INSERT INTO job_owners (owner, serve_at) VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET serve_at = excluded.serve_at`
 	setTurn   = `UPDATE job_owners SET serve_at = ? WHERE owner = ?`

@@ -1,0 +1,85 @@
+package kvstore_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/kvstore"
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
+)
+
+// exported is what an export has, a word for each thing.
+func exported(t *testing.T, s *kvstore.Store, of id.Install) (out []string) {
+	t.Helper()
+	err := s.Export(t.Context(), scope(t, of), func(k kvstore.Kept) error {
+		out = append(out, strings.TrimSpace(fmt.Sprint(k.Kind, " ", k.Entity, " ", k.Key, "=", string(k.Value))))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// What an installation stored is exported whole, secrets by their keys, and becomes another
+// one's but where that one stored something itself; nobody else's is touched.
+func TestExportAndMove(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, now := store(t, d), time.UnixMilli(1_700_000_000_000)
+		s.SetClock(func() time.Time { return now })
+		ok := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		old, fresh, other := scope(t, "old"), scope(t, "fresh"), scope(t, "other")
+		var want []string
+		for n := range 1203 { // more than a page, and more than two
+			ok(s.Set(t.Context(), old, fmt.Sprintf("k%04d", n), []byte(fmt.Sprint(n)), kvstore.SetOptions{}))
+			want = append(want, fmt.Sprintf("value  k%04d=%d", n, n))
+		}
+		ok(s.Set(t.Context(), old, "gone", []byte("1"), kvstore.SetOptions{TTL: time.Second}))
+		ok(s.SetEntity(t.Context(), old, task, "e1", []byte(`{"state":"open"}`), kvstore.SetOptions{}))
+		ok(s.SetSecret(t.Context(), old, "s1", []byte(`"hush"`), kvstore.SetOptions{}))
+		ok(s.SetSecret(t.Context(), old, "s2", []byte(`"old"`), kvstore.SetOptions{}))
+		ok(s.Set(t.Context(), fresh, "k0001", []byte(`"its own"`), kvstore.SetOptions{}))
+		ok(s.Set(t.Context(), fresh, "k0002", []byte(`"was"`), kvstore.SetOptions{TTL: time.Second}))
+		ok(s.SetSecret(t.Context(), fresh, "s2", []byte(`"new"`), kvstore.SetOptions{}))
+		ok(s.Set(t.Context(), other, "k0003", []byte(`"theirs"`), kvstore.SetOptions{}))
+		now = now.Add(time.Minute)
+		if got := exported(t, s, "old"); !slices.Equal(got, append(want, `entity task e1={"state":"open"}`, "secret  s1=", "secret  s2=")) {
+			t.Fatalf("%d things: %.300q", len(got), got)
+		}
+		n, err := s.Move(t.Context(), old, fresh)
+		if err != nil || n != 1203+1+1+2 {
+			t.Fatal(n, err)
+		}
+		want[1] = `value  k0001="its own"`
+		if got := exported(t, s, "fresh"); !slices.Equal(got, append(want, `entity task e1={"state":"open"}`, "secret  s1=", "secret  s2=")) {
+			t.Fatalf("%d things: %.300q", len(got), got)
+		}
+		for key, want := range map[string]string{"s1": `"hush"`, "s2": `"new"`} {
+			if v, found, err := s.GetSecret(t.Context(), fresh, key); string(v) != want || !found || err != nil {
+				t.Errorf("%s: %s, %v, %v", key, v, found, err)
+			}
+		}
+		if got := exported(t, s, "old"); got != nil {
+			t.Errorf("the old one has %q", got)
+		}
+		if got := exported(t, s, "other"); !slices.Equal(got, []string{`value  k0003="theirs"`}) {
+			t.Errorf("the other one has %q", got)
+		}
+		if has, _, err := s.Stored(t.Context(), fresh); err != nil || has.Keys != 1206 {
+			t.Error(has, err)
+		}
+		if n, err = s.Move(t.Context(), old, fresh); n != 0 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}
