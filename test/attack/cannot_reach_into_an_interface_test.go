@@ -73,18 +73,24 @@ func (p *people) view(at place, user string) *client.View {
 
 func (p *people) pageFor(user string) *client.Page {
 	p.t.Helper()
-	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user(user), Module: "tracker:issuePanel", Extension: map[string]any{"issue": map[string]any{"key": "TR-1"}}})
+	page := &client.Page{T: p.t, Server: p.System.Listener.Addr().String(), Host: p.ui}
+	p.enter(page, user, "TR-1")
+	return page
+}
+
+// enter makes a page one of the user's beside an issue; a session that it has goes along.
+func (p *people) enter(page *client.Page, user, issue string) {
+	p.t.Helper()
+	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user(user), Module: "tracker:issuePanel", Extension: map[string]any{"issue": map[string]any{"key": issue}}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	page := &client.Page{T: p.t, Server: p.System.Listener.Addr().String(), Host: p.ui}
 	_, _, text := page.Ask("POST", "/bridge/session", map[string]any{"panel": signed})
 	var made struct{ Token string }
 	if err := json.Unmarshal([]byte(text), &made); err != nil || made.Token == "" {
 		p.t.Fatal(text)
 	}
 	page.Token = made.Token
-	return page
 }
 
 func drawn(v *client.View) *client.State {
@@ -148,6 +154,36 @@ func TestAttackUseAnothersInterface(t *testing.T) {
 	if s := alice.Click(by(alice.Now(), "ask"), "onClick"); !strings.Contains(s.Tree.Text(), "count 1") {
 		t.Errorf("a button that was clicked once counted as %s", s.Tree.Text())
 	}
+}
+
+// A page's session is renewed by a token of the same user for the same place alone: whoever
+// holds another's gets a session of their own, and none of the other's views.
+func TestAttackRenewAnothersSession(t *testing.T) {
+	p := newPeople(t)
+	at := p.deploy("development", panel)
+	alice := p.view(at, "alice")
+	click := by(drawn(alice), "click").Handle("onClick")
+	for name, as := range map[string][2]string{"by another user's token": {"bob", "TR-1"}, "by her own of another place": {"alice", "TR-2"}} {
+		page := &client.Page{T: t, Server: alice.Server, Host: alice.Host, Token: alice.Token}
+		p.enter(page, as[0], as[1])
+		if page.Token == alice.Token {
+			t.Fatal("no other session was made")
+		}
+		status, code, text := page.Ask("POST", "/bridge/ui/"+alice.ID+"/event", map[string]any{"event": 1, "handle": click, "args": []any{}})
+		if status != http.StatusConflict || code != "SESSION_GONE" {
+			t.Errorf("%s: Alice's view is reached: %d %s", name, status, text)
+		}
+	}
+	before := alice.Token
+	p.enter(alice.Page, "alice", "TR-1")
+	if s := alice.Click(by(alice.Now(), "click"), "onClick"); !strings.Contains(s.Tree.Text(), "count 1") {
+		t.Errorf("Alice's own renewal: %s", s.Tree.Text())
+	}
+	alice.Token, before = before, alice.Token
+	if status, _ := alice.Fire(click); status != http.StatusUnauthorized {
+		t.Errorf("the secret of before: %d", status)
+	}
+	alice.Token = before
 }
 
 // A parked session opens in its own row, for its own user, sign-in, version and policy alone.

@@ -19,6 +19,17 @@ modules:
   function: [{key: resolve, handler: index.resolve}]
 resources: [{key: ui, path: static}]
 `;
+
+// An app of UI Kit that fills its memory: as soon as it is shown, and when its button is pressed.
+const greedy = `app:
+  id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-00000000e7a2
+  runtime: {name: nodejs22.x}
+modules:
+  tracker:projectPage: [{key: greedy, title: Greedy, resource: main, render: native}, {key: lazy, title: Lazy, resource: later, render: native}]
+resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}]
+`;
+const fill = "const fill = () => { const all = []; for (let n = 0; ; n++) all.push(new Uint8Array(1 << 22).fill(n)); };\n";
+const kit = "import React from 'react';\nimport ForgeReconciler, { Button, Text } from '@forge/react';\n";
 const source = `import Resolver from '@forge/resolver';
 const r = new Resolver();
 r.define('who', ({ payload, context }) => ({ user: context.accountId, issue: context.extension.issue.key, module: context.moduleKey, payload, polluted: ({}).polluted ?? null }));
@@ -26,7 +37,7 @@ r.define('fail', () => { const e = new TypeError('no such tune'); e.name = 'Tune
 export const resolve = r.getDefinitions();
 `;
 
-let demo, app;
+let demo, app, hungry;
 before(async () => {
   demo = await start();
   app = mkdtempSync(join(tmpdir(), 'annex-browser-app-'));
@@ -39,10 +50,18 @@ before(async () => {
   const where = ['--environment', 'development', '--site', demo.access.site, '--product', demo.access.product];
   await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'development');
   await demo.run(demo.access.adminToken, app, 'install', '--confirm', ...where);
+  hungry = mkdtempSync(join(tmpdir(), 'annex-browser-app-'));
+  mkdirSync(join(hungry, 'src'));
+  writeFileSync(join(hungry, 'manifest.yml'), greedy);
+  writeFileSync(join(hungry, 'src', 'main.jsx'), `${kit}${fill}const App = () => { fill(); return <Text>never</Text>; };\nForgeReconciler.render(<App />);\n`);
+  writeFileSync(join(hungry, 'src', 'later.jsx'), `${kit}${fill}const App = () => { const [n, set] = React.useState(0); return <><Text>Pressed {n} times</Text><Button onClick={() => set(n + 1)}>Press</Button><Button onClick={fill}>Fill</Button></>; };\nForgeReconciler.render(<App />);\n`);
+  await demo.run(demo.access.developerToken, hungry, 'deploy', '--environment', 'development');
+  await demo.run(demo.access.adminToken, hungry, 'install', '--confirm', ...where);
 });
 after(async () => {
   await demo?.stop();
   rmSync(app, { recursive: true, force: true });
+  rmSync(hungry, { recursive: true, force: true });
 });
 
 async function signIn(name, path = '/', options = {}) {
@@ -189,6 +208,39 @@ test('a frame of an app forges nothing', async () => {
   assert.deepEqual(reach.heard, ['port']);
   const ended = await frame.evaluate(() => Promise.race([sdk.invoke('who'), new Promise((r) => setTimeout(r, 500, 'silence'))]));
   assert.equal(ended, 'silence');
+});
+
+// shown finds a locator in whichever frame it is shown.
+async function shown(page, find) {
+  for (let n = 0; n < 300; n++) {
+    for (const f of page.frames()) if (await find(f).first().isVisible().catch(() => false)) return find(f).first();
+    await page.waitForTimeout(100);
+  }
+  throw new Error(`not shown: ${find}`);
+}
+
+test('a view that broke a limit says so, opens nothing by itself and another one when asked', async () => {
+  const page = await signIn('alice', '/projects/DEMO/apps');
+  await (await shown(page, (f) => f.getByRole('tab', { name: 'Greedy' }))).click();
+  const opened = [];
+  page.on('request', (r) => { if (r.url().endsWith('/bridge/ui')) opened.push(r); });
+  const stopped = (f) => f.getByRole('alert').filter({ hasText: 'The app stopped.' });
+  assert.match(await (await shown(page, stopped)).innerText(), /stopped\.\s+\w.+\s+Try again/s, 'it does not say why');
+  const before = opened.length;
+  const again = await shown(page, (f) => f.getByRole('button', { name: 'Try again' }));
+  await page.waitForTimeout(1500);
+  assert.ok(before <= 1 && opened.length === before, `${opened.length} views were opened by themselves`);
+  await Promise.all([page.waitForRequest((r) => r.url().endsWith('/bridge/ui')), again.click()]);
+  await shown(page, stopped);
+
+  await (await shown(page, (f) => f.getByRole('tab', { name: 'Lazy' }))).click();
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Press' }))).click();
+  await shown(page, (f) => f.getByText('Pressed 1 times'));
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Fill' }))).click();
+  const reported = await shown(page, (f) => f.getByRole('alert').filter({ hasText: 'The app reported an error.' }));
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Press' }))).click(); // what it was before goes on
+  await shown(page, (f) => f.getByText('Pressed 2 times'));
+  await reported.waitFor({ state: 'hidden' });
 });
 
 test('a page’s attributes and a used token make nothing', async () => {

@@ -144,7 +144,7 @@ func (p *Pages) step(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	_, who, _, _, err := p.Sessions.OpenPanel(r.Context(), in.User)
+	_, who, _, _, err := p.Sessions.OpenPanel(r.Context(), in.User, "")
 	if err != nil {
 		return nil, err
 	}

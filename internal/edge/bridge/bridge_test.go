@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/registry"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
+	"github.com/annexhq/annex/internal/feature/uikit"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
@@ -35,8 +37,20 @@ var operator = id.Principal{Kind: id.Operator, Account: "op"}
 type world struct {
 	*testing.T
 	*bridge.Bridge
-	site id.Site
-	now  time.Time
+	site   id.Site
+	now    time.Time
+	events people
+}
+
+// people are those in whose name something is done in a view.
+type people struct {
+	bridge.Interfaces
+	who []uikit.Person
+}
+
+func (p *people) Event(_ context.Context, who uikit.Person, _ string, _ uikit.Event) error {
+	p.who = append(p.who, who)
+	return nil
 }
 
 func (w *world) says(token, kind string) (session.Assertion, error) {
@@ -84,7 +98,7 @@ func newWorld(t *testing.T) *world {
 	sites := tenancy.New(tenancy.Config{DB: d, Audit: trail})
 	apps := registry.New(registry.Config{DB: d, Sealer: ring, Audit: trail, Products: sites, Log: quiet})
 	w.Bridge = bridge.New(bridge.Config{
-		URL: ui, Sessions: session.New(session.Config{DB: d, Sealer: ring, Assertions: w, Products: w, Sites: sites}), Registry: apps, Tenancy: sites, Log: quiet,
+		Interfaces: &w.events, URL: ui, Sessions: session.New(session.Config{DB: d, Sealer: ring, Assertions: w, Products: w, Sites: sites, Now: func() time.Time { return w.now }}), Registry: apps, Tenancy: sites, Log: quiet,
 		Installs: install.New(install.Config{DB: d, Audit: trail, Releases: apps, Sites: sites, Words: sites, Log: quiet}),
 	})
 	declaration, err := os.ReadFile("../../../examples/product/product.yaml")
@@ -226,6 +240,41 @@ func TestTokensCountOnceAndForTheirKind(t *testing.T) {
 		t.Errorf("a form's type: %d", rec.Code) // a page can send that without asking
 	}
 	if second := w.open("panel p8"); second == first {
+		t.Error("two panels have one session")
+	}
+}
+
+// A page's session lasts for a quarter of an hour; what a person opened by it lasts for hours.
+// Renewed by its page, the session stays the one whose the views are, and for others it is
+// another.
+func TestViewsOutliveTheTokenOfTheirPage(t *testing.T) {
+	w := newWorld(t)
+	token := w.open("panel p0")
+	for n := range 5 {
+		if rec := w.post("/bridge/ui/x/event", token, `{"event":1,"handle":"h"}`, nil); rec.Code != http.StatusAccepted {
+			t.Fatalf("after %d renewals: %d %s", n, rec.Code, rec.Body)
+		}
+		w.now = w.now.Add(16 * time.Minute)
+		if rec := w.post("/bridge/ui/x/event", token, `{"event":1,"handle":"h"}`, nil); codeOf(rec) != "SIGNED_OUT" {
+			t.Fatalf("a session that is over: %d %s", rec.Code, rec.Body)
+		}
+		rec := w.post("/bridge/session", token, fmt.Sprintf(`{"panel":"panel r%d"}`, n), nil)
+		var out struct{ Token string }
+		if rec.Code != http.StatusOK || json.Unmarshal(rec.Body.Bytes(), &out) != nil || out.Token == "" || out.Token == token {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+		token = out.Token
+	}
+	other := w.open("panel another")
+	if rec := w.post("/bridge/ui/x/event", other, `{"event":1,"handle":"h"}`, nil); rec.Code != http.StatusAccepted {
+		t.Fatal(rec.Code)
+	}
+	for n, who := range w.events.who[:5] {
+		if who.Session != w.events.who[0].Session || who.Principal.User != "alice" {
+			t.Errorf("after %d renewals the view is %v's, and was %v's", n, who, w.events.who[0])
+		}
+	}
+	if w.events.who[5].Session == w.events.who[0].Session {
 		t.Error("two panels have one session")
 	}
 }

@@ -36,7 +36,7 @@ func (b *Bridge) context(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	maps.Copy(out, facts)
 	out["permissions"] = permissions(x.policy)
-	out["userAccess"] = map[string]any{"hasAccess": true}
+	out["userAccess"] = map[string]any{"enabled": false, "hasAccess": true}
 	return map[string]any{"context": out}, nil
 }
 

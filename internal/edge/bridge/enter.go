@@ -91,7 +91,7 @@ func (x *place) facts() (map[string]any, error) {
 			return nil, err
 		}
 	}
-	extension["type"] = x.module.Type
+	extension["type"], extension["moduleKey"] = x.module.Type, x.module.Key
 	return map[string]any{
 		"accountId": x.who.User, "accountType": "licensed", "principal": map[string]any{"accountId": x.who.User},
 		"moduleKey": x.module.Key, "localId": x.localID(), "extension": extension, "locale": x.who.Locale, "timezone": x.who.TimeZone,

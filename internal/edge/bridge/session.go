@@ -56,7 +56,7 @@ func (b *Bridge) open(w http.ResponseWriter, r *http.Request) (any, error) {
 	case (in.Panel == "") == (in.User == ""):
 		return nil, fault.New(fault.Usage, "MISSING", "one of panel and user is given")
 	case in.Panel != "":
-		token, who, panel, life, err = b.Sessions.OpenPanel(r.Context(), in.Panel)
+		token, who, panel, life, err = b.Sessions.OpenPanel(r.Context(), in.Panel, bearer(r))
 	default:
 		token, who, life, err = b.Sessions.OpenUser(r.Context(), in.User)
 	}

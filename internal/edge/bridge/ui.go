@@ -129,7 +129,7 @@ func (b *Bridge) streamUI(w http.ResponseWriter, r *http.Request) {
 	}
 	out := http.NewResponseController(w)
 	began := false
-	err = b.Interfaces.Stream(r.Context(), personOf(&who), r.PathValue("session"), in.Seen, b.signedIn(r), func(text []byte) error {
+	err = b.Interfaces.Stream(r.Context(), personOf(&who), r.PathValue("session"), in.Seen, b.signedIn(who), func(text []byte) error {
 		if !began {
 			began = true
 			_ = out.SetWriteDeadline(time.Time{})
@@ -148,12 +148,9 @@ func (b *Bridge) streamUI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// signedIn asks whether a request's session is still one.
-func (b *Bridge) signedIn(r *http.Request) func(context.Context) error {
-	return func(ctx context.Context) error {
-		_, _, err := b.Sessions.Bridge(ctx, bearer(r))
-		return err
-	}
+// signedIn asks whether a session is still one, whichever secret opens it by now.
+func (b *Bridge) signedIn(who session.Session) func(context.Context) error {
+	return func(ctx context.Context) error { return b.Sessions.Alive(ctx, &who) }
 }
 
 func (b *Bridge) endUI(w http.ResponseWriter, r *http.Request) (any, error) {

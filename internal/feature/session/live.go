@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,19 +84,21 @@ type Panel struct {
 }
 
 // OpenPanel makes a bridge's session of a panel's token, which counts once. The secret is
-// for a page's memory: it is no cookie.
-func (s *Service) OpenPanel(ctx context.Context, token string) (secret string, out Session, panel Panel, life time.Duration, err error) {
-	return s.openBridge(ctx, s.Assertions.Panel, token)
+// for a page's memory: it is no cookie. before is the secret that the page has had until now,
+// "" for none: if the token is about the same person in the same place, that session goes on
+// under the new secret, and what the person opened by it goes on too.
+func (s *Service) OpenPanel(ctx context.Context, token, before string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+	return s.openBridge(ctx, s.Assertions.Panel, token, before)
 }
 
 // OpenUser makes a bridge's session of what a product's back end says of a user, for calls
 // that the back end makes itself.
 func (s *Service) OpenUser(ctx context.Context, assertion string) (secret string, out Session, life time.Duration, err error) {
-	secret, out, _, life, err = s.openBridge(ctx, s.Assertions.User, assertion)
+	secret, out, _, life, err = s.openBridge(ctx, s.Assertions.User, assertion, "")
 	return secret, out, life, err
 }
 
-func (s *Service) openBridge(ctx context.Context, verify func(context.Context, string) (Assertion, error), assertion string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+func (s *Service) openBridge(ctx context.Context, verify func(context.Context, string) (Assertion, error), assertion, before string) (secret string, out Session, panel Panel, life time.Duration, err error) {
 	fail := func(err error) (string, Session, Panel, time.Duration, error) {
 		return "", Session{}, Panel{}, 0, fault.Op("session.OpenBridge", err)
 	}
@@ -112,16 +115,30 @@ func (s *Service) openBridge(ctx context.Context, verify func(context.Context, s
 	if secret, err = s.secret(); err != nil {
 		return fail(err)
 	}
-	row, now := newID(), s.Now()
-	sealed, err := s.sealFacts(a.Site, "people_sessions", row, a)
-	if err != nil {
-		return fail(err)
-	}
+	var row string
+	now := s.Now()
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		if err := s.use(ctx, a); err != nil {
 			return err
 		}
-		_, err := s.DB.Exec(ctx, addSession, row, hashOf("bridge", secret), a.Site, a.Product, a.User, a.Module, a.Admin, a.Issued.UnixMilli(),
+		row = newID()
+		last, err := s.renews(ctx, before, a)
+		if err != nil {
+			return err
+		}
+		if last != "" {
+			row = last
+		}
+		sealed, err := s.sealFacts(a.Site, "people_sessions", row, a)
+		if err != nil {
+			return err
+		}
+		if last != "" {
+			_, err := s.DB.Exec(ctx, renewSession, hashOf("bridge", secret), a.Admin, a.Issued.UnixMilli(), now.UnixMilli(), now.Add(bridgeLife).UnixMilli(), sealed,
+				row, a.Site)
+			return err
+		}
+		_, err = s.DB.Exec(ctx, addSession, row, hashOf("bridge", secret), a.Site, a.Product, a.User, a.Module, a.Admin, a.Issued.UnixMilli(),
 			now.UnixMilli(), now.Add(bridgeLife).UnixMilli(), sealed)
 		return err
 	})
@@ -129,6 +146,53 @@ func (s *Service) openBridge(ctx context.Context, verify func(context.Context, s
 		return fail(err)
 	}
 	return secret, sessionOf(row, secret, a), Panel{a.Module, a.Extension}, bridgeLife, nil
+}
+
+// renews is the session that a page had and that an assertion is about again, "" for none: it
+// is of the same user of the same product, and of the same place in it, and it is over for
+// half an hour at most. One that was ended is not there any more.
+func (s *Service) renews(ctx context.Context, before string, a Assertion) (string, error) {
+	if before == "" || len(before) > 100 {
+		return "", nil
+	}
+	var last Session
+	var panel Panel
+	var asserted, seen, expires int64
+	var sealed []byte
+	err := s.DB.QueryRow(ctx, sessionBySecret, hashOf("bridge", before)).Scan(&last.ID, (*string)(&last.Site), (*string)(&last.Product),
+		(*string)(&last.User), &panel.Module, &last.Admin, &asserted, &seen, &expires, &sealed)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fault.Op("session.renews", err)
+	}
+	if last.Site != a.Site || last.Product != a.Product || last.User != a.User || panel.Module != a.Module ||
+		s.Now().UnixMilli() >= expires+renewFor.Milliseconds() {
+		return "", nil
+	}
+	f, err := s.openFacts(last.Site, "people_sessions", last.ID, sealed)
+	if err != nil {
+		return "", fault.Op("session.renews", err)
+	}
+	if !bytes.Equal(f.Extension, a.Extension) {
+		return "", nil
+	}
+	return last.ID, nil
+}
+
+// Alive answers for what was opened by a bridge's session and is still open: nil while the
+// session is, SESSION_EXPIRED while it could be renewed, SIGNED_OUT where it was ended.
+func (s *Service) Alive(ctx context.Context, of *Session) error {
+	_, _, err := s.read(ctx, "bridge", s.DB.QueryRow(ctx, sessionOfTicket, of.ID, of.Site))
+	if fault.CodeOf(err) != "SIGNED_OUT" {
+		return err
+	}
+	var site, product, user string
+	if s.DB.QueryRow(ctx, sessionByID, of.ID, of.Site).Scan(&site, &product, &user) == nil {
+		return expired()
+	}
+	return err
 }
 
 // Present takes what a product's page was given for one question to this server: who is in
@@ -186,13 +250,14 @@ func (s *Service) SignOut(ctx context.Context, assertion string) (ended []string
 
 // Sweep removes what is past its time.
 func (s *Service) Sweep(ctx context.Context) error {
-	now := s.Now().UnixMilli()
-	for _, q := range []string{sweepStates, sweepCodes, sweepAssertions, sweepSessions, sweepDecisions, sweepTickets} {
-		if _, err := s.DB.Exec(ctx, q, now); err != nil {
+	now := s.Now()
+	for _, q := range []string{sweepStates, sweepCodes, sweepAssertions, sweepDecisions, sweepTickets} {
+		if _, err := s.DB.Exec(ctx, q, now.UnixMilli()); err != nil {
 			return fault.Op("session.Sweep", err)
 		}
 	}
-	return nil
+	_, err := s.DB.Exec(ctx, sweepSessions, now.Add(-renewFor).UnixMilli())
+	return fault.Op("session.Sweep", err)
 }
 
 // Void ends every session, sign-in and decision under way, in the transaction that restores

@@ -39,6 +39,7 @@ const (
 	sessionLife  = 8 * time.Hour
 	adminView    = 15 * time.Minute // how long an admin's pages are shown on one assertion
 	bridgeLife   = 15 * time.Minute
+	renewFor     = 30 * time.Minute // after its end a page's session may still be renewed
 )
 
 // Assertion is what a product's back end signed about a user.
@@ -229,6 +230,10 @@ func (s *Service) offers(ctx context.Context, site id.Site, product id.Product) 
 
 func refused(format string, args ...any) *fault.Error {
 	return fault.New(fault.Unauthenticated, "SIGN_IN_REFUSED", format, args...)
+}
+
+func expired() error {
+	return fault.New(fault.Unauthenticated, "SESSION_EXPIRED", "the page's session is over").WithFix("put another token on the element, or open another session with one")
 }
 
 func signedOut() error {

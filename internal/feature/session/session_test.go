@@ -350,11 +350,11 @@ func TestViewer(t *testing.T) {
 func TestBridgeSessions(t *testing.T) {
 	each(t, func(w *world) {
 		panel := func(a *session.Assertion) { a.Module, a.Extension = "inst/panel", []byte(`{"issue":{"key":"TR-1"}}`) }
-		secret, s, p, _, err := w.OpenPanel(w.Context(), w.alice("p1", panel))
+		secret, s, p, _, err := w.OpenPanel(w.Context(), w.alice("p1", panel), "")
 		if err != nil || s.User != "alice" || p.Module != "inst/panel" {
 			w.Fatal(s, p, err)
 		}
-		_, _, _, _, err = w.OpenPanel(w.Context(), "p1")
+		_, _, _, _, err = w.OpenPanel(w.Context(), "p1", "")
 		w.refused(err, "SIGN_IN_REFUSED")
 		s, p, err = w.Bridge(w.Context(), secret)
 		if err != nil || s.User != "alice" || p.Module != "inst/panel" || string(p.Extension) != `{"issue":{"key":"TR-1"}}` {
@@ -365,6 +365,81 @@ func TestBridgeSessions(t *testing.T) {
 		w.now = w.now.Add(15 * time.Minute)
 		_, _, err = w.Bridge(w.Context(), secret)
 		w.refused(err, "SIGNED_OUT")
+	})
+}
+
+// A page's session goes on under another secret when its product signs for the same user in
+// the same place again: what was opened by it hangs on its id.
+func TestRenewal(t *testing.T) {
+	panel := func(a *session.Assertion) {
+		a.Module, a.Extension = "tracker:issuePanel", []byte(`{"issue":{"key":"TR-1"}}`)
+	}
+	open := func(w *world, token, before string) (string, session.Session) {
+		w.Helper()
+		secret, s, _, _, err := w.OpenPanel(w.Context(), token, before)
+		if err != nil {
+			w.Fatal(err)
+		}
+		return secret, s
+	}
+	each(t, func(w *world) {
+		first, was := open(w, w.alice("p1", panel), "")
+		for n, later := range []time.Duration{14 * time.Minute, 20 * time.Minute, 44 * time.Minute} { // the last two are over
+			w.now = w.now.Add(later)
+			if err := w.Sweep(w.Context()); err != nil {
+				w.Fatal(err)
+			}
+			switch err := w.Alive(w.Context(), &was); {
+			case n == 0 && err != nil:
+				w.Fatal(err)
+			case n > 0:
+				w.refused(err, "SESSION_EXPIRED")
+			}
+			second, is := open(w, w.alice("r"+later.String(), panel, func(a *session.Assertion) { a.Admin = false }), first)
+			if is.ID != was.ID || second == first || is.Admin {
+				w.Fatalf("after %s: %+v was %+v", later, is, was)
+			}
+			_, _, err := w.Bridge(w.Context(), first)
+			w.refused(err, "SIGNED_OUT") // the secret of before opens nothing
+			if now, _, err := w.Bridge(w.Context(), second); err != nil || now.ID != was.ID || now.Admin {
+				w.Fatal(now, err)
+			}
+			if err := w.Alive(w.Context(), &was); err != nil {
+				w.Error(err)
+			}
+			first = second
+		}
+		for name, other := range map[string]func(*session.Assertion){
+			"another user":    func(a *session.Assertion) { panel(a); a.User = "bob" },
+			"another site":    func(a *session.Assertion) { panel(a); a.Site = "site-2" },
+			"another product": func(a *session.Assertion) { panel(a); a.Product = "wiki" },
+			"another module":  func(a *session.Assertion) { panel(a); a.Module = "tracker:adminPage" },
+			"another issue":   func(a *session.Assertion) { panel(a); a.Extension = []byte(`{"issue":{"key":"TR-2"}}`) },
+		} {
+			if secret, is := open(w, w.alice(name, other), first); is.ID == was.ID || secret == first {
+				w.Errorf("%s: the session of Alice's panel goes on", name)
+			}
+		}
+		if now, p, err := w.Bridge(w.Context(), first); err != nil || now.User != "alice" || string(p.Extension) != `{"issue":{"key":"TR-1"}}` {
+			w.Errorf("what others opened changed Alice's session: %+v %s %v", now, p.Extension, err)
+		}
+		if _, is := open(w, w.alice("guess", panel), "nonsense"); is.ID == was.ID {
+			w.Error("a secret that was never one renews")
+		}
+		w.now = w.now.Add(15*time.Minute + 30*time.Minute)
+		if _, is := open(w, w.alice("late", panel), first); is.ID == was.ID {
+			w.Error("renewed half an hour after its end")
+		}
+	})
+	each(t, func(w *world) { // what was ended is over for good
+		secret, was := open(w, w.alice("p1", panel), "")
+		if _, _, err := w.SignOut(w.Context(), w.alice("out")); err != nil {
+			w.Fatal(err)
+		}
+		w.refused(w.Alive(w.Context(), &was), "SIGNED_OUT")
+		if _, is := open(w, w.alice("p2", panel), secret); is.ID == was.ID {
+			w.Error("renewed after a sign-out")
+		}
 	})
 }
 

@@ -99,6 +99,8 @@ const (
 	// A step up gives the session another secret: one that somebody knew before opens nothing after.
 	raiseSession = `UPDATE people_sessions SET secret_hash = ?, admin = ?, asserted_at = ?, seen_at = ?, facts = ?
 		WHERE id = ? AND site_id = ?`
+	renewSession = `UPDATE people_sessions SET secret_hash = ?, admin = ?, asserted_at = ?, seen_at = ?, expires_at = ?, facts = ?
+		WHERE id = ? AND site_id = ?`
 	seeSession    = `UPDATE people_sessions SET seen_at = ? WHERE id = ? AND site_id = ?`
 	endSession    = `DELETE FROM people_sessions WHERE secret_hash = ?`
 	endUser       = `DELETE FROM people_sessions WHERE site_id = ? AND product = ? AND user_id = ? RETURNING id`

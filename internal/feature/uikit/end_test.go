@@ -2,6 +2,7 @@ package uikit
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,6 +95,82 @@ func TestWhatEndsASession(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What an app broke off is the last thing that its page hears: the words stay in sight. A
+// view that never came to anything is over, and says so.
+func TestLimits(t *testing.T) {
+	limit := fault.New(fault.Limit, "LIMIT_CPU", "the function used more than 10 s of processor time")
+	t.Run("the first event", func(t *testing.T) {
+		s, _ := newChanging(t, dbtest.SQLite(t))
+		app := s.Invoker.(*counter)
+		app.fail = limit
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.settleAll()
+		err = s.Stream(t.Context(), alice, session, 0, func(context.Context) error { return nil }, func([]byte) error { return nil })
+		if fault.CodeOf(err) != "SESSION_GONE" && fault.CodeOf(err) != "LIMIT_CPU" {
+			t.Fatal(err)
+		}
+		if fault.CodeOf(err) != "LIMIT_CPU" {
+			t.Errorf("a page that connects now learns nothing of why: %v", err)
+		}
+	})
+	t.Run("a later one", func(t *testing.T) {
+		s, _ := newChanging(t, dbtest.SQLite(t))
+		app := s.Invoker.(*counter)
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, session, 0)
+		r.until(t, `"n":0`)
+		s.settleAll()
+		app.mu.Lock()
+		app.fail = limit
+		app.mu.Unlock()
+		click(t, s, session, 1)
+		r.until(t, `"event":1,`)
+		if all := r.all(); strings.LastIndex(all, `"tree"`) > strings.LastIndex(all, "LIMIT_CPU") || strings.Contains(all, `"gone"`) {
+			t.Error(all)
+		}
+	})
+}
+
+func (s *Service) settleAll() {
+	for _, l := range s.all() {
+		l.settle()
+	}
+}
+
+// A sign-in that is over and may be renewed ends the page's connection alone: the view is
+// there when the page comes back under the same session. One that was ended ends the view.
+func TestSignInRunsOut(t *testing.T) {
+	for code, gone := range map[string]bool{"SESSION_EXPIRED": false, "SIGNED_OUT": true} {
+		t.Run(code, func(t *testing.T) {
+			s, c := newChanging(t, dbtest.SQLite(t))
+			s.ping = time.Millisecond
+			session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			read(t, s, session, 0).until(t, `"n":0`)
+			c.set(func() { c.now = c.now.Add(16 * time.Minute) }) // a page's session lasts for 15
+			over := fault.New(fault.Unauthenticated, code, "over")
+			err = s.Stream(t.Context(), alice, session, 0, func(context.Context) error { return over }, func([]byte) error { return nil })
+			if fault.CodeOf(err) != code {
+				t.Fatal(err)
+			}
+			if err = s.Event(t.Context(), alice, session, Event{Number: 1, Handle: "b:onClick"}); gone != (fault.CodeOf(err) == "SESSION_GONE") || !gone && err != nil {
+				t.Fatal(err)
+			}
+			if !gone {
+				read(t, s, session, 0).until(t, `"n":1`)
+			}
+		})
 	}
 }
 

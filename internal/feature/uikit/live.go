@@ -72,10 +72,7 @@ func newLive(s *Service, name string, p *call.Policy, who Person, spec Spec, now
 }
 
 // of says whether the session is the person's: the same user, by the same sign-in.
-func (l *live) of(who Person) bool {
-	a, b := l.who.Principal, who.Principal
-	return l.who.Session == who.Session && a.Kind == b.Kind && a.User == b.User && a.Site == b.Site
-}
+func (l *live) of(who Person) bool { return l.who.same(who) }
 
 // allows says whether a handle is of a function that is shown now.
 func (l *live) allows(handle string) bool {
@@ -248,10 +245,10 @@ func (l *live) failed(err error, t task, parked []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tree = l.rested
-	l.say(map[string]any{"error": publicly(e)})
 	if l.tree != nil {
-		l.say(map[string]any{"tree": l.tree.JSON()})
+		l.say(map[string]any{"tree": l.tree.JSON()}) // what comes after an error takes it away
 	}
+	l.say(map[string]any{"error": publicly(e)})
 }
 
 // publicly is what a page may read of an error.
@@ -356,6 +353,9 @@ func (l *live) end(why *fault.Error) {
 	l.mu.Unlock()
 	if out != nil {
 		out.finish()
+	}
+	if why != nil {
+		l.s.remember(l, why)
 	}
 	l.s.mu.Lock()
 	delete(l.s.live, l.id)

@@ -63,10 +63,12 @@ const (
 // Service keeps the sessions. It is safe for concurrent use.
 type Service struct {
 	Config
-	name string // of this process, among those that share the database
+	name string        // of this process, among those that share the database
+	ping time.Duration // how often a stream asks whether it goes on
 
 	mu     sync.Mutex
 	live   map[string]*live
+	last   map[string]lastWords
 	closed bool
 	stop   chan struct{}
 	work   sync.WaitGroup
@@ -83,7 +85,7 @@ func New(cfg Config) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Config: cfg, name: secret(), live: map[string]*live{}, stop: make(chan struct{})}
+	s := &Service{Config: cfg, name: secret(), ping: pingEvery, live: map[string]*live{}, last: map[string]lastWords{}, stop: make(chan struct{})}
 	return s
 }
 
@@ -124,6 +126,12 @@ func secret() string {
 type Person struct {
 	Session   string // of the bridge
 	Principal id.Principal
+}
+
+// same says whether it is the same user, by the same sign-in.
+func (p Person) same(other Person) bool {
+	a, b := p.Principal, other.Principal
+	return p.Session == other.Session && a.Kind == b.Kind && a.User == b.User && a.Site == b.Site
 }
 
 // Spec is what a session shows.
@@ -267,6 +275,9 @@ func (s *Service) get(ctx context.Context, who Person, name string) (*live, erro
 		return nil, stopping()
 	}
 	if l == nil {
+		if err := s.why(who, name); err != nil {
+			return nil, err
+		}
 		p, err := s.Policies.Policy(ctx, id.Install(install))
 		if fault.CodeOf(err) == "POLICY_STALE" {
 			return nil, err

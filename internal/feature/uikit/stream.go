@@ -73,7 +73,7 @@ func (l *live) since(seen uint64) [][]byte {
 
 // Stream writes what a session says, from what was seen on, until ctx ends, the session does,
 // or another stream takes its place. signedIn is asked now and then whether the person still
-// is.
+// is: SESSION_EXPIRED ends the stream alone, any other refusal the session.
 func (s *Service) Stream(ctx context.Context, who Person, name string, seen uint64, signedIn func(context.Context) error, write func([]byte) error) error {
 	l, err := s.get(ctx, who, name)
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Service) Stream(ctx context.Context, who Person, name string, seen uint
 		}
 	}
 	defer l.leave(o)
-	ping := time.NewTicker(pingEvery)
+	ping := time.NewTicker(s.ping)
 	defer ping.Stop()
 	for first := true; ; first = false {
 		l.mu.Lock()
@@ -141,7 +141,9 @@ func (s *Service) Stream(ctx context.Context, who Person, name string, seen uint
 			return nil
 		case <-ping.C:
 			if err := signedIn(ctx); err != nil {
-				if fault.KindOf(err) == fault.Unauthenticated {
+				// One that is over may be renewed: the view waits for that, as long as one
+				// waits for an event.
+				if fault.KindOf(err) == fault.Unauthenticated && fault.CodeOf(err) != "SESSION_EXPIRED" {
 					l.end(nil)
 				}
 				return fault.Op("uikit.Stream", err)

@@ -202,7 +202,7 @@ func TestSessionsAtRest(t *testing.T) {
 		app.mu.Unlock()
 		click(t, s, session, 3)
 		r.until(t, `"gone":true`)
-		if err := s.Event(t.Context(), alice, session, Event{Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+		if err := s.Event(t.Context(), alice, session, Event{Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_ENDED" {
 			t.Errorf("%v", err)
 		}
 	})

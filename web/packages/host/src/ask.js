@@ -31,13 +31,17 @@ export const session = () => token;
 /** whenExpired is called once each time the session is over. */
 export function whenExpired(fn) { onExpired = fn; }
 
-/** ask posts a question; text is its JSON, or a value. */
-export async function ask(path, body, { open = false, once = false } = {}) {
+/**
+ * ask posts a question; text is its JSON, or a value. open asks for a session: the one that
+ * there was goes along where renew says so.
+ */
+export async function ask(path, body, { open = false, renew = false, once = false } = {}) {
   let res;
+  const used = token;
   try {
     res = await fetch(`/bridge/${path}`, {
       method: 'POST', credentials: 'omit', cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer',
-      headers: { 'content-type': 'application/json', ...(!open && { authorization: `Bearer ${token}` }) },
+      headers: { 'content-type': 'application/json', ...((!open || renew) && used && { authorization: `Bearer ${used}` }) },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     });
   } catch {
@@ -49,6 +53,7 @@ export async function ask(path, body, { open = false, once = false } = {}) {
   } catch { /* an answer of something between */ }
   if (res.ok) return out;
   if (res.status === 401 && out.error?.code === 'SIGNED_OUT' && !open && !once) {
+    if (used !== token) return ask(path, body, { once: true }); // it was renewed meanwhile
     if (!renewed) {
       renewed = {};
       renewed.done = new Promise((resolve) => { renewed.resolve = resolve; });

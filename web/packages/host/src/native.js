@@ -2,6 +2,12 @@
 // back one by one, and a connection that broke is made again where it ended.
 import { AskError, ask, session } from './ask.js';
 import { effects } from './effects.js';
+import { say as words } from './texts.js';
+
+// Another view is opened by itself where the one before was over, or its app another one. What
+// the app did itself, a loop without an end for one, it would do again: there a person decides.
+const anew = new Set(['SESSION_GONE', 'SESSION_ENDED', 'SESSION_LOST', 'VERSION_CHANGED']);
+const passing = (e) => e.code === 'UNREACHABLE' || e.code === 'POLICY_STALE' || e.fields?.retryable === true || /^HTTP_5/.test(e.code);
 
 export async function runNative({ main, state, shell, commands, consent, connect, fail }) {
   let kit;
@@ -21,6 +27,9 @@ export async function runNative({ main, state, shell, commands, consent, connect
   let next = 1;
   let over = false;
   let reading; // what ends the connection
+  let opening = null; // a promise while another view is being opened
+  let halted = null; // what goes on reading, while there is no view
+  let blank = 0; // views of late that showed nothing
   let queue = Promise.resolve();
   // say sends one event after the other; its number comes back when it is handled.
   const say = (body) => {
@@ -36,6 +45,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     navigate: (url, { newTab } = {}) => void commands.run('navigate', { url, type: newTab ? 'new-tab' : 'same-tab' }).catch(() => {}),
     config: (values) => void commands.run('submit', values).catch(() => {}),
     desync: () => { seen = 0; reading?.abort(); },
+    again: { label: words('reload'), run: () => { blank = 0; void restart(); } },
   });
   const act = effects({
     run: commands.run,
@@ -53,7 +63,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     try {
       await ask(`ui/${ui}/event`, body);
     } catch (e) {
-      if (e.code === 'SESSION_GONE' || e.fields.gone) await restart();
+      if (e.code === 'SESSION_GONE' || e.fields.gone) await gone(e);
       else drawn.apply({ error: e.wire(), event: body.event });
     }
   }
@@ -65,13 +75,45 @@ export async function runNative({ main, state, shell, commands, consent, connect
     next = 1;
   }
 
-  async function restart() {
-    reading?.abort();
-    await open();
-    drawn.apply({ restarted: true });
+  function restart() {
+    opening ??= (async () => {
+      reading?.abort();
+      try {
+        await open();
+      } catch (e) {
+        if (passing(e)) throw e; // who reads tries again
+        return halt(e);
+      }
+      drawn.apply({ restarted: true });
+      go();
+    })().finally(() => { opening = null; });
+    return opening;
   }
 
-  // read follows the stream until it ends, and says whether the session is gone.
+  // gone says what becomes of a view that is over.
+  async function gone(error) {
+    if (opening) return opening;
+    if (anew.has(error.code) && ++blank < 3) return restart();
+    return halt(error);
+  }
+
+  // halt shows why there is no view, and a way to try again; nothing is asked until then.
+  function halt({ code, message, fix }) {
+    reading?.abort();
+    if (!halted) {
+      let done;
+      halted = new Promise((resolve) => { done = resolve; });
+      halted.end = done;
+    }
+    drawn.apply({ error: { code, message, fix, gone: true } });
+  }
+
+  function go() {
+    halted?.end();
+    halted = null;
+  }
+
+  // read follows the stream until it ends, and says why if the session is gone.
   async function read() {
     reading = new AbortController();
     const { signal } = reading;
@@ -81,13 +123,14 @@ export async function runNative({ main, state, shell, commands, consent, connect
     if (!res.ok) {
       const { error } = await res.json().catch(() => ({}));
       if (error?.code === 'SIGNED_OUT') await ask('consent', { module: module }); // asks for another session
-      return [404, 409, 410].includes(res.status);
+      const over = error?.fields?.gone || [404, 409, 410].includes(res.status);
+      return over ? { code: error?.code ?? 'SESSION_GONE', message: error?.message ?? words('ended'), fix: error?.fix } : null;
     }
     const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || signal.aborted) return false;
+      if (done || signal.aborted) return null;
       rest += value;
       const lines = rest.split('\n');
       rest = lines.pop();
@@ -102,7 +145,8 @@ export async function runNative({ main, state, shell, commands, consent, connect
     }
     if (m.ping) return;
     if (m.effect) return act.take(m.effect);
-    if (m.error?.gone) return void restart();
+    if (m.error?.gone) return void gone(m.error).catch(() => {}); // who reads tries again
+    if (m.tree || m.patches) blank = 0;
     drawn.apply(m);
   }
 
@@ -114,10 +158,15 @@ export async function runNative({ main, state, shell, commands, consent, connect
   }
   void (async () => {
     for (let pause = 250; !over; pause = Math.min(pause * 2, 8000)) {
+      await halted;
       const began = performance.now();
       try {
-        if (await read()) await restart();
-        else drawn.lost?.();
+        if (opening) await opening;
+        else {
+          const why = await read();
+          if (why) await gone(why);
+          else drawn.lost?.();
+        }
       } catch {
         drawn.lost?.(); // said, and tried again
       }

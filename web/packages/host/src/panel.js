@@ -12,6 +12,8 @@ export function runPanel({ facts, given, port }) {
   let theme = given.theme;
   let about;
   let token = given.token;
+  let renewal;
+  const channels = new Set(); // of dialogs that are open
 
   port.onmessage = ({ data: m }) => {
     if (typeof m !== 'object' || m === null) return;
@@ -35,7 +37,7 @@ export function runPanel({ facts, given, port }) {
   async function open() {
     let got;
     try {
-      got = await ask('session', { panel: token }, { open: true });
+      got = await ask('session', { panel: token }, { open: true, renew: true });
     } catch (e) {
       if (about) return; // what is shown stays; its next question fails by itself
       problem(e);
@@ -43,6 +45,9 @@ export function runPanel({ facts, given, port }) {
     }
     useSession(got.token);
     for (const n of nests.values()) n.post({ kind: 'session', session: got.token });
+    for (const c of channels) c.postMessage({ to: 'dialog', kind: 'session', session: got.token });
+    clearTimeout(renewal); // before it is over: what was opened by it goes on
+    renewal = setTimeout(() => port.postMessage({ kind: 'expired' }), Math.max(got.expiresIn - 60, 30) * 1000);
     if (got.about === about) return;
     about = got.about;
     speak(got.locale);
@@ -189,11 +194,13 @@ export function runPanel({ facts, given, port }) {
   function openDialog(dialog, closed = () => {}) {
     const id = unguessable();
     const channel = new BroadcastChannel(`annex-dialog-${id}`);
+    channels.add(channel);
     channel.onmessage = ({ data: msg }) => {
       if (msg?.to !== 'opener') return;
       if (msg.kind === 'begin') {
         channel.postMessage({ to: 'dialog', kind: 'show', session: session(), dialog: { ...dialog, page: given.page }, locale: document.documentElement.lang });
       } else if (msg.kind === 'ended') {
+        channels.delete(channel);
         channel.close();
         closed(msg.payload);
         if (dialog.what === 'modal' && dialog.module.show === 'action') nests.get(dialog.module.module)?.post({ kind: 'refresh' });

@@ -26,6 +26,8 @@ export interface MountOptions {
   overlay?(open: boolean): void;
   /** The messages do not fit the tree: the shell asks for the whole tree. */
   desync?(error: Error): void;
+  /** What a note of a failure offers: the view from its beginning. */
+  again?: { label: string; run(): void };
   /** A component could not be drawn. */
   report?(error: unknown, type: string | undefined): void;
 }

@@ -14,7 +14,7 @@ export function mount(element, options) {
   kit.draw = () => {
     // A tree that is sent again, by the same session or by the one after it, keeps its elements.
     const key = kit.tree.root;
-    render(h(KitContext.Provider, { value: kit }, trouble && h(Trouble, { error: trouble }), key !== null && h(Node, { k: key, key })), element);
+    render(h(KitContext.Provider, { value: kit }, trouble && h(Trouble, { error: trouble, again: options.again }), key !== null && h(Node, { k: key, key })), element);
   };
   return {
     apply(message) {
@@ -59,9 +59,11 @@ export function mount(element, options) {
 }
 
 /** Trouble says that the app failed; what it drew before stays. */
-function Trouble({ error }) {
-  const said = text(error.message);
-  return h('div', { class: 'k-message k-danger k-trouble', role: 'alert' }, h('div', null, h('strong', null, 'The app reported an error.'), said && h('p', null, said.slice(0, 1000))));
+function Trouble({ error, again }) {
+  const lines = [text(error.message), text(error.fix)].filter(Boolean);
+  return h('div', { class: 'k-message k-danger k-trouble', role: 'alert' }, h('div', null,
+    h('strong', null, error.gone ? 'The app stopped.' : 'The app reported an error.'), lines.map((said) => h('p', { key: said }, said.slice(0, 1000))),
+    again && h('button', { type: 'button', class: 'k-button k-again', onClick: () => again.run() }, again.label)));
 }
 
 function theme(element, value) {
