@@ -15,6 +15,8 @@ type app struct {
 	configurable bool
 	// provider says that people connect accounts of another service.
 	provider bool
+	// remote says that an admin may set where its log server is.
+	remote bool
 }
 
 const code = `(function(__annex_require, __annex_register) {
@@ -28,8 +30,13 @@ const code = `(function(__annex_require, __annex_register) {
   }
   function echo(payload) { return { payload }; }
   function nothing() {}
+  async function register(payload) {
+    const res = await __annex_require("@annex/api").asApp().requestGraph(
+      'mutation ($input: RegisterModuleInput!) { registerModule(input: $input) { success errors { message code } } }', { input: payload });
+    return (await res.json()).data.registerModule;
+  }
   function fail() { throw new TypeError("it was meant to fail"); }
-  __annex_register({ index: { hook, echo, nothing, fail } });
+  __annex_register({ index: { hook, echo, nothing, fail, register } });
 })`
 
 func (a app) manifest() string {
@@ -47,6 +54,9 @@ func (a app) manifest() string {
 	if a.configurable {
 		text += "    configurable:\n      enabled: true\n      types: [IMAGES, FETCH_BACKEND_SIDE]\n      patterns: ['*.example.com']\n"
 	}
+	if a.remote {
+		text += "remotes:\n  - {key: logs, operations: [compute], configurable: {name: Log server, description: Where logs go}}\n"
+	}
 	if a.provider {
 		text += "remotes:\n  - {key: music, baseUrl: 'https://music.example', operations: [other]}\n" +
 			"providers:\n  auth:\n    - key: music\n      name: Music\n      type: oauth2\n      clientId: c\n      scopes: [read]\n      remotes: [music]\n      bearerMethod: authorization-header\n" +
@@ -54,7 +64,7 @@ func (a app) manifest() string {
 			"        retrieveProfile: {remote: music, path: /me, resolvers: {id: id}}\n"
 	}
 	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
-	for _, f := range []string{"hook", "echo", "nothing", "fail"} {
+	for _, f := range []string{"hook", "echo", "nothing", "fail", "register"} {
 		text += "    - key: " + f + "\n      handler: index." + f + "\n"
 	}
 	return text

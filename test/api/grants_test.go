@@ -12,7 +12,7 @@ func (l *life) grants() {
 	environment := "/api/v1/apps/" + l.appID + "/environments"
 	l.ask("POST", environment, l.bob, object{"name": "wide"}).is(201)
 	wide := l.app
-	wide.answer, wide.egress, wide.configurable = "wide", "*.example.com", true
+	wide.answer, wide.egress, wide.configurable, wide.remote = "wide", "*.example.com", true, true
 	first := l.upload(l.bob, wide.parts("wide")...).is(201).text("number")
 	target := func(pairs ...any) object { return l.target(append([]any{"environment", "wide"}, pairs...)...) }
 	shown := l.ask("POST", "/api/v1/installations/preview", l.ada, target()).is(200)
@@ -78,6 +78,8 @@ func (l *life) grants() {
 		l.t.Errorf("the export of receipts: %+v, %v", r, err)
 	}
 	l.ask("GET", "/api/v1/receipts/export", l.operator, nil).fails(400, "MISSING")
+
+	l.remotes(at)
 
 	// A newer version waits while the old one is pinned, and when it asks for more.
 	l.ask("PUT", at+"/pin", l.ada, nil).is(200).want(true, "pinned")

@@ -37,17 +37,22 @@ func (l *life) operations() []operation {
 		"relinkStorage": {"from": "gone"},
 		"shareLogs":     {"for": "24h"}, "retryDeadLetters": {"ids": []string{"l"}}, "offerApp": {"to": "bob"}, "suspendApp": {"reason": "r"},
 		"declineVersion": {"version": "v"}, "addEgress": {"type": "IMAGES", "host": "img.example.com"},
+		"setRemote": {"url": "https://logs.example.com", "why": "w", "epoch": 1}, "setCredential": {"origin": "https://logs.example.com", "kind": "bearer", "secret": "s", "name": "n", "tokenPath": "/t", "scope": "x"},
+		"grantNetwork": {"network": "n", "host": "10.20.0.5", "port": 8088, "epoch": 1}, "addNetwork": {"cidr": "10.20.0.0/16", "ports": []int{8088}, "note": "n"},
 		"whatIf":           {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "disallow": []object{{"type": "IMAGES", "host": "img.example.com"}}},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone", "{remote}", "gone", "{module}", "gone", "{network}", "gone")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {
 			o := operation{method: method, path: fill.Replace(path), route: path, op: op, body: bodies[op.OperationID]}
-			if op.OperationID == "removeSite" {
+			switch op.OperationID {
+			case "removeSite":
 				o.path = "/api/v1/sites/gone"
+			case "addNetwork":
+				o.path = "/api/v1/sites/gone/networks"
 			}
 			if op.OperationID == "suspendApp" || op.OperationID == "resumeApp" {
 				o.path = "/api/v1/apps/gone/suspension"
@@ -144,7 +149,11 @@ func mutations(schema *openapi3.Schema, good object) []any {
 			}
 		case p.Type.Is("array"):
 			change(name, "x")
-			change(name, []any{1})
+			if p.Items.Value.Type.Is("integer") {
+				change(name, []any{"x"})
+			} else {
+				change(name, []any{1})
+			}
 			if p.MinItems > 0 {
 				change(name, []any{})
 			}

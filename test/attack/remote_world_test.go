@@ -118,7 +118,7 @@ func withRemotes(t *testing.T) (*platform, place, map[string]*backEnd) {
 func (at place) setRemote(key, url string) error {
 	policy, err := at.p.System.Installs.Policy(at.p.ctx, id.Install(at.installation))
 	if err == nil {
-		_, err = at.p.System.Installs.SetRemote(at.p.ctx, at.siteAdmin(), id.Install(at.installation), key, url, policy.Epoch)
+		_, err = at.p.System.Installs.SetRemote(at.p.ctx, at.siteAdmin(), id.Install(at.installation), key, url, "", policy.Epoch)
 	}
 	return err
 }

@@ -250,7 +250,7 @@ func (c *Console) showApp(v *visit) error {
 	if data["Logs"], err = c.sharingOf(v.ctx(), p, i, a.Production); err != nil {
 		return err
 	}
-	if data["Hints"], data["Silent"], err = c.hintsOf(v.ctx(), scope, i.Effective(), words); err != nil {
+	if data["Hints"], data["Silent"], err = c.hintsOf(v.ctx(), scope, i, words); err != nil {
 		return err
 	}
 	if data["Blocked"], err = c.blockedOf(v.ctx(), scope, i); err != nil {

@@ -7,9 +7,10 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/feature/install"
 )
 
-// hint is an address that an app asked for while no admin was present. Its button begins a
+// hint is an address, of a host or for a remote, that an app asked for while no admin was present. Its button begins a
 // decision of the admin's own: nothing of what the app asked is approved by it.
 type hint struct {
 	Type  perm.EgressType
@@ -17,10 +18,14 @@ type hint struct {
 	Line  perm.Line
 	Times int
 	Last  time.Time
+	// Of a remote, whose address Host then is.
+	Remote string
+	Epoch  uint64
 }
 
 // hintsOf are what the app asked for in vain, and whether it may ask at all.
-func (c *Console) hintsOf(ctx context.Context, scope tenant.Scope, has perm.Set, words perm.Words) (out []hint, silent bool, err error) {
+func (c *Console) hintsOf(ctx context.Context, scope tenant.Scope, i install.Installation, words perm.Words) (out []hint, silent bool, err error) {
+	has := i.Effective()
 	all, err := c.Asking.Hints(ctx, scope)
 	if err != nil {
 		return nil, false, err
@@ -32,7 +37,14 @@ func (c *Console) hintsOf(ctx context.Context, scope tenant.Scope, has perm.Set,
 			if len(lines) == 0 || perm.Covers(has, set) || !perm.Bounds(has.Configurable, d.Type, d.Pattern) {
 				continue // allowed by now, or no longer to be allowed
 			}
-			out = append(out, hint{d.Type, d.Pattern.String(), lines[0], h.Count, h.Last})
+			out = append(out, hint{Type: d.Type, Host: d.Pattern.String(), Line: lines[0], Times: h.Count, Last: h.Last})
+		}
+		for _, r := range h.Remotes {
+			url, _, err := c.Installs.CheckRemote(ctx, scope, r.Key, r.URL)
+			if err != nil || url == perm.URLOf(has, r.Key) {
+				continue // it may not be set there, or is there by now
+			}
+			out = append(out, hint{Host: url, Remote: r.Key, Epoch: i.Epoch, Times: h.Count, Last: h.Last})
 		}
 	}
 	silent, err = c.Asking.Blocked(ctx, scope)

@@ -33,6 +33,11 @@ var actNames = map[string]string{
 	"site.add": "The site was added", "site.update": "The site was changed", "site.remove": "The site was removed",
 	"token.create": "A token was made", "token.revoke": "A token was revoked",
 	"install.egress-set": "Addresses were granted to an app that asked", "install.egress-remove-group": "Addresses were taken away",
+	"install.remote-set": "The address of a remote was set", "install.remote-reset": "The address of a remote was taken away",
+	"install.remote-register": "An app registered a remote", "install.remote-unregister": "A registered remote was removed",
+	"install.network-grant": "A private network was opened for a remote", "install.network-revoke": "A private network was closed for a remote",
+	"install.network-unlisted": "The operator took a private network back", "network.list": "The operator listed a private network", "network.unlist": "The operator took a private network off the list",
+	"remote.credential-set": "A remote was given a credential", "remote.credential-clear": "A remote's credential was taken away",
 	"asking.approve": "Granted what an app asked for", "asking.decline": "Declined what an app asked for", "asking.dismiss": "Closed what an app asked for",
 	"asking.block": "An app was told not to ask", "asking.unblock": "An app may ask again",
 	"install.egress-add": "An address was added", "install.egress-remove": "An address was taken away", "install.rollback": "An app went back to an earlier version",
@@ -65,6 +70,7 @@ type entry struct {
 // narrows further.
 var actKinds = []struct{ Key, Name string }{
 	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"}, {"queue", "Queues: read, tried again, dropped"},
+	{"remote", "Credentials of remotes"}, {"network", "Private networks"},
 	{"site", "The site and its switches"}, {"token", "Tokens and command lines"}, {"account", "Accounts of products"}, {"refused", "What was refused"},
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/unattended"
@@ -49,6 +50,7 @@ type Config struct {
 	Outflow   *outflow.Service
 	Linked    *productauth.Service
 	Providers *provider.Service
+	Remotes   *remote.Service
 	Consents  *consent.Service
 	Logs      *applog.Service
 	Asking    *asking.Service

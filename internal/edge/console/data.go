@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/edge/outflow"
@@ -38,17 +37,13 @@ func (c *Console) showData(v *visit) error {
 	for n := range s.Configured {
 		s.Configured[n].By = c.person(v.ctx(), s.Configured[n].By)
 	}
-	for n := range s.Remotes {
-		if s.Remotes[n].By != "" {
-			s.Remotes[n].By = c.person(v.ctx(), s.Remotes[n].By)
-		}
-	}
-	for n := range s.Networks {
-		s.Networks[n].By = c.person(v.ctx(), s.Networks[n].By)
-	}
 	a := c.view(v, i)
+	remotes, err := c.remotesOf(v, i)
+	if err != nil {
+		return err
+	}
 	return c.render(v, http.StatusOK, "data.html", page{Title: "Data of " + a.Name, Section: "apps", Data: map[string]any{
-		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch}})
+		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch, "Remotes": remotes}})
 }
 
 // exportData gives the page's content to programs.
@@ -153,28 +148,3 @@ func (c *Console) doAnalytics(ctx context.Context, by id.Principal, p proposal) 
 }
 
 func dataPage(p proposal) string { return "/apps/" + string(p.Installation) + "/data" }
-
-func (c *Console) setRemote(by id.Principal, p proposal) func(ctx context.Context) error {
-	return func(ctx context.Context) error {
-		_, err := c.Installs.SetRemote(ctx, by, p.Installation, p.Remote, p.Host, p.Epoch)
-		return err
-	}
-}
-
-func (c *Console) showRemote(ctx context.Context, by id.Principal, p proposal) (summary, error) {
-	if p.Remote == "" {
-		return summary{}, fault.New(fault.Usage, "MISSING", "no remote was named")
-	}
-	out := summary{Title: "Set where the remote " + clean(p.Remote, 60) + " of " + p.Name + " is?", Button: "Save", Back: dataPage(p),
-		Text: []string{"From then on the app sends to " + clean(p.Host, 200) + "."}}
-	if p.Host == "" {
-		out = summary{Title: "Take the address of the remote " + clean(p.Remote, 60) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
-			Text: []string{"It counts within a second. What the app's developer declared as its address, if anything, counts again."}}
-	}
-	out.Text = append(out.Text, c.effect(ctx, by, p.Installation, c.setRemote(by, p))...)
-	return out, nil
-}
-
-func (c *Console) doRemote(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
-	return "saved", dataPage(p), c.setRemote(by, p)(ctx)
-}

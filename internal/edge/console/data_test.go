@@ -2,11 +2,13 @@ package console
 
 import (
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/edge/outflow"
+	"github.com/annexhq/annex/internal/feature/install"
 )
 
 // The page on data draws whatever an installation may have, and nothing at all.
@@ -22,10 +24,15 @@ func TestDataPageDraws(t *testing.T) {
 		Networks:     []outflow.Network{{Remote: "r", Host: "h", Port: 1, By: "b", At: at}},
 		Analytics:    &on,
 	}
-	for _, s := range []outflow.Sent{full, {}} {
+	remotes := remoteList{Kinds: []string{"bearer"}, Networks: []install.Network{{ID: "n", CIDR: netip.MustParsePrefix("10.0.0.0/8"), Ports: []uint16{1, 2}, Note: "n"}},
+		Remotes: outflow.Remotes{Epoch: 1, Remotes: []outflow.RemoteDetail{
+			{Remote: full.Remotes[0], Title: "t", Description: "d", Patterns: []string{"a", "b"}, Default: "https://d.example.com", Credential: &outflow.Credential{Kind: "bearer", Origin: "https://a.example.com", At: at}, Networks: full.Networks},
+			{Remote: outflow.Remote{Key: "x", Configurable: true}, Registered: true}, {Remote: full.Remotes[1]}}}}
+	for n, s := range []outflow.Sent{full, {}} {
+		list := []remoteList{remotes, {}}[n]
 		a := app{ID: "i", Name: "n", Signal: signalText(s.Signal)}
 		err := templates.ExecuteTemplate(io.Discard, "data.html", page{Title: "t", Section: "apps",
-			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3)}})
+			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3), "Remotes": list}})
 		if err != nil {
 			t.Error(err)
 		}

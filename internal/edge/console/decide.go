@@ -12,6 +12,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/session"
 )
 
@@ -35,10 +36,20 @@ type proposal struct {
 	User   id.User         `json:"user,omitempty"`
 	Pinned bool            `json:"pinned,omitempty"`
 	Remote string          `json:"remote,omitempty"`
-	Epoch  uint64          `json:"epoch,omitempty"` // that was shown
-	Hours  int             `json:"hours,omitempty"` // that logs are shared
-	Device string          `json:"device,omitempty"`
-	Letter string          `json:"letter,omitempty"` // that was given up; all when ""
+	Why    string          `json:"why,omitempty"` // a note of the admin's
+	// Of a remote's credential, without the secret: that is typed on the last page, and
+	// kept nowhere before it is sealed.
+	Credential *remote.Credential `json:"credential,omitempty"`
+	Origin     string             `json:"origin,omitempty"` // of the remote as it was shown
+	secret     string
+	// Of a private network: the operator's entry, and an authority's certificates.
+	Network string `json:"network,omitempty"`
+	Port    uint16 `json:"port,omitempty"`
+	CA      string `json:"ca,omitempty"`
+	Epoch   uint64 `json:"epoch,omitempty"` // that was shown
+	Hours   int    `json:"hours,omitempty"` // that logs are shared
+	Device  string `json:"device,omitempty"`
+	Letter  string `json:"letter,omitempty"` // that was given up; all when ""
 	// From is an ended installation, of which something is left.
 	From id.Install `json:"from,omitempty"`
 	// Switch is one of the site's; Updates or Development is its new position.
@@ -50,6 +61,7 @@ type proposal struct {
 type summary struct {
 	Title, Button string
 	Danger        bool
+	Secret        string // what is to be typed before the button counts
 	Text          []string
 	Allowed       []lineSection
 	Withheld      []perm.Line
@@ -83,6 +95,11 @@ var acts = map[string]act{
 	"login":         {(*Console).showLogin, (*Console).doLogin},
 	"analytics":     {(*Console).showAnalytics, (*Console).doAnalytics},
 	"remote":        {(*Console).showRemote, (*Console).doRemote},
+	"credential":    {(*Console).showCredential, (*Console).doCredential},
+	"no-credential": {(*Console).showNoCredential, (*Console).doNoCredential},
+	"network":       {(*Console).showNetwork, (*Console).doNetwork},
+	"no-network":    {(*Console).showNoNetwork, (*Console).doNoNetwork},
+	"no-module":     {(*Console).showNoModule, (*Console).doNoModule},
 }
 
 func (c *Console) propose(v *visit) error {
@@ -105,7 +122,7 @@ func (c *Console) propose(v *visit) error {
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
 	p.Letter = clean(v.PostFormValue("letter"), 64)
-	p.Remote = v.PostFormValue("remote")
+	p.readRemote(v)
 	p.Epoch, _ = strconv.ParseUint(v.PostFormValue("epoch"), 10, 64) // an unreadable one is none that was shown
 	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
@@ -231,6 +248,7 @@ func (c *Console) decide(v *visit) error {
 	if err != nil {
 		return err
 	}
+	p.secret = v.PostFormValue("secret")
 	notice, next, err := a.do(c, v.ctx(), by, p)
 	if err != nil {
 		return err

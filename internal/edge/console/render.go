@@ -37,6 +37,11 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return many
 	},
+	"origin": func(url string) string {
+		scheme, rest, _ := strings.Cut(url, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		return scheme + "://" + host
+	},
 	"lower":  strings.ToLower,
 	"isTrue": func(b *bool) bool { return b != nil && *b },
 	"bytes": func(n int64) string {

@@ -30,6 +30,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/quota"
 	"github.com/annexhq/annex/internal/feature/receipts"
 	"github.com/annexhq/annex/internal/feature/registry"
+	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/trigger"
@@ -48,6 +49,7 @@ type Config struct {
 	Tenancy   *tenancy.Service
 	Linked    *productauth.Service
 	Providers *provider.Service
+	Remotes   *remote.Service
 	Registry  *registry.Service
 	Installs  *install.Service
 	Erasures  *erasure.Service
@@ -186,6 +188,18 @@ var routes = []route{
 	{"DELETE", "/api/v1/installations/{installation}/queue/{letter}", []id.Kind{id.SiteAdmin}, (*API).dropLetter},
 	{"POST", "/api/v1/installations/{installation}/egress", []id.Kind{id.SiteAdmin}, (*API).addEgress},
 	{"DELETE", "/api/v1/installations/{installation}/egress", []id.Kind{id.SiteAdmin}, (*API).removeEgress},
+	{"GET", "/api/v1/installations/{installation}/remotes", []id.Kind{id.SiteAdmin}, (*API).listRemotes},
+	{"PUT", "/api/v1/installations/{installation}/remotes/{remote}", []id.Kind{id.SiteAdmin}, (*API).setRemote},
+	{"DELETE", "/api/v1/installations/{installation}/remotes/{remote}", []id.Kind{id.SiteAdmin}, (*API).resetRemote},
+	{"PUT", "/api/v1/installations/{installation}/remotes/{remote}/credential", []id.Kind{id.SiteAdmin}, (*API).setCredential},
+	{"DELETE", "/api/v1/installations/{installation}/remotes/{remote}/credential", []id.Kind{id.SiteAdmin}, (*API).clearCredential},
+	{"POST", "/api/v1/installations/{installation}/remotes/{remote}/networks", []id.Kind{id.SiteAdmin}, (*API).grantNetwork},
+	{"DELETE", "/api/v1/installations/{installation}/remotes/{remote}/networks", []id.Kind{id.SiteAdmin}, (*API).revokeNetwork},
+	{"GET", "/api/v1/installations/{installation}/modules", []id.Kind{id.SiteAdmin}, (*API).listModules},
+	{"DELETE", "/api/v1/installations/{installation}/modules/{module}", []id.Kind{id.SiteAdmin}, (*API).removeModule},
+	{"GET", "/api/v1/sites/{site}/networks", []id.Kind{id.Operator, id.SiteAdmin}, (*API).listNetworks},
+	{"POST", "/api/v1/sites/{site}/networks", []id.Kind{id.Operator}, (*API).addNetwork},
+	{"DELETE", "/api/v1/sites/{site}/networks/{network}", []id.Kind{id.Operator}, (*API).removeNetwork},
 	{"GET", "/api/v1/installation-requests", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listInstallationRequests},
 	{"GET", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listWebTriggers},
 	{"POST", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).createWebTrigger},

@@ -19,6 +19,8 @@ import (
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/receipts"
+	"github.com/annexhq/annex/internal/feature/remote"
+	"github.com/annexhq/annex/manifest"
 )
 
 // Service tells of installations' ways out.
@@ -28,7 +30,11 @@ type Service struct {
 	Logs     *applog.Service
 	// Outward are the operations that a set opens by which the product itself sends elsewhere.
 	Outward func(ctx context.Context, product id.Product, set perm.Set) ([]string, error)
-	Now     func() time.Time
+	// Slots are the credentials that admins gave to remotes, without their secrets; Manifest
+	// is a version's.
+	Slots    func(ctx context.Context, p id.Principal, install id.Install) ([]remote.Slot, error)
+	Manifest func(ctx context.Context, version id.Version) (*manifest.Manifest, error)
+	Now      func() time.Time
 }
 
 // Window is how far back requests are replayed, and looked at unless somebody says otherwise.
@@ -125,6 +131,7 @@ type Remote struct {
 	Configurable bool       `json:"configurable"`
 	By           string     `json:"by,omitempty"`
 	At           *time.Time `json:"at,omitempty"`
+	Why          string     `json:"why,omitempty"` // what that admin wrote beside it
 	Count
 }
 
@@ -251,7 +258,7 @@ func (out *Sent) remotes(i *install.Installation, on perm.Set, by func(string) s
 		for _, c := range i.Remotes {
 			if c.Key == r.Key {
 				at := c.At.UTC()
-				r.By, r.At = by(c.By), &at
+				r.By, r.At, r.Why = by(c.By), &at, by(c.Why)
 			}
 		}
 		for _, d := range out.Destinations {

@@ -118,9 +118,12 @@ func (a askRemotes) Check(ctx context.Context, p *call.Policy, key, url string) 
 	return a.installs.CheckRemote(ctx, p.Scope, key, url)
 }
 
+// askedWhy is what stands beside a remote whose address an app asked for.
+const askedWhy = "The app asked for it."
+
 // Set implements asking.Remotes.
 func (a askRemotes) Set(ctx context.Context, by id.Principal, i id.Install, key, url string, shown uint64) error {
-	_, err := a.installs.SetRemote(ctx, by, i, key, url, shown)
+	_, err := a.installs.SetRemote(ctx, by, i, key, url, askedWhy, shown)
 	return err
 }
 

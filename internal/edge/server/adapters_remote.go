@@ -4,7 +4,11 @@ import (
 	"context"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/feature/egress"
+	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/remote"
 )
 
@@ -43,4 +47,17 @@ func (s *System) resolverEndpoint(ctx context.Context, p *call.Policy, module st
 	default:
 		return u.Endpoint, nil
 	}
+}
+
+// registerModule takes down a remote that an app registers for the installation of its call.
+func (s *System) registerModule(ctx context.Context, p *call.Policy, m product.Module) error {
+	r := install.RegisteredRemote{Key: m.Key, Name: m.Name, Description: m.Description}
+	for _, text := range m.DomainPatterns {
+		pattern, err := hostrule.ParsePattern(text, hostrule.Remote)
+		if err != nil {
+			return fault.New(fault.Invalid, "INVALID_PATTERN", "%.100q is no pattern for a remote's address", text).WithFix("write a host such as logs.example.com, or *.example.com")
+		}
+		r.Patterns = append(r.Patterns, pattern)
+	}
+	return s.Installs.RegisterRemote(ctx, p.Scope, r)
 }

@@ -22,6 +22,8 @@ type ConfiguredRemote struct {
 	URL string    `json:"url"`
 	By  string    `json:"by"`
 	At  time.Time `json:"at"`
+	// Why is what that admin wrote beside it.
+	Why string `json:"why,omitempty"`
 }
 
 // RegisteredRemote is a remote that the app registered at run time. It is a name with a
@@ -40,8 +42,9 @@ const MaxRegistered = 20
 var remoteKey = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,23}$`)
 
 // SetRemote sets the URL of a remote that may be configured; "" resets it to what the
-// manifest says. shown is the epoch that the admin was shown: the decision is about that.
-func (s *Service) SetRemote(ctx context.Context, p id.Principal, install id.Install, key, url string, shown uint64) (Installation, error) {
+// manifest says. why is a note for those who look at it later. shown is the epoch that the
+// admin was shown: the decision is about that.
+func (s *Service) SetRemote(ctx context.Context, p id.Principal, install id.Install, key, url, why string, shown uint64) (Installation, error) {
 	act := "install.remote-set"
 	if url == "" {
 		act = "install.remote-reset"
@@ -63,7 +66,7 @@ func (s *Service) SetRemote(ctx context.Context, p id.Principal, install id.Inst
 			if err != nil {
 				return err
 			}
-			i.Remotes = append(i.Remotes, ConfiguredRemote{key, base, p.String(), s.Now().UTC().Truncate(time.Millisecond)})
+			i.Remotes = append(i.Remotes, ConfiguredRemote{key, base, p.String(), s.Now().UTC().Truncate(time.Millisecond), clip(strings.TrimSpace(why), maxDescription)})
 		}
 		return s.remoteChanged(ctx, i, key)
 	})

@@ -46,20 +46,20 @@ func TestAdminsSetRemotes(t *testing.T) {
 			{"none", "https://logs.alice.example", "NO_SUCH_REMOTE"},
 			{"none", "", "NO_SUCH_REMOTE"},
 		} {
-			_, err := b.SetRemote(t.Context(), alice, i.ID, c.key, c.url, i.Epoch)
+			_, err := b.SetRemote(t.Context(), alice, i.ID, c.key, c.url, "", i.Epoch)
 			want(t, err, c.code)
 		}
-		_, err := b.SetRemote(t.Context(), alice, i.ID, "logs", "https://x.alice.example", i.Epoch+1)
+		_, err := b.SetRemote(t.Context(), alice, i.ID, "logs", "https://x.alice.example", "", i.Epoch+1)
 		want(t, err, "PREVIEW_CHANGED")
-		_, err = b.SetRemote(t.Context(), bob, i.ID, "logs", "https://x.alice.example", i.Epoch)
+		_, err = b.SetRemote(t.Context(), bob, i.ID, "logs", "https://x.alice.example", "", i.Epoch)
 		want(t, err, "ROLE_REQUIRED")
-		_, err = b.SetRemote(t.Context(), aliceB, i.ID, "logs", "https://x.alice.example", i.Epoch)
+		_, err = b.SetRemote(t.Context(), aliceB, i.ID, "logs", "https://x.alice.example", "", i.Epoch)
 		want(t, err, "NOT_YOURS")
 		b.RemoteChanged = func(_ context.Context, s tenant.Scope, key string) error {
 			told = append(told, string(s.Install())+" "+key)
 			return nil
 		}
-		i = must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "logs", "https://X.alice.example/v1/", i.Epoch))
+		i = must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "logs", "https://X.alice.example/v1/", "", i.Epoch))
 		if url("logs") != "https://x.alice.example/v1" || len(told) != 1 || told[0] != string(i.ID)+" logs" {
 			t.Fatalf("it is at %q, told %v", url("logs"), told)
 		}
@@ -68,7 +68,7 @@ func TestAdminsSetRemotes(t *testing.T) {
 		if got := b.policy(t, i.ID); got.Version == "v2" && url("logs") != "" {
 			t.Fatalf("outside the new patterns it is at %q", url("logs"))
 		}
-		i = must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "logs", "", b.policy(t, i.ID).Epoch))
+		i = must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "logs", "", "", b.policy(t, i.ID).Epoch))
 		if url("logs") != "https://logs.example.com" {
 			t.Fatalf("reset, it is at %q", url("logs"))
 		}
@@ -97,9 +97,9 @@ func TestAppsRegisterRemotesThatGrantNothing(t *testing.T) {
 		want(t, b.RegisterRemote(t.Context(), scope, install.RegisteredRemote{Key: "logs", Name: "x"}), "KEY_TAKEN")
 		want(t, b.RegisterRemote(t.Context(), scope, install.RegisteredRemote{Key: "a b", Name: "x"}), "INVALID_KEY")
 		epoch := b.policy(t, i.ID).Epoch
-		_, err = b.SetRemote(t.Context(), alice, i.ID, "second", "https://evil.test", epoch)
+		_, err = b.SetRemote(t.Context(), alice, i.ID, "second", "https://evil.test", "", epoch)
 		want(t, err, "OUTSIDE_PATTERNS")
-		must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "second", "https://x.alice.example", epoch))
+		must[install.Installation](t)(b.SetRemote(t.Context(), alice, i.ID, "second", "https://x.alice.example", "", epoch))
 		if got := perm.URLOf(b.policy(t, i.ID).Set, "second"); got != "https://x.alice.example" {
 			t.Fatalf("it is at %q", got)
 		}
@@ -131,7 +131,7 @@ func TestPrivateNetworksNeedTwoKeys(t *testing.T) {
 		}
 		n := must[install.Network](t)(b.ListNetwork(t.Context(), operator, network))
 		// The operator's key alone opens nothing.
-		_, err = b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.5:8088", a.Epoch)
+		_, err = b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.5:8088", "", a.Epoch)
 		want(t, err, "BAD_REMOTE_URL")
 		_, err = b.GrantNetwork(t.Context(), operator, a.ID, n.ID, "logs", "10.20.0.5", 8088, "", a.Epoch)
 		want(t, err, "ROLE_REQUIRED")
@@ -150,9 +150,9 @@ func TestPrivateNetworksNeedTwoKeys(t *testing.T) {
 			want(t, err, c.code)
 		}
 		a = must[install.Installation](t)(b.GrantNetwork(t.Context(), alice, a.ID, n.ID, "logs", "10.20.0.5", 8088, "", a.Epoch))
-		_, err = b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.6:8088", a.Epoch)
+		_, err = b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.6:8088", "", a.Epoch)
 		want(t, err, "BAD_REMOTE_URL")
-		a = must[install.Installation](t)(b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.5:8088", a.Epoch))
+		a = must[install.Installation](t)(b.SetRemote(t.Context(), alice, a.ID, "logs", "http://10.20.0.5:8088", "", a.Epoch))
 		p := b.policy(t, a.ID)
 		if perm.URLOf(p.Set, "logs") != "http://10.20.0.5:8088" || p.NetworkFor("logs", "10.20.0.5", 8088, a.Installed) == nil {
 			t.Fatalf("%+v", p)

@@ -139,7 +139,10 @@ type Config struct {
 	Receipts      Receipts  // may be nil: then nothing is written down
 	// Quota counts a request over all calls and servers, or refuses it; it may be nil.
 	Quota func(p *call.Policy, by id.Principal) error
-	Log   *slog.Logger
+	// Register takes down what the installation's app registers at run time; nil where
+	// nothing can be.
+	Register func(ctx context.Context, p *call.Policy, m Module) error
+	Log      *slog.Logger
 	// Reserved are host names of the platform itself: a product is not made to contact them.
 	Reserved []string
 	// Timeout bounds one request, LongTimeout one of a consumer or schedule.

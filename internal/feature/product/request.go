@@ -51,6 +51,9 @@ type replyHead struct {
 
 // serve answers one request: decide, send, and tell the app and the log under one reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	if out, ok, err := c.own(ctx, p, req); ok || err != nil {
+		return out, err
+	}
 	started := c.gate.cfg.Now()
 	d := Decision{
 		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,

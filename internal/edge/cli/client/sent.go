@@ -70,6 +70,7 @@ type (
 		Configurable bool       `json:"configurable"`
 		By           string     `json:"by,omitempty"`
 		At           *time.Time `json:"at,omitempty"`
+		Why          string     `json:"why,omitempty"`
 		SentCount
 	}
 	SentNetwork struct {
