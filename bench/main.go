@@ -31,7 +31,9 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "time per system and round")
 	flag.IntVar(&o.conns, "conns", 16, "connections")
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
-	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour, product for product calls")
+	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour, product for product calls, "+
+		"or one of egress, queue, fair, events, schedules, storage")
+	flag.Float64Var(&o.scale, "scale", 100, "size of egress, queue, fair, events, schedules and storage in `percent`")
 	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
 	things := flag.String("things", "", "be the product that apps call, at this `address`; the benchmark starts itself so")
 	flag.Parse()
@@ -55,6 +57,7 @@ type options struct {
 	rounds, conns    int
 	apps             int
 	span             time.Duration
+	scale            float64
 }
 
 // system is one thing under test: started anew for each round, so that rounds are
@@ -80,6 +83,13 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	rep := report{}
+	if isPart(o.only) { // needs no server
+		if rep.parts, err = inParts(ctx, o); err != nil {
+			return err
+		}
+		return rep.finish(o)
+	}
 	annex, err := setUpAnnex(ctx, o.root, filepath.Join(tmp, "data"))
 	if err != nil {
 		return err
@@ -102,7 +112,7 @@ func run(ctx context.Context, o options) error {
 			fmt.Printf("round %d  %-18s %8.0f requests/s   p50 %7.2f ms   p99 %7.2f ms   %6.0f MB\n", r+1, s.name, got.Rate, got.P50, got.P99, got.MemoryMB)
 		}
 	}
-	rep := report{rounds: rounds}
+	rep.rounds = rounds
 	if o.only == "" {
 		if rep.inside, err = inProcess(ctx, o.root); err != nil {
 			return err
@@ -128,17 +138,29 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	if len(rounds) > 0 || rep.many.Apps > 0 || rep.product.CallUS > 0 {
-		rep.print(os.Stdout)
-	}
-	if o.json != "" {
-		out, err := json.MarshalIndent(rep.figures(), "", "  ")
-		if err != nil {
+	if o.only == "" {
+		if rep.parts, err = inParts(ctx, o); err != nil {
 			return err
 		}
-		return os.WriteFile(o.json, append(out, '\n'), 0o644)
 	}
-	return nil
+	return rep.finish(o)
+}
+
+// finish tells the figures, and writes them down.
+func (r report) finish(o options) error {
+	if len(r.rounds) > 0 || r.many.Apps > 0 || r.product.CallUS > 0 {
+		r.print(os.Stdout)
+	}
+	r.parts.print(os.Stdout)
+	r.neighbours.print(os.Stdout)
+	if o.json == "" {
+		return nil
+	}
+	out, err := json.MarshalIndent(r.figures(), "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.json, append(out, '\n'), 0o644)
 }
 
 // callRange is the least and greatest counter that a system's answers carried.

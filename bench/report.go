@@ -22,6 +22,7 @@ type report struct {
 
 	neighbours neighbours
 	product    productCalls
+	parts      measured
 }
 
 var order = []string{"annex_fresh", "workerd_reused", "workerd_fresh", "node_worker", "deno_process"}
@@ -137,6 +138,6 @@ func (r report) figures() any {
 		"live_instance_kb": r.inside.liveInstanceKB,
 		"apps":             r.many.Apps, "first_call_ms": r.many.FirstCallMS, "first_call_p99_ms": r.many.FirstCallP99, "second_call_ms": r.many.SecondCallMS,
 		"start_ms": r.many.StartMS, "idle_app_kb": r.many.IdleAppKB, "apps_memory_mb": r.many.MemoryMB, "deploy_500kb_ms": r.many.DeployMS,
-		"product_call": r.product, "rounds": r.rounds,
+		"product_call": r.product, "rounds": r.rounds, "parts": r.parts,
 	}
 }

@@ -1,5 +1,6 @@
 // An app that takes what it can get, each function of one thing.
 import { fetch } from '@forge/api';
+import { Queue } from '@forge/events';
 
 const answer = { statusCode: 200, body: 'done' };
 
@@ -28,4 +29,14 @@ export async function outbound() {
 
 export async function logs() {
   for (;;) console.log('x'.repeat(2000), { a: [1, 2, 3] });
+}
+
+// Fifty at once, as fast as they are taken; the consumer keeps its place for a while.
+export async function queue() {
+  const flood = new Queue({ key: 'flood' });
+  for (;;) await flood.push(Array.from({ length: 50 }, (_, n) => ({ body: { n, text: 'x'.repeat(2000) } })));
+}
+
+export async function drain() {
+  for (const until = Date.now() + 200; Date.now() < until; );
 }
