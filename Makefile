@@ -71,7 +71,7 @@ test-web: web/node_modules/.done ## Tests of the JavaScript that apps see
 # worker would be built with it too, and is one goroutine; so are the rules (core), which
 # start none, the manifest, and what only reads the source. `make race` runs all with it.
 PLAIN = $(shell go list ./internal ./internal/core/... ./manifest/... ./internal/infra/jsvm/... ./internal/feature/runtime/... ./internal/assets/... ./test/... | grep -v /test/attack)
-RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red,$(shell go list ./...))
+RACED = $(filter-out $(PLAIN) %/test/attack %/test/attack/red %/bench/inside,$(shell go list ./...))
 
 .PHONY: test-go
 test-go: build test-deps test/protocol/node_modules/.done ## Go tests, with the race detector where it can say something
@@ -170,8 +170,8 @@ conformance: build ## Web platform tests and test262 (fetches them; docs/conform
 	scripts/conformance
 
 .PHONY: bench
-bench: build bench/node_modules/.done ## The benchmarks of the README's table (BENCH_JSON=FILE writes the figures)
-	go run ./bench $(if $(BENCH_JSON),-json $(BENCH_JSON))
+bench: build test-deps bench/node_modules/.done ## The benchmarks of docs/bench.md (ONLY=PART, BENCH_JSON=FILE writes the figures)
+	go run ./bench $(if $(ONLY),-only $(ONLY)) $(if $(BENCH_JSON),-json $(BENCH_JSON))
 
 bench/node_modules/.done: bench/package.json bench/package-lock.json
 	npm --prefix bench ci --no-audit --no-fund --silent
