@@ -25,11 +25,26 @@ const greedy = `app:
   id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-00000000e7a2
   runtime: {name: nodejs22.x}
 modules:
-  tracker:projectPage: [{key: greedy, title: Greedy, resource: main, render: native}, {key: lazy, title: Lazy, resource: later, render: native}]
-resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}]
+  tracker:projectPage: [{key: greedy, title: Greedy, resource: main, render: native}, {key: lazy, title: Lazy, resource: later, render: native}, {key: ways, title: Ways, resource: ways, render: native}]
+resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}, {key: ways, path: src/ways.jsx}]
 `;
 const fill = "const fill = () => { const all = []; for (let n = 0; ; n++) all.push(new Uint8Array(1 << 22).fill(n)); };\n";
 const kit = "import React from 'react';\nimport ForgeReconciler, { Button, Text } from '@forge/react';\n";
+const ways = `${kit}import { router, view } from '@forge/bridge';
+const App = () => {
+  const [at, move] = React.useState('nowhere');
+  const [url, set] = React.useState('');
+  const go = async () => {
+    const history = await view.createHistory();
+    history.listen(({ location }) => move(location.pathname + location.search));
+    history.push('/two?x=1');
+  };
+  const find = (to) => router.getUrl(to).then((u) => set(u.href), (e) => set(e.code));
+  return <><Text>At {at}</Text><Text>URL {url}</Text><Button onClick={go}>Go</Button>
+    <Button onClick={() => find({ target: 'issue', issueKey: 'DEMO-1' })}>Issue</Button><Button onClick={() => find({ target: 'userProfile', accountId: 'alice' })}>Elsewhere</Button></>;
+};
+ForgeReconciler.render(<App />);
+`;
 const source = `import Resolver from '@forge/resolver';
 const r = new Resolver();
 r.define('who', ({ payload, context }) => ({ user: context.accountId, issue: context.extension.issue.key, module: context.moduleKey, payload, polluted: ({}).polluted ?? null }));
@@ -55,6 +70,7 @@ before(async () => {
   writeFileSync(join(hungry, 'manifest.yml'), greedy);
   writeFileSync(join(hungry, 'src', 'main.jsx'), `${kit}${fill}const App = () => { fill(); return <Text>never</Text>; };\nForgeReconciler.render(<App />);\n`);
   writeFileSync(join(hungry, 'src', 'later.jsx'), `${kit}${fill}const App = () => { const [n, set] = React.useState(0); return <><Text>Pressed {n} times</Text><Button onClick={() => set(n + 1)}>Press</Button><Button onClick={fill}>Fill</Button></>; };\nForgeReconciler.render(<App />);\n`);
+  writeFileSync(join(hungry, 'src', 'ways.jsx'), ways);
   await demo.run(demo.access.developerToken, hungry, 'deploy', '--environment', 'development');
   await demo.run(demo.access.adminToken, hungry, 'install', '--confirm', ...where);
 });
@@ -241,6 +257,20 @@ test('a view that broke a limit says so, opens nothing by itself and another one
   await (await shown(page, (f) => f.getByRole('button', { name: 'Press' }))).click(); // what it was before goes on
   await shown(page, (f) => f.getByText('Pressed 2 times'));
   await reported.waitFor({ state: 'hidden' });
+});
+
+test('a view of UI Kit knows its place in the page’s address and the addresses of the product', async () => {
+  const page = await signIn('alice', '/projects/DEMO/apps');
+  await (await shown(page, (f) => f.getByRole('tab', { name: 'Ways' }))).click();
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Go' }))).click();
+  await shown(page, (f) => f.getByText('At /two?x=1'));
+  await page.waitForURL(/#\/two\?x=1$/);
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Issue' }))).click();
+  await shown(page, (f) => f.getByText(`URL ${demo.access.productPageUrl}/browse/DEMO-1`));
+  await (await shown(page, (f) => f.getByRole('button', { name: 'Elsewhere' }))).click();
+  await shown(page, (f) => f.getByText('URL NOT_OFFERED'));
+  await page.goBack();
+  await shown(page, (f) => f.getByText('At /', { exact: true }));
 });
 
 test('a page’s attributes and a used token make nothing', async () => {

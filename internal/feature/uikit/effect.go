@@ -10,7 +10,7 @@ import (
 var effects = map[string]bool{
 	"showFlag": true, "closeFlag": true, "navigate": true, "reload": true, "submit": true, "close": true, "refresh": true, "open": true,
 	"onClose": true, "openModal": true, "changeWindowTitle": true, "emitReadyEvent": true, "enableTheming": true, "emit": true, "on": true, "history": true,
-	"connect": true, "permissions.ask": true,
+	"connect": true, "permissions.ask": true, "getUrl": true,
 }
 
 // maxEffect bounds what goes with one.

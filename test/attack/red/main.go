@@ -9,6 +9,8 @@
 //	# guard: what is taken away
 //	# build: assets (when what is patched is JavaScript)
 //
+// A test of node's runner is named as node:TITLE FILE.
+//
 // Run it from the repository's root: go run ./test/attack/red [-run REGEXP] [-list] [-json FILE].
 package main
 
@@ -166,6 +168,10 @@ func read(dir, only string) ([]*patch, error) {
 			switch key {
 			case "kills":
 				test, pkg, ok := strings.Cut(value, " ")
+				if m := nodeTest.FindStringSubmatch(value); m != nil {
+					p.tests, p.pkg = append(p.tests, m[1]), nodePrefix+m[2]
+					continue
+				}
 				if !ok || !testName.MatchString(test) || !strings.HasPrefix(pkg, "./") || p.pkg != "" && p.pkg != pkg {
 					return nil, fmt.Errorf("%s: %q names no test and its packages", file, value)
 				}

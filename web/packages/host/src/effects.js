@@ -3,6 +3,15 @@
 
 const own = (v) => (typeof v?.$fn === 'string' ? v.$fn : null);
 
+// answered is what a session is told of something that it waits for.
+async function answered(id, act) {
+  try {
+    return { id, result: await act() };
+  } catch (e) {
+    return { id, error: e.wire?.() ?? { message: 'The server does not answer.', code: 'UNREACHABLE' } };
+  }
+}
+
 export function effects({ run, call, tell, consent, connect }) {
   const flags = new Map();
   const modals = new Map();
@@ -16,15 +25,8 @@ export function effects({ run, call, tell, consent, connect }) {
     refresh: ({ payload }) => run('refresh', payload),
     changeWindowTitle: ({ title }) => run('changeWindowTitle', title),
     consent: () => consent(),
-    async 'permissions.ask'({ id, command, payload }) {
-      let settled;
-      try {
-        settled = { id, result: await run('permissions', { command, payload }) };
-      } catch (e) {
-        settled = { id, error: e.wire?.() ?? { message: 'The server does not answer.', code: 'UNREACHABLE' } };
-      }
-      tell('permissions.settled', settled);
-    },
+    'permissions.ask': async ({ id, command, payload }) => tell('permissions.settled', await answered(id, () => run('permissions', { command, payload }))),
+    getUrl: async ({ id, url, location }) => tell('settled', await answered(id, () => run('getUrl', url ? { url } : location))),
     connect: ({ provider, scopes }) => connect({ provider: String(provider ?? ''), scopes }),
     onClose({ callback }) {
       closing = own(callback);

@@ -7,6 +7,7 @@ import { NotOfferedError, notOffered, notOfferedNow } from '@annex/runtime/fault
 import { classed } from '@annex/runtime/errors';
 import { askProduct } from '@annex/runtime/product';
 import { granted as compare } from '../../bridge/src/granted.js';
+import { makeHistory } from '../../bridge/src/history.js';
 import { makePermissions } from '../../bridge/src/permissions.js';
 import { attended, effect, listen, surroundings } from './session.js';
 
@@ -99,6 +100,15 @@ export function productContext() {
   };
 }
 
+// fromPage is what the page answers to an effect: it comes back as an event.
+const asked = new Map();
+let lastAsk = 0;
+function fromPage(command, payload) {
+  const id = ++lastAsk;
+  effect(command, { ...payload, id });
+  return new Promise((resolve, reject) => { asked.set(id, { resolve, reject }); });
+}
+
 // tell is a member that the shell carries out.
 const tell = (member, command, payloadOf = (payload) => payload) => ({
   async [member](...args) {
@@ -113,8 +123,15 @@ export const router = Object.freeze({
   navigate: tell('navigate', 'navigate', (to) => ({ ...place(to), newTab: false })),
   open: tell('open', 'navigate', (to) => ({ ...place(to), newTab: true })),
   reload: tell('reload', 'reload', () => ({})),
-  getUrl: notOffered('router.getUrl'),
+  /** The address of a place in the product, as a URL: the product's page knows it. */
+  async getUrl(to) {
+    await attended('router.getUrl');
+    if (typeof to !== 'string' && !to?.target) throw new BridgeAPIError('a place is an address, or has a target');
+    return new URL(await fromPage('getUrl', place(to)));
+  },
 });
+
+let past; // one for all of a session
 
 export const view = Object.freeze({
   getContext,
@@ -128,7 +145,15 @@ export const view = Object.freeze({
     await attended('view.onClose');
     effect('onClose', { callback: fn });
   },
-  createHistory: notOffered('view.createHistory'),
+  /** The place within the app, which the product's page keeps in its address. */
+  async createHistory() {
+    await attended('view.createHistory');
+    if (past === undefined) {
+      past = makeHistory((_, { action, to, by }) => effect('history', action === 'GO' ? { delta: by } : { location: to, replace: action === 'REPLACE' }), surroundings().location ?? '/');
+      listen('location', past.moved);
+    }
+    return past.api;
+  },
   getFrameDispatch: notOffered('view.getFrameDispatch'),
   createAdfRendererIframeProps: notOffered('view.createAdfRendererIframeProps'),
   theme: Object.freeze({
@@ -198,23 +223,20 @@ export const realtime = members('realtime', ['subscribe', 'publish', 'subscribeG
 // What is configured is read on the server; what an admin has to be asked, or does, goes by
 // the page, whose session says who is there.
 const reads = new Set(['egress.get', 'egress.domains', 'remote.get', 'remote.getRemote']);
-const asked = new Map();
-let lastAsk = 0;
 
-listen('permissions.settled', ({ id, result, error } = {}) => {
+function settled({ id, result, error } = {}) {
   const one = asked.get(id);
   asked.delete(id);
   if (error) one?.reject(Object.assign(new BridgeAPIError(error.message), error));
   else one?.resolve(result);
-});
+}
+listen('permissions.settled', settled);
+listen('settled', settled);
 
 async function permission(command, payload) {
   await attended('permissions');
   if (reads.has(command)) return (await kernel.call('permissions.read', { command, payload })).head;
-  const id = ++lastAsk;
-  const settled = new Promise((resolve, reject) => { asked.set(id, { resolve, reject }); });
-  effect('permissions.ask', { id, command, payload });
-  return settled;
+  return fromPage('permissions.ask', { command, payload });
 }
 
 export const permissions = makePermissions(permission);
