@@ -7,6 +7,7 @@ package call
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/id"
@@ -120,6 +121,12 @@ type Request struct {
 	Head   json.RawMessage // method-specific, ≤ 60 KiB
 	Body   []byte          // ≤ 10 MiB
 	Room   Room            // for the answer; nil does not bound it
+	// Stream is the body in place of Body where it may be passed on while it arrives: Size
+	// bytes, -1 when nobody knows. A handler that needs it whole reads it.
+	Stream io.Reader
+	Size   int64
+	// Streams says that whoever asks takes an answer that arrives while it is passed on.
+	Streams bool
 }
 
 // Room is the part of the server's memory that a host call's answer may take up. Whoever
@@ -136,6 +143,9 @@ type Room interface {
 type Reply struct {
 	Head json.RawMessage
 	Body []byte
+	// Stream is the body in place of Body, for those who said Streams. It is closed by
+	// whoever got it; what came of the request is known then. An error of it is the request's.
+	Stream io.ReadCloser
 }
 
 // Handler answers host calls of one bound call. The door passes the policy that is

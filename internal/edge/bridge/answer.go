@@ -45,6 +45,10 @@ func (b *Bridge) answer(serve func(http.ResponseWriter, *http.Request) (any, err
 	return func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
 		v, err := serve(w, r)
+		if a, ok := v.(*framedAnswer); ok && err == nil {
+			a.write(w)
+			return
+		}
 		if err != nil && r.Context().Err() != nil {
 			return // the page went away while it was asked for: nobody reads an answer
 		}

@@ -31,6 +31,9 @@ const (
 	maxPayload = 500 << 10
 	// maxRequest bounds a request to the product, with a file in it as base64.
 	maxRequest = 14 << 20
+	// maxStreamed bounds one whose body goes on while it arrives. The product's gate bounds
+	// that body; this is what bounds a head that never ends.
+	maxStreamed = 32 << 20
 )
 
 // Invoker is the door into app code.
@@ -125,7 +128,10 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Origin")
 	most := int64(maxBody)
-	if r.URL.Path == "/bridge/request" || r.URL.Path == "/bridge/remote" {
+	switch {
+	case framed(r):
+		most = maxStreamed
+	case r.URL.Path == "/bridge/request" || r.URL.Path == "/bridge/remote":
 		most = maxRequest
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)

@@ -50,13 +50,13 @@ func (r productReceipts) Intent(ctx context.Context, d product.Decision, body []
 }
 
 func (r productReceipt) Done(d product.Decision) {
-	r.Open.Done(receipts.Outcome{Allow: d.Allow, Rule: d.Rule, Code: d.Code, Status: d.Status, Received: d.Received, Took: d.Took})
+	r.Open.Done(receipts.Outcome{Allow: d.Allow, Rule: d.Rule, Code: d.Code, Status: d.Status, Received: d.Received, Took: d.Took, Sent: d.Sent, Digest: d.Digest})
 }
 
 func sentToProduct(d product.Decision) receipts.Request {
 	out := receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
-		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, Bytes: d.Sent,
+		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, Bytes: d.Sent, Streamed: d.Streamed,
 		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives, Contacts: d.Contacts},
 	}
 	if d.On != d.Install {

@@ -13,6 +13,7 @@ package product
 
 import (
 	"context"
+	"hash"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -89,6 +90,8 @@ type Receipts interface {
 
 // Receipt is the record of one request that is under way.
 type Receipt interface {
+	// Hash is of what of a body cannot be hashed before the first byte leaves.
+	Hash() hash.Hash
 	// Done is called once, with what came of the request. It must not block.
 	Done(d Decision)
 }
@@ -124,6 +127,10 @@ type Decision struct {
 	Sent     int64
 	Received int64
 	Took     time.Duration
+	// Streamed says that the body went on while it arrived: Sent was announced at first, and
+	// counted at the end, when Digest is of what was sent.
+	Streamed bool
+	Digest   []byte
 
 	receipt Receipt // nil as long as nothing was sent
 }

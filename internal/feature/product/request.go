@@ -57,73 +57,126 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	started := c.gate.cfg.Now()
 	d := Decision{
 		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
-		Invocation: c.call.ID, Function: c.call.Function, Actor: c.call.Principal, As: asApp, Sent: int64(len(req.Body)),
+		Invocation: c.call.ID, Function: c.call.Function, Actor: c.call.Principal, As: asApp, Sent: max(int64(len(req.Body)), req.Size),
 	}
-	out, err := c.request(ctx, p, req, &d)
-	d.Took = c.gate.cfg.Now().Sub(started)
-	if err != nil {
-		d.Code = fault.CodeOf(err)
+	out, sent, err := c.request(ctx, p, &req, &d)
+	tell := func(err error) {
+		d.Took = c.gate.cfg.Now().Sub(started)
+		if err != nil {
+			d.Code = fault.CodeOf(err)
+		}
+		if sent != nil {
+			sent.count(&d)
+		}
+		c.gate.tell(context.WithoutCancel(ctx), d)
 	}
-	c.gate.tell(ctx, d)
+	if b, ok := out.Stream.(*answerBody); ok {
+		// What came of it is known when the answer has been passed on.
+		b.failed = func(err error) error { return failed(err, &d, b.timeout) }
+		b.end = func(received int64) {
+			d.Received = received
+			tell(b.err)
+		}
+		return out, nil
+	}
+	tell(err)
 	if refused, ok := reply(err, ""); ok {
 		return refused, nil
 	}
 	return out, err
 }
 
-func (c *caller) request(ctx context.Context, p *call.Policy, req call.Request, d *Decision) (call.Reply, error) {
+func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request, d *Decision) (out call.Reply, sent *sentBody, err error) {
 	cfg := &c.gate.cfg
 	var h head
 	if err := json.Unmarshal(req.Head, &h); err != nil {
-		return call.Reply{}, deny(d, "invalid-argument", fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of the request are malformed").Because(err))
+		return out, nil, deny(d, "invalid-argument", fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of the request are malformed").Because(err))
 	}
-	var err error
 	if d.Method, err = exchange.Method(h.Method); err != nil {
-		return call.Reply{}, deny(d, "method", err)
+		return out, nil, deny(d, "method", err)
 	}
-	if int64(len(req.Body)) > cfg.MaxBody {
-		return call.Reply{}, deny(d, "limit", fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", cfg.MaxBody).
-			With("limit", "request body").With("figure", cfg.MaxBody))
+	if max(int64(len(req.Body)), req.Size) > cfg.MaxBody {
+		return out, nil, deny(d, "limit", requestTooLarge(cfg.MaxBody))
 	}
 	if err := c.take(p); err != nil {
-		return call.Reply{}, deny(d, "limit", err)
+		return out, nil, deny(d, "limit", err)
 	}
-	body := req.Body
 	var let *pass
 	if req.Method == graphMethod {
-		if err := room(req.Room, 2*len(body)); err != nil { // what is read of it, and what is written anew
-			return call.Reply{}, deny(d, "limit", err)
+		err := whole(req, cfg.MaxBody)
+		if err == nil {
+			err = room(req.Room, 2*len(req.Body)) // what is read of it, and what is written anew
 		}
-		let, body, err = c.admitGraph(ctx, p, &h, body, d)
-	} else {
-		let, err = c.admit(ctx, p, &h, d)
+		if err != nil {
+			return out, nil, deny(d, "limit", err)
+		}
+		if let, req.Body, err = c.admitGraph(ctx, p, &h, req.Body, d); err != nil {
+			return out, nil, err
+		}
+	} else if let, err = c.admit(ctx, p, &h, d); err != nil {
+		return out, nil, err
 	}
+	r, sent, err := c.build(let, &h, req, d)
 	if err != nil {
-		return call.Reply{}, err
-	}
-	r, err := c.build(let, &h, body, req.Room, d)
-	if err != nil {
-		return call.Reply{}, err
+		return out, nil, err
 	}
 	credential, err := cfg.Credentials.Credential(ctx, let.api, Ask{Policy: let.policy, User: let.user.User, Scopes: let.scopes})
 	if err != nil {
-		return call.Reply{}, deny(d, "credential", err)
+		return out, nil, deny(d, "credential", err)
 	}
 	r.Header.Set(credential.Header, credential.Value)
-	d.Allow, d.Sent = true, int64(len(body))
-	if err := c.gate.intend(ctx, d, body); err != nil {
+	d.Allow, d.Sent, d.Streamed = true, max(int64(len(req.Body)), r.ContentLength), sent != nil
+	if err := c.gate.intend(ctx, d, req.Body); err != nil {
+		return out, nil, err
+	}
+	if sent != nil && d.receipt != nil {
+		sent.hash = d.receipt.Hash()
+	}
+	out, err = c.send(ctx, let, r, req, credential.Secret, h.TimeoutMs, d)
+	if sent != nil && sent.failed() != nil {
+		// Whatever it answered, the product was not asked what the app wanted to ask.
+		if b, ok := out.Stream.(*answerBody); ok {
+			b.end = func(received int64) { d.Received = received }
+			_ = b.Close()
+		}
+		out, err = call.Reply{}, deny(d, "request", sent.failed())
+		if fault.KindOf(err) == fault.Denied {
+			err = answer(d, err)
+		}
+	}
+	return out, sent, err
+}
+
+// send makes the request. An answer that streams goes on after it has returned.
+func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call.Request, secret string, timeoutMs int64, d *Decision) (call.Reply, error) {
+	cfg := &c.gate.cfg
+	timeout := cfg.timeout(c.call.Kind, timeoutMs)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	transport := cfg.Network.Transport(netguard.Operator, string(let.policy.Install))
+	o := exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room}
+	if !req.Streams {
+		defer cancel()
+		a, err := exchange.Do(ctx, transport, r, o)
+		d.Status, d.Received = a.Status, a.Received
+		if err != nil {
+			return call.Reply{}, failed(withoutSecret(err, secret), d, timeout)
+		}
+		return let.reply(a, secret, req.Room)
+	}
+	a, body, err := exchange.Open(ctx, transport, r, o)
+	d.Status = a.Status
+	if err != nil {
+		cancel()
+		return call.Reply{}, failed(withoutSecret(err, secret), d, timeout)
+	}
+	out, err := let.reply(a, secret, req.Room)
+	if err != nil {
+		_ = body.Close()
+		cancel()
 		return call.Reply{}, err
 	}
-	timeout := cfg.timeout(c.call.Kind, h.TimeoutMs)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	a, err := exchange.Do(ctx, cfg.Network.Transport(netguard.Operator, string(let.policy.Install)), r,
-		exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room})
-	d.Status, d.Received = a.Status, a.Received
-	if err != nil {
-		return call.Reply{}, failed(withoutSecret(err, credential.Secret), d, timeout)
-	}
-	return let.reply(a, credential.Secret, req.Room)
+	out.Stream = &answerBody{body: body, clean: &cleaner{r: body, secret: []byte(secret)}, cancel: cancel, timeout: timeout, secret: secret}
+	return out, nil
 }
 
 // room takes n bytes of the call's room for what is made of a body; they are given back
@@ -168,29 +221,34 @@ func (c *caller) takeOfCall() error {
 
 // build writes the request that leaves from what was decided about, not from what the
 // app wrote: declared parameters and headers, the path that was found, nothing else.
-func (c *caller) build(let *pass, h *head, body []byte, held call.Room, d *Decision) (*http.Request, error) {
+func (c *caller) build(let *pass, h *head, req *call.Request, d *Decision) (*http.Request, *sentBody, error) {
 	header, err := exchange.RequestHeaders(h.Headers)
 	if err != nil {
-		return nil, deny(d, "header", err)
+		return nil, nil, deny(d, "header", err)
 	}
-	screened, err := screen(let, header, body, held)
+	screened, err := screen(let, header, req, c.gate.cfg.MaxBody)
 	if err != nil {
-		return nil, answer(d, err)
+		return nil, nil, answer(d, err)
 	}
 	if err := c.contacts(let, screened.contacts, d); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	target := *let.api.BaseURL
 	escaped := strings.TrimSuffix(target.EscapedPath(), "/") + let.path
 	if target.Path, err = url.PathUnescape(escaped); err != nil {
-		return nil, answer(d, closed("PATH_REFUSED", "the path of the request is malformed"))
+		return nil, nil, answer(d, closed("PATH_REFUSED", "the path of the request is malformed"))
 	}
 	target.RawPath, target.RawQuery = escaped, screened.query
 	r := &http.Request{Method: d.Method, URL: &target, Host: target.Host, Header: screened.header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	if len(body) > 0 {
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if screened.stream != nil {
+		sent := &sentBody{r: screened.stream, limit: c.gate.cfg.MaxBody}
+		r.Body, r.ContentLength = sent, req.Size
+		return r, sent, nil
 	}
-	return r, nil
+	if len(req.Body) > 0 {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(req.Body)), int64(len(req.Body))
+	}
+	return r, nil, nil
 }
 
 // reply gives the product's answer to the app. A place on the product becomes a path, so

@@ -22,18 +22,18 @@ func (f *full) Give(n int) { f.left += n }
 func TestFormsTakeRoom(t *testing.T) {
 	const media = "application/x-www-form-urlencoded"
 	body := []byte("a=" + strings.Repeat("x", 1000))
-	if _, err := formOf(media, "", body, &full{1000}); err == nil {
+	if _, err := formOf(media, "", body, &full{1000}, false); err == nil {
 		t.Error("a form is read without room for it")
 	}
-	if form, err := formOf(media, "", body, &full{2 * len(body)}); err != nil || len(form.Get("a")) != 1000 {
+	if form, err := formOf(media, "", body, &full{2 * len(body)}, false); err != nil || len(form.Get("a")) != 1000 {
 		t.Errorf("%v", err)
 	}
 	r := &full{1 << 30}
-	if _, err := formOf(media, "", []byte(strings.Repeat("a=&", maxParts)), r); err == nil || r.left != 1<<30 {
+	if _, err := formOf(media, "", []byte(strings.Repeat("a=&", maxParts)), r, false); err == nil || r.left != 1<<30 {
 		t.Errorf("%d fields of one name are read: %v", maxParts, err)
 	}
 	parts := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("x", 1000) + "\r\n--b--\r\n"
-	if _, err := formOf("multipart/form-data", "b", []byte(parts), &full{999}); err == nil {
+	if _, err := formOf("multipart/form-data", "b", []byte(parts), &full{999}, false); err == nil {
 		t.Error("a part is read without room for it")
 	}
 }

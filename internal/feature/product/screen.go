@@ -17,22 +17,41 @@ import (
 type screened struct {
 	query    string
 	header   http.Header
-	contacts []string // addresses that the product would contact
+	contacts []string  // addresses that the product would contact
+	stream   io.Reader // of the body, while it arrives
 }
 
 // screen leaves out what the operation does not declare and refuses what would change who
 // is asking, wherever in the request it stands.
-func screen(let *pass, header http.Header, body []byte, held call.Room) (screened, error) {
+func screen(let *pass, header http.Header, req *call.Request, limit int64) (screened, error) {
 	var out screened
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil && header.Get("Content-Type") != "" {
 		return out, closed("BODY_REFUSED", "the Content-Type of the request is malformed")
 	}
-	form, err := formOf(media, params["boundary"], body, held)
+	if err := begun(req); err != nil {
+		return out, err
+	}
+	// What decides about the request is read before anything of it leaves.
+	if media == "application/x-www-form-urlencoded" || len(let.op.Egress) > 0 {
+		if err := whole(req, limit); err != nil {
+			return out, err
+		}
+	}
+	if out.stream = req.Stream; out.stream != nil && media == "multipart/form-data" {
+		if out.stream, err = newFormStream(req.Stream, params["boundary"], func(field string) error {
+			_, err := let.op.Screen(scopemap.Sent{Form: url.Values{field: nil}})
+			return err
+		}); err != nil {
+			return out, err
+		}
+	}
+	body := req.Body
+	form, err := formOf(media, params["boundary"], body, req.Room, out.stream != nil)
 	if err != nil {
 		return out, err
 	}
-	if len(body) > 0 {
+	if len(body) > 0 || out.stream != nil {
 		if err := let.op.TakesBody(media); err != nil {
 			return out, err
 		}
@@ -53,23 +72,23 @@ func screen(let *pass, header http.Header, body []byte, held call.Room) (screene
 const maxParts = 1000
 
 // formOf are the fields of a form, nil for another body. A part's content is not read, so
-// that files of any size can be sent.
-func formOf(media, boundary string, body []byte, held call.Room) (url.Values, error) {
-	malformed := func() error {
-		return closed("BODY_REFUSED", "the form in the body is malformed").WithFix("send a FormData or URLSearchParams")
+// that files of any size can be sent. Those of one that streams are looked at as they go.
+func formOf(media, boundary string, body []byte, held call.Room, streams bool) (url.Values, error) {
+	if streams {
+		return nil, nil
 	}
 	switch media {
 	case "application/x-www-form-urlencoded":
 		// Before it is read: each "&" of two bytes would become many times as much.
 		if bytes.Count(body, []byte("&")) >= maxParts {
-			return nil, malformed()
+			return nil, malformedForm()
 		}
 		if err := room(held, 2*len(body)); err != nil {
 			return nil, err
 		}
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, malformed()
+			return nil, malformedForm()
 		}
 		return form, nil
 	case "multipart/form-data":
@@ -80,8 +99,8 @@ func formOf(media, boundary string, body []byte, held call.Room) (url.Values, er
 			if err == io.EOF {
 				return form, nil
 			}
-			if err != nil || part.FormName() == "" {
-				return nil, malformed()
+			if err != nil || part.FormName() == "" || ambiguous(part.Header) {
+				return nil, malformedForm()
 			}
 			if part.FileName() != "" {
 				form[part.FormName()] = append(form[part.FormName()], "")
@@ -89,14 +108,14 @@ func formOf(media, boundary string, body []byte, held call.Room) (url.Values, er
 			}
 			value, err := io.ReadAll(io.LimitReader(part, 64<<10))
 			if err != nil {
-				return nil, malformed()
+				return nil, malformedForm()
 			}
 			if err := room(held, len(value)); err != nil {
 				return nil, err
 			}
 			form.Add(part.FormName(), string(value))
 		}
-		return nil, malformed()
+		return nil, malformedForm()
 	default:
 		return nil, nil
 	}

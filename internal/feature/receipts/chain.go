@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"hash"
 	"regexp"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -73,10 +74,14 @@ func plain(text string, key []byte) string {
 // keyed is a hash with the site's key, which never leaves the database: whoever has an
 // export can neither read what was hashed nor try likely texts.
 func keyed(key, text []byte) string {
-	mac := hmac.New(sha256.New, key)
+	mac := keyedHash(key)
 	mac.Write(text)
-	return "h:" + hex.EncodeToString(mac.Sum(nil)[:16])
+	return keyedText(mac.Sum(nil))
 }
+
+func keyedHash(key []byte) hash.Hash { return hmac.New(sha256.New, key) }
+
+func keyedText(sum []byte) string { return "h:" + hex.EncodeToString(sum[:min(len(sum), 16)]) }
 
 // actor names for whom the app asked. A user's id at the product may be their mail address.
 func actor(r Request, key []byte) string {

@@ -13,6 +13,7 @@ package receipts
 
 import (
 	"context"
+	"hash"
 	"log/slog"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ type Request struct {
 	Method    string
 	AllowedBy string
 	Bytes     int64
+	// Streamed says that the body goes on while it arrives: how much it is and its hash are
+	// known when it has, and stand in the outcome.
+	Streamed bool
 }
 
 // Use is what of a request decides whether it may be sent: requests of the same use are
@@ -81,6 +85,9 @@ type Outcome struct {
 	Status   int
 	Received int64
 	Took     time.Duration
+	// Sent is how much of a streamed body left, and Digest what Open.Hash made of that.
+	Sent   int64
+	Digest []byte
 }
 
 // Signer signs checkpoints, and gives the key that verifies the signature.
@@ -180,6 +187,7 @@ type intent struct {
 	AllowedBy  string        `json:"allowedBy,omitempty"`
 	Bytes      int64         `json:"bytes"`
 	Body       string        `json:"body,omitempty"` // keyed hash
+	Streamed   bool          `json:"streamed,omitempty"`
 	Decision   string        `json:"decision"`
 }
 
@@ -191,6 +199,8 @@ type outcome struct {
 	Status   int    `json:"status"`
 	Bytes    int64  `json:"bytes"`
 	Ms       int64  `json:"ms"`
+	Sent     *int64 `json:"sent,omitempty"` // of a streamed body
+	Body     string `json:"body,omitempty"` // its keyed hash
 }
 
 // Intent writes down that a request is about to be sent. Unless it succeeds, nothing may be.
@@ -202,7 +212,7 @@ func (l *Log) Intent(ctx context.Context, r Request, body []byte) (*Open, error)
 	d := intent{
 		ID: r.ID, App: r.App, Version: r.Version, Function: plain(r.Function, key), Invocation: r.Invocation, Epoch: r.Epoch,
 		Via: r.Via, Key: r.Key, Type: r.Type, To: r.Origin, Operation: r.Operation, As: r.As, Method: r.Method,
-		AllowedBy: r.AllowedBy, Bytes: r.Bytes, Decision: "allow",
+		AllowedBy: r.AllowedBy, Bytes: r.Bytes, Streamed: r.Streamed, Decision: "allow",
 	}
 	if len(body) > 0 {
 		d.Body = keyed(key, body)
@@ -213,11 +223,24 @@ func (l *Log) Intent(ctx context.Context, r Request, body []byte) (*Open, error)
 	return &Open{l, r}, nil
 }
 
+// Hash hashes a streamed body as Intent does another one, with the key of the site.
+func (o *Open) Hash() hash.Hash {
+	key, _ := o.log.keys.Load(o.of.Site) // Intent has put it there
+	secret, _ := key.([]byte)
+	return keyedHash(secret)
+}
+
 // Done writes down what came of the request.
 func (o *Open) Done(out Outcome) {
 	d := outcome{ID: o.of.ID, Decision: "allow", Code: out.Code, Status: out.Status, Bytes: out.Received, Ms: out.Took.Milliseconds()}
 	if !out.Allow {
 		d.Decision, d.Rule = "deny", out.Rule
+	}
+	if o.of.Streamed {
+		o.of.Bytes, d.Sent = out.Sent, &out.Sent
+		if out.Sent > 0 {
+			d.Body = keyedText(out.Digest)
+		}
 	}
 	key, _ := o.log.keys.Load(o.of.Site) // Intent has put it there
 	secret, _ := key.([]byte)

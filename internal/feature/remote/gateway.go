@@ -18,11 +18,9 @@ import (
 )
 
 const (
-	// maxGatewayBody bounds what a remote sends to a product in one request.
-	maxGatewayBody = 10 << 20
-	perSecond      = 50
-	burst          = 100
-	maxTurns       = 4096
+	perSecond = 50
+	burst     = 100
+	maxTurns  = 4096
 )
 
 // GatewayPath is where the gateway lies on the control origin.
@@ -90,7 +88,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		path += "?" + r.URL.RawQuery
 	}
-	reply, err := s.act(r.Context(), p, remote, f, path, w, r)
+	reply, err := s.act(r.Context(), p, remote, f, path, r)
 	if err != nil {
 		return err
 	}
@@ -98,15 +96,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // act makes the request of the product.
-func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f tokenFacts, path string, w http.ResponseWriter, r *http.Request) (call.Reply, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxGatewayBody))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return call.Reply{}, fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a request may have a body of %d bytes", maxGatewayBody)
-		}
-		return call.Reply{}, fault.New(fault.Usage, "BAD_REQUEST", "the request's body cannot be read")
-	}
+func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f tokenFacts, path string, r *http.Request) (call.Reply, error) {
 	made, err := uuid.NewV7()
 	if err != nil {
 		return call.Reply{}, err
@@ -130,7 +120,11 @@ func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f toke
 	if err != nil {
 		return call.Reply{}, err
 	}
-	return s.Products.Bind(call.Binding{Call: c, Policy: p})(ctx, p, call.Request{Method: "product.request", Head: text, Body: body})
+	req := call.Request{Method: "product.request", Head: text, Streams: true}
+	if r.ContentLength != 0 {
+		req.Stream, req.Size = r.Body, r.ContentLength
+	}
+	return s.Products.Bind(call.Binding{Call: c, Policy: p})(ctx, p, req)
 }
 
 // forwarded are the headers of a remote's request that go on to the product's gate, which
@@ -138,7 +132,17 @@ func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f toke
 var forwarded = map[string]bool{"Accept": true, "Accept-Language": true, "Content-Type": true, "If-Match": true, "If-None-Match": true,
 	"If-Modified-Since": true, "If-Unmodified-Since": true, "Range": true, "Content-Language": true, "Prefer": true}
 
+// answer passes the product's answer on. One that breaks off when its head has gone breaks
+// off for the remote too: an end that looks whole would be a lie.
 func answer(w http.ResponseWriter, reply call.Reply) error {
+	var first []byte
+	if reply.Stream != nil {
+		defer func() { _ = reply.Stream.Close() }()
+		var err error
+		if first, err = beginning(reply.Stream); err != nil {
+			return err
+		}
+	}
 	var out struct {
 		Status  int         `json:"status"`
 		Headers [][2]string `json:"headers"`
@@ -155,8 +159,40 @@ func answer(w http.ResponseWriter, reply call.Reply) error {
 		}
 	}
 	w.WriteHeader(out.Status)
-	_, _ = w.Write(reply.Body) // who went away needs no answer
+	_, _ = w.Write(append(first, reply.Body...)) // who went away needs no answer
+	if reply.Stream != nil {
+		if _, err := io.Copy(flushing{w, http.NewResponseController(w)}, reply.Stream); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
 	return nil
+}
+
+// beginning is the first of a stream, whose errors can still be told in a head.
+func beginning(r io.Reader) ([]byte, error) {
+	first := make([]byte, 4<<10)
+	n, err := r.Read(first)
+	for n == 0 && err == nil {
+		n, err = r.Read(first)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return first[:n], nil
+}
+
+// flushing passes each piece on when it is there.
+type flushing struct {
+	w http.ResponseWriter
+	c *http.ResponseController
+}
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = f.c.Flush()
+	}
+	return n, err
 }
 
 func refuse(w http.ResponseWriter, err error) {

@@ -21,6 +21,7 @@ import (
 type counted struct {
 	r     io.Reader
 	n     atomic.Int64 // read beside the reader
+	waits atomic.Bool  // somebody reads and has not got anything yet
 	limit int64
 }
 
@@ -28,7 +29,9 @@ var errTooLarge = errors.New("body over the limit")
 
 // Read implements io.Reader.
 func (c *counted) Read(p []byte) (int, error) {
+	c.waits.Store(true)
 	n, err := c.r.Read(p)
+	c.waits.Store(false)
 	if c.n.Add(int64(n)) > c.limit {
 		return 0, errTooLarge
 	}

@@ -53,44 +53,55 @@ type Answer struct {
 // comes too slowly, FETCH_FAILED for one that switches protocols; others are the round
 // tripper's own.
 func Do(ctx context.Context, rt http.RoundTripper, r *http.Request, o Options) (a Answer, err error) {
+	b, a, err := open(ctx, rt, r, o)
+	if err != nil {
+		return a, err
+	}
+	defer b.end()
+	body := scrub.New(o.Secrets...)
+	a.Body, err = readBody(b.wire, b.coding, b.announced, o.MaxBody, o.Room, body.Reader)
+	a.Echoes += body.Hits()
+	a.Received = b.wire.n.Load()
+	return a, b.told(err)
+}
+
+// open sends r and takes in the head of its answer. Whoever gets a body ends it.
+func open(ctx context.Context, rt http.RoundTripper, r *http.Request, o Options) (b *Body, a Answer, err error) {
 	if len(o.Secrets) > 0 { // they are looked for in what can be decoded
 		r.Header.Set("Accept-Encoding", accepted)
 	}
 	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
+	defer func() {
+		if err != nil {
+			giveUp(nil)
+		}
+	}()
 	res, err := rt.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		return a, err
+		return nil, a, err
 	}
-	defer res.Body.Close()
+	defer func() {
+		if err != nil {
+			_ = res.Body.Close()
+		}
+	}()
 	a.Status = res.StatusCode
 	a.StatusText = fromLatin1(strings.TrimSpace(strings.TrimPrefix(res.Status, strconv.Itoa(res.StatusCode))))
 	if res.StatusCode < 200 {
-		return a, fault.New(fault.Unavailable, "FETCH_FAILED", "the answer of %s switches protocols", o.Name).With("cause", "protocol")
+		return nil, a, fault.New(fault.Unavailable, "FETCH_FAILED", "the answer of %s switches protocols", o.Name).With("cause", "protocol")
 	}
 	if res.ContentLength > o.MaxBody {
-		return a, bodyTooLarge(o.MaxBody)
+		return nil, a, bodyTooLarge(o.MaxBody)
 	}
 	a.Headers = ResponseHeaders(res.Header, o.Cookies)
 	a.scrubHead(o.Secrets)
 	if len(a.Headers) > MaxHeaders {
-		return a, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", MaxHeaders).With("limit", "response headers").With("figure", MaxHeaders)
+		return nil, a, fault.New(fault.Limit, "LIMIT_RESPONSE_HEADERS", "an answer may have %d headers", MaxHeaders).With("limit", "response headers").With("figure", MaxHeaders)
 	}
-	wire := &counted{r: res.Body, limit: o.MaxBody}
-	stop := pace(wire, o.Slow, giveUp)
-	body := scrub.New(o.Secrets...)
-	a.Body, err = readBody(wire, strings.Join(res.Header["Content-Encoding"], ", "), res.ContentLength, o.MaxBody, o.Room, body.Reader)
-	stop()
-	a.Echoes += body.Hits()
-	a.Received = wire.n.Load()
-	switch {
-	case errors.Is(err, errTooLarge):
-		return a, bodyTooLarge(o.MaxBody)
-	case err != nil && errors.Is(context.Cause(ctx), errSlow):
-		return a, fault.New(fault.Unavailable, "FETCH_TIMEOUT", "%s sent less than %d bytes of its answer within %s", o.Name, slowBytes, o.Slow).
-			With("timeoutMs", o.Slow.Milliseconds()).Because(err)
-	}
-	return a, err
+	b = &Body{o: o, ctx: ctx, giveUp: giveUp, res: res.Body, wire: &counted{r: res.Body, limit: o.MaxBody},
+		coding: strings.Join(res.Header["Content-Encoding"], ", "), announced: res.ContentLength}
+	b.stop = pace(b.wire, o.Slow, giveUp)
+	return b, a, nil
 }
 
 // scrubHead takes secrets out of the answer's head.
@@ -120,23 +131,24 @@ const slowBytes = 64
 
 var errSlow = errors.New("the answer comes too slowly")
 
-// pace gives an answer up that comes too slowly, until it is stopped.
+// pace gives an answer up that comes too slowly, until it is stopped. What nobody reads
+// is not slow: it counts when somebody waits, now and already the time before.
 func pace(wire *counted, slow time.Duration, giveUp context.CancelCauseFunc) (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
-	before, stopped := int64(0), false
+	before, stopped, waited := int64(0), false, true
 	timer = time.AfterFunc(slow, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if stopped {
 			return
 		}
-		now := wire.n.Load()
-		if now-before < slowBytes {
+		now, waits := wire.n.Load(), wire.waits.Load()
+		if now-before < slowBytes && waits && waited {
 			giveUp(errSlow)
 			return
 		}
-		before = now
+		before, waited = now, waits
 		timer.Reset(slow)
 	})
 	return func() {

@@ -31,21 +31,38 @@ export const session = () => token;
 /** whenExpired is called once each time the session is over. */
 export function whenExpired(fn) { onExpired = fn; }
 
+const framedType = 'application/vnd.annex.framed';
+
+/** unframed takes a message apart: a line of JSON, and bytes. */
+async function unframed(res) {
+  const all = new Uint8Array(await res.arrayBuffer());
+  const end = all.indexOf(10);
+  return { ...JSON.parse(new TextDecoder().decode(all.subarray(0, end))), bytes: all.subarray(end + 1) };
+}
+
 /**
  * ask posts a question; text is its JSON, or a value. open asks for a session: the one that
- * there was goes along where renew says so.
+ * there was goes along where renew says so. With bytes, they follow the question as they are,
+ * and so they do in the answer.
  */
-export async function ask(path, body, { open = false, renew = false, once = false } = {}) {
+export async function ask(path, body, { open = false, renew = false, once = false, bytes } = {}) {
   let res;
   const used = token;
   try {
     res = await fetch(`/bridge/${path}`, {
       method: 'POST', credentials: 'omit', cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer',
-      headers: { 'content-type': 'application/json', ...((!open || renew) && used && { authorization: `Bearer ${used}` }) },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { 'content-type': bytes ? framedType : 'application/json', ...((!open || renew) && used && { authorization: `Bearer ${used}` }) },
+      body: bytes ? new Blob([`${JSON.stringify(body)}\n`, bytes]) : typeof body === 'string' ? body : JSON.stringify(body),
     });
   } catch {
     throw new AskError();
+  }
+  if (res.ok && bytes) {
+    try {
+      return await unframed(res);
+    } catch {
+      throw new AskError({ message: 'The answer did not arrive whole.' });
+    }
   }
   let out = {};
   try {
@@ -53,7 +70,7 @@ export async function ask(path, body, { open = false, renew = false, once = fals
   } catch { /* an answer of something between */ }
   if (res.ok) return out;
   if (res.status === 401 && out.error?.code === 'SIGNED_OUT' && !open && !once) {
-    if (used !== token) return ask(path, body, { once: true }); // it was renewed meanwhile
+    if (used !== token) return ask(path, body, { once: true, bytes }); // it was renewed meanwhile
     if (!renewed) {
       renewed = {};
       renewed.done = new Promise((resolve) => { renewed.resolve = resolve; });
@@ -61,7 +78,7 @@ export async function ask(path, body, { open = false, renew = false, once = fals
     }
     const waited = renewed.done;
     await Promise.race([waited, new Promise((_, reject) => { setTimeout(() => reject(new AskError(out.error)), 15_000); })]);
-    return ask(path, body, { open, once: true });
+    return ask(path, body, { open, once: true, bytes });
   }
   throw new AskError(out.error ?? { code: `HTTP_${res.status}` });
 }

@@ -122,24 +122,24 @@ export function makeCommands({ state, shell, consent, connect }) {
     const answer = {};
     for (const [k, v] of r.headers ?? []) answer[k.toLowerCase()] = k.toLowerCase() in answer ? `${answer[k.toLowerCase()]}, ${v}` : v;
     const type = answer['content-type'] ?? '';
-    const text = r.body === undefined || /^(text\/|application\/([\w.+-]*json|[\w.+-]*xml|javascript|x-www-form-urlencoded))/i.test(type) || type === '';
-    return { status: r.status, statusText: r.statusText, headers: answer, body: text ? new TextDecoder().decode(fromBase64(r.body ?? '')) : r.body, isAttachment: !text };
+    const raw = r.bytes ?? fromBase64(r.body ?? '');
+    const text = raw.length === 0 || /^(text\/|application\/([\w.+-]*json|[\w.+-]*xml|javascript|x-www-form-urlencoded))/i.test(type) || type === '';
+    return { status: r.status, statusText: r.statusText, headers: answer, body: text ? new TextDecoder().decode(raw) : (r.body ?? base64(raw)), isAttachment: !text };
   }
 
   async function fetchProduct(p) {
     const init = p?.fetchRequestInit ?? {};
     if (typeof p?.product !== 'string' || typeof p?.restPath !== 'string') throw invalid('A request has a product and a path.');
-    let body = typeof init.body === 'string' ? init.body : '';
+    const body = typeof init.body === 'string' ? init.body : '';
     let headers = (Array.isArray(init.headers) ? init.headers : Object.entries(init.headers ?? {})).map(([k, v]) => [String(k), String(v)]);
-    let data = init.encoding === 'base64' ? body : base64(bytes(body));
+    let data = init.encoding === 'base64' ? fromBase64(body) : bytes(body);
     if (p.isMultipartFormData === true) {
       const form = new Response(formOf(body));
       headers = [...headers.filter(([k]) => k.toLowerCase() !== 'content-type'), ['content-type', form.headers.get('content-type')]];
-      data = base64(new Uint8Array(await form.arrayBuffer()));
+      data = new Uint8Array(await form.arrayBuffer());
     }
-    body = '';
     const path = p.restPath.startsWith('/') ? p.restPath : `/${p.restPath}`;
-    const r = await agreed(() => ask('request', { module: facts.module, product: p.product, path, method: String(init.method ?? 'GET'), headers, body: data }));
+    const r = await agreed(() => ask('request', { module: facts.module, product: p.product, path, method: String(init.method ?? 'GET'), headers }, { bytes: data }));
     return answered(r);
   }
 
