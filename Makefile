@@ -136,6 +136,14 @@ test/browser/node_modules/.done: test/browser/package.json test/browser/package-
 test-providers: build test-deps test/providers/node_modules/.done ## An account at npm's oidc-provider, renewed by two server processes at the same time
 	go test -count=1 ./test/providers
 
+.PHONY: test-mcp
+test-mcp: build test/mcp/node_modules/.done ## The official client of the Model Context Protocol for Node is let in and has an app do something
+	ANNEX_MCP_CLIENT=1 go test -count=1 -run '^TestOfficialClient$$' ./test/attack
+
+test/mcp/node_modules/.done: test/mcp/package.json test/mcp/package-lock.json
+	npm --prefix test/mcp ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 test/providers/node_modules/.done: test/providers/package.json test/providers/package-lock.json
 	npm --prefix test/providers ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

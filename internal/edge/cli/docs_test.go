@@ -117,7 +117,7 @@ func TestDocsListEveryExitCode(t *testing.T) {
 }
 
 func TestReadCommandsHaveJSON(t *testing.T) {
-	streams := map[string]bool{"annex serve": true, "annex demo": true, "annex explain egress": true, "annex audit export": true, "annex receipts export": true}
+	streams := map[string]bool{"annex serve": true, "annex demo": true, "annex explain egress": true, "annex audit export": true, "annex receipts export": true, "annex storage export": true}
 	walk(tree(), func(cmd *cobra.Command) {
 		if cmd.HasSubCommands() && cmd.Long == "" || streams[cmd.CommandPath()] {
 			return

@@ -99,6 +99,8 @@ func New(cfg Config) *Console {
 	c.mux.Handle("POST /my/programs/allow", c.user(c.allowProgram))
 	c.mux.Handle("POST /my/programs/deny", c.user(c.denyProgram))
 	c.mux.Handle("POST /my/programs/end", c.user(c.endProgram))
+	c.mux.Handle("GET /my/programs/authorize", c.user(c.askAuthorize))
+	c.mux.Handle("POST /my/programs/authorize", c.user(c.authorize))
 	c.mux.Handle("GET /consent/{installation}", c.open(c.comeToConsent))
 	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
 	c.mux.Handle("GET /connect/{ticket}", c.open(c.comeToConnect))

@@ -9,6 +9,7 @@
 //	GET  /.well-known/oauth-protected-resource/mcp/{site}   RFC 9728
 //	GET  /.well-known/oauth-authorization-server            RFC 8414
 //	POST /oauth/device_authorization, /oauth/token          RFC 8628, with RFC 8707's resource
+//	POST /oauth/register                                    RFC 7591, which keeps nothing
 //	POST /oauth/revoke                                      RFC 7009
 package mcp
 
@@ -42,6 +43,7 @@ type Actions interface {
 type Programs interface {
 	StartProgram(ctx context.Context, name, address string, site id.Site) (account.Started, error)
 	PollProgram(ctx context.Context, secret string) (account.Token, string, error)
+	RedeemProgram(ctx context.Context, code, clientID, redirect, verifier string, site id.Site) (account.Token, string, error)
 	AuthenticateProgram(ctx context.Context, bearer string, site id.Site) (id.Principal, error)
 	EndBearer(ctx context.Context, bearer string) error
 }
@@ -80,6 +82,7 @@ func New(cfg Config) *Server {
 	s.mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.authorization)
 	s.mux.HandleFunc("POST /oauth/device_authorization", s.startLogin)
 	s.mux.HandleFunc("POST /oauth/token", s.token)
+	s.mux.HandleFunc("POST /oauth/register", s.register)
 	s.mux.HandleFunc("POST /oauth/revoke", s.revoke)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, fault.New(fault.NotFound, "NO_ROUTE", "there is no route %s %s", r.Method, r.URL.Path))

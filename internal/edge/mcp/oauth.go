@@ -15,6 +15,7 @@ import (
 )
 
 const (
+	codeGrant   = "authorization_code"
 	deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 	// scope is the only one: to call actions as the user.
 	scope = "actions"
@@ -29,12 +30,14 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// authorization says how tokens are asked for (RFC 8414): by a code that the user types, so
-// that no program needs an address to which browsers are sent back.
+// authorization says how tokens are asked for (RFC 8414): by a browser that comes back to the
+// program with a code (PKCE), or by a code that the user types where no browser can come back.
 func (s *Server) authorization(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer": s.cfg.URL, "device_authorization_endpoint": s.cfg.URL + "/oauth/device_authorization", "token_endpoint": s.cfg.URL + "/oauth/token",
-		"revocation_endpoint": s.cfg.URL + "/oauth/revoke", "response_types_supported": []string{}, "grant_types_supported": []string{deviceGrant},
+		"revocation_endpoint": s.cfg.URL + "/oauth/revoke", "registration_endpoint": s.cfg.URL + "/oauth/register",
+		"authorization_endpoint": s.cfg.UIURL + "/my/programs/authorize", "response_types_supported": []string{"code"}, "response_modes_supported": []string{"query"},
+		"grant_types_supported": []string{codeGrant, deviceGrant}, "code_challenge_methods_supported": []string{"S256"}, "authorization_response_iss_parameter_supported": true,
 		"token_endpoint_auth_methods_supported": []string{"none"}, "revocation_endpoint_auth_methods_supported": []string{"none"},
 		"scopes_supported": []string{scope},
 	})
@@ -103,8 +106,13 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if form.Get("grant_type") != deviceGrant {
-		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "the only grant is "+deviceGrant)
+	switch form.Get("grant_type") {
+	case codeGrant:
+		s.redeem(w, r, form)
+		return
+	case deviceGrant:
+	default:
+		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "the grants are "+codeGrant+" and "+deviceGrant)
 		return
 	}
 	t, secret, err := s.cfg.Programs.PollProgram(r.Context(), form.Get("device_code"))
@@ -149,7 +157,8 @@ func (s *Server) form(w http.ResponseWriter, r *http.Request) (url.Values, bool)
 
 var oauthErrors = map[string]string{
 	"AUTHORIZATION_PENDING": "authorization_pending", "SLOW_DOWN": "slow_down", "EXPIRED_TOKEN": "expired_token", "ACCESS_DENIED": "access_denied",
-	"INVALID_TARGET": "invalid_target",
+	"INVALID_TARGET": "invalid_target", "INVALID_GRANT": "invalid_grant", "INVALID_CLIENT": "invalid_client",
+	"INVALID_CLIENT_METADATA": "invalid_client_metadata", "INVALID_REDIRECT_URI": "invalid_redirect_uri",
 }
 
 func (s *Server) failLogin(w http.ResponseWriter, r *http.Request, err error) {

@@ -193,6 +193,9 @@ func (s *Service) SignedOut(ctx context.Context, site id.Site, product id.Produc
 	if err == nil {
 		_, err = s.DB.Exec(ctx, demoteDevices, site, product, user, site)
 	}
+	if err == nil {
+		_, err = s.DB.Exec(ctx, demoteCodes, site, product, user)
+	}
 	return fault.Op("account.SignedOut", err)
 }
 

@@ -51,7 +51,7 @@ func (s *Service) EndSite(ctx context.Context, site id.Site) (tokens int64, err 
 	if tokens, err = s.DB.Exec(ctx, endTokensSite, s.Now().UnixMilli(), string(site)); err != nil {
 		return 0, fault.Op("account.EndSite", err)
 	}
-	for _, q := range []string{endPersonsSite, endDevicesSite, endWrongSite} {
+	for _, q := range []string{endPersonsSite, endDevicesSite, endCodesSite, endWrongSite} {
 		n, err := s.DB.Exec(ctx, q, string(site))
 		if err != nil {
 			return 0, fault.Op("account.EndSite", err)

@@ -74,6 +74,21 @@ CREATE INDEX person_tokens_site ON person_tokens (site_id, product, user_id);
 `}, {ID: "account/4", SQL: `
 ALTER TABLE device_logins ADD COLUMN for_site TEXT NOT NULL DEFAULT '';
 ALTER TABLE person_tokens ADD COLUMN program BIGINT NOT NULL DEFAULT 0;
+`}, {ID: "account/5", SQL: `
+CREATE TABLE program_codes (
+	code_hash  TEXT PRIMARY KEY,
+	client     TEXT NOT NULL,
+	redirect   TEXT NOT NULL,
+	challenge  TEXT NOT NULL,
+	name       TEXT NOT NULL,
+	site_id    TEXT NOT NULL,
+	product    TEXT NOT NULL,
+	user_id    TEXT NOT NULL,
+	token_id   TEXT NOT NULL,
+	expires_at BIGINT NOT NULL
+);
+CREATE INDEX program_codes_expires ON program_codes (expires_at);
+CREATE INDEX program_codes_person ON program_codes (site_id, product, user_id);
 `}}
 
 const (
@@ -124,6 +139,17 @@ const (
 	demoteDevices  = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ? AND for_site = ?`
 	endDevicesSite = `DELETE FROM device_logins WHERE site_id = ?`
 	voidDevices    = `DELETE FROM device_logins`
+
+	// A code keeps the token that it was exchanged for, so that its second use ends that.
+	addCode = `INSERT INTO program_codes (code_hash, client, redirect, challenge, name, site_id, product, user_id, token_id, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?)`
+	codeByHash   = `SELECT client, redirect, challenge, name, site_id, product, user_id, token_id, expires_at FROM program_codes WHERE code_hash = ?`
+	useCode      = `UPDATE program_codes SET token_id = ? WHERE code_hash = ?`
+	dropCode     = `DELETE FROM program_codes WHERE code_hash = ?`
+	oldCodes     = `DELETE FROM program_codes WHERE expires_at < ?`
+	demoteCodes  = `DELETE FROM program_codes WHERE site_id = ? AND product = ? AND user_id = ?`
+	endCodesSite = `DELETE FROM program_codes WHERE site_id = ?`
+	voidCodes    = `DELETE FROM program_codes`
 
 	wrongOf  = `SELECT wrong, expires_at FROM wrong_codes WHERE site_id = ? AND person = ?`
 	putWrong = `INSERT INTO wrong_codes (site_id, person, wrong, expires_at) VALUES (?, ?, ?, ?)

@@ -351,6 +351,8 @@ func (s *Service) VoidTokens(ctx context.Context) (n int64, err error) {
 			return n, fault.Op("account.VoidTokens", err)
 		}
 	}
-	_, err = s.DB.Exec(ctx, voidDevices)
+	if _, err = s.DB.Exec(ctx, voidCodes); err == nil {
+		_, err = s.DB.Exec(ctx, voidDevices)
+	}
 	return n, fault.Op("account.VoidTokens", err)
 }
