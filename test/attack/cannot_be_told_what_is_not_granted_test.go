@@ -151,14 +151,20 @@ func TestAttackHearAfterRevocation(t *testing.T) {
 func TestAttackRunQueuedAfterUninstall(t *testing.T) {
 	p, e := workers(t)
 	at, control := p.worker("development", "one"), p.worker("staging", "two")
-	event := map[string]any{"body": map[string]any{}, "delayInSeconds": 1}
+	event := map[string]any{"body": map[string]any{}, "delayInSeconds": 900}
 	var out map[string]any
 	at.result("push", event, &out)
+	control.result("push", event, &out)
 	if a := at.uninstall(); a.status != 204 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	control.result("push", event, &out)
+	if p.turns(at) != 0 {
+		t.Error("it has a turn still")
+	}
+	p.dueNow(at)
+	p.dueNow(control)
 	eventually(t, "the other one's event is consumed", func() bool { return len(e.of("two", "consumed")) == 1 })
+	eventually(t, "nothing of it waits", func() bool { return p.waiting(at) == 0 })
 	if got := e.of("one", "consumed"); len(got) != 0 {
 		t.Errorf("%v", got)
 	}
@@ -182,8 +188,10 @@ func TestAttackStayByPreUninstall(t *testing.T) {
 		t.Error("it was called though its admin wanted it gone")
 	}
 	var out map[string]any
-	control.result("push", map[string]any{"body": map[string]any{}, "delayInSeconds": 1}, &out)
+	control.result("push", map[string]any{"body": map[string]any{}}, &out)
+	p.dueNow(at) // what it pushed with its last breath
 	eventually(t, "the other one's event is consumed", func() bool { return len(e.of("two", "consumed")) == 1 })
+	eventually(t, "nothing of it waits", func() bool { return p.waiting(at) == 0 })
 	if got := e.of("one", "consumed"); len(got) != 0 {
 		t.Errorf("%v", got)
 	}

@@ -37,7 +37,7 @@ async function hear(event, context) {
 }
 async function leave(request) {
   await tell({ leaving: request });
-  await queue.push({ body: { left: true }, delayInSeconds: 1 });
+  await queue.push({ body: { left: true }, delayInSeconds: 900 });
   throw new Error("it would rather stay");
 }
 async function tick(request) { await tell({ ticked: request }); }
@@ -113,4 +113,34 @@ func (p *platform) worker(environment, name string, scopes ...string) place {
 		also: []string{"push", "pushOld", "stats", "cancel", "consume", "listen", "hear", "tick", "leave"}, egress: []string{"beat.example"},
 		scopes: append([]string{"storage:app"}, scopes...), modules: workerModules, code: "const NAME = " + `"` + name + `";` + worker,
 	})
+}
+
+// dueNow makes due what an installation queued for later, and gives it a turn, as if
+// nothing had kept it from having one.
+func (p *platform) dueNow(at place) {
+	p.t.Helper()
+	d := p.System.DB
+	for _, q := range []string{`UPDATE jobs SET due = 0 WHERE owner = ? AND state = 0 AND token = ''`, `INSERT INTO job_owners (owner, serve_at) VALUES (?, 0) ON CONFLICT (owner) DO UPDATE SET serve_at = 0`} {
+		if _, err := d.Exec(p.ctx, q, at.installation); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// waiting counts what an installation has queued and what was not given up, turns whether
+// it is ever served.
+func (p *platform) waiting(at place) int {
+	return p.counted(`SELECT COUNT(*) FROM jobs WHERE owner = ? AND state < 2`, at)
+}
+
+func (p *platform) turns(at place) int {
+	return p.counted(`SELECT COUNT(*) FROM job_owners WHERE owner = ?`, at)
+}
+
+func (p *platform) counted(query string, at place) (n int) {
+	p.t.Helper()
+	if err := p.System.DB.QueryRow(p.ctx, query, at.installation).Scan(&n); err != nil {
+		p.t.Fatal(err)
+	}
+	return n
 }
