@@ -9,7 +9,7 @@ import (
 )
 
 // ownersAtOnce is how many owners one claim serves.
-const ownersAtOnce = 32
+const ownersAtOnce = 128
 
 // claim takes up to most due jobs, a few of each owner whose turn it is. room says how many
 // more of an owner's jobs may run here.
@@ -72,6 +72,7 @@ func (q *Queue) serve(ctx context.Context, owner string, most int, now time.Time
 			return nil, err
 		}
 	}
+	var held []string
 	for _, j := range some {
 		if j.Key != "" {
 			var others int
@@ -85,11 +86,16 @@ func (q *Queue) serve(ctx context.Context, owner string, most int, now time.Time
 				continue
 			}
 		}
-		if _, err := q.cfg.DB.Exec(ctx, hold, q.token, now.Add(q.cfg.Lease).UnixMilli(), j.ID); err != nil {
+		if j.Key == "" { // the others have to be held before the next one counts them
+			held = append(held, j.ID)
+		} else if _, err := q.cfg.DB.ExecIn(ctx, hold, []string{j.ID}, q.token, now.Add(q.cfg.Lease).UnixMilli()); err != nil {
 			return nil, err
 		}
 		j.Attempt++
 		taken = append(taken, j)
+	}
+	if _, err := q.cfg.DB.ExecIn(ctx, hold, held, q.token, now.Add(q.cfg.Lease).UnixMilli()); err != nil {
+		return nil, err
 	}
 	turn := never
 	if err := q.cfg.DB.QueryRow(ctx, nextOf, owner).Scan(&turn); err != nil && !errors.Is(err, db.ErrNoRows) {

@@ -41,8 +41,16 @@ func (q *Queue) settle() {
 // finish writes down what became of runs. A job that another process holds by now is its.
 func (q *Queue) finish(ctx context.Context, batch ...outcome) error {
 	return fault.Op("jobs.finish", q.cfg.DB.Tx(ctx, func(ctx context.Context) error {
+		plain := map[int][]string{} // attempt → what is done and concerns nothing else
 		for _, o := range batch {
-			if err := q.one(ctx, o.job, o.verdict); err != nil {
+			if o.verdict.Next == Done && o.job.Batch == "" && o.job.Key == "" {
+				plain[o.job.Attempt] = append(plain[o.job.Attempt], o.job.ID)
+			} else if err := q.one(ctx, o.job, o.verdict); err != nil {
+				return err
+			}
+		}
+		for attempt, ids := range plain {
+			if _, err := q.cfg.DB.ExecIn(ctx, done, ids, q.token, attempt); err != nil {
 				return err
 			}
 		}
@@ -64,7 +72,7 @@ func (q *Queue) one(ctx context.Context, j Job, v Verdict) error {
 	switch v.Next {
 	case Done:
 		good = 1
-		n, err = q.cfg.DB.Exec(ctx, done, j.ID, q.token, j.Attempt)
+		n, err = q.cfg.DB.ExecIn(ctx, done, []string{j.ID}, q.token, j.Attempt)
 	case Again:
 		n, err = q.cfg.DB.Exec(ctx, again, v.At.UnixMilli(), head, v.Class, j.ID, q.token, j.Attempt)
 	case Recur:

@@ -129,15 +129,15 @@ func (q *Queue) Enqueue(ctx context.Context, list ...Job) error {
 			if j.ID == "" || j.Owner == "" || j.Kind == "" {
 				return errors.New("a job has an id, an owner and a kind")
 			}
-			if err := q.put(ctx, j); err != nil {
-				return err
-			}
 			due := j.Due.UnixMilli()
 			if at, ok := first[j.Owner]; !ok {
 				owners, first[j.Owner] = append(owners, j.Owner), due
 			} else {
 				first[j.Owner] = min(at, due)
 			}
+		}
+		if err := q.put(ctx, list); err != nil {
+			return err
 		}
 		for _, o := range owners {
 			if err := q.servedBy(ctx, o, first[o]); err != nil {
@@ -148,23 +148,27 @@ func (q *Queue) Enqueue(ctx context.Context, list ...Job) error {
 	}))
 }
 
-func (q *Queue) put(ctx context.Context, j Job) error {
+func (q *Queue) put(ctx context.Context, list []Job) error {
 	now := q.cfg.Now().UnixMilli()
-	head, body := string(j.Head), j.Body
-	if head == "" {
-		head = "{}"
+	var rows, batches [][]any
+	known := map[[2]string]bool{}
+	for _, j := range list {
+		head, body := string(j.Head), j.Body
+		if head == "" {
+			head = "{}"
+		}
+		if body == nil {
+			body = []byte{}
+		}
+		rows = append(rows, []any{j.ID, j.Owner, j.Kind, j.Name, j.Batch, j.Due.UnixMilli(), j.Key, j.Most, now, milli(j.Expires), head, body})
+		if of := [2]string{j.Owner, j.Batch}; j.Batch != "" && !known[of] {
+			known[of], batches = true, append(batches, []any{j.Owner, j.Batch, now})
+		}
 	}
-	if body == nil {
-		body = []byte{}
-	}
-	if _, err := q.cfg.DB.Exec(ctx, put, j.ID, j.Owner, j.Kind, j.Name, j.Batch, j.Due.UnixMilli(), j.Key, j.Most, now, milli(j.Expires), head, body); err != nil {
+	if err := q.cfg.DB.InsertAll(ctx, put, rows); err != nil {
 		return err
 	}
-	if j.Batch == "" {
-		return nil
-	}
-	_, err := q.cfg.DB.Exec(ctx, putBatch, j.Owner, j.Batch, now)
-	return err
+	return q.cfg.DB.InsertAll(ctx, putBatch, batches)
 }
 
 // servedBy sees to it that the owner's turn comes no later than at. The database's

@@ -89,9 +89,9 @@ const (
 	nextOf     = `SELECT due FROM jobs WHERE owner = ? AND state = 0 ORDER BY due, id LIMIT 1`
 	holding    = `SELECT COUNT(*) FROM jobs WHERE owner = ? AND limit_key = ? AND token <> '' AND limit_key <> '' AND id <> ?`
 	park       = `UPDATE jobs SET state = 1, token = '' WHERE id = ?`
-	hold       = `UPDATE jobs SET token = ?, attempt = attempt + 1, due = ? WHERE id = ?`
+	hold       = `UPDATE jobs SET token = ?, attempt = attempt + 1, due = ? WHERE id IN (?)`
 
-	done    = `DELETE FROM jobs WHERE id = ? AND token = ? AND attempt = ?`
+	done    = `DELETE FROM jobs WHERE token = ? AND attempt = ? AND id IN (?)`
 	again   = `UPDATE jobs SET token = '', due = ?, head = ?, class = ? WHERE id = ? AND token = ? AND attempt = ?`
 	recur   = `UPDATE jobs SET token = '', due = ?, head = ?, class = ?, attempt = 0 WHERE id = ? AND token = ? AND attempt = ?`
 	bury    = `UPDATE jobs SET token = '', state = 2, ended_at = ?, head = ?, class = ? WHERE id = ? AND token = ? AND attempt = ?`
