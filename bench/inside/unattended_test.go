@@ -206,7 +206,7 @@ func BenchmarkSchedules(b *testing.B) {
 				end = nil
 			}
 		}
-		rate := float64(caught) / time.Since(began).Seconds()
+		rate := float64(max(1, caught)) / time.Since(began).Seconds()
 		b.ReportMetric(float64(n), "installations")
 		b.ReportMetric(planned.Seconds(), "plan-s")
 		b.ReportMetric(millis(look), "look-ms")
