@@ -77,7 +77,7 @@ func (b *Bridge) at(ctx context.Context, who *session.Session, panel session.Pan
 	if typ == "" {
 		return nil, unknown
 	}
-	if panel.Module != "" && typ != typeOf(product, panel.Module) {
+	if panel.Module != "" && typ != typeOf(product, panel.Module) || panel.Only != "" && panel.Only != name {
 		return nil, fault.New(fault.Denied, "ANOTHER_PANEL", "the panel's token is for another place in the product's pages")
 	}
 	return &place{who: *who, panel: panel, policy: p, manifest: m, module: u, product: product, typ: typ}, nil

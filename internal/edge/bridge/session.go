@@ -99,7 +99,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request) (any, error) {
 // with what it shows only if the new one is about the same.
 func about(who *session.Session, panel session.Panel) string {
 	h := sha256.New()
-	for _, part := range []string{string(who.Product), string(who.Site), string(who.User), panel.Module, string(panel.Extension)} {
+	for _, part := range []string{string(who.Product), string(who.Site), string(who.User), panel.Module, string(panel.Extension), panel.Only} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
@@ -121,7 +121,7 @@ func (b *Bridge) modules(ctx context.Context, who *session.Session, panel sessio
 		if i.Product != who.Product {
 			continue
 		}
-		of, err := b.modulesOf(ctx, &i, product, panel.Module, who.Locale)
+		of, err := b.modulesOf(ctx, &i, product, panel, who.Locale)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (b *Bridge) modules(ctx context.Context, who *session.Session, panel sessio
 	return out, nil
 }
 
-func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product *tenancy.Product, wanted, locale string) ([]module, error) {
+func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product *tenancy.Product, panel session.Panel, locale string) ([]module, error) {
 	m, err := b.Registry.Manifest(ctx, i.Version)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 	var keys []string
 	for _, u := range m.UIModules() {
 		t := typeOf(product, u.Type)
-		if t == "" || wanted != "" && t != typeOf(product, wanted) {
+		if t == "" || panel.Module != "" && t != typeOf(product, panel.Module) || panel.Only != "" && panel.Only != string(i.ID)+"/"+u.Key {
 			continue
 		}
 		keys = append(keys, u.Key)

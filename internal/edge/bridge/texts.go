@@ -47,36 +47,13 @@ func (b *Bridge) title(ctx context.Context, version id.Version, u manifest.Modul
 	for _, t := range []manifest.Text{u.Title, u.Name} {
 		text := t.Text
 		if t.I18n != "" {
-			if _, texts, err := b.Registry.Texts(ctx, version, locale, true); err == nil {
-				text = textOf(texts, t.I18n)
-			}
+			text = b.Registry.Text(ctx, version, locale, t.I18n)
 		}
 		if text = clean(text, 120); text != "" {
 			return text
 		}
 	}
 	return clean(u.Key, 120)
-}
-
-// textOf finds a key as it is, then taken apart at its dots.
-func textOf(texts []byte, key string) string {
-	var all map[string]any
-	if json.Unmarshal(texts, &all) != nil {
-		return ""
-	}
-	if s, ok := all[key].(string); ok {
-		return s
-	}
-	at := any(all)
-	for part := range strings.SplitSeq(key, ".") {
-		m, ok := at.(map[string]any)
-		if !ok {
-			return ""
-		}
-		at = m[part]
-	}
-	s, _ := at.(string)
-	return s
 }
 
 // clean makes a text of an app fit to be read among our own words: one line, nothing

@@ -27,6 +27,7 @@ type app struct {
 	InstalledBy        string
 	Permissions        []lineSection
 	Agreed             bool // by the person who looks at it
+	Pages              []pageLink
 	installation       install.Installation
 	DevelopmentWarning string
 }

@@ -94,6 +94,8 @@ func New(cfg Config) *Console {
 	c.mux.Handle("GET /my/apps", c.user(c.myApps))
 	c.mux.Handle("GET /my/apps/{installation}", c.user(c.myApp))
 	c.mux.Handle("POST /my/apps/{installation}/revoke", c.user(c.revokeConsent))
+	c.mux.Handle("GET /site/{site}/app/{installation}/{module}", c.user(c.showPage))
+	c.mux.Handle("POST /site/{site}/app/{installation}/{module}", c.user(c.renewPage))
 	c.mux.Handle("GET /my/programs", c.user(c.showPrograms))
 	c.mux.Handle("POST /my/programs", c.user(c.askProgram))
 	c.mux.Handle("POST /my/programs/allow", c.user(c.allowProgram))

@@ -40,6 +40,9 @@ func (c *Console) myApps(v *visit) error {
 	for _, i := range all {
 		a := c.view(v, i)
 		_, a.Agreed = agreed[i.ID]
+		if a.Pages, err = c.pagesOf(v, &i); err != nil {
+			return err
+		}
 		out = append(out, a)
 	}
 	return c.render(v, http.StatusOK, "my.html", page{Title: "My apps", Section: "my", Data: map[string]any{"Apps": out}})

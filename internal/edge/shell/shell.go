@@ -104,12 +104,19 @@ func (s *Shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // product's page, of whose origins the browser and the page itself make sure.
 func (s *Shell) directory(w http.ResponseWriter, r *http.Request) {
 	p, err := s.Tenancy.ProductByKeyOrAlias(r.Context(), r.URL.Query().Get("product"))
-	if err != nil || len(p.PageOrigins) == 0 {
+	var origins []string
+	if err == nil {
+		origins = slices.Clone(p.PageOrigins)
+		if p.HasPages() {
+			origins = append(origins, s.URL) // apps' pages in the console
+		}
+	}
+	if len(origins) == 0 {
 		http.Error(w, "No product shows apps in its pages under this name.", http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Security-Policy", directoryPolicy(p.PageOrigins))
-	s.page(w, r, "directory.html", map[string]any{"product": p.Key, "productName": p.Name, "origins": p.PageOrigins})
+	w.Header().Set("Content-Security-Policy", directoryPolicy(origins))
+	s.page(w, r, "directory.html", map[string]any{"product": p.Key, "productName": p.Name, "origins": origins})
 }
 
 // facts are what an app's page knows before it is handed the session.

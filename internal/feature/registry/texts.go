@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -102,4 +103,34 @@ func (s *Service) file(ctx context.Context, version id.Version, name string) ([]
 		}
 	}
 	return nil, nil
+}
+
+// Text is one of an app's texts in a language, "" where it has none.
+func (s *Service) Text(ctx context.Context, version id.Version, locale, key string) string {
+	_, texts, err := s.Texts(ctx, version, locale, true)
+	if err != nil {
+		return ""
+	}
+	return textOf(texts, key)
+}
+
+// textOf finds a key as it is, then taken apart at its dots.
+func textOf(texts []byte, key string) string {
+	var all map[string]any
+	if json.Unmarshal(texts, &all) != nil {
+		return ""
+	}
+	if s, ok := all[key].(string); ok {
+		return s
+	}
+	at := any(all)
+	for part := range strings.SplitSeq(key, ".") {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return ""
+		}
+		at = m[part]
+	}
+	s, _ := at.(string)
+	return s
 }

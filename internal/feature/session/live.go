@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -55,6 +56,13 @@ func (s *Service) read(ctx context.Context, use string, row interface{ Scan(...a
 	}
 	out.Asserted, out.Name, out.Locale, out.TimeZone = time.UnixMilli(asserted), f.Name, f.Locale, f.TimeZone
 	panel.Extension = f.Extension
+	if use == "bridge" && f.Page != nil {
+		// What a page of the console opened ends with the console's session.
+		panel.Only = f.Page.Only
+		if _, _, err := s.read(ctx, "console", s.DB.QueryRow(ctx, sessionOfTicket, f.Page.Session, out.Site)); err != nil {
+			return Session{}, Panel{}, err
+		}
+	}
 	if use == "console" && now.Sub(time.UnixMilli(seen)) > time.Minute {
 		if _, err := s.DB.Exec(ctx, seeSession, now.UnixMilli(), out.ID, out.Site); err != nil {
 			return Session{}, Panel{}, fault.Op("session.Get", err)
@@ -81,13 +89,18 @@ type Panel struct {
 	// Module is the type of module that the panel is for, "" for any that the user has.
 	Module    string
 	Extension json.RawMessage
+	// Only is the one module that a page of the console shows, "" for any of the type.
+	Only string
 }
 
-// OpenPanel makes a bridge's session of a panel's token, which counts once. The secret is
+// OpenPanel makes a bridge's session of a panel's token, or of a page's ticket, which counts once. The secret is
 // for a page's memory: it is no cookie. before is the secret that the page has had until now,
 // "" for none: if the token is about the same person in the same place, that session goes on
 // under the new secret, and what the person opened by it goes on too.
 func (s *Service) OpenPanel(ctx context.Context, token, before string) (secret string, out Session, panel Panel, life time.Duration, err error) {
+	if strings.HasPrefix(token, pagePrefix) {
+		return s.openBridge(ctx, s.ofPage, token, before)
+	}
 	return s.openBridge(ctx, s.Assertions.Panel, token, before)
 }
 
@@ -145,7 +158,7 @@ func (s *Service) openBridge(ctx context.Context, verify func(context.Context, s
 	if err != nil {
 		return fail(err)
 	}
-	return secret, sessionOf(row, secret, a), Panel{a.Module, a.Extension}, bridgeLife, nil
+	return secret, sessionOf(row, secret, a), Panel{a.Module, a.Extension, a.page.only()}, bridgeLife, nil
 }
 
 // renews is the session that a page had and that an assertion is about again, "" for none: it
@@ -175,7 +188,7 @@ func (s *Service) renews(ctx context.Context, before string, a Assertion) (strin
 	if err != nil {
 		return "", fault.Op("session.renews", err)
 	}
-	if !bytes.Equal(f.Extension, a.Extension) {
+	if !bytes.Equal(f.Extension, a.Extension) || f.Page.only() != a.page.only() {
 		return "", nil
 	}
 	return last.ID, nil

@@ -60,6 +60,8 @@ type Assertion struct {
 	// Module and Extension are a panel's; a sign-in has none.
 	Module    string
 	Extension json.RawMessage
+
+	page *ofPage // where no product vouched, but the console's own session
 }
 
 // Assertions verifies what products sign: signature, issuer, audience and times. Each kind
@@ -162,10 +164,11 @@ type facts struct {
 	Locale    string          `json:"locale,omitempty"`
 	TimeZone  string          `json:"timezone,omitempty"`
 	Extension json.RawMessage `json:"extension,omitempty"`
+	Page      *ofPage         `json:"page,omitempty"`
 }
 
 func (s *Service) sealFacts(site id.Site, table, row string, a Assertion) ([]byte, error) {
-	plain, err := json.Marshal(facts{clip(a.Name, 200), clip(a.Locale, 40), clip(a.TimeZone, 60), a.Extension})
+	plain, err := json.Marshal(facts{clip(a.Name, 200), clip(a.Locale, 40), clip(a.TimeZone, 60), a.Extension, a.page})
 	if err != nil {
 		return nil, err
 	}

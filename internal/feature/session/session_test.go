@@ -368,6 +368,69 @@ func TestBridgeSessions(t *testing.T) {
 	})
 }
 
+// A page of the console opens a session as who is signed in there: once, for one module, for
+// no admin, and for as long as that person is signed in.
+func TestPagesOfTheConsole(t *testing.T) {
+	each(t, func(w *world) {
+		arrived := w.signIn(w.alice("u1"), "/")
+		of, err := w.Get(w.Context(), arrived.Secret)
+		if err != nil || !of.Admin {
+			w.Fatal(of, err)
+		}
+		shown := session.Page{Type: "tracker:annexPage", Module: "inst/overview", Extension: []byte(`{"type":"tracker:annexPage"}`)}
+		token := func() string {
+			text, err := w.PageToken(w.Context(), &of, shown)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return text
+		}
+		first := token()
+		secret, s, p, _, err := w.OpenPanel(w.Context(), first, "")
+		if err != nil || s.User != "alice" || s.Admin || s.Site != of.Site || p.Only != "inst/overview" || p.Module != shown.Type {
+			w.Fatal(s, p, err)
+		}
+		_, _, _, _, err = w.OpenPanel(w.Context(), first, "")
+		w.refused(err, "TICKET_SPENT")
+		for _, wrong := range []string{"page.", "page.x.y", "page.e30." + secret, "page." + strings.Repeat("x", 600)} {
+			_, _, _, _, err = w.OpenPanel(w.Context(), wrong, "")
+			w.refused(err, "TICKET_SPENT")
+		}
+		if s, p, err = w.Bridge(w.Context(), secret); err != nil || s.Admin || p.Only != "inst/overview" {
+			w.Fatal(s, p, err)
+		}
+		// What the bridge opened makes no tickets for pages: those are the console's.
+		nested, err := w.PageToken(w.Context(), &s, shown)
+		if err == nil {
+			_, _, _, _, err = w.OpenPanel(w.Context(), nested, "")
+		}
+		if err == nil {
+			w.Error("a page's session opens another page")
+		}
+		late := token()
+		w.now = w.now.Add(time.Minute)
+		_, _, _, _, err = w.OpenPanel(w.Context(), late, "")
+		w.refused(err, "TICKET_SPENT")
+		// Another one of the same module goes on with the session, one of another module does not.
+		renewed, again, _, _, err := w.OpenPanel(w.Context(), token(), secret)
+		if err != nil || again.ID != s.ID {
+			w.Fatal(again, err)
+		}
+		shown.Module = "inst/other"
+		if _, other, _, _, err := w.OpenPanel(w.Context(), token(), renewed); err != nil || other.ID == s.ID {
+			w.Fatal(other, err)
+		}
+		last := token()
+		if err := w.End(w.Context(), arrived.Secret); err != nil {
+			w.Fatal(err)
+		}
+		_, _, err = w.Bridge(w.Context(), renewed)
+		w.refused(err, "SIGNED_OUT")
+		_, _, _, _, err = w.OpenPanel(w.Context(), last, "")
+		w.refused(err, "SIGNED_OUT")
+	})
+}
+
 // A page's session goes on under another secret when its product signs for the same user in
 // the same place again: what was opened by it hangs on its id.
 func TestRenewal(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 	ForConsent Use = "consent" // the page where the session's user agrees to something
 	ForAsk     Use = "ask"     // the window where an admin decides what an app asks for
 	ForConnect Use = "connect" // the page where they connect an account at another service
+	ForPage    Use = "page"    // an app's page in the console; the session that made it is the console's
 )
 
 // Ticket makes what a page's address may carry in place of a session: it is taken once,
@@ -40,6 +41,11 @@ func (s *Service) Ticket(ctx context.Context, of *Session, use Use, about string
 // TakeTicket takes a ticket out and gives the bridge's session that made it, if that is
 // still alive.
 func (s *Service) TakeTicket(ctx context.Context, use Use, ticket string) (out Session, panel Panel, about string, err error) {
+	return s.takeTicket(ctx, use, "bridge", ticket)
+}
+
+// takeTicket takes a ticket out that a session of a kind made.
+func (s *Service) takeTicket(ctx context.Context, use Use, kind, ticket string) (out Session, panel Panel, about string, err error) {
 	fail := func(err error) (Session, Panel, string, error) {
 		return Session{}, Panel{}, "", fault.Op("session.TakeTicket", err)
 	}
@@ -60,7 +66,7 @@ func (s *Service) TakeTicket(ctx context.Context, use Use, ticket string) (out S
 	case s.Now().UnixMilli() >= expires:
 		return fail(ticketSpent())
 	}
-	if out, panel, err = s.read(ctx, "bridge", s.DB.QueryRow(ctx, sessionOfTicket, session, site)); err != nil {
+	if out, panel, err = s.read(ctx, kind, s.DB.QueryRow(ctx, sessionOfTicket, session, site)); err != nil {
 		return fail(err)
 	}
 	return out, panel, about, nil

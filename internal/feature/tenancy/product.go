@@ -1,6 +1,8 @@
 package tenancy
 
 import (
+	"slices"
+
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/manifest"
 )
@@ -43,8 +45,24 @@ type ModuleType struct {
 	Slots   []string       `json:"slots,omitempty"`
 	Context map[string]any `json:"context,omitempty"`
 	// Show is how an app appears there: "" in a frame with its title, "inline" in a bare one,
-	// "action" as a button that opens it in a dialog.
+	// "action" as a button that opens it in a dialog. With "page" and "adminPage" the product
+	// needs no place: the app has a page of its own in the platform, for everybody or for
+	// the site's admins.
 	Show string `json:"show,omitempty"`
+}
+
+// The places that are pages of the platform.
+const (
+	ShowPage      = "page"
+	ShowAdminPage = "adminPage"
+)
+
+// InPlatform reports whether apps have pages of their own in the platform there.
+func (m *ModuleType) InPlatform() bool { return m.Show == ShowPage || m.Show == ShowAdminPage }
+
+// HasPages reports whether any of the product's places is a page of the platform.
+func (p *Product) HasPages() bool {
+	return slices.ContainsFunc(p.Modules, func(m ModuleType) bool { return m.InPlatform() })
 }
 
 // Event is an event that the product publishes.

@@ -191,8 +191,10 @@ func (r *reader) module(n *yaml.Node) ModuleType {
 		"aliases": func(n *yaml.Node) { r.texts(n, "aliases", &m.Aliases, 163, moduleForm.MatchString, fix) },
 		"slots":   func(n *yaml.Node) { r.texts(n, "slots", &m.Slots, 100, nil, "") },
 		"show": func(n *yaml.Node) {
-			known := func(s string) bool { return s == "frame" || s == "inline" || s == "action" }
-			r.text(n, "show", &m.Show, 20, known, "write frame, inline or action")
+			known := func(s string) bool {
+				return s == "frame" || s == "inline" || s == "action" || s == ShowPage || s == ShowAdminPage
+			}
+			r.text(n, "show", &m.Show, 20, known, "write frame, inline, action, page or adminPage")
 		},
 		"context": func(n *yaml.Node) {
 			if v, ok := r.value(n, "context").(map[string]any); ok {
