@@ -30,6 +30,7 @@ const picture = async (page, name) => {
 
 async function open(name, path, options = { viewport: { width: 1180, height: 820 } }) {
   const context = await demo.browser.newContext(options);
+  await context.clock.install(); // so that nobody waits until a button counts
   const asked = [];
   await context.route(/^https:\/\//, (route) => { asked.push(route.request().url()); return route.fulfill({ contentType: 'image/png', body: png }); });
   const page = await context.newPage();
@@ -53,8 +54,15 @@ const frameWith = (page, what, part, selector) => until(what, async () => {
 });
 const pictures = (page) => frameWith(page, 'the app', '.apps.localhost', 'input[name=url]');
 const modal = (page) => frameWith(page, 'the modal', '/ask/modal', '[data-annex-allow]');
-const armed = (allow) => until('the button', async () => (await allow.getAttribute('aria-disabled')) === null);
+const armed = (allow) => until('the button', async () => {
+  if ((await allow.getAttribute('aria-disabled')) === null) return true;
+  await allow.page().clock.runFor(600);
+  return (await allow.getAttribute('aria-disabled')) === null;
+});
 const add = async (frame, url) => {
+  // A frame of another site that is out of sight draws nothing, and nobody can press in it.
+  await (await frame.frameElement()).evaluate((f) => f.scrollIntoView());
+  await frame.locator('input[name=url]').evaluate((f) => f.scrollIntoView({ block: 'center' }));
   await frame.locator('input[name=url]').fill(url);
   await frame.getByRole('button', { name: 'Add' }).click();
 };
@@ -108,7 +116,7 @@ test('what an admin declines is not granted, and the app learns no more than tha
   await app.locator('li', { hasText: 'elsewhere.example.org' }).getByRole('button', { name: 'Ask to allow' }).click();
   const shown = await modal(page);
   assert.match(await shown.locator('[data-annex-has]').innerText(), /pictures\.example\.com/);
-  await shown.waitForTimeout(400);
+  await page.clock.runFor(400);
   await shown.locator('[data-annex-decline]').click();
   await app.getByText('did not allow elsewhere.example.org').waitFor();
   assert.equal(await app.evaluate(() => [...document.images].length), 1);
@@ -170,7 +178,6 @@ test('no other page frames what an admin decides in', async () => {
   await once(hold, 'listening');
   const page = await demo.browser.newPage();
   await page.goto(`http://evil.apps.localhost:${hold.address().port}/`);
-  await page.waitForTimeout(800);
   for (const f of page.frames().slice(1)) assert.equal(await f.locator('#ask').count(), 0, `${f.url()} is shown in a foreign page`);
   assert.equal(page.frames().length, 3);
   await page.close();

@@ -19,7 +19,7 @@ after(async () => {
 });
 
 const until = async (what, is) => {
-  for (let n = 0; n < 200; n++) {
+  for (let n = 0; n < 400; n++) {
     const got = await is();
     if (got) return got;
     await new Promise((r) => { setTimeout(r, 25); });
@@ -27,10 +27,18 @@ const until = async (what, is) => {
   throw new Error(`waited in vain for ${what}`);
 };
 
+// The pages' clock stands still but for what a test lets pass: however slow the machine is,
+// a button counts when it has been in sight for its time, and not before.
+const stopped = async (context) => {
+  await context.clock.install({ time: 0 });
+  await context.clock.pauseAt(1000);
+  return context;
+};
+
 // ask opens the product's page, has the app ask, and gives what is there then.
 async function ask(shown = question(), options = {}) {
   Object.assign(site.state, { shown, decided: [], requests: [], problem: null, decideProblem: null, settled: false, windows: 0 });
-  const context = await browser.newContext({ viewport: { width: 1000, height: 820 }, ...options });
+  const context = await stopped(await browser.newContext({ viewport: { width: 1000, height: 820 }, ...options }));
   const page = await context.newPage();
   await page.goto(site.origins.product);
   const shell = await until('the shell', async () => {
@@ -49,9 +57,22 @@ async function ask(shown = question(), options = {}) {
   return { context, page, shell, app, frame, modal, answered, again, allow: frame.locator('[data-annex-allow]'), decline: frame.locator('[data-annex-decline]') };
 }
 
-const armed = (allow) => until('the button', async () => (await allow.getAttribute('aria-disabled')) === null);
+// What has to be seen first, the browser says in its own time: the wait starts then.
+const armed = (allow) => until('the button', async () => {
+  if ((await allow.getAttribute('aria-disabled')) === null) return true;
+  await allow.page().clock.runFor(600);
+  return (await allow.getAttribute('aria-disabled')) === null;
+});
+const off = async (a, what) => { await a.page.clock.runFor(3000); assert.equal(await a.allow.getAttribute('aria-disabled'), 'true', what); };
 const middle = async (locator) => { const b = await locator.boundingBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
-const nothing = async () => { await new Promise((r) => { setTimeout(r, 300); }); assert.deepEqual(site.state.decided, []); };
+// nothing was decided: what a press set off has gone to the product's page and back by now,
+// and a request of its own comes after any other.
+const over = async (a) => {
+  await a.page.clock.runFor(300);
+  for (const f of [a.frame, a.page, a.frame]) await f.evaluate(() => new Promise((r) => { const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0); }));
+  await a.frame.evaluate(() => fetch('/over', { method: 'POST' }).catch(() => {}));
+};
+const nothing = async (a) => { await over(a); assert.deepEqual(site.state.decided, []); };
 
 test('what was shown is approved by a press that began when it had been in sight for a while', async () => {
   const a = await ask();
@@ -74,19 +95,19 @@ test('a second click of a double click, meant for what lay there, decides nothin
   const a = await ask();
   const [x, y] = await middle(a.allow);
   for (let n = 0; n < 6; n++) await a.page.mouse.click(x, y, { delay: 5 });
-  await nothing();
+  await nothing(a);
   // A press that begins before the button counts, and ends after, began too early.
   await a.page.mouse.move(x, y);
   await a.page.mouse.down();
   await armed(a.allow);
   await a.page.mouse.up();
-  await nothing();
+  await nothing(a);
   // One that begins beside it did not begin on it.
   await a.page.mouse.move(x, y - 60);
   await a.page.mouse.down();
   await a.page.mouse.move(x, y);
   await a.page.mouse.up();
-  await nothing();
+  await nothing(a);
   await a.context.close();
 });
 
@@ -99,7 +120,7 @@ test('what a script presses is not pressed', async () => {
     const at = { bubbles: true, cancelable: true, isPrimary: true, button: 0, detail: 1 };
     for (const e of [new PointerEvent('pointerdown', at), new PointerEvent('pointerup', at), new MouseEvent('click', at), new PointerEvent('click', { ...at, detail: 0 }), new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', bubbles: true })]) b.dispatchEvent(e);
   });
-  await nothing();
+  await nothing(a);
   await a.context.close();
 });
 
@@ -111,7 +132,7 @@ test('a key that is held down answers nothing, and one that is pressed does', as
   await until('the focus', async () => (await a.frame.evaluate(() => document.activeElement.dataset.annexAllow)) === '');
   await armed(a.allow);
   for (let n = 0; n < 4; n++) await a.page.keyboard.down('Enter');
-  await nothing();
+  await nothing(a);
   assert.equal(a.answered.over, false, 'it was declined by a key that was held for something else');
   await a.page.keyboard.up('Enter');
   await a.page.keyboard.press('Enter');
@@ -121,17 +142,16 @@ test('a key that is held down answers nothing, and one that is pressed does', as
 
 test('losing the focus, another size and another choice start the wait again', async () => {
   const a = await ask(question({ choose: true, items: items(...types.slice(0, 3).map((t) => ['cdn.example.com', t])) }));
-  const off = async (what) => { assert.equal(await a.allow.getAttribute('aria-disabled'), 'true', what); await armed(a.allow); };
+  const again = async (what) => { await until(what, async () => (await a.allow.getAttribute('aria-disabled')) === 'true'); await armed(a.allow); };
   await armed(a.allow);
   await a.frame.locator('[data-annex-item="1"]').click();
-  await off('another choice');
+  await again('another choice');
   await a.page.setViewportSize({ width: 980, height: 800 });
-  await off('another size');
+  await again('another size');
   await a.frame.evaluate(() => { window.dispatchEvent(new Event('blur')); });
-  await off('another focus');
+  await again('another focus');
   await a.frame.evaluate(() => { for (const b of document.querySelectorAll('[data-annex-item]:checked')) b.click(); });
-  await new Promise((r) => { setTimeout(r, 1200); });
-  assert.equal(await a.allow.getAttribute('aria-disabled'), 'true', 'nothing is ticked');
+  await off(a, 'nothing is ticked');
   await a.context.close();
 });
 
@@ -148,10 +168,10 @@ test('whatever lies over it, even if clicks go through, keeps it from counting',
     self.over = over;
   });
   await until('the cover to be seen', async () => (await a.allow.getAttribute('aria-disabled')) === 'true');
-  await new Promise((r) => { setTimeout(r, 1300); });
+  await off(a, 'it is covered');
   const [x, y] = await middle(a.allow);
   await a.page.mouse.click(x, y, { delay: 20 });
-  await nothing();
+  await nothing(a);
   assert.match(await a.frame.locator('[data-annex-note]').innerText(), /covers this page/);
   await a.page.evaluate(() => self.over.remove());
   await armed(a.allow);
@@ -164,13 +184,13 @@ test('an app’s frame takes neither focus nor sight from it', async () => {
   // What takes the focus once loses it again, and the wait begins anew.
   await a.app.evaluate(() => focus());
   await until('the wait', async () => (await a.allow.getAttribute('aria-disabled')) === 'true');
-  await until('the focus', () => a.frame.evaluate(() => document.hasFocus()));
+  await until('the focus', async () => { await a.page.clock.runFor(50); return a.frame.evaluate(() => document.hasFocus()); });
   await a.page.keyboard.type('secret');
   assert.deepEqual(await a.app.evaluate(() => window.keys), [], 'the frame of the app got what was typed');
   await armed(a.allow);
   // A dialog of the app's waits, and its flags lie below.
   await a.shell.evaluate(() => { self.dialog(); self.flag(); });
-  await a.page.waitForTimeout(300);
+  await over(a);
   const [x, y] = await middle(a.allow);
   assert.equal(await a.page.evaluate(([px, py]) => document.elementFromPoint(px, py).shadowRoot, [x, y]), null); // the dialog's own, closed to the page
   assert.equal(await a.allow.getAttribute('aria-disabled'), null, 'a dialog of the app lies above it');
@@ -183,10 +203,16 @@ test('an app’s frame takes neither focus nor sight from it', async () => {
 
 test('a frame that fights for the focus keeps it from being approved, not from being declined', async () => {
   const a = await ask();
+  await a.frame.evaluate(() => { self.lost = 0; addEventListener('blur', () => { self.lost++; }); });
   await a.app.evaluate(() => { window.greedy = true; });
-  await new Promise((r) => { setTimeout(r, 4800); });
-  assert.equal(await a.allow.getAttribute('aria-disabled'), 'true');
-  await a.frame.getByText('keeps taking the focus').waitFor();
+  const told = a.frame.getByText('keeps taking the focus');
+  await until('it to be said', async () => {
+    const [had, lost] = await a.frame.evaluate(() => [document.hasFocus(), self.lost]);
+    await a.page.clock.runFor(100);
+    if (had) await until('the focus to be taken', () => a.frame.evaluate((n) => self.lost > n, lost));
+    assert.equal(await a.allow.getAttribute('aria-disabled'), 'true');
+    return (await told.count()) > 0;
+  });
   const [x, y] = await middle(a.decline);
   await a.page.mouse.click(x, y, { delay: 20 });
   await until('the decision', () => site.state.decided.length === 1);
@@ -210,7 +236,7 @@ test('messages of others open nothing, and change nothing that is open', async (
   assert.ok((await a.app.evaluate(posts)) >= 3);
   // The product's own window may speak to the page, but only once.
   await a.page.evaluate(() => { for (let i = 0; i < window.length; i++) window[i].postMessage({ annex: 'ask', ticket: 'other', theme: 'light' }, '*', [new MessageChannel().port2]); });
-  await a.page.waitForTimeout(300);
+  await over(a);
   assert.deepEqual(site.state.requests.filter((r) => r.path.startsWith('/ask/')).map((r) => [r.method, r.path, JSON.parse(r.body || '{}').ticket]), [['POST', '/ask/open', 't1']]);
   assert.ok(!a.answered.over);
   await a.context.close();
@@ -225,7 +251,7 @@ test('two questions are shown one after the other, and a press for the first is 
   await until('the second', () => site.state.requests.some((r) => r.path === '/ask/open' && JSON.parse(r.body).ticket === 't2'));
   const second = await a.modal();
   await a.page.mouse.click(x, y);
-  await new Promise((r) => { setTimeout(r, 300); });
+  await over({ ...a, frame: second });
   assert.deepEqual(site.state.decided.map((d) => d.ticket), ['t1']);
   await armed(second.locator('[data-annex-allow]'));
   await second.locator('[data-annex-decline]').click();
@@ -267,17 +293,19 @@ test('what reaches far goes to a window of its own, which the page waits for', a
   const [popup] = await Promise.all([a.context.waitForEvent('page'), a.allow.click()]);
   await popup.getByRole('heading', { name: 'Confirm that it is you' }).waitFor();
   assert.equal(await popup.evaluate(() => opener), null);
-  await nothing();
-  await new Promise((r) => { setTimeout(r, 1100); });
+  await nothing(a);
+  const asked = () => site.state.requests.filter((r) => r.path === '/ask/settled').length;
+  await until('it to look', async () => { await a.page.clock.runFor(1100); return asked() > 0; });
   assert.equal(a.answered.over, false);
   site.state.settled = true;
-  await until('the end', () => a.answered.over);
+  await until('the end', async () => { await a.page.clock.runFor(1100); return a.answered.over; });
   await a.context.close();
 });
 
 test('the window shows what is asked, asks for a press of its own, and no page that opened it holds it', async () => {
   Object.assign(site.state, { decided: [], ticked: [1], shown: question({ choose: true, items: items(['cdn.example.com', 'IMAGES'], ['cdn.example.com', 'SCRIPTS']) }) });
-  const page = await browser.newPage();
+  const context = await stopped(await browser.newContext());
+  const page = await context.newPage();
   await page.goto(`${site.origins.ui}/ask/window?as=start`);
   const go = page.locator('[data-annex-sign-in]');
   await go.click({ force: true });
@@ -288,7 +316,7 @@ test('the window shows what is asked, asks for a press of its own, and no page t
   assert.deepEqual(await page.locator('[data-annex-item]').evaluateAll((all) => all.map((b) => b.checked)), [false, true]);
   const allow = page.locator('[data-annex-allow]');
   await allow.click({ force: true });
-  await nothing();
+  await nothing({ page, frame: page });
   await armed(allow);
   await allow.click();
   await page.getByRole('heading', { name: 'Allowed' }).waitFor();
@@ -299,7 +327,7 @@ test('the window shows what is asked, asks for a press of its own, and no page t
   await held.getByText('was opened by a page that keeps a hold on it').waitFor();
   assert.equal(await held.locator('[data-annex-allow]').count(), 0);
   await held.close();
-  await page.close();
+  await context.close();
   site.state.ticked = null;
 });
 
@@ -318,6 +346,7 @@ test('it reads and works for everybody: by keyboard, dark, narrow, in German', a
   const flat = question({ choose: true, items: items(...types.map((t) => ['cdn.shop.example.com', t])), have: [line('images.example.org', 'IMAGES')] });
   for (const [shown, options] of [[flat, {}], [flat, { colorScheme: 'dark', viewport: { width: 360, height: 640 } }], [question({ items: [remote('https://splunk.corp.example:8088/x', { old: 'https://logs.example.org/', private: true })], environment: 'development' }), { colorScheme: 'dark', locale: 'de-DE' }]]) {
     const a = await ask(shown, options);
+    await a.page.clock.resume(); // what looks at the page waits itself
     await a.frame.evaluate(axe);
     const found = await a.frame.evaluate(async () => (await axe.run(document, { rules: { region: { enabled: false } } })).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`));
     assert.deepEqual(found, []);
@@ -325,18 +354,20 @@ test('it reads and works for everybody: by keyboard, dark, narrow, in German', a
     if (options.locale) assert.match(await a.frame.locator('main').innerText(), /Eine Entscheidung für Admins von Acme/);
     if (options.viewport) {
       // The end of a long list has to be seen.
-      await new Promise((r) => { setTimeout(r, 1300); });
-      assert.equal(await a.allow.getAttribute('aria-disabled'), 'true');
-      for (let n = 0; n < 30; n++) await a.page.keyboard.press('Shift+Tab');
-      await a.frame.locator('.body').evaluate((b) => b.scrollTo(0, b.scrollHeight));
-      await armed(a.allow);
+      await off(a, 'the end of the list was not seen');
+      await until('the button', async () => {
+        if (!(await a.frame.evaluate(() => document.hasFocus()))) await a.decline.focus();
+        await a.frame.locator('.end').evaluate((e) => e.scrollIntoView({ block: 'end' }));
+        await a.page.clock.runFor(600);
+        return (await a.allow.getAttribute('aria-disabled')) === null;
+      });
     }
     const reached = new Set();
-    for (let n = 0; n < 24; n++) {
+    await until('every button to be reached by Tab', async () => {
       await a.page.keyboard.press('Tab');
-      reached.add(await a.frame.evaluate(() => document.activeElement?.outerHTML.slice(0, 60)));
-    }
-    assert.ok([...reached].some((h) => h?.includes('data-annex-allow')) && [...reached].some((h) => h?.includes('data-annex-decline')), [...reached].join('\n'));
+      reached.add(await a.frame.evaluate(() => Object.keys(document.activeElement?.dataset ?? {})[0]));
+      return reached.has('annexAllow') && reached.has('annexDecline') && (!shown.shown.choose || reached.has('annexItem'));
+    });
     await a.frame.locator('[data-annex-decline]').focus();
     await a.page.keyboard.press('Escape');
     await until('the end', () => a.answered.over);
