@@ -47,6 +47,10 @@ paths:
     post:
       requestBody: {content: {application/json: {schema: {type: object}}}}
       responses: {'200': {description: ok}}
+  /emails:
+    post:
+      requestBody: {content: {application/json: {schema: {type: object, properties: {title: {type: string}}}}}}
+      responses: {'200': {description: ok}}
   /avatars:
     post:
       x-annex-egress: [/from]
@@ -67,6 +71,7 @@ scopes:
 operations:
   - {method: POST, path: /forms, open: true, reason: its fields are harmless}
   - {method: POST, path: '/repos/{repo}/hooks', open: true, reason: only to where the app may send, egress: [{in: body, name: /config/url}]}
+  - {method: POST, path: /emails, open: true, reason: they go to the site's own people, egress: []}
   - {method: GET, path: /previews, open: true, reason: only to where the app may send, egress: [{in: query, name: url}]}
 `
 
