@@ -121,7 +121,7 @@ prove: assets ## PAIRS (1000000) random pairs of manifests: what is said of grow
 	PROVE_PAIRS=$(or $(PAIRS),1000000) GOGC=400 go test -count=1 -v -timeout 12h -run '^TestProve$$' ./manifest
 
 .PHONY: test-browser
-test-browser: build test/browser/node_modules/.done ## The product and hostile apps in a real browser (BROWSER_JSON=FILE, EXFIL_TABLE=docs/exfiltration.md)
+test-browser: build test/browser/node_modules/.done test/providers/node_modules/.done ## The product and hostile apps in a real browser (BROWSER_JSON=FILE, EXFIL_TABLE=docs/exfiltration.md)
 	@scripts/require chromium openssl
 	cd test/browser && EXFIL_JSON='$(if $(BROWSER_JSON),$(abspath $(BROWSER_JSON)).exfil)' EXFIL_TABLE='$(abspath $(EXFIL_TABLE))' node --test --test-reporter=spec --test-reporter-destination=stdout \
 		$(if $(BROWSER_JSON),--test-reporter=./json.js --test-reporter-destination='$(abspath $(BROWSER_JSON))')

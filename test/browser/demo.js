@@ -12,9 +12,10 @@ import { chromium } from 'playwright-core';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const annex = join(root, 'bin', 'annex');
 
-export async function start() {
+/** start takes further arguments of `annex demo` and of the browser. */
+export async function start({ demo = [], browser: flags = [] } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'annex-browser-'));
-  const server = spawn(annex, ['demo', '--data', dir, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(annex, ['demo', '--data', dir, '--listen', '127.0.0.1:0', ...demo], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   server.stdout.on('data', (d) => (said += d));
   const ready = join(dir, 'demo.json');
@@ -25,14 +26,19 @@ export async function start() {
   const access = JSON.parse(readFileSync(ready, 'utf8'));
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', ...flags],
   });
   return {
     access,
     browser,
     // run runs the annex command and gives its JSON.
     async run(token, cwd, ...args) {
+      return this.tell('', token, cwd, ...args);
+    },
+    // tell is run with something to read.
+    async tell(input, token, cwd, ...args) {
       const p = spawn(annex, [...args, '--json'], { cwd, env: { ...process.env, ANNEX_URL: access.url, ANNEX_TOKEN: token } });
+      p.stdin.end(input);
       let out = '';
       p.stdout.on('data', (d) => (out += d));
       const [code] = await once(p, 'close');

@@ -1,17 +1,18 @@
 // An authorization server made with the npm package oidc-provider, as its documentation says:
 // PKCE demanded, refresh tokens replaced at each use, and a whole grant withdrawn when one is
-// used twice. It says in lines of JSON where it listens and what it gave out.
+// used twice. It says in lines of JSON where it listens and what it gave out. With AGREE=page a
+// person has to press a button in it; without, everything is agreed to.
 import { createServer } from 'node:http';
 import Provider, { interactionPolicy } from 'oidc-provider';
 
-const [issuer, redirectUri] = process.argv.slice(2);
+const [issuer, ...redirects] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
   const provider = new Provider(issuer, {
     clients: [{
-      client_id: 'annex-app', client_secret: 'client-secret-x', redirect_uris: [redirectUri], grant_types: ['authorization_code', 'refresh_token'],
+      client_id: 'annex-app', client_secret: 'client-secret-x', redirect_uris: redirects, grant_types: ['authorization_code', 'refresh_token'],
       token_endpoint_auth_method: 'client_secret_basic', response_types: ['code'],
     }],
     scopes: ['openid', 'offline_access', 'profile'],
@@ -30,9 +31,13 @@ server.listen(0, '127.0.0.1', () => {
   const handle = provider.callback();
   server.on('request', async (req, res) => {
     if (!req.url.startsWith('/agree/')) return handle(req, res);
-    // The person is Alice, and agrees to everything.
+    // The person is Alice.
     const { prompt, params, session } = await provider.interactionDetails(req, res);
     if (prompt.name === 'login') return provider.interactionFinished(req, res, { login: { accountId: 'alice' } });
+    if (process.env.AGREE === 'page' && req.method !== 'POST') {
+      res.setHeader('content-type', 'text/html');
+      return res.end(`<!doctype html><html lang="en"><title>Music</title><body style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem"><h1>Music</h1><p>May ${params.client_id} use the account of ${session.accountId}?<p>${params.scope}<form method="post"><button>Agree</button></form>`);
+    }
     const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
     grant.addOIDCScope(params.scope);
     return provider.interactionFinished(req, res, { consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: true });

@@ -1,0 +1,228 @@
+// A person connects an account at another service: npm's oidc-provider, behind TLS, as in
+// test/providers. The prompt beside the app, the platform's window, the service's own
+// question, and the app's call, in a page of the app's own and in UI Kit.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:https';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { start } from './demo.js';
+import { frameIn, openProduct } from './people.js';
+
+// PICTURES=FOLDER writes the pictures of docs/providers.md.
+const pictures = process.env.PICTURES;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const host = 'login.music.example';
+const secret = 'client-secret-x';
+const manifest = `app:
+  id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-0000000c0a11
+  name: Listening
+  runtime: {name: nodejs22.x}
+remotes:
+  - {key: login, baseUrl: "https://${host}"}
+providers:
+  auth:
+    - key: music
+      name: Music
+      type: oauth2
+      clientId: annex-app
+      issuer: https://${host}
+      scopes: [openid, profile, offline_access]
+      remotes: [login]
+      bearerMethod: authorization-header
+      actions:
+        authorization: {remote: login, path: /auth, queryParameters: {prompt: consent}}
+        exchange: {remote: login, path: /token, useBasicAuth: true}
+        revokeToken: {remote: login, path: /token/revocation, useBasicAuth: true}
+        retrieveProfile: {remote: login, path: /me, resolvers: {id: sub, displayName: name}}
+modules:
+  tracker:issuePanel:
+    - {key: own, title: Listening, resource: ui, resolver: {function: resolver}}
+    - {key: kit, title: Listening in the kit, resource: kit, render: native, resolver: {function: resolver}}
+  function:
+    - {key: resolver, handler: index.handler, providers: {auth: [music]}}
+resources:
+  - {key: ui, path: static}
+  - {key: kit, path: src/kit.jsx}
+`;
+const files = {
+  'manifest.yml': manifest,
+  'package.json': '{"name": "listening", "private": true, "dependencies": {}}',
+  'src/index.js': `import { asUser } from '@forge/api';
+import Resolver from '@forge/resolver';
+const r = new Resolver();
+r.define('use', async () => {
+  const music = asUser().withProvider('music');
+  if (!(await music.hasCredentials())) await music.requestCredentials();
+  const res = await music.fetch('/me');
+  return { status: res.status, text: await res.text(), accounts: await music.listAccounts() };
+});
+export const handler = r.getDefinitions();
+`,
+  'src/kit.jsx': `import React, { useState } from 'react';
+import ForgeReconciler, { Button, Text } from '@forge/react';
+import { invoke } from '@forge/bridge';
+const App = () => {
+  const [said, say] = useState('nothing yet');
+  return <><Button onClick={() => invoke('use').then((a) => say(JSON.stringify(a)), (e) => say(String(e)))}>Use Music</Button><Text>{said}</Text></>;
+};
+ForgeReconciler.render(<App />);
+`,
+  'static/index.html': '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Listening</title><script type="module" src="main.js"></script></head><body><button>Use Music</button><p>nothing yet</p></body></html>',
+  'static/main.js': `import { invoke } from '/_annex/sdk.js';
+document.querySelector('button').onclick = () => invoke('use').then((a) => { document.querySelector('p').textContent = JSON.stringify(a); }, (e) => { document.querySelector('p').textContent = String(e); });
+`,
+};
+
+let dir, demo, tls, service;
+const events = [];
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'annex-connect-'));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', join(dir, 'key'), '-out', join(dir, 'cert'),
+    '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`], { stdio: 'ignore' });
+  let behind;
+  tls = createServer({ key: readFileSync(join(dir, 'key')), cert: readFileSync(join(dir, 'cert')) }, (req, res) => {
+    const on = request({ host: '127.0.0.1', port: behind, path: req.url, method: req.method, headers: { ...req.headers, 'x-forwarded-proto': 'https' } }, (got) => { res.writeHead(got.statusCode, got.headers); got.pipe(res); });
+    on.on('error', () => res.destroy());
+    req.pipe(on);
+  }).listen(0, '127.0.0.1');
+  await once(tls, 'listening');
+  const at = `127.0.0.1:${tls.address().port}`;
+  demo = await start({ demo: ['--upstream', `${host}=${at}`, '--upstream-ca', join(dir, 'cert')], browser: [`--host-resolver-rules=MAP ${host}:443 ${at}`, '--ignore-certificate-errors'] });
+
+  const app = join(dir, 'app');
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(app, name)), { recursive: true });
+    writeFileSync(join(app, name), text);
+  }
+  await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'development');
+  await demo.run(demo.access.adminToken, app, 'install', '--confirm', '--environment', 'development', '--site', demo.access.site, '--product', demo.access.product);
+  const made = await demo.tell(secret, demo.access.developerToken, app, 'providers', 'configure', 'music', '--environment', 'development');
+  const redirect = /https?:\/\/[^"]*\/oauth\/cb\/[^"]*/.exec(JSON.stringify(made))[0];
+  service = spawn('node', ['server.js', `https://${host}`, redirect], { cwd: join(dirname(fileURLToPath(import.meta.url)), '..', 'providers'), env: { ...process.env, AGREE: 'page' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((ready) => createInterface(service.stdout).on('line', (line) => {
+    let said;
+    try { said = JSON.parse(line); } catch { return; }
+    if (said.listens) ready(behind = Number(said.listens.split(':')[1]));
+    else events.push(said.event);
+  }));
+});
+after(async () => {
+  service?.kill();
+  await demo?.stop();
+  tls?.closeAllConnections();
+  tls?.close();
+  if (dir) rmSync(dir, { recursive: true, force: true });
+});
+
+const picture = async (page, name) => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled' }); };
+async function sound(page, what) {
+  await page.evaluate(axe);
+  assert.deepEqual(await page.evaluate(async () => (await axe.run(document)).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`)), [], what);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
+}
+
+// press brings a button of a frame into sight first: a frame of another site that is out of it
+// draws nothing.
+async function press(frame, button) {
+  for (let f = frame; f.parentFrame(); f = f.parentFrame()) await (await f.frameElement()).evaluate((e) => e.scrollIntoView({ block: 'center' }));
+  await button.waitFor();
+  await button.evaluate((e) => e.scrollIntoView({ block: 'center' }));
+  await button.click();
+}
+const use = (app) => press(app, app.getByRole('button', { name: 'Use Music' }));
+
+// connect goes from the prompt beside the app to the service and back.
+async function connect(page, shell, name) {
+  const go = shell.locator('[data-annex-prompt-go=connect]');
+  await go.waitFor();
+  await shell.getByText('Connect Music').first().waitFor();
+  await shell.locator('[data-annex-prompt=connect]').evaluate((e) => e.scrollIntoView({ block: 'center' }));
+  await picture(page, `connect-prompt${name}`);
+  const [window_] = await Promise.all([page.context().waitForEvent('page'), press(shell, go)]);
+  await window_.locator('[data-annex-connect=music]').waitFor();
+  assert.equal(await window_.evaluate(() => opener), null);
+  const text = await window_.locator('main').innerText();
+  for (const part of ['Listening', host, 'openid']) assert.ok(text.includes(part), `the window does not say ${part}:\n${text}`);
+  assert.match(text, /as alice/i);
+  await sound(window_, 'the window');
+  await picture(window_, `connect-window${name}`);
+  await window_.locator('[data-annex-connect-go]').click();
+  await window_.locator('[data-annex-leave]').click();
+  await window_.getByRole('button', { name: 'Agree' }).waitFor();
+  assert.equal(new URL(window_.url()).host, host);
+  await window_.getByRole('button', { name: 'Agree' }).click();
+  await window_.waitForURL(`${demo.access.uiUrl}/my/accounts**`);
+  assert.doesNotMatch(window_.url(), /code=|state=/);
+  await window_.getByText('alice of the provider').first().waitFor();
+  await picture(window_, `connect-done${name}`);
+  return window_;
+}
+
+const kinds = {
+  'a page of the app’s own': async (page) => {
+    const app = await frameIn(page, async (f) => f.url().includes('.apps.localhost') && (await f.getByRole('button', { name: 'Use Music' }).count()) > 0);
+    return { app, shell: app.parentFrame() };
+  },
+  'UI Kit': async (page) => {
+    const app = await frameIn(page, async (f) => f.url().includes('/shell') && (await f.getByRole('button', { name: 'Use Music' }).count()) > 0);
+    return { app, shell: app };
+  },
+};
+
+for (const [name, find] of Object.entries(kinds)) {
+  test(`an account is connected from ${name}, used, and not asked for again`, async () => {
+    const context = await demo.browser.newContext({ viewport: { width: 1000, height: 900 } });
+    const heard = [];
+    const page = await openProduct(context, demo, 'alice', '/browse/DEMO-1');
+    page.on('response', (r) => { void r.text().then((t) => heard.push(t), () => {}); }); // streams never end
+    let { app, shell } = await find(page);
+    await use(app);
+    const window_ = await connect(page, shell, name === 'UI Kit' ? '-kit' : '');
+    await page.bringToFront();
+    // Whoever comes back from the window need not press anything; a browser without a screen does not always say that they did.
+    await shell.evaluate(() => { dispatchEvent(new Event('focus')); });
+    await shell.locator('[data-annex-prompt=connect]').waitFor({ state: 'detached' });
+    ({ app, shell } = await find(page));
+    // The call that waited is made again. A session of UI Kit begins anew instead, in its own
+    // time: a press that came before is lost with it.
+    const answer = app.getByText('alice of the provider');
+    for (let n = 0; n < 8; n++) {
+      if (name === 'UI Kit') await use(app);
+      if (await answer.waitFor({ timeout: 8000 }).then(() => true, () => false)) break;
+    }
+    await answer.waitFor();
+    await picture(page, `connect-used${name === 'UI Kit' ? '-kit' : ''}`);
+    // A page that is loaded again does not ask again.
+    await page.reload();
+    ({ app, shell } = await find(page));
+    await use(app);
+    await app.getByText('alice of the provider').waitFor();
+    assert.equal(await shell.locator('[data-annex-prompt=connect]').count(), 0);
+    assert.ok(heard.length > 0 && !heard.some((t) => t.includes(secret) || t.includes('"access_token"')), 'a page was told a credential');
+    // Disconnected here, it is withdrawn at the service, and the app has to ask again.
+    await window_.getByRole('button', { name: /Disconnect/ }).first().click();
+    await window_.getByText('alice of the provider').waitFor({ state: 'detached' });
+    await page.reload();
+    ({ app, shell } = await find(page));
+    await use(app);
+    await shell.locator('[data-annex-prompt-go=connect]').waitFor();
+    await context.close();
+  });
+}
+
+test('what one person connected, another has to connect', async () => {
+  const context = await demo.browser.newContext();
+  const page = await openProduct(context, demo, 'bob', '/browse/DEMO-1');
+  const { app, shell } = await kinds['UI Kit'](page);
+  await use(app);
+  await shell.locator('[data-annex-prompt-go=connect]').waitFor();
+  await context.close();
+});
