@@ -197,7 +197,7 @@ func flags(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, object{"experiments": []any{object{"id": "e1", "name": "Tea or coffee"}}})
 	case "/api/v1/features/dark-mode":
 		answer(w, 200, object{"feature": object{"id": "dark-mode", "description": "Dark pages", "owner": "Alice", "project": "", "archived": false, "valueType": "boolean",
-			"defaultValue": "false", "dateCreated": "2026-01-01T00:00:00Z", "dateUpdated": "2026-01-02T00:00:00Z", "tags": []string{}, "revision": object{"version": 1},
+			"defaultValue": "false", "dateCreated": "2026-01-01T00:00:00Z", "dateUpdated": "2026-01-02T00:00:00Z", "tags": []string{}, "revision": object{"version": 1, "comment": "", "date": "2026-01-02T00:00:00Z", "publishedBy": "Alice"},
 			"environments": object{"production": object{"enabled": true, "defaultValue": "false", "rules": []any{}}}}})
 	default:
 		answer(w, 404, object{"message": "not found"})

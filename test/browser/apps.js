@@ -199,12 +199,12 @@ const done = {
         await agree(p, { maybe: true });
         await (await see(p, (f) => f.locator('.k-root').getByRole('combobox'))).click(); // the page has one too
         await (await see(p, named('option', 'dark-mode'))).click();
-        await see(p, words('Dark pages'));
+        await see(p, words(/Last Published Jan 2, 2026.* by Alice/));
       }],
       ['the chosen flag after a reload', async (p) => {
         await p.waitForTimeout(1500);
         await p.reload();
-        await see(p, words('Dark pages'));
+        await see(p, words(/Last Published Jan 2, 2026.* by Alice/));
       }],
     ],
   },

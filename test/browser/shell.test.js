@@ -26,10 +26,16 @@ const greedy = `app:
   runtime: {name: nodejs22.x}
 modules:
   tracker:projectPage: [{key: greedy, title: Greedy, resource: main, render: native}, {key: lazy, title: Lazy, resource: later, render: native}, {key: ways, title: Ways, resource: ways, render: native}]
-resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}, {key: ways, path: src/ways.jsx}]
+  tracker:issuePanel: [{key: choice, title: Choice, resource: choice, render: native}]
+resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}, {key: ways, path: src/ways.jsx}, {key: choice, path: src/choice.jsx}]
 `;
 const fill = "const fill = () => { const all = []; for (let n = 0; ; n++) all.push(new Uint8Array(1 << 22).fill(n)); };\n";
 const kit = "import React from 'react';\nimport ForgeReconciler, { Button, Text } from '@forge/react';\n";
+const choice = `${kit}import { Select } from '@forge/react';
+const options = ['black', 'white', 'oolong', 'yellow', 'green'].map((value) => ({ value, label: value[0].toUpperCase() + value.slice(1) + ' tea' }));
+const App = () => { const [tea, set] = React.useState(''); return tea ? <Text>Chosen: {tea}</Text> : <Select options={options} onChange={({ value }) => set(value)} />; };
+ForgeReconciler.render(<App />);
+`;
 const ways = `${kit}import { router, view } from '@forge/bridge';
 const App = () => {
   const [at, move] = React.useState('nowhere');
@@ -71,6 +77,7 @@ before(async () => {
   writeFileSync(join(hungry, 'src', 'main.jsx'), `${kit}${fill}const App = () => { fill(); return <Text>never</Text>; };\nForgeReconciler.render(<App />);\n`);
   writeFileSync(join(hungry, 'src', 'later.jsx'), `${kit}${fill}const App = () => { const [n, set] = React.useState(0); return <><Text>Pressed {n} times</Text><Button onClick={() => set(n + 1)}>Press</Button><Button onClick={fill}>Fill</Button></>; };\nForgeReconciler.render(<App />);\n`);
   writeFileSync(join(hungry, 'src', 'ways.jsx'), ways);
+  writeFileSync(join(hungry, 'src', 'choice.jsx'), choice);
   await demo.run(demo.access.developerToken, hungry, 'deploy', '--environment', 'development');
   await demo.run(demo.access.adminToken, hungry, 'install', '--confirm', ...where);
 });
@@ -271,6 +278,21 @@ test('a view of UI Kit knows its place in the page’s address and the addresses
   await shown(page, (f) => f.getByText('URL NOT_OFFERED'));
   await page.goBack();
   await shown(page, (f) => f.getByText('At /', { exact: true }));
+});
+
+test('a list opens in a panel that is no higher than its field', async () => {
+  const page = await signIn('alice', '/browse/DEMO-1');
+  const field = await shown(page, (f) => f.locator('.k-root').getByRole('combobox'));
+  await field.focus();
+  await page.keyboard.press('ArrowUp'); // opens it
+  const last = await shown(page, (f) => f.getByRole('option', { name: 'Green tea' }));
+  assert.ok(await last.evaluate(async (e) => {
+    for (let n = 0; n < 100 && e.getBoundingClientRect().bottom > innerHeight; n++) await new Promise((r) => { setTimeout(r, 50); });
+    return e.getBoundingClientRect().bottom <= innerHeight;
+  }), 'the last option lies outside of the panel');
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  await (await shown(page, (f) => f.getByText('Chosen: green'))).waitFor();
 });
 
 test('a page’s attributes and a used token make nothing', async () => {

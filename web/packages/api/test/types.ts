@@ -4,7 +4,9 @@ import api, { asUser, fetch, getAppContext, route, startsWith, storage, webTrigg
 import kvs, { WhereConditions } from '@forge/kvs';
 import Resolver from '@forge/resolver';
 import { InvocationError, Queue } from '@forge/events';
-import ForgeReconciler, { Text } from '@forge/react';
+import { getCallBridge, invoke, makeInvoke, router, showFlag, view } from '@forge/bridge';
+import ForgeReconciler, { Button, Text, useForm, useIssueProperty, useObjectStore, useProductContext } from '@forge/react';
+import ForgeUI, { useState } from '@forge/ui';
 
 const resolver = new Resolver();
 resolver.define('getText', async ({ payload, context }) => {
@@ -29,6 +31,44 @@ export async function run(): Promise<InvocationError | { statusCode: number }> {
   await new Queue({ key: 'q' }).push({ body: { a: 1 } });
   const left: number = getAppContext().invocationRemainingTimeInMillis();
   return left > 0 ? new InvocationError({ retryAfter: 5 }) : { statusCode: 204 };
+}
+
+// A front end, and a view of UI Kit.
+export async function front(): Promise<string> {
+  const { extension, moduleKey, accountId } = await view.getContext();
+  const count = await invoke<number>('count', { issue: extension.issue?.key, by: accountId });
+  const mine = makeInvoke<{ total: (payload: { of: string }) => { sum: number } }>();
+  const { sum } = await mine('total', { of: moduleKey });
+  const history = await view.createHistory();
+  const stop: () => void = history.listen(() => {});
+  stop();
+  const { close } = showFlag({ id: 1, type: 'success', title: String(count + sum) });
+  await close();
+  await getCallBridge()('resize', { height: 1 });
+  return (await router.getUrl({ target: 'issue', issueKey: 'DEMO-1' })).href;
+}
+export function kit() {
+  const { locale, extension } = useProductContext();
+  const [tasks, store] = useIssueProperty<string[]>('tasks', []);
+  const { handleSubmit, register, formState } = useForm<{ name: string }>();
+  void store((now) => [...now, extension.moduleKey]);
+  const [n, set] = useState(0);
+  void set((now) => now + n);
+  return [Button({ appearance: 'primary', onClick: handleSubmit((values) => values.name), ...register('name'), isDisabled: !formState.isValid }), tasks, locale.length, ForgeUI];
+}
+export function wrongFront() {
+  // @ts-expect-error a flag has an id
+  showFlag({ title: 'x' });
+  // @ts-expect-error the names of the app's own functions
+  makeInvoke<{ total: () => number }>()('totals');
+  // @ts-expect-error a field of the form
+  useForm<{ name: string }>().register('nome');
+  // @ts-expect-error a name that there is not
+  void view.getContexts;
+  // @ts-expect-error a place has a target
+  void router.navigate({ issueKey: 'DEMO-1' });
+  const nothing: never = useObjectStore();
+  return nothing;
 }
 
 export function wrong() {

@@ -1,14 +1,17 @@
-// Not typed in detail yet: every member is listed, so that a wrong name is an error.
+/** Something that this platform does not offer: a call rejects with the code NOT_OFFERED. */
+export type NotOffered = (...args: any[]) => Promise<never>;
+/** Can be made; open rejects with NOT_OFFERED. */
 export class CreateIssueModal {
-  constructor(options?: any);
-  [member: string]: any;
+  constructor(options?: unknown);
+  open(): Promise<never>;
 }
+/** Can be made; open rejects with NOT_OFFERED. */
 export class ViewIssueModal {
-  constructor(options?: any);
-  [member: string]: any;
+  constructor(options?: unknown);
+  open(): Promise<never>;
 }
-export const getContext: any;
-export const uiModificationsApi: any;
-export const workflowRules: any;
-declare const all: any;
+export const getContext: NotOffered;
+export const uiModificationsApi: { onInit: NotOffered; onChange: NotOffered; onError: NotOffered };
+export const workflowRules: { onConfigure: NotOffered };
+declare const all: { ViewIssueModal: typeof ViewIssueModal; CreateIssueModal: typeof CreateIssueModal; uiModificationsApi: typeof uiModificationsApi; workflowRules: typeof workflowRules };
 export default all;

@@ -1,8 +1,9 @@
-// Not typed in detail yet: every member is listed, so that a wrong name is an error.
-export const publish: any;
-export const publishGlobal: any;
-export const signRealtimeToken: any;
-export const subscribe: any;
-export const subscribeGlobal: any;
-declare const all: any;
+/** Something that this platform does not offer: a call rejects with the code NOT_OFFERED. */
+export type NotOffered = (...args: any[]) => Promise<never>;
+export const publish: NotOffered;
+export const publishGlobal: NotOffered;
+export const signRealtimeToken: NotOffered;
+export const subscribe: NotOffered;
+export const subscribeGlobal: NotOffered;
+declare const all: Record<string, NotOffered>;
 export default all;

@@ -16,7 +16,9 @@ export function useFloating(open, anchor, floating, placement, fit) {
     const from = anchor.current?.classList.contains('k-contents') ? anchor.current.firstElementChild : anchor.current;
     if (!open || !el || !from) return;
     el.showPopover();
+    const give = makeRoom(from, el);
     const stop = autoUpdate(from, el, async () => {
+      give();
       const { x, y } = await computePosition(from, el, {
         strategy: 'fixed', placement,
         middleware: [offset(6), flip({ padding: 8 }), shift({ padding: 8 }), size({
@@ -32,9 +34,23 @@ export function useFloating(open, anchor, floating, placement, fit) {
     });
     return () => {
       stop();
+      give.end();
       if (el.isConnected && el.matches(':popover-open')) el.hidePopover();
     };
   }, [open, placement]);
+}
+
+// makeRoom lets a view grow while a list or a popup is open that would not fit below its
+// anchor: a panel's frame is as high as what is in it, and nothing is seen beyond it.
+function makeRoom(from, el) {
+  const root = from.closest('.k-root');
+  const give = () => {
+    if (!root || el.classList.contains('k-tooltip')) return;
+    const wanted = from.getBoundingClientRect().bottom - root.getBoundingClientRect().top + Math.min(el.scrollHeight, 384) + 24;
+    if (wanted > innerHeight && wanted > (Number.parseFloat(root.style.minHeight) || 0)) root.style.minHeight = `${Math.ceil(wanted)}px`;
+  };
+  give.end = () => { if (root) root.style.minHeight = ''; };
+  return give;
 }
 
 const FOCUSABLE = 'a[href], button:not([disabled]), input:not([disabled]), select, textarea, [tabindex]';
