@@ -130,10 +130,11 @@ const done = {
         await tab(p, 'CVEFeed.io Configuration').catch(() => {}); // alone it has no tabs
         await see(p, words('Web shop'));
       }],
-      ['its page for everybody, which shows the same: it looks for its module’s key in `extension`', async (p) => {
+      ['its page for everybody, which it tells by its module’s key in `extension`', async (p) => {
         await p.goto(access.productPageUrl + '/apps');
         await tab(p, 'CVEFeed.io - CVE Vulnerability Alerts for Jira').catch(() => {});
-        await see(p, words('Web shop'));
+        await see(p, words('CVEFeed.io Vulnerability Browser'));
+        await see(p, named('button', 'Show My Project Vulnerabilities'));
       }],
     ],
   },
