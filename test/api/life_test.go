@@ -41,7 +41,7 @@ func live(t *testing.T, database string) {
 		{"webtriggers", (*life).webtriggers}, {"invocations", (*life).invocations}, {"logs", (*life).logs}, {"audit", (*life).audit}, {"variables", (*life).variables}, {"providers", (*life).providers},
 		{"upgrade", (*life).upgrade}, {"promotions", (*life).promotions}, {"grants", (*life).grants}, {"malformed", (*life).malformed}, {"bodies", (*life).bodies},
 		{"routes", (*life).routes}, {"roles", (*life).roles},
-		{"odd", (*life).odd}, {"uninstall", (*life).uninstall},
+		{"odd", (*life).odd}, {"uninstall", (*life).uninstall}, {"trail", (*life).trail},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { l.t = t; part.run(l) }) {
 			return
@@ -357,6 +357,16 @@ func (l *life) invocations() {
 	l.ask("POST", path, l.bob, l.target("function", "gone")).fails(404, "FUNCTION_UNKNOWN")
 	l.ask("POST", path, l.bob, l.target("function", "echo", "site", "demo")).fails(404, "NOT_INSTALLED")
 	l.ask("POST", path, l.developer, l.target("function", "echo")).fails(404, "NOT_INSTALLED")
+}
+
+// trail has what was ended and removed: those acts leave nothing else behind.
+func (l *life) trail() {
+	for _, act := range []string{"token.revoke", "environment.delete", "site.remove"} {
+		var n int
+		if err := l.env.System.DB.QueryRow(l.t.Context(), `SELECT count(*) FROM audit WHERE act = ?`, act).Scan(&n); err != nil || n == 0 {
+			l.t.Errorf("%s: %d entries, %v", act, n, err)
+		}
+	}
 }
 
 // audit is what the acts before left behind.

@@ -191,6 +191,10 @@ func TestSignInConnects(t *testing.T) {
 			t.Error(got)
 		}
 		done := w.connect(t, productauth.SignIn)
+		var connected int
+		if err := d.QueryRow(t.Context(), `SELECT count(*) FROM audit WHERE act = 'account.connect' AND site_id = 's'`).Scan(&connected); err != nil || connected != 1 {
+			t.Errorf("the trail has %d connections: %v", connected, err)
+		}
 		if done.User != "7" || done.Name != "alice" || !done.Admin || done.Answers != "state-of-ours" || done.Next != "/n" {
 			t.Errorf("%+v", done)
 		}
