@@ -31,6 +31,8 @@ export async function start({ demo = [], browser: flags = [] } = {}) {
   return {
     access,
     browser,
+    // operatorToken is the one that an empty data directory gets.
+    operatorToken: () => readFileSync(join(dir, 'operator.token'), 'utf8').trim(),
     // run runs the annex command and gives its JSON.
     async run(token, cwd, ...args) {
       return this.tell('', token, cwd, ...args);

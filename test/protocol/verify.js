@@ -2,6 +2,7 @@
 // jose. jose verifies signature, algorithm, key, typ, iss, aud, exp and nbf; the rest of this
 // file refuses what JSON and base64 readers take differently, and checks the other claims.
 import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose';
+import { demand, object, text } from './strict.js';
 
 const LEEWAY = 10;
 
@@ -22,12 +23,6 @@ export function verifier({ typ, issuer, audience, keys, now = () => Math.floor(D
   };
 }
 
-class Refused extends Error {}
-
-function demand(ok, what) {
-  if (!ok) throw new Refused(what);
-}
-
 // strict refuses what is not the one form of a token.
 function strict(token, limit, typ) {
   demand(typeof token === 'string' && token.length <= limit, 'too large');
@@ -41,22 +36,6 @@ function strict(token, limit, typ) {
   demand(text(header.kid) && header.typ === typ, 'no kid, or a typ of another spelling');
 }
 
-// object parses a JSON object that names nothing twice: JSON.parse would take the last.
-function object(source) {
-  const value = JSON.parse(source);
-  demand(value !== null && typeof value === 'object' && !Array.isArray(value), 'not an object');
-  const written = source.replace(/"(?:[^"\\]|\\.)*"/g, '').split(':').length - 1;
-  demand(written === members(value), 'a name is there twice');
-  return value;
-}
-
-function members(value) {
-  if (value === null || typeof value !== 'object') return 0;
-  const inner = Object.values(value).reduce((n, v) => n + members(v), 0);
-  return Array.isArray(value) ? inner : inner + Object.keys(value).length;
-}
-
-const text = (v) => typeof v === 'string' && v !== '' && !/[\u0000-\u001f\u007f-\u009f\ufffd]/.test(v);
 const form = (v, pattern) => typeof v === 'string' && pattern.test(v); // test() takes undefined for a text
 const seconds = (v) => Number.isSafeInteger(v) && v > 0 && v <= 2 ** 40;
 const record = (v) => v !== null && typeof v === 'object' && !Array.isArray(v);

@@ -28,6 +28,18 @@ func URLOf(s Set, key string) string {
 	return ""
 }
 
+// Reachable are the keys of the remotes that have an address, sorted, each once.
+func Reachable(s Set) []string {
+	out := []string{}
+	for _, r := range s.Remotes {
+		if URLOf(s, r.Key) != "" {
+			out = append(out, r.Key)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // RemoteOf is what a set says of one remote, in one value: where it has an endpoint, what
 // is said of it there, so that a right of another place does not go along. ok is false
 // where there is none of the key.

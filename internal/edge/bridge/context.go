@@ -57,5 +57,5 @@ func permissions(p *call.Policy) map[string]any {
 		"fetch":  map[string]any{"backend": by[perm.Backend], "client": by[perm.Client]},
 		"images": by[perm.Images], "media": by[perm.Media], "scripts": by[perm.Scripts], "styles": by[perm.Styles], "fonts": by[perm.Fonts],
 		"frames": by[perm.Frames],
-	}}
+	}, "remotes": perm.Reachable(p.Set)}
 }

@@ -108,5 +108,5 @@ func permissions(s perm.Set) map[string]any {
 		}
 	}
 	external["fetch"] = fetch
-	return map[string]any{"scopes": scopes, "external": external}
+	return map[string]any{"scopes": scopes, "external": external, "remotes": perm.Reachable(s)}
 }

@@ -275,6 +275,10 @@ func TestUpstreams(t *testing.T) {
 	if _, err := g.Dial(t.Context(), App, "tcp", l.Addr().String()); err == nil {
 		t.Fatal("an upstream opened loopback")
 	}
+	g = newGuard(t, Config{}, WithTestNetwork(Upstreams(map[string]string{"10.20.0.5": l.Addr().String()}, nil)))
+	if _, err := g.Dial(t.Context(), App, "tcp", "10.20.0.5:443"); err == nil {
+		t.Fatal("an upstream opened a private address")
+	}
 	if !g.Tested() {
 		t.Fatal("a guard on a test network says that it is not")
 	}

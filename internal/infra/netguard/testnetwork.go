@@ -60,8 +60,8 @@ func (n *TestNetwork) dial(ctx context.Context, real net.Dialer, checked netip.A
 }
 
 // Upstreams is the test network of `annex demo --upstream HOST=ADDR`: each host gets
-// a public address that only exists here and leads to its listener, on every port;
-// other names and addresses stay what they are.
+// a public address that only exists here and leads to its listener, on every port; a host
+// that is an address is checked as that one, so that a private one takes its grant. Other names and addresses stay what they are.
 func Upstreams(hosts map[string]string, roots *x509.CertPool) TestNetwork {
 	r := upstreams{byHost: map[string]netip.Addr{}, next: &net.Resolver{PreferGo: true}}
 	routes := map[netip.Addr]string{}
@@ -69,6 +69,10 @@ func Upstreams(hosts map[string]string, roots *x509.CertPool) TestNetwork {
 	// table below: its addresses are never dialled.
 	addr := netip.MustParseAddr("192.0.1.0")
 	for host, listener := range hosts {
+		if a, err := netip.ParseAddr(host); err == nil { // one that is an address stays what it is
+			routes[a] = listener
+			continue
+		}
 		addr = addr.Next()
 		r.byHost[host+"."] = addr
 		routes[addr] = listener

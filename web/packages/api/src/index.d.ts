@@ -152,7 +152,9 @@ export const permissions: {
   hasScope(scope: string): boolean;
   canFetchFrom(type: 'backend' | 'client', url: string): boolean;
   canLoadResource(type: PageResource, url: string): boolean;
-  hasPermission(wanted: { scopes?: string[]; external?: { fetch?: { backend?: string[]; client?: string[] } } & Partial<Record<PageResource, string[]>> }): boolean;
+  /** Whether a remote can be called now: it is granted, and has an address. */
+  hasRemote(key: string): boolean;
+  hasPermission(wanted: { scopes?: string[]; remotes?: string[]; external?: { fetch?: { backend?: string[]; client?: string[] } } & Partial<Record<PageResource, string[]>> }): boolean;
   /** What is configured, as any call may read it. The others reject with ADMIN_REQUIRED: they are a page's. */
   egress: {
     get(wanted?: { keys?: string[]; pageSize?: number; nextPageToken?: string }): Promise<{ results: { key: string; configured: { domain: string; type: string[] }[] }[]; nextPageToken?: string }>;

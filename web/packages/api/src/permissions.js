@@ -8,6 +8,9 @@ const granted = () => getAppContext().permissions ?? {};
 /** Whether a scope is granted. @param {string} scope */
 function hasScope(scope) { return (granted().scopes ?? []).includes(scope); }
 
+/** Whether a remote can be called now: it is granted, and has an address. @param {string} key */
+function hasRemote(key) { return (granted().remotes ?? []).includes(key); }
+
 // What a page may load beside fetching, in the manifest's words.
 const resources = ['images', 'media', 'scripts', 'styles', 'fonts', 'frames', 'navigation'];
 
@@ -66,10 +69,10 @@ function pageCovers(pattern, url) {
   return path.endsWith('/') ? url.pathname.startsWith(path) : url.pathname === path;
 }
 
-/** Whether all the named permissions are granted, as a manifest would ask for them: `{ scopes, external: { fetch: { backend, client }, images, … } }`. */
-function hasPermission({ scopes = [], external = {} } = {}) {
+/** Whether all the named permissions are granted, as a manifest would ask for them: `{ scopes, remotes, external: { fetch: { backend, client }, images, … } }`. */
+function hasPermission({ scopes = [], external = {}, remotes = [] } = {}) {
   const { fetch = {}, ...others } = external;
-  return scopes.every(hasScope) &&
+  return scopes.every(hasScope) && remotes.every(hasRemote) &&
     Object.entries(fetch).every(([type, urls]) => urls.every((url) => canFetchFrom(type, url))) &&
     Object.entries(others).every(([type, urls]) => urls.every((url) => canLoadResource(type, url)));
 }
@@ -85,6 +88,7 @@ const domains = async () => (await read('egress.domains', {})).domains;
 /** The permission questions, and what is configured. */
 export const permissions = Object.freeze({
   hasScope,
+  hasRemote,
   canFetchFrom,
   hasPermission,
   canLoadResource,

@@ -36,6 +36,8 @@ test('the context of the running call', () => {
   assert.deepEqual([canLoadResource('fonts', 'https://fonts.example/a.woff2'), canLoadResource('fonts', 'https://fonts.example/b.woff2')], [true, false]);
   assert.equal(hasPermission({ external: { images: ['https://x.example'], fetch: { client: ['https://a.live.example'] } } }), true);
   assert.equal(hasPermission({ external: { scripts: ['https://x.example'] } }), false);
+  host.call.ctx = { permissions: { remotes: ['logs'] } };
+  assert.deepEqual([all.permissions.hasRemote('logs'), all.permissions.hasRemote('home'), hasPermission({ remotes: ['logs'] }), hasPermission({ remotes: ['logs', 'home'] })], [true, false, true, false]);
   assert.throws(() => canFetchFrom('frontend', 'x'), TypeError);
   assert.throws(() => canLoadResource('fetch', 'x'), TypeError);
   host.call = null;

@@ -38,6 +38,9 @@ export function granted(have = {}, wanted = {}) {
     const not = list.filter((u) => !allowed(have.external?.[type], u, true));
     if (not.length) (missing.external ??= {})[type] = not;
   }
+  // A remote is there when it has an address: one that nobody has set yet is not.
+  const remotes = (wanted.remotes ?? []).filter((key) => !(have.remotes ?? []).includes(key));
+  if (remotes.length) missing.remotes = remotes;
   const all = Object.keys(missing).length === 0;
   return { granted: all, missing: all ? null : missing };
 }

@@ -125,6 +125,8 @@ export const NavigationTarget: {
 /** What a manifest would ask for: scopes, and hosts by what they are for. */
 export interface WantedPermissions {
   scopes?: string[];
+  /** Keys of remotes that have an address. */
+  remotes?: string[];
   external?: { fetch?: { backend?: string[]; client?: string[] } } & Partial<Record<'images' | 'media' | 'scripts' | 'styles' | 'fonts' | 'frames' | 'navigation', string[]>>;
 }
 /** Which of the wanted permissions the installation has now, and which it lacks. */

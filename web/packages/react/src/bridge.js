@@ -209,11 +209,11 @@ export async function checkPermissions(wanted = {}) {
 }
 
 /** The same, at once. The host decides each use again. */
-export function permitted({ scopes = [], external = {} } = {}) {
+export function permitted({ scopes = [], external = {}, remotes = [] } = {}) {
   const names = (list) => list.map((url) => (typeof url === 'string' ? url : url.address));
   const wanted = Object.fromEntries(Object.entries(external).map(([type, list]) => [type,
     type === 'fetch' ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, names(urls)])) : names(list)]));
-  const { granted, missing } = compare(kernel.current()?.ctx.permissions, { scopes, external: wanted });
+  const { granted, missing } = compare(kernel.current()?.ctx.permissions, { scopes, external: wanted, remotes });
   return { granted, missing: missing ?? {} };
 }
 
