@@ -49,7 +49,7 @@ async function tries({ canary, cursors }) {
   await note("batch set", async () => (await kvs.batchSet([{ key: "e3", entityName: "row", value: { owner: "mine" } }, { key: "key", value: "mine" }])).successfulKeys.length);
   await note("transact", () => kvs.transact().set("e4", { owner: "mine" }, { entityName: "row" }).delete("e5", { entityName: "row" }).delete("none").execute().then(() => "done"));
   await note("batch delete", async () => (await kvs.batchDelete([{ key: "e6", entityName: "row" }, { key: "e7", entityName: "row" }])).successfulKeys.length);
-  await note("delete", () => rows().delete("e8").then(() => "done"));
+  await note("delete", async () => { await rows().set("e8", { owner: "mine" }); await rows().delete("e8"); return (await rows().get("e8")) ? "still there" : "done"; });
   return got;
 }
 async function check(canary) {
