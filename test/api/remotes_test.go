@@ -37,7 +37,7 @@ func (l *life) remotes(at string) {
 	l.ask("POST", logs+"/networks", l.ada, grant).fails(403, "OUTSIDE_NETWORK")
 	grant["host"] = "10.20.0.5"
 	list = l.ask("POST", logs+"/networks", l.ada, grant).is(200).want("10.20.0.5", "remotes", 0, "networks", 0, "host")
-	list = l.ask("PUT", logs, l.ada, object{"url": "http://10.20.0.5:8088", "epoch": list.get("epoch")}).is(200).want("http://10.20.0.5:8088", "remotes", 0, "url")
+	l.ask("PUT", logs, l.ada, object{"url": "http://10.20.0.5:8088", "epoch": list.get("epoch")}).is(200).want("http://10.20.0.5:8088", "remotes", 0, "url")
 	l.ask("PUT", logs+"/credential", l.ada, object{"origin": "http://10.20.0.5:8088", "kind": "bearer", "secret": "s"}).fails(403, "CREDENTIAL_IN_THE_CLEAR")
 	l.ask("DELETE", logs+"/networks?host=10.20.0.6&port=8088", l.ada, nil).fails(404, "NOT_GRANTED")
 	l.ask("DELETE", logs+"/networks?host=10.20.0.5&port=8088", l.ada, nil).is(200).want(nil, "remotes", 0, "url").want("http://10.20.0.5:8088", "remotes", 0, "set")

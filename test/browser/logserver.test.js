@@ -111,7 +111,7 @@ test('an address in a private network takes two keys, and then a line goes there
   await context.close();
 });
 
-test('a user sees no page to decide in', async () => {
+test('a user sees no page to decide in, and what the user does is told to the server', async () => {
   const { page, context } = await open('bob', '/');
   const asked = [];
   page.on('request', (r) => asked.push(r.url()));
@@ -121,6 +121,7 @@ test('a user sees no page to decide in', async () => {
   await page.getByText('The printer smokes').first().waitFor();
   assert.equal(await page.locator('dialog').count(), 0);
   assert.ok(!asked.some((u) => u.includes('/ask/')));
+  await until('the line about the issue', () => lines.find((l) => l.event.what === 'issue made' && l.event.issue));
   await context.close();
 });
 

@@ -144,6 +144,8 @@ function problem(title, text, again) {
 }
 
 function watchSize(shell) {
-  const tell = () => shell.tell({ kind: 'height', height: Math.ceil(document.getElementById('app').getBoundingClientRect().height) });
-  new ResizeObserver(tell).observe(document.getElementById('app'));
+  new ResizeObserver(() => {
+    if (main.classList.contains('covered')) return; // a question stands in its place, and told its own height
+    shell.tell({ kind: 'height', height: Math.ceil(main.getBoundingClientRect().height) });
+  }).observe(main);
 }
