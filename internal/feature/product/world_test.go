@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -27,6 +28,7 @@ type world struct {
 	policy  *call.Policy
 	present id.Principal
 	answer  http.HandlerFunc
+	mu      sync.Mutex
 	got     []*http.Request
 	bodies  [][]byte
 	asked   []Ask
@@ -92,7 +94,9 @@ func newWorld(t *testing.T, scopes ...string) *world {
 	w := &world{agreed: map[string]bool{}, method: requestMethod}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		w.mu.Lock() // a request that was given up may still be here when the next one comes
 		w.got, w.bodies = append(w.got, r), append(w.bodies, body)
+		w.mu.Unlock()
 		if w.answer != nil {
 			w.answer(rw, r)
 			return

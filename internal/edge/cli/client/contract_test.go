@@ -165,6 +165,9 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return err
 		},
 		func() error { return c.RemoveNetwork(ctx, "s", "n") },
+		func() error { _, err := c.LeftStorage(ctx); return err },
+		func() error { return c.StorageExport(ctx, "i", io.Discard) },
+		func() error { _, err := c.RelinkStorage(ctx, "i", "old"); return err },
 		func() error { _, err := c.InstallationRequests(ctx); return err },
 		func() error { _, err := c.WebTriggers(ctx, target); return err },
 		func() error { _, err := c.CreateWebTrigger(ctx, WebTriggerRequest{target, "m"}); return err },
