@@ -48,8 +48,12 @@ func TestAttackDecideOnAnotherSite(t *testing.T) {
 		"/approval": map[string]any{"digest": at.confirmation()["digest"]}, "/decline": map[string]any{"version": "v"},
 		"/grant": map[string]any{"trim": []string{"scope:storage:app"}, "off": []string{"analytics"}}, "/egress": map[string]any{"type": "IMAGES", "host": "evil.example.com"},
 		"/log-sharing": map[string]any{"for": "24h"}, "/queue-retries": map[string]any{"ids": []string{}},
-		"/what-if": map[string]any{"trim": []string{"scope:storage:app"}},
+		"/what-if": map[string]any{"trim": []string{"scope:storage:app"}}, "/storage": map[string]any{"from": at.installation},
+		"/remotes/{remote}":            map[string]any{"url": "https://evil.example.com", "epoch": 1},
+		"/remotes/{remote}/credential": map[string]any{"origin": "https://evil.example.com", "kind": "bearer", "secret": "s"},
+		"/remotes/{remote}/networks":   map[string]any{"network": "n", "host": "evil.example.com", "port": 443, "epoch": 1},
 	}
+	const query = "?type=IMAGES&host=evil.example.com&port=443&epoch=1"
 	strangers := map[string]string{"another site's admin": p.site("elsewhere"), "another developer": p.developer("bob")}
 	before, tried := p.state(), 0
 	for who, token := range strangers {
@@ -63,11 +67,11 @@ func TestAttackDecideOnAnotherSite(t *testing.T) {
 			if o.body {
 				body = bodies[rest]
 			}
-			a := p.api(o.method, "/api/v1/installations/"+at.installation+rest+"?type=IMAGES&host=evil.example.com", token, body)
+			a := p.api(o.method, "/api/v1/installations/"+at.installation+rest+query, token, body)
 			if a.status != 404 && a.status != 403 {
 				t.Errorf("%s: %s %s: %d %s", who, o.method, o.path, a.status, a.body)
 			}
-			gone := p.api(o.method, "/api/v1/installations/00000000-0000-4000-8000-000000000000"+rest+"?type=IMAGES&host=evil.example.com", token, body)
+			gone := p.api(o.method, "/api/v1/installations/00000000-0000-4000-8000-000000000000"+rest+query, token, body)
 			if a.status != gone.status || a.code() != gone.code() {
 				t.Errorf("%s: %s %s tells what is there: %s, %s", who, o.method, o.path, a.body, gone.body)
 			}

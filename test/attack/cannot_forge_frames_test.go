@@ -89,9 +89,9 @@ function hook() { return { statusCode: 200 }; }`,
 		}
 	}
 
-	// The directory is framed by its product's pages alone.
+	// The directory is framed by its product's pages alone, and by the platform's own.
 	directory := get("/shell?product=tracker").header.Get("Content-Security-Policy")
-	if !strings.HasSuffix(directory, "frame-ancestors http://"+p.product) || !strings.Contains(directory, "frame-src 'self'") {
+	if !strings.HasSuffix(directory, "frame-ancestors http://"+p.ui+" http://"+p.product) || !strings.Contains(directory, "frame-src 'self'") {
 		t.Errorf("the directory's policy: %s", directory)
 	}
 	if a := get("/shell?product=nobody"); a.status != http.StatusNotFound {

@@ -93,7 +93,9 @@ func TestAttackLetAProgramInByItsBrowser(t *testing.T) {
 	if a.status != http.StatusCreated || client == "" {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	opens := func(token string) bool { return p.api("GET", "/mcp/"+site+"/actions", token, nil).status == http.StatusOK }
+	opens := func(token string) bool {
+		return p.api("GET", "/mcp/"+site+"/actions", token, nil).status == http.StatusOK
+	}
 
 	for _, to := range []string{"http://evil.example/back", "https://u:p@evil.example/", "https://evil.example/#x", "javascript:alert(1)", "custom:/back", "//evil.example", ""} {
 		if a, _ := p.registers("x", to); a.status != http.StatusBadRequest {

@@ -101,11 +101,12 @@ func (s *Service) SetCredential(ctx context.Context, p id.Principal, install id.
 		return Slot{}, err
 	}
 	policy, err := s.Policies.Policy(ctx, install)
+	// Another site's admin is not told whether it is there.
+	if fault.CodeOf(err) == "NOT_INSTALLED" || err == nil && policy.Site != p.Site {
+		return Slot{}, notYours()
+	}
 	if err != nil {
 		return Slot{}, fault.Op("remote.SetCredential", err)
-	}
-	if policy.Site != p.Site {
-		return Slot{}, notYours()
 	}
 	t, err := s.find(policy, &Asked{Remote: remote})
 	if err != nil {
