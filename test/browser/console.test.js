@@ -233,7 +233,7 @@ test('logs are shared for a time, a site has switches, and a command line is let
   await page.getByRole('button', { name: 'Take them', exact: true }).click();
   await page.getByText('This site takes development').waitFor();
 
-  await page.getByRole('link', { name: 'Accounts' }).click();
+  await page.getByRole('link', { name: 'Accounts', exact: true }).click();
   await page.getByRole('heading', { name: 'Accounts' }).waitFor();
   await look(page, 'accounts');
 
@@ -242,7 +242,7 @@ test('logs are shared for a time, a site has switches, and a command line is let
   await page.getByRole('link', { name: 'Command lines' }).click();
   await page.getByLabel('Code').fill('BBBB-BBBB');
   await page.getByRole('button', { name: 'Continue' }).click();
-  await page.getByText('No command line waits with this code').waitFor();
+  await page.getByText('othing waits with this code').waitFor();
   await page.goto(demo.access.uiUrl + '/device');
   await page.getByLabel('Code').fill((await login.code).toLowerCase());
   await page.getByRole('button', { name: 'Continue' }).click();
