@@ -223,7 +223,7 @@ func (b *browser) send(method, address string, form url.Values) *browser {
 var (
 	forms  = regexp.MustCompile(`(?s)<form[^>]*action="([^"]*)"[^>]*>(.*?)</form>`)
 	inputs = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
-	link   = regexp.MustCompile(`<a class="button primary" href="([^"]*)"`)
+	link   = regexp.MustCompile(`<a class="button primary"[^>]* href="([^"]*)"`)
 	plain  = strings.NewReplacer("&amp;", "&", "&#43;", "+", "&#34;", `"`, "&quot;", `"`)
 )
 
