@@ -18,11 +18,7 @@ func (c *cli) explainCSPCommand() *cobra.Command {
 			"this of the site's installations, a developer of those from development and staging.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}

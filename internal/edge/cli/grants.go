@@ -46,11 +46,7 @@ func (c *cli) grantsShowCommand() *cobra.Command {
 // ofInstallation does something to the installation that the command line names, and
 // shows it afterwards.
 func (c *cli) ofInstallation(ctx context.Context, f targetFlags, args []string, do func(*client.Client, string) (client.InstallationDetail, string, error)) error {
-	api, err := c.connect()
-	if err != nil {
-		return err
-	}
-	id, err := c.installation(ctx, api, f, args)
+	api, id, err := c.at(ctx, f, args)
 	if err != nil {
 		return err
 	}

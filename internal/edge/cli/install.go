@@ -280,11 +280,7 @@ func (c *cli) uninstallCommand() *cobra.Command {
 			"An app with preUninstall modules is called before, for 55 seconds at most; not with --now.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
@@ -323,6 +319,16 @@ func (c *cli) uninstallCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&now, "now", false, "without calling the app's preUninstall functions")
 	cmd.Flags().BoolVar(&erase, "erase", false, "erase at once what it stored, also of one that was uninstalled before")
 	return jsonFlag(cmd)
+}
+
+// at is the server, and the installation that arguments or flags name.
+func (c *cli) at(ctx context.Context, f targetFlags, args []string) (*client.Client, string, error) {
+	api, err := c.connect()
+	if err != nil {
+		return nil, "", err
+	}
+	install, err := c.installation(ctx, api, f, args)
+	return api, install, err
 }
 
 func (c *cli) installation(ctx context.Context, api *client.Client, f targetFlags, args []string) (string, error) {

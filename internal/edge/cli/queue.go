@@ -15,11 +15,7 @@ func (c *cli) queueCommand() *cobra.Command {
 
 // onQueue does something to the queue of the installation that the command line names.
 func (c *cli) onQueue(cmd *cobra.Command, f targetFlags, args []string, do func(api *client.Client, installation string) (any, func(), error)) error {
-	api, err := c.connect()
-	if err != nil {
-		return err
-	}
-	installation, err := c.installation(cmd.Context(), api, f, args)
+	api, installation, err := c.at(cmd.Context(), f, args)
 	if err != nil {
 		return err
 	}

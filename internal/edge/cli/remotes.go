@@ -25,11 +25,7 @@ func (c *cli) remoteListCommand() *cobra.Command {
 		Short: "List an installation's remotes: where each is, who set that, and what it was used for",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
@@ -236,11 +232,7 @@ func (c *cli) moduleCommand() *cobra.Command {
 		Short: "List what an app registered at run time; it grants nothing until an admin sets a URL for it",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}

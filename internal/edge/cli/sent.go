@@ -42,11 +42,7 @@ func (c *cli) egressCommand() *cobra.Command {
 			"An admin sees this of the site's installations, a developer of those from development and staging.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
@@ -126,11 +122,7 @@ func (c *cli) eligibilityCommand() *cobra.Command {
 				}
 				return c.printEligibility(perm.SignalOf(m.Permissions(), perm.Circumstances{}))
 			}
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
@@ -164,11 +156,7 @@ func (c *cli) permissionsSuggestCommand() *cobra.Command {
 			"does not pass the server; what is declared for that is listed apart.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}

@@ -57,11 +57,7 @@ func (c *cli) storageExportCommand() *cobra.Command {
 			"the last 28 days. The first line says what it is of, the last how many things it has; without it the file is not whole.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
@@ -83,11 +79,7 @@ func (c *cli) storageRelinkCommand() *cobra.Command {
 			"If it is interrupted, what was moved is there; the same command moves the rest.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			id, err := c.installation(cmd.Context(), api, f, args)
+			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
 			}
