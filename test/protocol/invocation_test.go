@@ -10,17 +10,13 @@ import (
 	"encoding/json"
 	"flag"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/annexhq/annex/internal/infra/db/dbtest"
-	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
 )
 
@@ -201,23 +197,10 @@ func rsaKey(t *testing.T) *rsa.PrivateKey {
 // A remote written for Node takes what the server signs, once, where it was sent to; what it
 // got is of no use at another remote of the same app.
 func TestNodeRemoteTakesTheServersTokens(t *testing.T) {
-	ring, err := seal.OpenRing(filepath.Join(t.TempDir(), "ring"), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := dbtest.SQLite(t)
-	if err := d.Migrate(t.Context(), signer.Migrations); err != nil {
-		t.Fatal(err)
-	}
-	const issuer, app = "https://api.annex.example.com", "ari:cloud:ecosystem::app/a"
-	s, err := signer.New(t.Context(), signer.Config{DB: d, Sealer: ring, Issuer: issuer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(s.JWKS()) }))
-	defer jwks.Close()
+	const app = "ari:cloud:ecosystem::app/a"
+	s, keys := newSigner(t)
 	start := func(remote, audience string) (port string) {
-		in, _ := json.Marshal(map[string]string{"server": issuer, "audience": audience, "remote": remote, "base": "https://" + remote + ".example.com", "keys": jwks.URL})
+		in, _ := json.Marshal(map[string]string{"server": issuer, "audience": audience, "remote": remote, "base": "https://" + remote + ".example.com", "keys": keys})
 		ctx, cancel := context.WithCancel(context.Background())
 		cmd := exec.CommandContext(ctx, "node", "remote.js")
 		cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr

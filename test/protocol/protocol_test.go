@@ -117,9 +117,11 @@ func TestNodeRefusesBadTokens(t *testing.T) {
 	t.Logf("%d bad tokens, jose alone takes %d", len(q.Tokens), alone)
 }
 
-// What the server signs and what a product signs, with keys that nobody fixed: Node takes
-// both, finding the server's keys by URL.
-func TestNodeTakesTheServersTokens(t *testing.T) {
+const issuer = "https://api.annex.example.com"
+
+// newSigner is what signs for a server, with keys that nobody fixed, and where they are found.
+func newSigner(t *testing.T) (s *signer.Signer, keys string) {
+	t.Helper()
 	ring, err := seal.OpenRing(filepath.Join(t.TempDir(), "ring"), true)
 	if err != nil {
 		t.Fatal(err)
@@ -128,13 +130,19 @@ func TestNodeTakesTheServersTokens(t *testing.T) {
 	if err := d.Migrate(t.Context(), signer.Migrations); err != nil {
 		t.Fatal(err)
 	}
-	const issuer, ui = "https://api.annex.example.com", "https://ui.annex.example.com"
-	s, err := signer.New(t.Context(), signer.Config{DB: d, Sealer: ring, Issuer: issuer})
-	if err != nil {
+	if s, err = signer.New(t.Context(), signer.Config{DB: d, Sealer: ring, Issuer: issuer}); err != nil {
 		t.Fatal(err)
 	}
 	jwks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(s.JWKS()) }))
-	defer jwks.Close()
+	t.Cleanup(jwks.Close)
+	return s, jwks.URL
+}
+
+// What the server signs and what a product signs, with keys that nobody fixed: Node takes
+// both, finding the server's keys by URL.
+func TestNodeTakesTheServersTokens(t *testing.T) {
+	const ui = "https://ui.annex.example.com"
+	s, keys := newSigner(t)
 	access, _, err := s.Access(signer.Access{Audience: "tracker", Subject: "user:alice", ClientID: "app", Actor: signer.Actor{Subject: "app:i", Name: "Über <b>"},
 		Scope: []string{"read:issue"}, Site: "s", Installation: "i"})
 	if err != nil {
@@ -157,7 +165,7 @@ func TestNodeTakesTheServersTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _ := json.Marshal(jwks.URL)
+	url, _ := json.Marshal(keys)
 	for _, a := range ask(t, question{
 		Expect: map[string]expectation{
 			"access": {"at+jwt", "annex", issuer, "tracker"}, "user": {"annex-user+jwt", "tracker", "tracker", ui},
