@@ -327,3 +327,43 @@ func TestLoginAtTheConsole(t *testing.T) {
 		t.Errorf("without a terminal nobody waits: %+v", got)
 	}
 }
+
+// Who uninstalls is told what stops working before being asked, and nothing ends by asking.
+func TestUninstallSaysWhatStops(t *testing.T) {
+	ended := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodDelete:
+			ended++
+			w.WriteHeader(http.StatusNoContent)
+		case strings.HasSuffix(r.URL.Path, "/what-if"):
+			w.Header().Set("Content-Type", "application/json")
+			body, _ := io.ReadAll(r.Body)
+			if !strings.Contains(string(body), `"uninstall":true`) {
+				t.Errorf("body %s", body)
+			}
+			io.WriteString(w, `{"days":30,"seen":5,"refused":4,"differences":[{"via":"fetch","origin":"https://api.example.com","refused":4},{"via":"fetch","origin":"https://other.example.com","allowed":1}],
+				"stops":[{"type":"tracker:issuePanel","key":"panel","title":"Checklist\u202e"},{"type":"scheduledTrigger","key":"hourly"}]}`)
+		}
+	}))
+	defer s.Close()
+	person := func(e *Env) {
+		e.Interactive = true
+		e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t")
+	}
+	got := run(t, t.TempDir(), "n\n", person, Hooks{}, "uninstall", "i")
+	for _, want := range []string{"tracker:issuePanel Checklist", "schedule hourly", "4 requests within 30 days to https://api.example.com"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is missing: %+v", want, got)
+		}
+	}
+	if got.code != 4 || ended != 0 || strings.Contains(got.out, "other.example.com") || strings.Contains(got.out, "\u202e") {
+		t.Errorf("%d ended: %+v", ended, got)
+	}
+	if got := run(t, t.TempDir(), "", person, Hooks{}, "uninstall", "i", "--what-if"); got.code != 0 || ended != 0 || strings.Contains(got.err, "End installation") {
+		t.Errorf("%d ended: %+v", ended, got)
+	}
+	if got := run(t, t.TempDir(), "y\n", person, Hooks{}, "uninstall", "i"); got.code != 0 || ended != 1 {
+		t.Errorf("%d ended: %+v", ended, got)
+	}
+}

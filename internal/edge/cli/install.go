@@ -270,19 +270,34 @@ func (c *cli) installRequestsCommand() *cobra.Command {
 
 func (c *cli) uninstallCommand() *cobra.Command {
 	var f targetFlags
-	var confirm, erase, now bool
+	var confirm, erase, now, whatIf bool
 	cmd := &cobra.Command{
 		Use:   "uninstall [INSTALLATION]",
 		Short: "Uninstall the app; its access ends at once",
 		Long: "Ends an installation, named by its id or by --site, --product and --environment. Calls that run lose access too. What it\n" +
 			"stored, secrets and logs included, is erased 28 days later, with --erase at once. No app reads its values in between: one that is\n" +
 			"installed again is a new installation. --erase with the id of one that was uninstalled erases what it left.\n" +
-			"An app with preUninstall modules is called before, for 55 seconds at most; not with --now.",
+			"An app with preUninstall modules is called before, for 55 seconds at most; not with --now.\n" +
+			"Before it asks, it says what stops working, and what the app did in the last 30 days; with --what-if it does no more than that.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
+			}
+			if whatIf || !confirm && c.env.Interactive && !c.json {
+				p, err := api.WhatIf(cmd.Context(), id, client.WhatIfChange{Uninstall: true})
+				switch {
+				case err == nil && whatIf && c.json:
+					c.ui.printJSON(p)
+				case err == nil:
+					c.printEnding(p)
+				case !whatIf && erase && fault.KindOf(err) == fault.NotFound: // it ended before: only what it left is erased
+					err = nil
+				}
+				if whatIf || err != nil {
+					return err
+				}
 			}
 			if !confirm {
 				if !c.env.Interactive || c.json {
@@ -316,6 +331,7 @@ func (c *cli) uninstallCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&confirm, "confirm", false, "uninstall without asking")
+	cmd.Flags().BoolVar(&whatIf, "what-if", false, "change nothing; say what stops working")
 	cmd.Flags().BoolVar(&now, "now", false, "without calling the app's preUninstall functions")
 	cmd.Flags().BoolVar(&erase, "erase", false, "erase at once what it stored, also of one that was uninstalled before")
 	return jsonFlag(cmd)

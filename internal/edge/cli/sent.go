@@ -223,6 +223,28 @@ func (c *cli) printManifest(s perm.Set) {
 	}
 }
 
+var partWords = map[string]string{
+	"webtrigger": "web address", "apiRoute": "route of its API", "scheduledTrigger": "schedule", "trigger": "what it does on events", "action": "action for agents",
+}
+
+// printEnding says what stops when an app is uninstalled.
+func (c *cli) printEnding(p client.Prediction) {
+	c.ui.printf("What stops working:")
+	for _, x := range p.Stops {
+		c.ui.printf("  %s %s", cmp.Or(partWords[x.Type], inline(x.Type)), inline(cmp.Or(x.Title, x.Key)))
+	}
+	n := 0
+	for _, d := range p.Differences {
+		if d.Refused > 0 {
+			n++
+			c.ui.printf("  %s within %d days to %s", plural(int(d.Refused), "request"), p.Days, inline(cmp.Or(strings.TrimSpace(d.Origin+" "+d.Operation), "others, counted together")))
+		}
+	}
+	if n == 0 {
+		c.ui.printf("  it sent nothing and called no product within %d days", p.Days)
+	}
+}
+
 // printPrediction says what a change would have meant.
 func (c *cli) printPrediction(p client.Prediction) {
 	if p.Refused+p.Allowed+p.Unsure == 0 {

@@ -97,7 +97,11 @@ func (c *Console) effect(ctx context.Context, by id.Principal, i id.Install, act
 	if err != nil {
 		return nil
 	}
-	var out []string
+	return append(replayed(p), marked(p)...)
+}
+
+// replayed says what a change would have meant for the requests of the last 30 days.
+func replayed(p outflow.Prediction) (out []string) {
 	for n, d := range p.Differences {
 		if n == 10 {
 			out = append(out, fmt.Sprintf("And so for %d other destinations.", len(p.Differences)-n))
@@ -117,10 +121,14 @@ func (c *Console) effect(ctx context.Context, by id.Principal, i id.Install, act
 	if len(out) == 0 && p.Seen > 0 {
 		out = append(out, fmt.Sprintf("None of its %d requests of the last %d days would have gone otherwise.", p.Seen, p.Days))
 	}
-	if p.Before.Value != p.After.Value {
-		out = append(out, "The app is then marked: "+strings.ToLower(signalText(p.After).Word)+".")
-	}
 	return out
+}
+
+func marked(p outflow.Prediction) []string {
+	if p.Before.Value == p.After.Value {
+		return nil
+	}
+	return []string{"The app is then marked: " + strings.ToLower(signalText(p.After).Word) + "."}
 }
 
 func (c *Console) analytics(by id.Principal, p proposal, epoch uint64) func(ctx context.Context) error {

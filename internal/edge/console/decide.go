@@ -65,8 +65,17 @@ type summary struct {
 	Text          []string
 	Allowed       []lineSection
 	Withheld      []perm.Line
+	Lists         []list
 	Back          string
 }
+
+// list is what a decision means, one line for each thing, some of it in the app's words.
+type list struct {
+	Title string
+	Lines []listLine
+}
+
+type listLine struct{ Ours, Theirs, Count string }
 
 // act is a kind of decision.
 type act struct {
@@ -304,8 +313,13 @@ func (c *Console) doGrant(ctx context.Context, by id.Principal, p proposal) (not
 	return "approved", next, nil
 }
 
-func (c *Console) showUninstall(_ context.Context, _ id.Principal, p proposal) (summary, error) {
+func (c *Console) showUninstall(ctx context.Context, by id.Principal, p proposal) (summary, error) {
+	ends, err := c.Outflow.WhatIf(ctx, by, p.Installation, func(ctx context.Context) error { return c.Installs.UninstallNow(ctx, by, p.Installation) })
+	if err != nil {
+		return summary{}, err
+	}
 	return summary{
+		Lists: ending(ends),
 		Title: "Uninstall " + p.Name + "?", Button: "Uninstall", Danger: true, Back: "/apps/" + string(p.Installation),
 		Text: []string{
 			"It ends at once, also for calls that are running. Its web addresses stop answering. If it asked for that, it is called a last time before, for 55 seconds at most.",

@@ -55,12 +55,21 @@ func (a *API) whatIf(w http.ResponseWriter, r *request) error {
 		On       []string            `json:"on"`
 		Allow    []destination       `json:"allow"`
 		Disallow []destination       `json:"disallow"`
+		// Uninstall stands alone: nothing is left that the rest could change.
+		Uninstall bool `json:"uninstall"`
 	}
 	if err := r.decode(&in); err != nil {
 		return err
 	}
+	changes := len(in.Trim) + len(in.Replace) + len(in.Restore) + len(in.Off) + len(in.On)
+	if in.Uninstall && changes+len(in.Allow)+len(in.Disallow) > 0 {
+		return fault.New(fault.Usage, "UNINSTALL_ALONE", "what is uninstalled cannot be changed too").WithFix("ask for one of the two")
+	}
 	out, err := a.Outflow.WhatIf(r.ctx(), r.caller, r.installation(), func(ctx context.Context) error {
-		if len(in.Trim)+len(in.Replace)+len(in.Restore)+len(in.Off)+len(in.On) > 0 {
+		if in.Uninstall {
+			return a.Installs.UninstallNow(ctx, r.caller, r.installation())
+		}
+		if changes > 0 {
 			if _, err := a.Installs.Change(ctx, r.caller, r.installation(), install.Change{
 				Epoch: in.Epoch, Trim: in.Trim, Replace: in.Replace, Restore: in.Restore, Off: in.Off, On: in.On}); err != nil {
 				return err

@@ -1,11 +1,15 @@
 package outflow
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/receipts"
+	"github.com/annexhq/annex/manifest"
 )
 
 // Difference is what a change would have meant for one destination.
@@ -31,6 +35,15 @@ type Prediction struct {
 	// Before and After are the signals without and with the change.
 	Before perm.Signal `json:"before"`
 	After  perm.Signal `json:"after"`
+	// Stops are the parts of the app that would stop working altogether.
+	Stops []Part `json:"stops"`
+}
+
+// Part is a part of an app that people, programs or the clock turn to.
+type Part struct {
+	Type  string `json:"type"` // as the manifest spells it
+	Key   string `json:"key,omitempty"`
+	Title string `json:"title,omitempty"` // what the app calls it
 }
 
 // WhatIf tells what an act would have meant. The act is done with all its checks, and taken
@@ -40,7 +53,7 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 	if err != nil {
 		return Prediction{}, err
 	}
-	before, after, err := s.Installs.Try(ctx, p, ref, act)
+	before, after, ended, err := s.Installs.Try(ctx, p, ref, act)
 	if err != nil {
 		return Prediction{}, err
 	}
@@ -52,15 +65,56 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 		return Prediction{}, err
 	}
 	found := receipts.WhatIf(uses, before, after)
-	out := Prediction{Days: int(Window.Hours() / 24), Seen: found.Seen, Refused: found.Refused, Allowed: found.Allowed, Unsure: found.Unsure, Differences: []Difference{}}
+	out := Prediction{Differences: []Difference{}, Stops: []Part{}}
+	if ended {
+		found = receipts.WhatIfEnded(uses, before)
+		m, err := s.Manifest(ctx, i.Version)
+		if err != nil {
+			return Prediction{}, err
+		}
+		out.Stops = parts(m)
+	}
+	out.Days, out.Seen, out.Refused, out.Allowed, out.Unsure = int(Window.Hours()/24), found.Seen, found.Refused, found.Allowed, found.Unsure
 	for _, c := range found.Changes {
 		out.Differences = append(out.Differences, Difference(c))
 	}
 	if out.Before, err = s.SignalOf(ctx, i.Product, i.EnvType, before); err != nil {
 		return Prediction{}, err
 	}
+	if ended {
+		out.After = perm.Signal{Value: perm.StaysInside, Reasons: []perm.SignalReason{}}
+		return out, nil
+	}
 	out.After, err = s.SignalOf(ctx, i.Product, i.EnvType, after)
 	return out, err
+}
+
+// parts are those that somebody would miss: pages, addresses, schedules, what events and
+// agents call.
+func parts(m *manifest.Manifest) []Part {
+	out := []Part{}
+	for _, t := range slices.Sorted(maps.Keys(m.Modules.UI)) {
+		for _, x := range m.Modules.UI[t] {
+			out = append(out, Part{cmp.Or(x.Type, t), x.Key, cmp.Or(x.Title.Text, x.Name.Text)})
+		}
+	}
+	add := func(kind, key string) { out = append(out, Part{Type: kind, Key: key}) }
+	for _, x := range m.Modules.WebTrigger {
+		add("webtrigger", x.Key)
+	}
+	for _, x := range m.Modules.APIRoute {
+		add("apiRoute", x.Key)
+	}
+	for _, x := range m.Modules.ScheduledTrigger {
+		add("scheduledTrigger", x.Key)
+	}
+	for _, x := range m.Modules.Trigger {
+		add("trigger", x.Key)
+	}
+	for _, x := range m.Modules.Action {
+		add("action", x.Key)
+	}
+	return out
 }
 
 // Suggestion is the least that an installation needs, as far as what it did shows.

@@ -29,15 +29,35 @@ type Prediction struct {
 // WhatIf replays requests under two policies and tells where they differ. The decisions are
 // those of the broker and of the product gate, over the same kind of set.
 func WhatIf(uses []Used, from, to perm.Set) Prediction {
+	same := perm.Covers(from, to) && perm.Covers(to, from)
+	return compare(uses, func(u Used) (before, after answer) {
+		if same {
+			return no, no
+		}
+		return u.under(from), u.under(to)
+	})
+}
+
+// WhatIfEnded replays requests as if the installation had ended: nothing goes then, not even
+// what needs no permission.
+func WhatIfEnded(uses []Used, from perm.Set) Prediction {
+	return compare(uses, func(u Used) (before, after answer) {
+		if before = u.under(from); before == unsure {
+			before = of(u.Rule == "") // it is known of what happened, and that is what ends
+		}
+		return before, no
+	})
+}
+
+func compare(uses []Used, answers func(u Used) (before, after answer)) Prediction {
 	type key struct{ via, key, typ, origin, operation string }
 	found := map[key]*Change{}
 	var out Prediction
-	same := perm.Covers(from, to) && perm.Covers(to, from)
 	for _, u := range uses {
 		n := u.Requests + u.Refused
 		out.Seen += n
-		before, after := u.under(from), u.under(to)
-		if same || before == after && before != unsure || u.Rule != "" && !u.policys() {
+		before, after := answers(u)
+		if before == after && before != unsure || u.Rule != "" && !u.policys() {
 			continue
 		}
 		k := key{u.Via, u.Key, u.Type, u.Origin, u.Operation}

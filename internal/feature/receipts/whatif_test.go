@@ -135,13 +135,16 @@ func TestPredictedIsActual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		predicted := WhatIf(uses, from, to)
+		predicted, ended := WhatIf(uses, from, to), WhatIfEnded(uses, from)
 		after := run(t, w.log, to, all)
 		if err := w.log.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		var refused, allowed int64
+		var went, refused, allowed int64
 		for n := range all {
+			if before[n] {
+				went++
+			}
 			if before[n] && !after[n] {
 				refused++
 			}
@@ -153,6 +156,9 @@ func TestPredictedIsActual(t *testing.T) {
 			differed++
 		}
 		what := fmt.Sprintf("seed %d: %v\n→ %v", seed, from.Egress, to.Egress)
+		if ended.Refused != went || ended.Allowed+ended.Unsure != 0 {
+			t.Errorf("%s: when it ends, %d would be refused, %d allowed, %d unsure; %d went", what, ended.Refused, ended.Allowed, ended.Unsure, went)
+		}
 		if predicted.Seen != int64(len(all)) {
 			t.Errorf("%s: %d of %d requests were looked at", what, predicted.Seen, len(all))
 		}
@@ -165,5 +171,19 @@ func TestPredictedIsActual(t *testing.T) {
 	}
 	if differed < 50 {
 		t.Errorf("only %d changes changed anything", differed)
+	}
+}
+
+// An installation that ended does nothing any more, also of what needs no permission and of
+// what was counted together.
+func TestWhatIfEndedLeavesNothing(t *testing.T) {
+	n := func(u Use) Used { return Used{Use: u, Count: Count{Requests: 2}} }
+	uses := []Used{n(Use{Via: Product, Operation: "ping", Needs: [][]string{{}}}), n(Use{Via: Fetch, Rest: true}),
+		{Use: Use{Via: Fetch, Type: "FETCH_BACKEND_SIDE", Origin: "https://evil.example.com", Rule: "egress-not-allowed"}, Count: Count{Refused: 5}}}
+	if got := WhatIf(uses, perm.Set{}, perm.Set{}); got.Refused+got.Allowed+got.Unsure != 0 {
+		t.Errorf("no change changes %+v", got)
+	}
+	if got := WhatIfEnded(uses, perm.Set{}); got.Refused != 4 || got.Allowed+got.Unsure != 0 || got.Seen != 9 {
+		t.Errorf("its end: %+v", got)
 	}
 }

@@ -95,6 +95,8 @@ type (
 		GrantChange
 		Allow    []EgressHost `json:"allow,omitempty"`
 		Disallow []EgressHost `json:"disallow,omitempty"`
+		// Uninstall stands alone.
+		Uninstall bool `json:"uninstall,omitempty"`
 	}
 	EgressHost struct {
 		Type string `json:"type"`
@@ -109,6 +111,12 @@ type (
 		Differences []Difference `json:"differences"`
 		Before      Signal       `json:"before"`
 		After       Signal       `json:"after"`
+		Stops       []Part       `json:"stops"`
+	}
+	Part struct {
+		Type  string `json:"type"`
+		Key   string `json:"key,omitempty"`
+		Title string `json:"title,omitempty"`
 	}
 	Difference struct {
 		Via       string `json:"via"`
