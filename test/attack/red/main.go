@@ -11,7 +11,7 @@
 //
 // A test of node's runner is named as node:TITLE FILE.
 //
-// Run it from the repository's root: go run ./test/attack/red [-run REGEXP] [-list] [-json FILE].
+// Run it from the repository's root: go run ./test/attack/red [-run REGEXP] [-jobs N] [-list] [-json FILE].
 package main
 
 import (
@@ -25,6 +25,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -38,18 +39,19 @@ func main() {
 	list := flag.Bool("list", false, "list the patches and run nothing")
 	report := flag.String("json", "", "add how many faults were found to the canaries' figures in this `file`")
 	limit := flag.Duration("limit", 30*time.Minute, "give up after this time in all")
+	jobs := flag.Int("jobs", runtime.NumCPU(), "try so many patches at a time, each in a copy of its own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	if err := run(ctx, *only, *list, *report); err != nil {
+	if err := run(ctx, *only, *list, *report, max(1, *jobs)); err != nil {
 		fmt.Fprintln(os.Stderr, "attack-red:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, list bool, report string) error {
+func run(ctx context.Context, only string, list bool, report string, jobs int) error {
 	all, err := read(mutants, only)
 	if err != nil {
 		return err
@@ -61,26 +63,23 @@ func run(ctx context.Context, only string, list bool, report string) error {
 	if err != nil {
 		return err
 	}
-	t, err := copyTree(ctx, root)
+	trees, err := copyTrees(ctx, root, min(jobs, len(all)))
+	defer func() {
+		for _, t := range trees {
+			t.remove()
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	defer t.remove()
 
 	fmt.Printf("with all guards: %d tests must pass\n", len(named(all)))
-	if err := green(ctx, t, all); err != nil {
+	if err := green(ctx, trees[0], all); err != nil {
 		return err
 	}
-	bad := 0
-	for _, p := range all {
-		began := time.Now()
-		if p.err = try(ctx, t, p); p.err != nil {
-			bad++
-		}
-		fmt.Printf("%-6s %-34s %5.1fs  without: %s\n", p.result(), p.name, time.Since(began).Seconds(), p.guard)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	bad, err := tryAll(ctx, trees, all)
+	if err != nil {
+		return err
 	}
 	fmt.Println()
 	if err := table(all); err != nil {
@@ -93,6 +92,39 @@ func run(ctx context.Context, only string, list bool, report string) error {
 		return fmt.Errorf("%d of %d guards can be removed without a test that says so", bad, len(all))
 	}
 	return nil
+}
+
+// tryAll tries the patches, one at a time in each of the trees, and says how many guards
+// nothing holds.
+func tryAll(ctx context.Context, trees []*tree, all []*patch) (bad int, err error) {
+	next := make(chan *patch)
+	done := make(chan *patch)
+	for _, t := range trees {
+		go func() {
+			for p := range next {
+				began := time.Now()
+				p.err = try(ctx, t, p)
+				p.took = time.Since(began)
+				done <- p
+			}
+		}()
+	}
+	go func() {
+		defer close(next)
+		for _, p := range all {
+			next <- p // until the last: those that are left after the end fail at once
+		}
+	}()
+	for range all {
+		p := <-done
+		if p.err != nil {
+			bad++
+		}
+		if ctx.Err() == nil {
+			fmt.Printf("%-6s %-34s %5.1fs  without: %s\n", p.result(), p.name, p.took.Seconds(), p.guard)
+		}
+	}
+	return bad, ctx.Err()
 }
 
 // count adds the faults to what the canaries' own run has written.
@@ -125,6 +157,7 @@ type patch struct {
 	tests      []string
 	pkg        string
 	assets     bool
+	took       time.Duration
 	err        error
 }
 

@@ -21,6 +21,18 @@ type tree struct {
 
 const dist = "internal/assets/dist"
 
+// copyTrees makes n copies, of which those that were made are given also with an error.
+func copyTrees(ctx context.Context, root string, n int) (trees []*tree, err error) {
+	for range n {
+		t, err := copyTree(ctx, root)
+		if err != nil {
+			return trees, err
+		}
+		trees = append(trees, t)
+	}
+	return trees, nil
+}
+
 // copyTree copies the files that git knows or would add; the working tree itself is
 // never touched.
 func copyTree(ctx context.Context, root string) (*tree, error) {
@@ -141,7 +153,7 @@ func (t *tree) test(ctx context.Context, pkg string, tests []string, limit time.
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Minute) // compiling is not the test's time
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1", "-json", "-timeout", limit.String(),
+	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-ldflags=-s -w", "-vet=off", "-count=1", "-json", "-timeout", limit.String(),
 		"-run", "^("+strings.Join(tests, "|")+")$", pkg)
 	cmd.Dir = t.dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", // Landlock reaches no thread of the C library
