@@ -23,15 +23,11 @@ import (
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/ledger"
 )
 
 // Entry is one act.
 type Entry = trail.Entry
-
-// Signer signs checkpoints, and gives the key that verifies the signature.
-type Signer interface {
-	Checkpoint(payload []byte) (signature string, key trail.Key, err error)
-}
 
 // Log appends to the trail and reads it.
 type Log struct {
@@ -40,7 +36,7 @@ type Log struct {
 	segment string
 
 	// Signer, Issuer and Logger are set before Start; without a signer nothing is signed.
-	Signer Signer
+	Signer ledger.Signer
 	Issuer string
 	Logger *slog.Logger
 
@@ -118,19 +114,13 @@ func (l *Log) read(ctx context.Context, site id.Site) ([]Entry, error) {
 	defer rows.Close()
 	var out []Entry
 	for rows.Next() {
-		e, err := scan(rows, site)
+		e, err := ledger.Entry(rows, site)
 		if err != nil {
 			return nil, fault.Op("audit.List", err)
 		}
 		out = append(out, e)
 	}
 	return out, fault.Op("audit.List", rows.Err())
-}
-
-func scan(rows interface{ Scan(...any) error }, site id.Site) (Entry, error) {
-	e := Entry{Site: site}
-	err := rows.Scan(&e.Segment, &e.Seq, (*string)(&e.Install), &e.At, &e.Actor, &e.Act, &e.Detail, &e.Prev, &e.Hash)
-	return e, err
 }
 
 // Verify checks the chains of one site's entries as List gives them.

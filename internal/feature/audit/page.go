@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/infra/ledger"
 )
 
 // Filter says which entries are wanted. Empty fields do not bound.
@@ -79,7 +80,7 @@ func (l *Log) page(ctx context.Context, site id.Site, f Filter) (Page, error) {
 	defer rows.Close()
 	var out Page
 	for rows.Next() {
-		e, err := scan(rows, site)
+		e, err := ledger.Entry(rows, site)
 		if err != nil {
 			return Page{}, fault.Op("audit.Page", err)
 		}

@@ -1,6 +1,9 @@
 package audit
 
-import "github.com/annexhq/annex/internal/infra/db"
+import (
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/ledger"
+)
 
 // Migrations are the package's tables.
 var Migrations = []db.Migration{{ID: "audit/1", SQL: `
@@ -54,6 +57,8 @@ CREATE TABLE audit_refusals (
 	PRIMARY KEY (site_id, install_id, kind, hour)
 );
 CREATE INDEX audit_refusals_hour ON audit_refusals (hour);
+`}, {ID: "audit/3", SQL: `
+ALTER TABLE audit_checkpoints ADD COLUMN at BIGINT NOT NULL DEFAULT 0;
 `}}
 
 const (
@@ -76,10 +81,10 @@ const (
 	moved         = `SELECT segment, seq, hash FROM audit_heads WHERE site_id = ? AND seq > signed ORDER BY segment`
 	countSigned   = `SELECT COALESCE(SUM(seq), 0) FROM audit_heads WHERE site_id = ?`
 	lastChecked   = `SELECT number, hash FROM audit_checkpoints WHERE site_id = ? ORDER BY number DESC LIMIT 1`
-	putCheckpoint = `INSERT INTO audit_checkpoints (site_id, number, body, hash, signature, kid) VALUES (?, ?, ?, ?, ?, ?)`
+	putCheckpoint = `INSERT INTO audit_checkpoints (site_id, number, at, body, hash, signature, kid) VALUES (?, ?, ?, ?, ?, ?, ?)`
 	putKey        = `INSERT INTO audit_keys (kid, jwk) VALUES (?, ?) ON CONFLICT (kid) DO NOTHING`
 	signHead      = `UPDATE audit_heads SET signed = ? WHERE site_id = ? AND segment = ?`
-	checkpoints   = `SELECT number, body, signature FROM audit_checkpoints WHERE site_id = ? AND number > ? ORDER BY number LIMIT ?`
+	checkpoints   = `SELECT number, body, hash, signature FROM audit_checkpoints WHERE site_id = ? AND number > ? ORDER BY number LIMIT ?`
 	keysOfSite    = `SELECT jwk FROM audit_keys WHERE kid IN (SELECT kid FROM audit_checkpoints WHERE site_id = ?) ORDER BY kid`
 
 	salt    = `SELECT salt FROM audit_salts WHERE site_id = ?`
@@ -89,3 +94,9 @@ const (
 		ON CONFLICT (site_id, install_id, kind, hour) DO UPDATE SET times = audit_refusals.times + excluded.times`
 	pastRefusals = `DELETE FROM audit_refusals WHERE hour < ? RETURNING site_id, install_id, kind, hour, times`
 )
+
+var statements = ledger.Statements{
+	Unsigned: unsigned, Moved: moved, Count: countSigned, Sign: signHead,
+	Last: lastChecked, Put: putCheckpoint, Checkpoints: checkpoints, PutKey: putKey, Keys: keysOfSite,
+	Entries: ofChain,
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/ledger"
 )
 
 // The ways in which a request leaves.
@@ -90,16 +91,11 @@ type Outcome struct {
 	Digest []byte
 }
 
-// Signer signs checkpoints, and gives the key that verifies the signature.
-type Signer interface {
-	Checkpoint(payload []byte) (signature string, key trail.Key, err error)
-}
-
 // Config is what the log stands on.
 type Config struct {
 	DB     *db.DB
-	Dir    string // for lines that are not in the database yet; this process's alone
-	Signer Signer // without one nothing is signed
+	Dir    string        // for lines that are not in the database yet; this process's alone
+	Signer ledger.Signer // without one nothing is signed
 	Issuer string
 	// Keep is how long lines and counts are kept, 90 days when 0.
 	Keep time.Duration

@@ -1,6 +1,9 @@
 package receipts
 
-import "github.com/annexhq/annex/internal/infra/db"
+import (
+	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/ledger"
+)
 
 // Migrations are the package's tables.
 var Migrations = []db.Migration{{ID: "receipts/1", SQL: `
@@ -109,3 +112,9 @@ const (
 	usesSince = `SELECT use_text, MIN(hour), SUM(requests), SUM(refused), SUM(failed), SUM(sent), SUM(received), MAX(last_at) FROM sent
 		WHERE site_id = ? AND install_id = ? AND hour >= ? GROUP BY use_hash, use_text ORDER BY use_hash`
 )
+
+var statements = ledger.Statements{
+	Unsigned: unsigned, Moved: moved, Count: countSigned, Sign: signHead,
+	Last: lastChecked, Put: putCheckpoint, Checkpoints: checkpoints, PutKey: putKey, Keys: keysOfSite,
+	Entries: ofChain,
+}

@@ -25,7 +25,7 @@ func (l *Log) Sweep(ctx context.Context) error {
 	if l.Signer == nil {
 		return fault.Op("receipts.Sweep", err)
 	}
-	sites, sErr := l.sitesOf(ctx, sitesPast, before.Add(-atOnce).UnixMilli())
+	sites, sErr := l.ledger().Sites(ctx, sitesPast, before.Add(-atOnce).UnixMilli())
 	err = errors.Join(err, sErr)
 	for _, site := range sites {
 		err = errors.Join(err, l.DB.Tx(ctx, func(ctx context.Context) error { return l.forget(ctx, site, before.UnixMilli()) }))
@@ -45,7 +45,7 @@ func (l *Log) forget(ctx context.Context, site id.Site, before int64) error {
 	}
 	d.Before = before
 	for number := from; number < d.Through; {
-		some, err := l.checkpoints(ctx, site, number)
+		some, err := l.ledger().Checkpoints(ctx, site, number)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (l *Log) forget(ctx context.Context, site id.Site, before int64) error {
 			for _, h := range c.Heads {
 				heads[h.Segment] = h
 			}
-			number, d.Hash, d.Entries = c.Number, c.hash, c.Entries
+			number, d.Hash, d.Entries = c.Number, c.Hash, c.Entries
 		}
 	}
 	d.Heads = []trail.Head{}
@@ -75,7 +75,7 @@ func (l *Log) forget(ctx context.Context, site id.Site, before int64) error {
 		return err
 	}
 	// The checkpoint is made first: it follows the last one, which may be one that goes.
-	if _, err := l.check(ctx, trail.Checkpoint{Site: site, Dropped: &d}); err != nil {
+	if _, err := l.ledger().Check(ctx, trail.Checkpoint{Site: site, Dropped: &d}); err != nil {
 		return err
 	}
 	if _, err := l.DB.Exec(ctx, dropChecked, site, d.Through); err != nil {
