@@ -1,6 +1,7 @@
 package productkit
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -23,9 +24,12 @@ type Event struct {
 	Site     string // the site's id
 	// ID is the event's own: published twice it is one event. SignEvent gives it one when
 	// it is empty.
-	ID   string
-	Type string // one that product.yaml declares
-	Time time.Time
+	ID string
+	// Source says which part of the product it comes from, a URI reference; the product's
+	// key when empty. An id counts once for each source.
+	Source string
+	Type   string // one that product.yaml declares
+	Time   time.Time
 	// User is the product's id of the user who caused it, "" for nobody. Installation is
 	// the app's that caused it by a call (Access.Installation), "" for none: apps may ask
 	// not to hear of what they did themselves.
@@ -50,7 +54,7 @@ type eventClaims struct {
 	ID           string          `json:"jti"`
 }
 
-// SignEvent signs an event.
+// SignEvent signs an event as a token, the older form; its source is the product.
 func SignEvent(k *Key, e Event) (string, error) {
 	now := time.Now()
 	if e.ID == "" {
@@ -78,7 +82,7 @@ func VerifyEvent(ctx context.Context, token string, want Expect) (*Event, error)
 	}
 	r := &reader{claims: c}
 	r.from(want.Product, want.Audience)
-	e := &Event{Product: r.text("iss", 500), Audience: want.Audience, Site: r.text("site", 200), ID: r.text("jti", 128), Type: r.text("type", 200),
+	e := &Event{Product: r.text("iss", 500), Source: r.text("iss", 500), Audience: want.Audience, Site: r.text("site", 200), ID: r.text("jti", 128), Type: r.text("type", 200),
 		User: r.optional("user", 255), Installation: r.optional("installation", 200), Data: c["data"]}
 	e.IssuedAt, e.Expires = r.times(want.now(), maxAssertion)
 	if e.Time, err = time.Parse(time.RFC3339, r.text("time", 50)); err != nil {
@@ -108,19 +112,43 @@ type Publisher struct {
 
 const publishTries = 4
 
-// Publish signs an event and sends it until the server has it, or gives up after some
-// seconds. An event that is sent again keeps its id, so it is one event all the same.
-func (p *Publisher) Publish(ctx context.Context, e Event) error {
-	e.Product, e.Audience = p.Product, strings.TrimSuffix(p.Server, "/")
-	if e.ID == "" {
-		e.ID = rand.Text()
+// Publish signs an event and sends it as a CloudEvent until the server has it, or gives up
+// after some seconds. Several, of one site, are taken together or not at all. An event that
+// is sent again keeps its id, so it is one event all the same.
+func (p *Publisher) Publish(ctx context.Context, events ...Event) error {
+	all := append([]Event{}, events...)
+	for i := range all {
+		all[i].Product, all[i].Audience = p.Product, p.audience()
+		if all[i].ID == "" {
+			all[i].ID = rand.Text()
+		}
+		if all[i].Time.IsZero() {
+			all[i].Time = time.Now()
+		}
 	}
+	return p.send(ctx, func() (Message, error) { return SignCloudEvents(p.Key, all...) })
+}
+
+// Send does the same with CloudEvents that other tools wrote: contentType is CloudEventType
+// or CloudEventBatchType.
+func (p *Publisher) Send(ctx context.Context, site, contentType string, body []byte) error {
+	return p.send(ctx, func() (Message, error) { return SignBody(p.Key, p.Product, p.audience(), site, contentType, body) })
+}
+
+func (p *Publisher) audience() string { return strings.TrimSuffix(p.Server, "/") }
+
+// send signs anew for each try: a signature counts for a minute.
+func (p *Publisher) send(ctx context.Context, sign func() (Message, error)) error {
 	to, err := url.JoinPath(p.Server, "/api/v1/events")
 	if err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
-		again, err := p.once(ctx, to, e)
+		m, err := sign()
+		if err != nil {
+			return err
+		}
+		again, err := p.once(ctx, to, m)
 		if err == nil || !again || try == publishTries {
 			return err
 		}
@@ -131,16 +159,13 @@ func (p *Publisher) Publish(ctx context.Context, e Event) error {
 }
 
 // once reports whether another try may help.
-func (p *Publisher) once(ctx context.Context, to string, e Event) (again bool, err error) {
-	token, err := SignEvent(p.Key, e)
+func (p *Publisher) once(ctx context.Context, to string, m Message) (again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(m.Body))
 	if err != nil {
 		return false, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(token))
-	if err != nil {
-		return false, err
-	}
-	req.Header.Set("Content-Type", "application/jwt")
+	req.Header.Set("Content-Type", m.ContentType)
+	req.Header.Set(SignatureHeader, m.Signature)
 	client := p.Client
 	if client == nil {
 		client = &http.Client{Timeout: fetchTimeout}

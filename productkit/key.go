@@ -25,6 +25,7 @@ import (
 type Key struct {
 	private *ecdsa.PrivateKey
 	id      string
+	sites   []string // nil for all
 }
 
 // GenerateKey makes a key.
@@ -46,7 +47,7 @@ func newKey(private *ecdsa.PrivateKey) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Key{private, base64.RawURLEncoding.EncodeToString(print)}, nil
+	return &Key{private: private, id: base64.RawURLEncoding.EncodeToString(print)}, nil
 }
 
 // ParseKey reads a key that MarshalPEM or another tool wrote (PKCS#8 in PEM).
@@ -111,19 +112,39 @@ func KeyFile(name string) (*Key, error) {
 	return ParseKey(text)
 }
 
+// For is the key as one that signs for some sites only, by their ids: PublicKeys says so,
+// and what it signs for another site is refused. A product that runs once for each customer
+// gives each a key of its own.
+func (k *Key) For(sites ...string) *Key {
+	return &Key{private: k.private, id: k.id, sites: append([]string{}, sites...)}
+}
+
 // ID is the key's kid.
 func (k *Key) ID() string { return k.id }
 
 // PublicKeys is the key set (RFC 7517) of the keys' public halves: what Annex gets in
 // product.yaml, or by URL.
 func PublicKeys(keys ...*Key) []byte {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	set := struct {
+		Keys []map[string]any `json:"keys"`
+	}{Keys: []map[string]any{}}
 	for _, k := range keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Algorithm: string(jose.ES256), Use: "sig"})
+		public, err := jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Algorithm: string(jose.ES256), Use: "sig"}.MarshalJSON()
+		members := map[string]any{}
+		if err == nil {
+			err = json.Unmarshal(public, &members)
+		}
+		if err != nil {
+			panic(err) // keys that newKey took can be written
+		}
+		if k.sites != nil {
+			members["sites"] = k.sites
+		}
+		set.Keys = append(set.Keys, members)
 	}
 	out, err := json.Marshal(set)
 	if err != nil {
-		panic(err) // keys that newKey took can be written
+		panic(err) // texts only
 	}
 	return out
 }
@@ -150,14 +171,22 @@ func (k *Key) sign(typ string, claims any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}},
-		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
-	if err != nil {
-		return "", err
-	}
-	signed, err := s.Sign(payload)
+	signed, err := k.signed(typ, payload, nil)
 	if err != nil {
 		return "", err
 	}
 	return signed.CompactSerialize()
+}
+
+// signed signs a payload, under a header with these members more.
+func (k *Key) signed(typ string, payload []byte, envelope map[string]any) (*jose.JSONWebSignature, error) {
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
+	for name, value := range envelope {
+		options.WithHeader(jose.HeaderKey(name), value)
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.id}}, options)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sign(payload)
 }

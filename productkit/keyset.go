@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -18,10 +19,13 @@ const (
 // signed with: on the curve P-256, for ES256, each with a kid.
 type KeySet struct {
 	byID map[string]*jose.JSONWebKey
+	// sites are those that a key signs for, where it does not sign for all.
+	sites map[string][]string
 }
 
 // ParseKeySet reads a JSON Web Key Set. Keys for other purposes are left out; a set that
-// holds a private or secret key is refused, since whoever published it must know.
+// holds a private or secret key is refused, since whoever published it must know. A key
+// with a member "sites", a list of sites' ids, signs for those only.
 func ParseKeySet(jwks []byte) (*KeySet, error) {
 	if len(jwks) > maxKeySet {
 		return nil, fmt.Errorf("productkit: a key set has at most %d bytes", maxKeySet)
@@ -33,9 +37,9 @@ func ParseKeySet(jwks []byte) (*KeySet, error) {
 	if len(doc.Keys) > maxKeys {
 		return nil, fmt.Errorf("productkit: a key set has at most %d keys", maxKeys)
 	}
-	set := &KeySet{byID: map[string]*jose.JSONWebKey{}}
+	set := &KeySet{byID: map[string]*jose.JSONWebKey{}, sites: map[string][]string{}}
 	for i, raw := range doc.Keys {
-		k, err := parseKey(raw)
+		k, sites, err := parseKey(raw)
 		if err != nil {
 			return nil, fmt.Errorf("productkit: key %d of the set: %w", i+1, err)
 		}
@@ -46,12 +50,15 @@ func ParseKeySet(jwks []byte) (*KeySet, error) {
 			return nil, fmt.Errorf("productkit: key %d of the set has the kid of another one", i+1)
 		}
 		set.byID[k.KeyID] = k
+		if sites != nil {
+			set.sites[k.KeyID] = sites
+		}
 	}
 	return set, nil
 }
 
 // parseKey gives nil for a key that is for something else.
-func parseKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
+func parseKey(raw json.RawMessage) (k *jose.JSONWebKey, sites []string, err error) {
 	var about struct {
 		Type    string          `json:"kty"`
 		Curve   string          `json:"crv"`
@@ -60,22 +67,26 @@ func parseKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 		ID      string          `json:"kid"`
 		Private json.RawMessage `json:"d"`
 		Secret  json.RawMessage `json:"k"`
+		Sites   json.RawMessage `json:"sites"`
 	}
 	if err := json.Unmarshal(raw, &about); err != nil {
-		return nil, errors.New("not a JSON Web Key")
+		return nil, nil, errors.New("not a JSON Web Key")
 	}
 	if about.Private != nil || about.Secret != nil {
-		return nil, errors.New("a private key: publish its public half, and never use it again")
+		return nil, nil, errors.New("a private key: publish its public half, and never use it again")
 	}
 	if about.Type != "EC" || about.Curve != "P-256" || about.ID == "" ||
 		about.Use != "" && about.Use != "sig" || about.Alg != "" && about.Alg != string(jose.ES256) {
-		return nil, nil
+		return nil, nil, nil
 	}
-	k := &jose.JSONWebKey{}
+	if about.Sites != nil && (json.Unmarshal(about.Sites, &sites) != nil || sites == nil || slices.Contains(sites, "")) {
+		return nil, nil, errors.New("sites is no list of sites' ids")
+	}
+	k = &jose.JSONWebKey{}
 	if err := k.UnmarshalJSON(raw); err != nil || !k.Valid() || !k.IsPublic() {
-		return nil, errors.New("not a point of P-256")
+		return nil, nil, errors.New("not a point of P-256")
 	}
-	return k, nil
+	return k, sites, nil
 }
 
 // Keys makes a set a source that always gives itself.

@@ -381,47 +381,109 @@ func (unavailable) Keys(context.Context, productkit.Claimed) (*productkit.KeySet
 
 func TestPublish(t *testing.T) {
 	k := newKey(t)
-	var tokens []string
+	var sent []productkit.Message
 	answers := []int{503, 429, 202}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Method != "POST" || r.URL.Path != "/api/v1/events" || r.Header.Get("Content-Type") != "application/jwt" {
+		if r.Method != "POST" || r.URL.Path != "/api/v1/events" {
 			t.Errorf("%s %s %s", r.Method, r.URL, r.Header)
 		}
-		tokens = append(tokens, string(body))
-		w.WriteHeader(answers[min(len(tokens), len(answers))-1])
+		sent = append(sent, productkit.Message{ContentType: r.Header.Get("Content-Type"), Signature: r.Header.Get(productkit.SignatureHeader), Body: body})
+		w.WriteHeader(answers[min(len(sent), len(answers))-1])
 	}))
 	defer server.Close()
 	pauses := 0
 	p := &productkit.Publisher{Key: k, Product: "tracker", Server: server.URL, Pause: func(context.Context, int) error { pauses++; return nil }}
+	want := productkit.Expect{Product: "tracker", Audience: server.URL, Keys: keySet(t, k)}
 	e := productkit.Event{Site: site, Type: "tracker:issue.created", User: "alice", Installation: installation, Data: json.RawMessage(`{"issue":{"key":"TRK-1"}}`)}
 	if err := p.Publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if len(tokens) != 3 || pauses != 2 {
-		t.Fatalf("%d tries, %d pauses", len(tokens), pauses)
+	if len(sent) != 3 || pauses != 2 {
+		t.Fatalf("%d tries, %d pauses", len(sent), pauses)
 	}
 	ids := map[string]bool{}
-	for _, token := range tokens {
-		have, err := productkit.VerifyEvent(t.Context(), token, productkit.Expect{Product: "tracker", Audience: server.URL, Keys: keySet(t, k)})
-		if err != nil {
+	for _, m := range sent {
+		all, err := productkit.VerifyCloudEvents(t.Context(), m, want)
+		if err != nil || len(all) != 1 || m.ContentType != productkit.CloudEventType {
 			t.Fatal(err)
 		}
-		ids[have.ID] = true
-		if have.Type != e.Type || have.User != "alice" || have.Installation != installation || string(have.Data) != string(e.Data) || have.Site != site {
+		have := all[0]
+		ids[have.ID+have.Time.String()] = true
+		if have.Type != e.Type || have.User != "alice" || have.Installation != installation || string(have.Data) != string(e.Data) || have.Site != site || have.Source != "tracker" {
 			t.Errorf("%+v", have)
 		}
 	}
 	if len(ids) != 1 {
-		t.Error("one event has several ids")
+		t.Error("one event has several ids or times")
 	}
-	tokens, answers = nil, []int{400}
-	if err := p.Publish(t.Context(), e); err == nil || len(tokens) != 1 {
-		t.Errorf("a refused event: %v, %d tries", err, len(tokens))
+	sent, answers = nil, []int{400}
+	if err := p.Publish(t.Context(), e); err == nil || len(sent) != 1 {
+		t.Errorf("a refused event: %v, %d tries", err, len(sent))
 	}
-	tokens, answers = nil, []int{500}
-	if err := p.Publish(t.Context(), e); err == nil || len(tokens) != 4 {
-		t.Errorf("a server that fails: %v, %d tries", err, len(tokens))
+	sent, answers = nil, []int{500}
+	if err := p.Publish(t.Context(), e); err == nil || len(sent) != 4 {
+		t.Errorf("a server that fails: %v, %d tries", err, len(sent))
+	}
+	sent, answers = nil, []int{202}
+	other := e
+	other.Type, other.Source = "tracker:comment.created", "https://tracker.example.com/comments"
+	if err := p.Publish(t.Context(), e, other); err != nil || len(sent) != 1 {
+		t.Fatal(err)
+	}
+	all, err := productkit.VerifyCloudEvents(t.Context(), sent[0], want)
+	if err != nil || len(all) != 2 || sent[0].ContentType != productkit.CloudEventBatchType || all[1].Source != other.Source || all[0].ID == all[1].ID {
+		t.Errorf("several: %v %+v", err, all)
+	}
+	elsewhere := e
+	elsewhere.Site = installation
+	if err := p.Publish(t.Context(), e, elsewhere); err == nil || len(sent) != 1 {
+		t.Error("events of two sites in one message")
+	}
+	// What another tool wrote goes as it is, white space and all.
+	body := []byte("{\n  \"specversion\": \"1.0\", \"id\": \"7\", \"source\": \"/a\",\t\"type\": \"x\", \"data\": {} }\n")
+	if err := p.Send(t.Context(), site, productkit.CloudEventType, body); err != nil || string(sent[1].Body) != string(body) {
+		t.Errorf("%v %q", err, sent[1].Body)
+	}
+}
+
+// A key that is for one site signs for no other, whatever it signs.
+func TestKeysOfASite(t *testing.T) {
+	k := newKey(t)
+	const other = "0199a1b2-0000-7000-8000-00000000000f"
+	keys := keySet(t, k.For(site))
+	user := productkit.User{Product: "tracker", Audience: uiOrigin, Site: other, ID: "alice", Name: "Alice", Locale: "en", Timezone: "UTC", AuthTime: time.Now()}
+	e := productkit.Event{Product: "tracker", Audience: controlOrigin, Site: other, Type: "x", Data: json.RawMessage(`{}`)}
+	for _, at := range []string{other, site} {
+		user.Site, e.Site = at, at
+		assertion, err := productkit.SignUser(k, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := productkit.SignCloudEvents(k, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := productkit.SignEvent(k, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := productkit.Expect{Product: "tracker", Audience: controlOrigin, Keys: keys}
+		_, events := productkit.VerifyCloudEvents(t.Context(), m, want)
+		_, event := productkit.VerifyEvent(t.Context(), token, want)
+		want.Audience = uiOrigin
+		_, person := productkit.VerifyUser(t.Context(), assertion, want)
+		for what, err := range map[string]error{"events": events, "an event": event, "a user": person} {
+			if at == site && err != nil || at == other && productkit.ReasonOf(err) != productkit.WrongSite {
+				t.Errorf("%s of %s: %v", what, at, err)
+			}
+		}
+	}
+	if _, err := productkit.SignCloudEvents(k.For(other), e); productkit.ReasonOf(err) != productkit.WrongSite {
+		t.Errorf("signed for another site: %v", err)
+	}
+	if _, err := productkit.ParseKeySet([]byte(strings.Replace(string(productkit.PublicKeys(k.For(site))), `["`+site+`"]`, `"all"`, 1))); err == nil {
+		t.Error("sites that are no list")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ const (
 	userType   = "annex-user+jwt"
 	panelType  = "annex-panel+jwt"
 	eventType  = "annex-event+jwt"
+	cloudType  = "annex-cloudevents+jws"
 
 	maxToken = 16 << 10
 	maxEvent = 400 << 10
@@ -40,23 +42,34 @@ type KeySource interface {
 	Keys(ctx context.Context, c Claimed) (*KeySet, error)
 }
 
-// open reads a token of one kind and verifies its signature. Everything that two
-// implementations could read differently is refused before any key is looked at.
+// open reads a token of one kind and verifies its signature.
 func open(ctx context.Context, token, typ string, limit int, keys KeySource) (claims, error) {
+	c, _, err := opened(ctx, token, typ, limit, nil, keys)
+	return c, err
+}
+
+// opened reads what was signed, of one kind: a token, whose payload is its claims, or a
+// payload whose claims are in the header, under the names of envelope. Everything that two
+// implementations could read differently is refused before any key is looked at.
+func opened(ctx context.Context, token, typ string, limit int, envelope []string, keys KeySource) (c claims, payload []byte, err error) {
 	if len(token) > limit {
-		return nil, refuse(TooLarge, "it has more than %d bytes", limit)
+		return nil, nil, refuse(TooLarge, "it has more than %d bytes", limit)
 	}
 	head, payload, err := split(token)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	kid, err := checkHeader(head, typ)
+	c, kid, err := checkHeader(head, typ, envelope)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c, err := object(payload)
+	if envelope == nil {
+		c, err = object(payload)
+	} else {
+		err = strict(payload)
+	}
 	if err != nil {
-		return nil, refuse(Malformed, "its claims: %v", err)
+		return nil, nil, refuse(Malformed, "its claims: %v", err)
 	}
 	claimed := Claimed{KeyID: kid}
 	_ = json.Unmarshal(c["iss"], &claimed.Issuer)
@@ -65,22 +78,25 @@ func open(ctx context.Context, token, typ string, limit int, keys KeySource) (cl
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
-			return nil, err
+			return nil, nil, err
 		}
-		return nil, &Error{Reason: NoKeys, Detail: "the keys of its issuer cannot be had at present", err: err}
+		return nil, nil, &Error{Reason: NoKeys, Detail: "the keys of its issuer cannot be had at present", err: err}
 	}
 	key, ok := set.byID[kid]
 	if !ok {
-		return nil, refuse(UnknownKey, "its issuer has no such key")
+		return nil, nil, refuse(UnknownKey, "its issuer has no such key")
 	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
-		return nil, &Error{Reason: Malformed, Detail: "it is no signed token", err: err}
+		return nil, nil, &Error{Reason: Malformed, Detail: "it is no signed token", err: err}
 	}
 	if verified, err := signed.Verify(key); err != nil || !bytes.Equal(verified, payload) {
-		return nil, refuse(BadSign, "it was not signed with that key")
+		return nil, nil, refuse(BadSign, "it was not signed with that key")
 	}
-	return c, nil
+	if sites, bound := set.sites[kid]; bound && !slices.Contains(sites, claimed.Site) {
+		return nil, nil, refuse(WrongSite, "its key is not for that site")
+	}
+	return c, payload, nil
 }
 
 // split takes a compact token apart. It must be in the one form that its bytes have:
@@ -104,16 +120,16 @@ func split(token string) (head, payload []byte, err error) {
 	return decoded[0], decoded[1], nil
 }
 
-// checkHeader takes a header of exactly three members: nothing else may say which key or
-// rule counts.
-func checkHeader(head []byte, typ string) (kid string, err error) {
-	h, err := object(head)
+// checkHeader takes a header of exactly three members, and those of the kind's envelope:
+// nothing else may say which key or rule counts.
+func checkHeader(head []byte, typ string, envelope []string) (h claims, kid string, err error) {
+	h, err = object(head)
 	if err != nil {
-		return "", refuse(Malformed, "its header: %v", err)
+		return nil, "", refuse(Malformed, "its header: %v", err)
 	}
 	for name := range h {
-		if name != "alg" && name != "typ" && name != "kid" {
-			return "", refuse(BadHeader, "its header has a member other than alg, typ and kid")
+		if name != "alg" && name != "typ" && name != "kid" && !slices.Contains(envelope, name) {
+			return nil, "", refuse(BadHeader, "its header has a member that its kind does not have")
 		}
 	}
 	r := reader{claims: h}
@@ -121,13 +137,13 @@ func checkHeader(head []byte, typ string) (kid string, err error) {
 	kid = r.text("kid", 200)
 	switch {
 	case r.err != nil:
-		return "", refuse(BadHeader, "alg, typ and kid must be there, as texts")
+		return nil, "", refuse(BadHeader, "alg, typ and kid must be there, as texts")
 	case gotAlg != string(jose.ES256):
-		return "", refuse(WrongAlg, "it must be ES256")
+		return nil, "", refuse(WrongAlg, "it must be ES256")
 	case gotType != typ:
-		return "", refuse(WrongType, "its typ must be %s", typ)
+		return nil, "", refuse(WrongType, "its typ must be %s", typ)
 	}
-	return kid, nil
+	return h, kid, nil
 }
 
 // claims are the members of a JSON object by their exact names.
@@ -135,22 +151,30 @@ type claims map[string]json.RawMessage
 
 // object reads one JSON object without repeated names, at any depth, and nothing after it.
 func object(data []byte) (claims, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := walk(dec, 0); err != nil {
+	if err := strict(data); err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something after the JSON value")
 	}
 	var c claims
 	if err := json.Unmarshal(data, &c); err != nil || c == nil {
 		return nil, errors.New("not a JSON object")
 	}
 	return c, nil
+}
+
+// strict takes one JSON value that every reader reads as the same.
+func strict(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := walk(dec, 0); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something after the JSON value")
+	}
+	return nil
 }
 
 func walk(dec *json.Decoder, depth int) error {

@@ -3,10 +3,14 @@ package attack
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	tracker "github.com/annexhq/annex/examples/product"
+	"github.com/annexhq/annex/internal/edge/testenv"
+	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/productkit"
 )
 
@@ -107,6 +111,122 @@ func TestAttackForgeEvents(t *testing.T) {
 	}
 	if heard(1) != 1 {
 		t.Errorf("one event was told %d times", heard(1))
+	}
+}
+
+// rekey has the operator register Tracker with other keys.
+func (p *platform) rekey(keys string) {
+	p.t.Helper()
+	own := regexp.MustCompile(`(?m)^keys: .*$`)
+	text := strings.NewReplacer("http://127.0.0.1:8481", p.Access.ProductURL, "http://tracker.localhost:8481", p.Access.ProductPageURL).
+		Replace(own.ReplaceAllLiteralString(string(tracker.ProductYAML), "keys: "+keys))
+	if _, err := p.System.Tenancy.Declare(p.ctx, testenv.Operator, tenancy.Declaration{Name: "product.yaml", Data: []byte(text), Document: tracker.OpenAPI}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// CloudEvents come by the same rules: the signature is over every byte of the body, by a key of
+// the product that is for that site, for this server, now; and what was said is told once,
+// whichever form it comes in.
+func TestAttackForgeCloudEvents(t *testing.T) {
+	p, e, at := withEvents(t)
+	key := p.Tracker.Key()
+	other, err := productkit.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := at.event("tracker:issue:created", map[string]any{"n": 1})
+	good.ID = "event-0123456789abcdef"
+	sign := func(k *productkit.Key, events ...productkit.Event) productkit.Message {
+		m, err := productkit.SignCloudEvents(k, events...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	send := func(m productkit.Message, also ...string) answer {
+		h := http.Header{"Content-Type": {m.ContentType}, productkit.SignatureHeader: append([]string{m.Signature}, also...)}
+		if m.Signature == "" {
+			h.Del(productkit.SignatureHeader)
+		}
+		return p.send("POST", p.control(), "/api/v1/events", h, m.Body)
+	}
+	m := sign(key, good)
+	changed := func(change func(*productkit.Message)) productkit.Message {
+		c := m
+		change(&c)
+		return c
+	}
+	with := func(change func(*productkit.Event)) productkit.Message {
+		c := good
+		change(&c)
+		return sign(key, c)
+	}
+	second := good
+	second.ID, second.Type = "event-0123456789abcdeh", "desk:issue:created"
+	for name, c := range map[string]struct {
+		m      productkit.Message
+		status int
+	}{
+		"another key":                      {sign(other, good), 401},
+		"for another server":               {with(func(e *productkit.Event) { e.Audience = "https://api.other.example" }), 401},
+		"of another product":               {with(func(e *productkit.Event) { e.Product = "desk" }), 401},
+		"a type that is not the product's": {with(func(e *productkit.Event) { e.Type = "desk:issue:created" }), 404},
+		"a batch with one of those":        {sign(key, good, second), 404},
+		"other data":                       {changed(func(m *productkit.Message) { m.Body = []byte(strings.Replace(string(m.Body), `"n":1`, `"n":3`, 1)) }), 401},
+		"another user":                     {changed(func(m *productkit.Message) { m.Body = []byte(strings.Replace(string(m.Body), "alice", "bobby", 1)) }), 401},
+		"no signature":                     {changed(func(m *productkit.Message) { m.Signature = "" }), 401},
+		"another's signature":              {changed(func(m *productkit.Message) { m.Signature = sign(key, second).Signature }), 401},
+		"an operator's token":              {changed(func(m *productkit.Message) { m.Signature = p.operator }), 401},
+		"plain JSON":                       {changed(func(m *productkit.Message) { m.ContentType = "application/json" }), 400},
+		"called a batch":                   {changed(func(m *productkit.Message) { m.ContentType = productkit.CloudEventBatchType }), 401},
+		"the older form's body":            {changed(func(m *productkit.Message) { m.Body = []byte(p.signed(key, good)) }), 401},
+		"too much":                         {changed(func(m *productkit.Message) { m.Body = append(m.Body, make([]byte, 500_000)...) }), 429},
+	} {
+		if a := send(c.m); a.status != c.status {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := send(m, m.Signature); a.status != 401 {
+		t.Errorf("two signatures: %d %s", a.status, a.body)
+	}
+	// The same event in every form and company: by itself, again, in a batch, as a token.
+	beside := good
+	beside.Data = json.RawMessage(`{"n":4}`)
+	beside.Source = "https://tracker.example.com/elsewhere" // another event of the same id
+	for _, m := range []productkit.Message{m, m, sign(key, good), sign(key, good, beside), sign(key, beside)} {
+		if a := send(m); a.status != 202 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	if a := p.tell(p.signed(key, good)); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	last := at.event("tracker:issue:created", map[string]any{"n": 2})
+	if a := send(sign(key, last)); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	heard := func(n float64) (count int) {
+		for _, x := range e.of("one", "heard") {
+			if x["n"] == n {
+				count++
+			}
+		}
+		return count
+	}
+	eventually(t, "all are heard", func() bool { return heard(1) > 0 && heard(2) == 1 && heard(4) > 0 })
+	if heard(1) != 1 || heard(3) != 0 || heard(4) != 1 {
+		t.Errorf("told %d times, %d of what was forged, %d of the other source", heard(1), heard(3), heard(4))
+	}
+	// A key that the operator binds to another site does not speak for this one.
+	elsewhere := at.event("tracker:issue:created", map[string]any{"n": 5})
+	p.rekey(string(productkit.PublicKeys(key.For("0199a1b2-0000-7000-8000-0000000000ff"))))
+	if a := send(sign(key, elsewhere)); a.status != 401 || !strings.Contains(string(a.body), "site") {
+		t.Errorf("a key of another site: %d %s", a.status, a.body)
+	}
+	p.rekey(string(productkit.PublicKeys(key.For(at.siteID()))))
+	if a := send(sign(key, elsewhere)); a.status != 202 {
+		t.Errorf("a key of this site: %d %s", a.status, a.body)
 	}
 }
 

@@ -36,6 +36,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/signer"
+	"github.com/annexhq/annex/productkit"
 )
 
 // Invoker is the door into app code.
@@ -59,9 +60,9 @@ type Config struct {
 	// Quotas counts what installations use, KV has what they stored.
 	Quotas *quota.Service
 	KV     *kvstore.Store
-	// Unattended has what apps queued; TakeEvent takes what a product signed.
+	// Unattended has what apps queued; TakeEvents takes what a product signed.
 	Unattended *unattended.Service
-	TakeEvent  func(ctx context.Context, token string) error
+	TakeEvents func(ctx context.Context, m productkit.Message) error
 	Signer     *signer.Signer
 	// Sessions take products' assertions; UIURL is where people's browsers go on.
 	Sessions *session.Service
@@ -123,7 +124,7 @@ var routes = []route{
 	{"GET", "/readyz", nil, (*API).ready},
 	{"GET", "/.well-known/jwks.json", nil, (*API).keySet},
 	{"POST", "/api/v1/sign-ins", nil, (*API).signIn},
-	{"POST", "/api/v1/events", nil, (*API).takeEvent},
+	{"POST", "/api/v1/events", nil, (*API).takeEvents},
 	{"POST", "/api/v1/device-logins", nil, (*API).startDevice},
 	{"POST", "/api/v1/device-logins/token", nil, (*API).pollDevice},
 	{"GET", "/api/v1/whoami", []id.Kind{id.Operator, id.Developer, id.CI, id.SiteAdmin}, (*API).whoami},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/unattended"
+	"github.com/annexhq/annex/productkit"
 )
 
 // maxEvent bounds what a product signs of one event.
@@ -18,17 +20,25 @@ const maxEvent = 400 << 10
 // maxLetters is how many dead letters are listed.
 const maxLetters = 100
 
-// takeEvent takes what a product says happened. The signature is the proof: no token goes
-// with it. 202 says that every app that is to be told of it will be.
-func (a *API) takeEvent(w http.ResponseWriter, r *request) error {
-	if err := r.is("application/jwt"); err != nil {
+// takeEvents takes what a product says happened, CloudEvents or the older token. The
+// signature is the proof: no token goes with it. 202 says that every app that is to be told
+// of it will be.
+func (a *API) takeEvents(w http.ResponseWriter, r *request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/jwt" && media != productkit.CloudEventType && media != productkit.CloudEventBatchType {
+		return fault.New(fault.Usage, "CONTENT_TYPE", "the body must be %s, %s or application/jwt", productkit.CloudEventType, productkit.CloudEventBatchType)
+	}
+	m := productkit.Message{ContentType: r.Header.Get("Content-Type"), Signature: r.Header.Get(productkit.SignatureHeader)}
+	if media == "application/jwt" {
+		m.ContentType = media
+	} else if len(r.Header.Values(productkit.SignatureHeader)) != 1 {
+		return fault.New(fault.Unauthenticated, "ASSERTION_REFUSED", "CloudEvents come with one header %s", productkit.SignatureHeader).
+			WithFix("docs/PROTOCOL.md says how they are signed")
+	}
+	if m.Body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent)); err != nil {
 		return err
 	}
-	token, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
-	if err != nil {
-		return err
-	}
-	if err := a.TakeEvent(r.ctx(), string(token)); err != nil {
+	if err := a.TakeEvents(r.ctx(), m); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)

@@ -15,6 +15,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/jobs"
 	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/signer"
+	"github.com/annexhq/annex/productkit"
 )
 
 // EventType implements unattended.Products.
@@ -62,15 +63,26 @@ func (s *System) startUnattended(ctx context.Context) error {
 	return nil
 }
 
-// TakeEvent takes what a product signed.
-func (s *System) TakeEvent(ctx context.Context, token string) error {
-	e, err := s.Events.VerifyEvent(ctx, token)
+// TakeEvents takes what a product signed: CloudEvents, or one event as a token.
+func (s *System) TakeEvents(ctx context.Context, m productkit.Message) error {
+	var signed []signer.Event
+	var err error
+	if m.ContentType == "application/jwt" {
+		signed = make([]signer.Event, 1)
+		signed[0], err = s.Events.VerifyEvent(ctx, string(m.Body))
+	} else {
+		signed, err = s.Events.VerifyCloudEvents(ctx, m)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = s.Unattended.Take(ctx, unattended.Event{
-		Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Data: e.Data,
-	})
+	events := make([]unattended.Event, len(signed))
+	for i, e := range signed {
+		events[i] = unattended.Event{
+			Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Data: e.Data,
+		}
+	}
+	_, err = s.Unattended.Take(ctx, events...)
 	return err
 }
 

@@ -268,6 +268,8 @@ type jwk struct {
 	Kid string `json:"kid"`
 	Alg string `json:"alg"`
 	Use string `json:"use"`
+	// Sites are those that the key signs for, where it does not sign for all.
+	Sites []string `json:"sites,omitempty"`
 }
 
 // keys reads a URL, {url: …}, a list of JWKs or {keys: […]}.
@@ -324,8 +326,13 @@ func (r *reader) jwk(n *yaml.Node) (jwk, bool) {
 		"alg": func(n *yaml.Node) { r.text(n, "alg", &k.Alg, 10, oneOf("ES256"), "write ES256") },
 		"use": func(n *yaml.Node) { r.text(n, "use", &k.Use, 10, oneOf("sig"), "write sig") },
 		"kid": func(n *yaml.Node) { r.text(n, "kid", &k.Kid, 200, nil, "") },
-		"x":   func(n *yaml.Node) { r.text(n, "x", &k.X, 43, nil, "") },
-		"y":   func(n *yaml.Node) { r.text(n, "y", &k.Y, 43, nil, "") },
+		"sites": func(n *yaml.Node) {
+			if r.texts(n, "sites", &k.Sites, 200, nil, "name sites by their ids"); len(k.Sites) == 0 {
+				r.problem(n, "bad-value", "name sites by their ids, or leave sites out for all", "sites is empty")
+			}
+		},
+		"x": func(n *yaml.Node) { r.text(n, "x", &k.X, 43, nil, "") },
+		"y": func(n *yaml.Node) { r.text(n, "y", &k.Y, 43, nil, "") },
 		"d": func(n *yaml.Node) {
 			r.problem(n, "private-key", "give the public half, and make a new key: this one has been seen", "the key is private")
 		},

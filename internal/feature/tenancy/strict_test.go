@@ -41,3 +41,30 @@ func TestYAMLProblemsDoNotRepeatTheLine(t *testing.T) {
 		}
 	}
 }
+
+// A type of event names its product, and a key may be for some sites only.
+func TestEventsAndKeysAreTheProducts(t *testing.T) {
+	const head = "key: desk\naliases: [jira]\napiBaseUrl: https://desk.example\n"
+	const key = "{kty: EC, crv: P-256, kid: k, x: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, y: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	for text, fix := range map[string]string{
+		head + "events: ['desk:thing:happened', com.example.desk.thing, {type: desk.thing, aliases: ['avi:jira:created:issue']}]\n": "",
+		head + "events: ['wiki:thing:happened']\n":                             "desk:wiki:thing:happened",
+		head + "events: ['desks:thing']\n":                                     "desk:desks:thing",
+		head + "events: [{type: desk.thing, aliases: ['avi:wiki:created']}]\n": "desk:avi:wiki:created",
+		head + "keys: [" + key + ", sites: [a, b]}]\n":                         "",
+		head + "keys: [" + key + ", sites: []}]\n":                             "by their ids",
+	} {
+		p, found := tenancy.ValidateProduct("desk.yaml", []byte(text))
+		if fix == "" {
+			if p == nil {
+				t.Errorf("%s: %v", text, found)
+			} else if p.Keys != nil && !strings.Contains(string(p.Keys.JWKS), `"sites":["a","b"]`) {
+				t.Errorf("%s", p.Keys.JWKS)
+			}
+			continue
+		}
+		if p != nil || len(found) != 1 || !strings.Contains(found[0].Fix, fix) {
+			t.Errorf("%s: %v", text, found)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/url"
@@ -110,7 +111,7 @@ func atoi(digits string) int {
 
 func (r *reader) product(root *yaml.Node) *Product {
 	var p Product
-	var aliases, modules, scopes *yaml.Node
+	var aliases, modules, scopes, events *yaml.Node
 	text := func(what string, to *string, max int, ok func(string) bool, fix string) func(*yaml.Node) {
 		return func(n *yaml.Node) { r.text(n, what, to, max, ok, fix) }
 	}
@@ -129,6 +130,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 			r.list(n, "modules", func(e *yaml.Node) { p.Modules = append(p.Modules, r.module(e)) })
 		},
 		"events": func(n *yaml.Node) {
+			events = n
 			r.list(n, "events", func(e *yaml.Node) { p.Events = append(p.Events, r.event(e)) })
 		},
 		"scopes": func(n *yaml.Node) {
@@ -150,6 +152,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 	if slices.Contains(p.Aliases, string(p.Key)) {
 		r.problem(aliases, "duplicate-key", "leave it out", "the key %q is also an alias", p.Key)
 	}
+	r.ownEvents(events, &p)
 	r.unique(modules, "module type", moduleNames(&p))
 	r.unique(scopes, "scope", scopeNames(&p))
 	slices.SortFunc(p.Scopes, func(a, b Scope) int { return strings.Compare(a.Name, b.Name) })
@@ -164,6 +167,23 @@ func (r *reader) unique(at *yaml.Node, what string, names []string) {
 			r.problem(at, "duplicate-key", "give each its own", "the %s %q is declared twice", what, n)
 		}
 		seen[n] = true
+	}
+}
+
+// ownEvents demands that a type of event names its product, so that none says what is
+// another's to say.
+func (r *reader) ownEvents(at *yaml.Node, p *Product) {
+	if r.stored || p.Key == "" {
+		return
+	}
+	for _, e := range p.Events {
+		for _, name := range append([]string{e.Type}, e.Aliases...) {
+			parts := strings.FieldsFunc(name, func(c rune) bool { return strings.ContainsRune(":./_", c) })
+			if name != "" && !slices.ContainsFunc(p.Names(), func(own string) bool { return slices.Contains(parts, own) }) {
+				r.problem(at, "bad-value", fmt.Sprintf("write %s:%s, or declare the alias that it begins with", p.Key, name),
+					"the event %q does not name its product: %s or an alias of it is none of its parts", name, p.Key)
+			}
+		}
 	}
 }
 

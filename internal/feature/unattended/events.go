@@ -55,15 +55,46 @@ type told struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// Take keeps an event for every installation that is to be told of it. When it returns
-// they will be; an event that is taken twice is one. It says how many triggers that are.
-func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
-	typ, err := s.Products.EventType(ctx, e.Product, e.Type)
+// Take keeps events for every installation that is to be told of them, all or none. When it
+// returns they will be; an event that is taken twice is one. It says how many triggers that
+// are.
+func (s *Service) Take(ctx context.Context, events ...Event) (triggers int, err error) {
+	lists, look := make([][]jobs.Job, len(events)), &looks{steps: takeSteps}
+	for i, e := range events {
+		if lists[i], err = s.listeners(ctx, e, look); err != nil {
+			return 0, fault.Op("unattended.Take", err)
+		}
+		triggers += len(lists[i])
+	}
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		for i, e := range events {
+			list := lists[i]
+			n, err := s.DB.Exec(ctx, takeEvent, e.Site, e.Product, e.ID, s.Now().UnixMilli())
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue
+			}
+			if err := s.Jobs.Enqueue(ctx, list...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, fault.Op("unattended.Take", err)
 	}
-	var list []jobs.Job
-	look := &looks{steps: takeSteps}
+	s.Jobs.Wake()
+	return triggers, nil
+}
+
+// listeners are the jobs of all modules on the event's site that are to be told of it.
+func (s *Service) listeners(ctx context.Context, e Event, look *looks) (list []jobs.Job, err error) {
+	typ, err := s.Products.EventType(ctx, e.Product, e.Type)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range s.Installed.OnSite(e.Site) {
 		if p.Product != e.Product {
 			continue
@@ -73,23 +104,12 @@ func (s *Service) Take(ctx context.Context, e Event) (triggers int, err error) {
 				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
 			})
 			if err != nil {
-				return 0, fault.Op("unattended.Take", err)
+				return nil, err
 			}
 			list = append(list, some...)
 		}
 	}
-	err = s.DB.Tx(ctx, func(ctx context.Context) error {
-		n, err := s.DB.Exec(ctx, takeEvent, e.Site, e.Product, e.ID, s.Now().UnixMilli())
-		if err != nil || n == 0 {
-			return err
-		}
-		return s.Jobs.Enqueue(ctx, list...)
-	})
-	if err != nil {
-		return 0, fault.Op("unattended.Take", err)
-	}
-	s.Jobs.Wake()
-	return len(list), nil
+	return list, nil
 }
 
 // triggers are the jobs of the modules of an installation that subscribe to an event, if

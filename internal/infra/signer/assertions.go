@@ -110,7 +110,7 @@ func (a *Assertions) VerifyPanel(ctx context.Context, token string) (Panel, erro
 type Event struct {
 	Product      id.Product
 	Site         id.Site
-	ID           string // counts once for the product and site
+	ID           string // counts once for the product and site; with the source, where that is not the product
 	Type         string
 	Time         time.Time
 	User         id.User
@@ -118,16 +118,38 @@ type Event struct {
 	Data         json.RawMessage
 }
 
-// VerifyEvent verifies an event. Whoever acts on it spends its id in the act's transaction.
+// VerifyEvent verifies an event in its older form, a token. Whoever acts on it spends its id
+// in the act's transaction.
 func (a *Assertions) VerifyEvent(ctx context.Context, token string) (Event, error) {
 	e, err := productkit.VerifyEvent(ctx, token, a.expect())
 	if err != nil {
 		return Event{}, refused(err)
 	}
-	return Event{
+	return eventOf(e), nil
+}
+
+// VerifyCloudEvents verifies CloudEvents that came together, likewise.
+func (a *Assertions) VerifyCloudEvents(ctx context.Context, m productkit.Message) ([]Event, error) {
+	all, err := productkit.VerifyCloudEvents(ctx, m, a.expect())
+	if err != nil {
+		return nil, refused(err)
+	}
+	out := make([]Event, len(all))
+	for i := range all {
+		out[i] = eventOf(&all[i])
+	}
+	return out, nil
+}
+
+func eventOf(e *productkit.Event) Event {
+	out := Event{
 		Product: id.Product(e.Product), Site: id.Site(e.Site), ID: e.ID, Type: e.Type, Time: e.Time, User: id.User(e.User),
 		Installation: id.Install(e.Installation), Data: e.Data,
-	}, nil
+	}
+	if e.Source != e.Product {
+		out.ID = e.Source + "#" + e.ID // a source has no fragment, so no other pair reads so
+	}
+	return out
 }
 
 func (a *Assertions) expect() productkit.Expect {
@@ -155,7 +177,7 @@ func refused(err error) error {
 	case !errors.As(err, &said):
 		return fault.Op("signer.Assertions", err)
 	default:
-		return fault.New(fault.Unauthenticated, "ASSERTION_REFUSED", "what the product says of the user is refused: %s", reason).
+		return fault.New(fault.Unauthenticated, "ASSERTION_REFUSED", "what the product signed is refused: %s", reason).
 			With("reason", string(reason)).With("detail", said.Detail).WithFix("docs/PROTOCOL.md lists what an assertion must be").Because(err)
 	}
 }
