@@ -84,6 +84,7 @@ type Config struct {
 	Invoker    Invoker
 	Interfaces Interfaces
 	Hosting    Hosting
+	People     People
 	Asking     Asking
 	Log        *slog.Logger
 }
@@ -108,6 +109,7 @@ func New(cfg Config) *Bridge {
 	b.mux.HandleFunc("POST /bridge/invoke", b.answer(b.invoke))
 	b.mux.HandleFunc("POST /bridge/request", b.answer(b.request))
 	b.mux.HandleFunc("POST /bridge/remote", b.answer(b.remote))
+	b.mux.HandleFunc("POST /bridge/people", b.answer(b.people))
 	b.mux.HandleFunc("POST /bridge/consent", b.answer(b.consent))
 	b.mux.HandleFunc("POST /bridge/permissions", b.answer(b.permissions))
 	b.mux.HandleFunc("POST /bridge/permissions/outcome", b.answer(b.outcome))

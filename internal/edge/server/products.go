@@ -77,6 +77,9 @@ func destinationsOf(a *tenancy.API) []string {
 	if a.OAuth != nil {
 		addresses = append(addresses, a.OAuth.TokenURL, a.OAuth.RevocationURL)
 	}
+	if a.People != nil {
+		addresses = append(addresses, a.People.AvatarHosts...)
+	}
 	if a.OIDC != nil {
 		addresses = append(append(addresses, a.OIDC.Issuer), a.OIDC.Hosts...)
 	}

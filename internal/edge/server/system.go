@@ -31,6 +31,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
 	"github.com/annexhq/annex/internal/feature/kvstore"
+	"github.com/annexhq/annex/internal/feature/people"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/provider"
@@ -365,9 +366,12 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		URL:     s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
 		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Erasures: s.Erasures, Stored: s.KV.Stored, Server: s.about, Log: log,
 	})
+	who := people.New(people.Config{
+		Directories: directories{s.declared}, Credentials: peopleAsked{signer: s.Signer, products: s.declared, accounts: s.Linked}, Network: s.network("people"),
+	})
 	apps := bridge.New(bridge.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy,
-		Consents: s.Consents, Providers: s.Providers, Products: s.Products, Remotes: s.Remotes, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, Asking: s.Asking, Log: log,
+		Consents: s.Consents, Providers: s.Providers, Products: s.Products, Remotes: s.Remotes, Invoker: s.Door, Interfaces: s.Interfaces, Hosting: s.Hosting, People: who, Asking: s.Asking, Log: log,
 	})
 	frames := shell.New(shell.Config{
 		URL: s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Hosting: s.Hosting, Asset: assets.Page, Log: log,

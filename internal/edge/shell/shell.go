@@ -129,6 +129,8 @@ type facts struct {
 	Size     string `json:"size,omitempty"`
 	Resource string `json:"resource,omitempty"`
 	Problem  string `json:"problem,omitempty"` // a code
+	// People says that the product tells who somebody is.
+	People bool `json:"people,omitempty"`
 }
 
 // app is the page of one module: its address is a ticket that counts once.
@@ -185,6 +187,11 @@ func (s *Shell) shown(ctx context.Context, who *session.Session, about string) (
 		return nil, facts{}, fault.New(fault.NotFound, "NO_MODULE", "there is no such module here")
 	}
 	f := facts{Module: in.Module, Title: u.Key, Render: renderOf(u, in.Resource), Size: u.ViewportSize, Resource: in.Resource, Origin: s.Hosting.Origin(policy.Install)}
+	product, err := s.Tenancy.ProductByKeyOrAlias(ctx, string(who.Product))
+	if err != nil {
+		return nil, facts{}, err
+	}
+	f.People = product.People != nil
 	if f.Render == "page" {
 		resource := u.Resource
 		if in.Resource != "" {

@@ -1,29 +1,17 @@
 package hosting
 
 import (
-	"bytes"
 	"context"
-	"image"
-	"image/draw"
-	_ "image/gif"  // formats in which
-	_ "image/jpeg" // icons are drawn
-	"image/png"
 	"net/http"
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/call"
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/blob"
+	"github.com/annexhq/annex/internal/infra/picture"
 )
 
 // IconPrefix begins the paths of icons on the ui origin.
 const IconPrefix = "/icons/"
-
-const (
-	maxIcon   = 1 << 20 // bytes of the file
-	maxPixels = 1 << 20
-	iconSize  = 96
-)
 
 // IconPath is the path of a module's icon on the ui origin, "" where it has none of its
 // own. A picture of another host is none: whoever opened the page would be known there.
@@ -107,10 +95,7 @@ func (s *Service) drawn(ctx context.Context, at []string) (data []byte, typ stri
 	if err != nil {
 		return nil, "", err
 	}
-	if bytes.HasPrefix(b.data, []byte("<svg")) {
-		return b.data, "image/svg+xml", nil
-	}
-	return b.data, "image/png", nil
+	return b.data, picture.Type(b.data), nil
 }
 
 // icon is a picture ready to send.
@@ -127,7 +112,7 @@ func (s *store) icon(ctx context.Context, h blob.Hash) (*body, error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err = redraw(data)
+		data, err = picture.Redraw(data)
 		return &body{data: data}, err
 	})
 	if err != nil {
@@ -136,62 +121,4 @@ func (s *store) icon(ctx context.Context, h blob.Hash) (*body, error) {
 	b := made.(*body)
 	s.keep(name, b)
 	return b, nil
-}
-
-// redraw makes a picture of our own out of an app's.
-func redraw(data []byte) ([]byte, error) {
-	if len(data) > maxIcon {
-		return nil, badIcon()
-	}
-	if text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))); bytes.HasPrefix(text, []byte("<")) {
-		return redrawSVG(text)
-	}
-	head, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil || head.Width < 1 || head.Height < 1 || head.Width > maxPixels/head.Height {
-		return nil, badIcon()
-	}
-	picture, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, badIcon()
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, smaller(picture)); err != nil {
-		return nil, fault.Op("hosting.redraw", err)
-	}
-	return out.Bytes(), nil
-}
-
-// smaller draws a picture at the size at which icons are shown, or at its own.
-func smaller(picture image.Image) image.Image {
-	b := picture.Bounds()
-	scale := max(1, (max(b.Dx(), b.Dy())+iconSize-1)/iconSize)
-	out := image.NewNRGBA(image.Rect(0, 0, max(1, b.Dx()/scale), max(1, b.Dy()/scale)))
-	if scale == 1 {
-		draw.Draw(out, out.Bounds(), picture, b.Min, draw.Src)
-		return out
-	}
-	for y := range out.Bounds().Dy() { // each pixel is the mean of those that it stands for
-		for x := range out.Bounds().Dx() {
-			var sum [4]uint64
-			for dy := range scale {
-				for dx := range scale {
-					r, g, bl, a := picture.At(b.Min.X+x*scale+dx, b.Min.Y+y*scale+dy).RGBA()
-					sum[0], sum[1], sum[2], sum[3] = sum[0]+uint64(r), sum[1]+uint64(g), sum[2]+uint64(bl), sum[3]+uint64(a)
-				}
-			}
-			at := out.PixOffset(x, y)
-			if sum[3] == 0 {
-				continue
-			}
-			for c := range 3 {
-				out.Pix[at+c] = uint8(sum[c] * 255 / sum[3])
-			}
-			out.Pix[at+3] = uint8(sum[3] / uint64(scale*scale) >> 8)
-		}
-	}
-	return out
-}
-
-func badIcon() error {
-	return fault.New(fault.Invalid, "BAD_ICON", "the icon is no PNG, JPEG, GIF or plain SVG of a bounded size")
 }

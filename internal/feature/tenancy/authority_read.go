@@ -131,6 +131,13 @@ func (r *reader) together(root *yaml.Node, p *Product) {
 			p.Consent.Admin[s.Name] = true
 		}
 	}
+	if p.People != nil && !r.stored {
+		for _, s := range p.People.Scopes {
+			if !words[s] {
+				r.problem(root, "unknown-scope", "add it to scopes:, or leave it out", "people.scopes names the scope %q, which the product does not have", s)
+			}
+		}
+	}
 	if p.OAuth2 != nil && !r.stored {
 		for _, s := range sortedKeys(p.OAuth2.Scopes) {
 			if !words[s] {

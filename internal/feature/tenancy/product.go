@@ -30,6 +30,8 @@ type Product struct {
 	// in products of one directory the same id is the same person.
 	Directory string `json:"directory,omitempty"`
 	Admins    Admins `json:"admins,omitzero"`
+	// People says how names and pictures of the product's people are asked for.
+	People *People `json:"people,omitempty"`
 	// Keys are the public keys with which the product's back end signs.
 	Keys    *Keys   `json:"keys,omitempty"`
 	Consent Consent `json:"consent,omitzero"`

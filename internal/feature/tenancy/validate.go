@@ -141,6 +141,7 @@ func (r *reader) product(root *yaml.Node) *Product {
 			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
 		},
 		"directory": text("directory", &p.Directory, 63, keyForm.MatchString, keyFix),
+		"people":    func(n *yaml.Node) { p.People = r.people(n) },
 		"signInUrl": text("signInUrl", &p.SignInURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
 	}
 	maps.Copy(known, r.authority(&p))

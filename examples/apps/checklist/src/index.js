@@ -24,7 +24,8 @@ resolver.define('add', ({ payload, context }) => change(context, (items) => {
   if (text === '') throw new Error('An item needs a text.');
   if (items.length >= MAX_ITEMS) throw new Error(`A checklist has at most ${MAX_ITEMS} items.`);
   const id = items.reduce((most, item) => Math.max(most, item.id), 0) + 1;
-  return [...items, { id, text, done: false, by: context.accountId }];
+  const who = typeof payload.who === 'string' ? payload.who.slice(0, 255) : undefined;
+  return [...items, { id, text, done: false, by: context.accountId, who }];
 }));
 
 resolver.define('toggle', ({ payload, context }) => change(context, (items) => items.map((item) => (

@@ -2,6 +2,7 @@
 // back one by one, and a connection that broke is made again where it ended.
 import { AskError, ask, session } from './ask.js';
 import { effects } from './effects.js';
+import { people } from './people.js';
 import { say as words } from './texts.js';
 
 // Another view is opened by itself where the one before was over, or its app another one. What
@@ -42,6 +43,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     locale: state.context.locale, timezone: state.context.timezone, theme: state.theme.colorMode,
     assetURL: (path) => (path ? `${state.facts.origin}/${String(path).replace(/^\/+/, '')}` : null),
     frame: (resource) => commands.frame(resource),
+    users: state.facts.people ? people((what) => ask('people', { module, ...what })) : undefined,
     navigate: (url, { newTab } = {}) => void commands.run('navigate', { url, type: newTab ? 'new-tab' : 'same-tab' }).catch(() => {}),
     config: (values) => void commands.run('submit', values).catch(() => {}),
     desync: () => { seen = 0; reading?.abort(); },

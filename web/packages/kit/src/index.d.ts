@@ -19,6 +19,8 @@ export interface MountOptions {
   users?: {
     get(accountIds: string[]): Promise<KitUser[]>;
     search(text: string): Promise<KitUser[]>;
+    /** A picture in the address itself (data:); of another place none is shown. */
+    picture(accountId: string): Promise<string | undefined>;
   };
   /** The values of a configuration form are to be kept. */
   config?(values: Record<string, unknown>): void;
@@ -35,7 +37,8 @@ export interface MountOptions {
 export interface KitUser {
   accountId: string;
   displayName: string;
-  avatarUrl?: string;
+  /** There is a picture to ask for. */
+  picture?: boolean;
 }
 
 /** One message of a session's stream. */

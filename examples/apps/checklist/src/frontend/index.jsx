@@ -1,19 +1,23 @@
 import React, { useEffect, useState } from 'react';
 import ForgeReconciler, {
-  Button, Checkbox, EmptyState, Form, FormFooter, Inline, Label, Lozenge, ProgressBar, SectionMessage, Spinner, Stack, Text, Textfield,
+  Button, Checkbox, EmptyState, Form, FormFooter, Inline, Label, Lozenge, ProgressBar, SectionMessage, Spinner, Stack, Text, Textfield, User, UserPicker,
 } from '@forge/react';
 import { invoke, showFlag } from '@forge/bridge';
 
 const Item = ({ item, onToggle, onRemove }) => (
   <Inline spread="space-between" alignBlock="center">
     <Checkbox isChecked={item.done} label={item.text} onChange={() => onToggle(item)} />
-    <Button appearance="subtle" iconBefore="trash" onClick={() => onRemove(item)}>Remove</Button>
+    <Inline space="space.050" alignBlock="center">
+      {item.who && <User accountId={item.who} hideDisplayName />}
+      <Button appearance="subtle" iconBefore="trash" onClick={() => onRemove(item)}>Remove</Button>
+    </Inline>
   </Inline>
 );
 
 const App = () => {
   const [items, setItems] = useState(null);
   const [text, setText] = useState('');
+  const [who, setWho] = useState(null);
   const [problem, setProblem] = useState(null);
 
   // call asks the resolver and shows what it says.
@@ -32,7 +36,9 @@ const App = () => {
 
   const add = async () => {
     if (text.trim() === '') return;
-    if (await call('add', { text })) setText('');
+    if (!await call('add', { text, who: who?.id })) return;
+    setText('');
+    setWho(null);
   };
   const remove = async (item) => {
     if (await call('remove', { id: item.id })) showFlag({ id: 'removed', type: 'info', title: `Removed “${item.text}”`, isAutoDismiss: true });
@@ -54,6 +60,7 @@ const App = () => {
       <Form onSubmit={add}>
         <Label labelFor="new-item">New item</Label>
         <Textfield id="new-item" value={text} placeholder="What is to be done?" onChange={(e) => setText(e.target.value)} />
+        <UserPicker name="who" label="Who does it" value={who} onChange={setWho} />
         <FormFooter><Button type="submit" appearance="primary" isDisabled={text.trim() === ''}>Add</Button></FormFooter>
       </Form>
     </Stack>

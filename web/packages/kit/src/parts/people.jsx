@@ -5,22 +5,45 @@ import { oneOf, picture, text } from '../safe.js';
 import { Chooser } from './select.jsx';
 import { Textfield } from './fields.jsx';
 
-const known = new WeakMap(); // a mount's users, by account
+const books = new WeakMap(); // a mount's people, by account
+const book = (kit) => books.get(kit) ?? books.set(kit, new Map()).get(kit);
 
-function usePerson(account) {
+function keep(kit, found) {
+  for (const p of found) if (p && text(p.accountId) && text(p.displayName)) book(kit).set(p.accountId, p);
+  return found;
+}
+
+/** usePeople asks who accounts are, and draws again when it is known. */
+function usePeople(accounts) {
   const kit = useKit();
-  const [person, set] = useState(() => known.get(kit)?.get(account));
+  const [, again] = useState(0);
   useEffect(() => {
-    if (person || account === '' || !kit.options.users) return;
+    const missing = accounts.filter((a) => a !== '' && !book(kit).has(a));
+    if (missing.length === 0 || !kit.options.users) return;
     let live = true;
-    kit.options.users.get([account]).then(([found]) => {
-      if (!found) return;
-      (known.get(kit) ?? known.set(kit, new Map()).get(kit)).set(account, found);
-      if (live) set(found);
+    kit.options.users.get(missing).then((found) => {
+      if (keep(kit, found).length > 0 && live) again((n) => n + 1);
+    }, () => {}); // ids stay
+    return () => { live = false; };
+  }, [accounts.join('\n')]);
+  return (account) => book(kit).get(account);
+}
+
+// What the platform drew itself: a person's picture is never got from an address.
+const OURS = /^data:image\/(?:png|svg\+xml);base64,/;
+
+function usePicture(person) {
+  const kit = useKit();
+  const [shown, show] = useState(null);
+  useEffect(() => {
+    if (!person?.picture || !kit.options.users?.picture) return;
+    let live = true;
+    kit.options.users.picture(person.accountId).then((url) => {
+      if (live && OURS.test(text(url))) show({ of: person.accountId, url });
     }, () => {});
     return () => { live = false; };
-  }, [account]);
-  return person?.accountId === account ? person : undefined;
+  }, [person]);
+  return shown?.of === person?.accountId ? shown?.url : undefined;
 }
 
 const PX = { xxsmall: 16, xsmall: 20, small: 24, medium: 32, large: 40, xlarge: 96, xxlarge: 128 };
@@ -35,14 +58,21 @@ export function Face({ name, src, size = 'small', square }) {
 }
 
 function Person({ account, bare, size }) {
-  const person = usePerson(account);
+  const person = usePeople([account])(account);
+  const face = usePicture(person);
   const name = person?.displayName ?? (account ? `User ${account.slice(-6)}` : 'Unknown user');
   return (
     <span class="k-person" title={bare ? name : undefined}>
-      <Face name={name} src={person?.avatarUrl} size={size} />
+      <Face name={name} src={face} size={size} />
       {bare ? <span class="k-hidden">{name}</span> : <span>{name}</span>}
     </span>
   );
+}
+
+/** Somebody is the face of a person who can be chosen. */
+function Somebody({ account, name }) {
+  const person = usePeople([account])(account);
+  return <Face name={person?.displayName ?? name} src={usePicture(person)} size="xsmall" />;
 }
 
 export const User = ({ props }) => <Person account={text(props.accountId)} bare={props.hideDisplayName === true} size={props.size} />;
@@ -76,15 +106,18 @@ export function Avatar({ node, props }) {
 export function UserPicker({ node, props }) {
   const kit = useKit();
   if (!kit.options.users) return <Textfield node={node} props={{ ...props, value: undefined, defaultValue: accountOf(props.defaultValue), placeholder: text(props.placeholder) || 'Account id' }} />;
-  const option = (u) => ({ label: u.displayName, value: u.accountId, id: u.accountId, type: 'user', name: u.displayName, avatarUrl: u.avatarUrl });
-  const shownAs = (v) => (v === null || v === undefined ? v : [].concat(v).map((x) => {
+  const chosen = (v) => (v === null || v === undefined ? v : [].concat(v).map((x) => {
     const id = accountOf(x);
-    return { label: text(x?.name) || known.get(kit)?.get(id)?.displayName || `User ${id.slice(-6)}`, value: id };
+    return { label: text(x?.name) || `User ${id.slice(-6)}`, value: id };
   }));
+  const given = [props.value, props.defaultValue].flatMap((v) => [].concat(v ?? [])).map(accountOf);
+  const find = usePeople(given);
+  const nameOf = (o) => find(text(o?.value))?.displayName;
   return (
-    <Chooser node={node} props={{ ...props, value: shownAs(props.value), defaultValue: shownAs(props.defaultValue), placeholder: text(props.placeholder) || 'Find a person', onChange: fn(props.onChange) }} options={[]}
-      search={async (q) => (await kit.options.users.search(q)).slice(0, 50).map(option)} picture={(o) => o && <Face name={text(o.label)} src={o.avatarUrl} size="xsmall" />}
-      answerOf={(o, form) => (form ? o.value : { id: o.value, type: 'user', name: o.label, avatarUrl: o.avatarUrl ?? null, email: null })} />
+    <Chooser node={node} props={{ ...props, value: chosen(props.value), defaultValue: chosen(props.defaultValue), placeholder: text(props.placeholder) || 'Find a person', onChange: fn(props.onChange) }} options={[]}
+      search={async (q) => keep(kit, await kit.options.users.search(q)).slice(0, 50).map((u) => ({ label: u.displayName, value: u.accountId }))}
+      name={nameOf} picture={(o) => o && <Somebody account={text(o.value)} name={text(o.label)} />}
+      answerOf={(o, form) => (form ? o.value : { id: o.value, type: 'user', name: nameOf(o) ?? o.label, avatarUrl: null, email: null })} />
   );
 }
 

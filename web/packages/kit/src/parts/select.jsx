@@ -9,6 +9,7 @@ import { Labelled, useField } from './fields.jsx';
 import { Icon } from './icons.jsx';
 import { useFloating } from './overlay.jsx';
 
+const FAILED = []; // what a search found that did not work
 const LIMIT = 500; // options shown at once: the rest is found by typing
 
 /** flatten lists options, each with the name of its group. */
@@ -25,16 +26,17 @@ export function Select({ node, props }) {
   return <Chooser node={node} props={props} options={flatten(kit, node, props)} />;
 }
 
-const labelOf = (o) => text(o?.label) || text(o?.value);
 const list = (v) => (v === null || v === undefined || v === '' ? [] : Array.isArray(v) ? v : [v]);
 
 /**
- * Chooser draws the combobox. search, if given, brings options for what is typed.
+ * Chooser draws the combobox. search, if given, brings options for what is typed; name, if
+ * given, knows better what an option is called.
  */
-export function Chooser({ node, props, options, search, picture, answerOf = (o, older) => (older ? o.value : plain(o)) }) {
+export function Chooser({ node, props, options, search, name, picture, answerOf = (o, older) => (older ? o.value : plain(o)) }) {
   const kit = useKit();
   const field = useField(node);
   const multi = props.isMulti === true;
+  const labelOf = (o) => text(name?.(o)) || text(o?.label) || text(o?.value);
   // Apps hold the chosen option, or only its value.
   const resolve = (v) => list(plain(v)).map((x) => (x && typeof x === 'object' ? x : options.find(({ option }) => same(option.value, x))?.option ?? { label: text(x), value: x }));
   const start = props.defaultValue !== undefined ? resolve(props.defaultValue) : options.filter((o) => o.chosen).map((o) => o.option);
@@ -58,7 +60,7 @@ export function Chooser({ node, props, options, search, picture, answerOf = (o, 
   useEffect(() => {
     if (!search || !open) return;
     let live = true;
-    const timer = setTimeout(() => search(typed).then((some) => live && setFound(some), () => live && setFound([])), typed ? 200 : 0);
+    const timer = setTimeout(() => search(typed).then((some) => live && setFound(some), () => live && setFound(FAILED)), typed ? 200 : 0);
     return () => {
       live = false;
       clearTimeout(timer);
@@ -124,7 +126,7 @@ export function Chooser({ node, props, options, search, picture, answerOf = (o, 
               {!field.off && <button type="button" class="k-quiet" aria-label={`Remove ${labelOf(o)}`} onClick={() => { choose(chosen.filter((c) => c !== o)); input.current.focus(); }}><Icon name="close" size={12} /></button>}
             </span>
           ))}
-          {!multi && picture?.(chosen[0])}
+          {!multi && chosen.length > 0 && picture?.(chosen[0])}
           <input ref={input} {...field.attrs} name={undefined} role="combobox" autocomplete="off" aria-autocomplete={searchable ? 'list' : 'none'} aria-expanded={open} aria-controls={open ? `${field.id}-menu` : undefined}
             aria-activedescendant={open && matching[at] ? optionId(at) : undefined} aria-required={field.required || undefined} disabled={field.off} readOnly={!searchable}
             value={open && searchable ? typed : multi ? '' : labelOf(chosen[0])} placeholder={open && !multi && chosen.length ? labelOf(chosen[0]) : multi && chosen.length ? '' : text(props.placeholder) || 'Select…'}
@@ -143,9 +145,9 @@ export function Chooser({ node, props, options, search, picture, answerOf = (o, 
         </div>
         <div ref={menu} class="k-menu" popover="manual" id={`${field.id}-menu`} role="listbox" aria-label={field.label || field.attrs['aria-label'] || 'Options'} aria-multiselectable={multi || undefined}
           onMouseDown={(e) => e.preventDefault()}>
-          {open && matching.map(({ option, group: name }, i) => {
-            const head = name && name !== group ? <div class="k-menu-head" role="presentation">{name}</div> : null;
-            group = name;
+          {open && matching.map(({ option, group: of }, i) => {
+            const head = of && of !== group ? <div class="k-menu-head" role="presentation">{of}</div> : null;
+            group = of;
             const on = chosen.some((c) => same(c.value, option.value));
             return [head, (
               <div key={i} id={optionId(i)} data-at={i} role="option" aria-selected={on} aria-disabled={option.isDisabled === true || undefined} class={`k-option${i === at ? ' k-at' : ''}`}
@@ -154,7 +156,7 @@ export function Chooser({ node, props, options, search, picture, answerOf = (o, 
               </div>
             )];
           })}
-          {open && matching.length === 0 && <div class="k-menu-none" role="option" aria-disabled="true" aria-selected="false">{search && found === null ? 'Searching…' : text(props.noOptionsMessage) || 'No options'}</div>}
+          {open && matching.length === 0 && <div class="k-menu-none" role="option" aria-disabled="true" aria-selected="false">{search && found === null ? 'Searching…' : found === FAILED ? 'The search does not work at present' : text(props.noOptionsMessage) || 'No options'}</div>}
         </div>
       </div>
     </Labelled>

@@ -1,4 +1,4 @@
-package hosting
+package picture
 
 import (
 	"bytes"
@@ -14,13 +14,15 @@ const (
 	maxElements = 2000
 )
 
-// shapes are the elements that are taken over: they draw, and do nothing else.
-var shapes = []string{"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "linearGradient", "radialGradient", "stop", "clipPath", "mask", "title"}
+// shapes are the elements that are taken over: they draw, and do nothing else. Words are
+// taken over inside text alone.
+var shapes = []string{"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "linearGradient", "radialGradient", "stop", "clipPath", "mask", "title", "text", "tspan"}
 
 // looks are the attributes that are taken over. None of them holds an address or a script.
 var looks = []string{"viewBox", "width", "height", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "fx", "fy", "d", "points", "transform", "fill", "fill-rule",
 	"fill-opacity", "clip-rule", "clip-path", "mask", "stroke", "stroke-width", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "stroke-dasharray", "stroke-opacity",
-	"opacity", "color", "offset", "stop-color", "stop-opacity", "gradientUnits", "gradientTransform", "spreadMethod", "clipPathUnits", "maskUnits", "preserveAspectRatio", "id"}
+	"opacity", "color", "offset", "stop-color", "stop-opacity", "gradientUnits", "gradientTransform", "spreadMethod", "clipPathUnits", "maskUnits", "preserveAspectRatio", "id", "dx", "dy",
+	"font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"}
 
 var (
 	plainValue = regexp.MustCompile(`^[A-Za-z0-9#%.,+\-()\s]*$`)
@@ -31,7 +33,7 @@ var (
 // redrawSVG writes a drawing anew from what it understands. What it does not is left out.
 func redrawSVG(text []byte) ([]byte, error) {
 	if len(text) > maxSVG {
-		return nil, badIcon()
+		return nil, bad()
 	}
 	in := xml.NewDecoder(bytes.NewReader(text))
 	in.Entity = map[string]string{} // none but XML's own
@@ -44,12 +46,12 @@ func redrawSVG(text []byte) ([]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, badIcon()
+			return nil, bad()
 		}
 		switch e := token.(type) {
 		case xml.StartElement:
 			if count++; count > maxElements || len(open) > 64 || count == 1 && e.Name.Local != "svg" || count > 1 && len(open) == 0 {
-				return nil, badIcon()
+				return nil, bad()
 			}
 			name := e.Name.Local
 			if left > 0 || !slices.Contains(shapes, name) || name == "title" || name == "svg" && count > 1 {
@@ -75,10 +77,16 @@ func redrawSVG(text []byte) ([]byte, error) {
 				continue
 			}
 			out.WriteString("</" + name + ">")
+		case xml.CharData:
+			if left == 0 && len(open) > 0 && (open[len(open)-1] == "text" || open[len(open)-1] == "tspan") {
+				if err := xml.EscapeText(&out, e); err != nil {
+					return nil, bad()
+				}
+			}
 		}
 	}
 	if out.Len() == 0 {
-		return nil, badIcon()
+		return nil, bad()
 	}
 	return out.Bytes(), nil
 }
