@@ -64,11 +64,15 @@ func (s *Service) search(ctx context.Context, d *Directory, v Viewer, text strin
 	return out, nil
 }
 
-// read takes a person out of an answer; one without id or name is nobody.
+// read takes a person out of an answer; one without id is nobody, one without name has the
+// id for it.
 func (d *Directory) read(of any) found {
 	p := found{id: text(at(of, d.ID)), known: known{name: strings.TrimSpace(text(at(of, d.Name)))}}
-	if p.id == "" || p.name == "" {
+	if p.id == "" {
 		return found{}
+	}
+	if p.name == "" {
+		p.name = p.id
 	}
 	p.name = strings.ToValidUTF8(p.name[:min(len(p.name), maxName)], "")
 	if d.AvatarPath == "" && d.Avatar != "" {
