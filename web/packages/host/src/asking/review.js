@@ -2,6 +2,7 @@
 // of it. Nothing here is markup of anybody's; every text stands in its own direction.
 import { clean, el } from '../small.js';
 import { arm } from './arm.js';
+import { watch } from './sight.js';
 import { say } from './texts.js';
 
 const code = new Set(['SCRIPTS', 'STYLES', 'FRAMES']);
@@ -56,8 +57,6 @@ export function review(main, { shown, site, product, person }, { decide, step, f
     }
     list.append(row);
   }
-  const end = el('li', { class: 'end', 'aria-hidden': 'true' });
-  list.append(end);
 
   function way(one) {
     const reason = why[one.type] ? say(why[one.type]) : one.any ? null : one.warning;
@@ -83,6 +82,7 @@ export function review(main, { shown, site, product, person }, { decide, step, f
   }
 
   const allow = el('button', { type: 'button', class: 'primary', 'data-annex-allow': '' });
+  const more = el('button', { type: 'button', class: 'rest', hidden: true, 'data-annex-rest': '' }, say('rest'));
   const refuse = el('button', { type: 'button', 'data-annex-decline': '' }, say('decline'));
   const block = el('input', { type: 'checkbox', id: 'block', 'data-annex-block': '' });
   const note = el('p', { class: 'note', role: 'status', 'data-annex-note': '' });
@@ -99,7 +99,7 @@ export function review(main, { shown, site, product, person }, { decide, step, f
     shown.have.length ? lines('has', `${say('has')} (${shown.have.length})`, shown.have) : el('p', { class: 'what', 'data-annex-has': '' }, say('hasNone')),
     message(shown.messages ?? []),
     el('p', { class: 'what' }, say('later', { app })));
-  const actions = el('div', { class: 'actions' }, refuse, allow);
+  const actions = el('div', { class: 'actions' }, refuse, more, allow);
   const foot = el('footer', {}, note, actions,
     el('p', { class: 'small' }, el('span', {}, block, el('label', { for: 'block' }, say('block'))), el('bdi', {}, say('as', { person: clean(person, 80), product: clean(product, 80) }))));
 
@@ -110,6 +110,7 @@ export function review(main, { shown, site, product, person }, { decide, step, f
   const chosen = () => (shown.choose ? [...boxes].filter(([, b]) => b.checked).map(([i]) => i) : shown.items.map((_, i) => i));
   const reaches = () => !far && (shown.stepUp || chosen().some((i) => shown.items[i].broad));
   let over = false;
+  let led = false; // the list did not fit
   let settled = false; // a page that is being drawn is not covered
   const once = (act) => { if (!over) { over = true; act(); } };
   const guard = arm(allow, () => {
@@ -118,18 +119,28 @@ export function review(main, { shown, site, product, person }, { decide, step, f
   }, {
     seen: [head, actions],
     changed(holds, asleep) {
-      note.textContent = holds.includes('none') ? say('none') : holds.includes('list') ? say('scroll') : holds.includes('covered') && settled ? say('covered') : holds.length === 0 && asleep > 4000 ? say('restless') : '';
+      note.textContent = holds.includes('none') ? say('none') : holds.includes('list') ? say('scroll') : holds.length === 0 && led ? say('seen') : holds.includes('covered') && settled ? say('covered') : holds.length === 0 && asleep > 4000 ? say('restless') : '';
     },
   });
-  setTimeout(() => { settled = true; guard.reset(); }, 600);
+  setTimeout(() => { settled = true; lead(); guard.reset(); }, 600);
 
-  // What is allowed has been in sight, down to its end.
+  // What is allowed has been in sight, each line of it. Until then the button that allows is
+  // one that shows the rest; the wait begins when it gives way.
   guard.hold('list', true);
-  new IntersectionObserver((entries, eye) => {
-    if (!entries.some((e) => e.isIntersecting)) return;
-    eye.disconnect();
-    guard.hold('list', false);
-  }).observe(end);
+  let left = 0;
+  const sight = watch(list.querySelectorAll('.place, .slot, .ways > li, dd, [data-annex-destination] > .what'), (n) => {
+    left = n;
+    lead();
+    guard.hold('list', left > 0);
+  });
+  more.addEventListener('click', sight.next);
+  function lead() {
+    if (!settled || more.hidden === (left === 0)) return;
+    if (document.activeElement === more) body.focus();
+    more.hidden = left === 0;
+    allow.hidden = left > 0;
+    led = true;
+  }
 
   function settle() {
     guard.hold('none', chosen().length === 0);
