@@ -20,20 +20,13 @@ type Connecting struct {
 // it is, once, for a minute.
 func (b *Bridge) connect(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module   string   `json:"module"`
+		ofModule
 		Provider string   `json:"provider"`
 		Scopes   []string `json:"scopes"`
 		// Open asks for the page's address as well.
 		Open bool `json:"open"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +38,7 @@ func (b *Bridge) connect(w http.ResponseWriter, r *http.Request) (any, error) {
 	if len(scopes) == 0 {
 		scopes = d.Scopes
 	}
-	has, err := b.Providers.Has(r.Context(), who.Principal(), x.policy.Install, in.Provider, scopes)
+	has, err := b.Providers.Has(r.Context(), x.who.Principal(), x.policy.Install, in.Provider, scopes)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +48,7 @@ func (b *Bridge) connect(w http.ResponseWriter, r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		ticket, err := b.Sessions.Ticket(r.Context(), &who, session.ForConnect, string(about))
+		ticket, err := b.Sessions.Ticket(r.Context(), &x.who, session.ForConnect, string(about))
 		if err != nil {
 			return nil, err
 		}

@@ -12,28 +12,21 @@ import (
 // address says who that is, once, for a minute.
 func (b *Bridge) consent(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module string `json:"module"`
+		ofModule
 		// Open asks for the page's address as well.
 		Open bool `json:"open"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
-	if err != nil {
-		return nil, err
-	}
-	q, err := b.Consents.Ask(r.Context(), who.Principal(), x.policy.Install)
+	q, err := b.Consents.Ask(r.Context(), x.who.Principal(), x.policy.Install)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]any{"agreed": q.Agreed}
 	if in.Open {
-		ticket, err := b.Sessions.Ticket(r.Context(), &who, session.ForConsent, string(x.policy.Install))
+		ticket, err := b.Sessions.Ticket(r.Context(), &x.who, session.ForConsent, string(x.policy.Install))
 		if err != nil {
 			return nil, err
 		}

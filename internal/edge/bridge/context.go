@@ -13,16 +13,9 @@ import (
 // same from the server itself: nothing here is a front end's to hand on as true.
 func (b *Bridge) context(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module string `json:"module"`
+		ofModule
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}

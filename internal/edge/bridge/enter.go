@@ -46,6 +46,26 @@ type place struct {
 	typ      string // the product's own name of the module's type
 }
 
+// ofModule is how a request says which module it is about.
+type ofModule struct {
+	Module string `json:"module"`
+}
+
+func (m ofModule) module() string { return m.Module }
+
+// stand is enter for a request whose body names the module that it is about; the body is
+// read into it.
+func (b *Bridge) stand(w http.ResponseWriter, r *http.Request, in interface{ module() string }) (*place, error) {
+	if err := decode(r, in); err != nil {
+		return nil, err
+	}
+	who, panel, err := b.enter(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return b.at(r.Context(), &who, panel, in.module())
+}
+
 // at finds a module that the session may call, by the name that the list of modules gave it.
 func (b *Bridge) at(ctx context.Context, who *session.Session, panel session.Panel, name string) (*place, error) {
 	unknown := fault.New(fault.NotFound, "NO_MODULE", "there is no such module here, or nothing answers for it").

@@ -73,32 +73,25 @@ func resolver(u manifest.Module) string {
 // failed words an app's failure for the page: what the app's own code said, no place in its
 // source. Where the user's agreement is missing it says where to give it.
 func (b *Bridge) failed(c *call.Call, err error) error {
-	e, ok := fault.As(err)
-	if !ok || e.Kind == fault.Internal {
+	out, ok := call.Outward(err, "name", "message", "limit", "figure")
+	if !ok {
 		return err
 	}
-	out := *e
-	out.Fields = map[string]any{"invocation": c.ID}
-	for _, k := range []string{"name", "message", "limit", "figure"} {
-		if v, ok := e.Fields[k]; ok {
-			out.Fields[k] = v
-		}
-	}
-	if name, _ := e.Fields["name"].(string); e.Code == needsAuthentication || e.Fields["code"] == needsAuthentication ||
-		name == needsAuthentication || name == "NeedsAuthenticationError" {
-		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
+	out.Fields["invocation"] = c.ID
+	if out.Code == call.NeedsAuthentication {
+		e, _ := fault.As(err)
 		if provider, _ := e.Fields["serviceKey"].(string); provider != "" && b.provides(c, provider) {
 			out.Public = "the user has not connected the account that the app needs"
 			out.Fields["provider"] = provider
 			if scopes := scopesOf(e.Fields["options"]); len(scopes) > 0 {
 				out.Fields["scopes"] = scopes
 			}
-			return &out
+			return out
 		}
 		out.Public = "the user has not agreed that the app does this as them"
 		out.Fields["consentUrl"] = b.URL + "/consent/" + string(c.Installation)
 	}
-	return &out
+	return out
 }
 
 // provides reports whether a call's app declares the provider.
@@ -121,5 +114,3 @@ func scopesOf(options any) []string {
 	}
 	return o.Scopes
 }
-
-const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"

@@ -16,17 +16,10 @@ import (
 // had to register.
 func (b *Bridge) link(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module string `json:"module"`
-		URL    string `json:"url"`
+		ofModule
+		URL string `json:"url"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := b.at(r.Context(), &who, panel, in.Module); err != nil {
+	if _, err := b.stand(w, r, &in); err != nil {
 		return nil, err
 	}
 	refused := fault.New(fault.Usage, "BAD_LINK", "this is no address of another site that can be opened").WithFix("write an absolute https address")

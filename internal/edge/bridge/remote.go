@@ -18,21 +18,14 @@ const remoteRequest = "remote.request"
 // server makes it; the page learns neither the tokens nor where the remote is.
 func (b *Bridge) remote(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module  string      `json:"module"`
+		ofModule
 		Remote  string      `json:"remote"` // "" for the module's endpoint
 		Path    string      `json:"path"`
 		Method  string      `json:"method"`
 		Headers [][2]string `json:"headers"`
 		Body    []byte      `json:"body"` // base64
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}

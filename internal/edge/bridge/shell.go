@@ -16,18 +16,13 @@ type Shown struct {
 	Resource string `json:"resource,omitempty"`
 }
 
+func (s Shown) module() string { return s.Module }
+
 // shell gives the address of the page that shows a module: one use, for a minute. The page
 // has the policy of this installation and is handed the session by whoever opened it.
 func (b *Bridge) shell(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in Shown
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +36,7 @@ func (b *Bridge) shell(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ticket, err := b.Sessions.Ticket(r.Context(), &who, session.ForShell, string(text))
+	ticket, err := b.Sessions.Ticket(r.Context(), &x.who, session.ForShell, string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +47,7 @@ func (b *Bridge) shell(w http.ResponseWriter, r *http.Request) (any, error) {
 // shell draws.
 func (b *Bridge) document(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in Shown
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}

@@ -14,23 +14,16 @@ import (
 // texts gives an app's translations for a language, as its manifest arranges them.
 func (b *Bridge) texts(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module   string `json:"module"`
+		ofModule
 		Locale   string `json:"locale"`
 		Fallback *bool  `json:"fallback"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
 	if in.Locale == "" {
-		in.Locale = who.Locale
+		in.Locale = x.who.Locale
 	}
 	locale, texts, err := b.Registry.Texts(r.Context(), x.policy.Version, in.Locale, in.Fallback == nil || *in.Fallback)
 	if err != nil {

@@ -36,20 +36,13 @@ func personOf(who *session.Session) uikit.Person {
 // openUI begins a session of a module that is drawn by UI Kit.
 func (b *Bridge) openUI(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module string `json:"module"`
+		ofModule
 		// Config asks for the module's configuration.
 		Config bool `json:"config"`
 		// Shell is what the page says of itself: theme, location.
 		Shell json.RawMessage `json:"shell"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := b.at(r.Context(), &who, panel, in.Module)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +59,7 @@ func (b *Bridge) openUI(w http.ResponseWriter, r *http.Request) (any, error) {
 	if f, ok := x.manifest.Function(resolver(x.module)); ok {
 		spec.Resolver = f.Handler
 	}
-	name, err := b.Interfaces.Open(r.Context(), personOf(&who), spec)
+	name, err := b.Interfaces.Open(r.Context(), personOf(&x.who), spec)
 	return map[string]any{"session": name}, err
 }
 

@@ -18,8 +18,6 @@ type Outcome struct {
 	Value      json.RawMessage // nil when the function returned nothing
 }
 
-const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"
-
 // Run runs the action of a name for a user, with an input that its schema takes.
 func (s *Service) Run(ctx context.Context, user id.Principal, name string, input json.RawMessage) (Outcome, error) {
 	all, err := s.List(ctx, user)
@@ -92,24 +90,16 @@ func (a *Action) call(user id.Principal, input json.RawMessage) (*call.Call, err
 // failed words an app's failure for who asked: what its code said and where the user agrees,
 // no place in its source.
 func (s *Service) failed(c *call.Call, err error) error {
-	e, ok := fault.As(err)
-	if !ok || e.Kind == fault.Internal {
+	out, ok := call.Outward(err, "name", "message", "limit", "figure")
+	if !ok {
 		return err
 	}
-	out := *e
-	out.Fields = map[string]any{"invocation": c.ID}
-	for _, k := range []string{"name", "message", "limit", "figure"} {
-		if v, ok := e.Fields[k]; ok {
-			out.Fields[k] = v
-		}
-	}
-	if name, _ := e.Fields["name"].(string); e.Code == needsAuthentication || e.Fields["code"] == needsAuthentication ||
-		name == needsAuthentication || name == "NeedsAuthenticationError" {
+	out.Fields["invocation"] = c.ID
+	if out.Code == call.NeedsAuthentication {
 		at := s.cfg.ConsentURL(c.Installation)
-		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
 		out.Public = "the user has not agreed that the app does this as them"
 		out.Fix = "the user agrees at " + at + ", and the action can be run again then"
 		out.Fields["consentUrl"] = at
 	}
-	return &out
+	return out
 }

@@ -46,7 +46,7 @@ func (s *Service) Check(ctx context.Context, p *call.Policy, user id.Principal, 
 
 // refusal is what the app gets, in the shape that apps written for Forge look for.
 func refusal(user id.Principal, scopes []string) error {
-	return fault.New(fault.Unauthenticated, "NEEDS_AUTHENTICATION_ERR", "the user has not agreed that the app does this as them").
+	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the user has not agreed that the app does this as them").
 		WithFix("the user agrees on the page that the platform shows them; the call can then be made again").
 		With("status", 401).With("serviceKey", string(user.Product)).
 		With("options", map[string]any{"scopes": scopes, "isExpectedError": true})

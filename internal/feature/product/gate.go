@@ -159,7 +159,7 @@ func (c *caller) subject(out *pass, h *head) (id.Principal, string, error) {
 	case h.AccountID != "" && (present.Kind != id.EndUser || present.User != id.User(h.AccountID) || present.Product != out.api.Product):
 		return id.Principal{Kind: id.EndUser, Site: out.policy.Site, Product: out.api.Product, User: id.User(h.AccountID)}, offline, nil
 	case present.Kind != id.EndUser:
-		return present, asUser, fault.New(fault.Unauthenticated, "NEEDS_AUTHENTICATION_ERR", "nobody is present in this call as whom the app could act").
+		return present, asUser, fault.New(fault.Unauthenticated, call.NeedsAuthentication, "nobody is present in this call as whom the app could act").
 			WithFix("use asApp(), or asUser(accountId) with a scope that allows it: web triggers, schedules and events have no user").
 			With("status", 401).With("serviceKey", string(out.api.Product)).With("options", map[string]any{"isExpectedError": false})
 	case present.Product != out.api.Product || present.Site != out.policy.Site:

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
@@ -105,7 +106,7 @@ func missing(product id.Product, user id.User) error {
 		return fault.New(fault.Denied, "SERVICE_ACCOUNT_REQUIRED", "no admin has connected an account of %s for apps", product).
 			WithFix("an admin of the site connects one, on the page of connected apps")
 	}
-	return fault.New(fault.Unauthenticated, "NEEDS_AUTHENTICATION_ERR", "the user has not connected their account of %s", product).
+	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the user has not connected their account of %s", product).
 		WithFix("the user signs in to %s through the platform", product).
 		With("status", 401).With("serviceKey", string(product)).With("options", map[string]any{"isExpectedError": true})
 }

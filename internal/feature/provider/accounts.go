@@ -7,14 +7,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
 
 const (
-	needsAuthentication = "NEEDS_AUTHENTICATION_ERR"
-
 	// early is how long before its end a token is renewed.
 	early = 30 * time.Second
 	// leaseLife is how long one server may take to renew a token; patience how long others wait.
@@ -32,7 +31,7 @@ type held struct {
 }
 
 func nobody() error {
-	return fault.New(fault.Unauthenticated, needsAuthentication, "nobody is present in this call whose account the app could use").With("status", 401)
+	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "nobody is present in this call whose account the app could use").With("status", 401)
 }
 
 // missing is what an app gets where an account has to be connected, in the shape that apps
@@ -41,7 +40,7 @@ func missing(d *declared, scopes []string) error {
 	if len(scopes) == 0 {
 		scopes = d.Scopes
 	}
-	return fault.New(fault.Unauthenticated, needsAuthentication, "the user has not connected their account of %s", cleaned(d.Name, 80)).
+	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the user has not connected their account of %s", cleaned(d.Name, 80)).
 		WithFix("the user connects it where the platform asks them; the call can then be made again").
 		With("status", 401).With("serviceKey", d.Key).With("options", map[string]any{"scopes": scopes, "isExpectedError": true, "provider": d.Key})
 }

@@ -125,7 +125,7 @@ type kept struct {
 // those for which the user connected the account.
 func (k kept) fits(d *declared, origin string) error {
 	if k.Client != d.ClientID || !slices.Contains(k.Pins, origin) {
-		return fault.New(fault.Unauthenticated, needsAuthentication, "the app's provider %s is at another place than when the account was connected", d.Name)
+		return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the app's provider %s is at another place than when the account was connected", d.Name)
 	}
 	return nil
 }

@@ -53,24 +53,11 @@ func (s *Service) invoke(ctx context.Context, of *call.Call, req call.Request) (
 }
 
 // told is what the interface learns of its own resolver's failure: name and message, and no
-// place in the source.
+// place in the source. Where the user's agreement is what the resolver lacked, the interface
+// has the page ask for it.
 func told(err error) error {
-	e, ok := fault.As(err)
-	if !ok || e.Kind == fault.Internal {
-		return err
+	if out, ok := call.Outward(err, "name", "message", "code", "limit", "figure", "serviceKey", "options"); ok {
+		return out
 	}
-	out := *e
-	out.Fields = map[string]any{}
-	for _, k := range []string{"name", "message", "code", "limit", "figure", "serviceKey", "options"} {
-		if v, ok := e.Fields[k]; ok {
-			out.Fields[k] = v
-		}
-	}
-	// Where the user's agreement is what the resolver lacked, the interface has the page ask for it.
-	if name := e.Fields["name"]; e.Fields["code"] == needsAuthentication || name == needsAuthentication || name == "NeedsAuthenticationError" {
-		out.Kind, out.Code = fault.Unauthenticated, needsAuthentication
-	}
-	return &out
+	return err
 }
-
-const needsAuthentication = "NEEDS_AUTHENTICATION_ERR"
