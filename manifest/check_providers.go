@@ -2,9 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"net/url"
-
-	"github.com/annexhq/annex/internal/core/hostrule"
 )
 
 func (l *loader) checkProviders(m *Manifest, x *index) {
@@ -73,28 +70,5 @@ func (l *loader) providerRemote(m *Manifest, path, key string, x *index) {
 		l.path(path, Error, "provider-remote", "the remote "+quote(key)+" can be set by an admin, and a provider's credential needs a fixed host", "use a remote that is not configurable")
 	case len(r.BaseURL) > 1:
 		l.path(path, Error, "provider-remote", "the remote "+quote(key)+" differs by region, and a provider's credential needs a fixed host", "use a remote with one baseUrl")
-	case !m.reaches(r):
-		l.path(path, Warning, "provider-egress", "functions may not reach the remote "+quote(key)+": its host is not under permissions.external.fetch.backend", "add "+r.BaseURL[defaultRegion]+" there")
 	}
-}
-
-// reaches reports whether functions may call a remote's host.
-func (m *Manifest) reaches(r Remote) bool {
-	u, err := url.Parse(r.BaseURL[defaultRegion])
-	if err != nil {
-		return true // reported elsewhere
-	}
-	want, _, perr := lintPattern("https://"+u.Host, hostrule.Backend)
-	if perr != nil {
-		return true // reported elsewhere
-	}
-	for _, e := range m.Perms.External.Fetch.Backend {
-		if e.Remote == r.Key {
-			return true
-		}
-		if have, _, perr := lintPattern(e.Address, hostrule.Backend); perr == nil && hostrule.Covers(have, want, hostrule.Backend) {
-			return true
-		}
-	}
-	return false
 }

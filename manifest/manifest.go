@@ -93,7 +93,7 @@ type Entity struct {
 
 // Attribute is one attribute of an Entity.
 type Attribute struct {
-	Type string `json:"type" rule:"req enum=string|integer|float|boolean|any" doc:"Type of the values."`
+	Type string `json:"type" rule:"req enum=string|integer|float|boolean|any" doc:"Type of the values; an integer has 32 bits."`
 }
 
 // Package says how the app is bundled.

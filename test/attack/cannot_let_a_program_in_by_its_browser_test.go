@@ -80,6 +80,29 @@ func (p *people) redeems(site, client, code string, change url.Values) (token, r
 	return token, refusal
 }
 
+// Issue 7: the page that asks shows where the browser would go as that is: no host in another
+// script's letters, none that reads backwards, none with what nobody sees, however it is
+// written; not in an id that was made by hand either.
+func TestAttackShowAnotherHostThanTheBrowserGoesTo(t *testing.T) {
+	p := newPeople(t)
+	site := p.deploy("development", source{}).siteID()
+	bob := p.signedIn("bob")
+	for _, host := range []string{"\u0430pple.com", "evil.example\u202emoc.elppa", "%D0%B0pple.com", "evil.example%E2%80%AEmoc.elppa", "app\u200ble.com", "apple.com\uff0fevil.example", "apple.com\u2044.evil.example", "apple.com%EF%BC%8F.evil.example"} {
+		to := "https://" + host + "/back"
+		if a, _ := p.registers("x", to); a.status != http.StatusBadRequest || !strings.Contains(a.body, "xn--") {
+			t.Errorf("%q is registered: %d %s", to, a.status, a.body)
+		}
+		raw, _ := json.Marshal(map[string]any{"n": "x", "r": []string{to}})
+		ask := bob.get(p.authorize(site, "anx-client."+base64.RawURLEncoding.EncodeToString(raw), url.Values{"redirect_uri": {to}}))
+		if ask.status < 400 || strings.Contains(ask.body, `value="allow"`) {
+			t.Errorf("%q: %d %s", to, ask.status, ask.body)
+		}
+	}
+	if a, _ := p.registers("x", "https://xn--pple-43d.com/back"); a.status != http.StatusCreated {
+		t.Errorf("as names are written: %d %s", a.status, a.body)
+	}
+}
+
 // Issue 7: a program that a browser comes back to is let in by the person who pressed the button,
 // for one site's actions, once, and only the program that began gets the token; no link
 // lets anybody in or leads a browser where no registered address is.

@@ -367,3 +367,34 @@ func TestUninstallSaysWhatStops(t *testing.T) {
 		t.Errorf("%d ended: %+v", ended, got)
 	}
 }
+
+// The only installation of the folder's app is meant where none is named, but nothing ends that
+// way; of several, one has to be named.
+func TestTheOnlyInstallationIsMeant(t *testing.T) {
+	list := `{"id":"i1","site":"acme","product":"tracker"}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/api/v1/installations":
+			io.WriteString(w, `{"installations":[`+list+`]}`)
+		case "/api/v1/installations/i1/remotes":
+			io.WriteString(w, `{"remotes":[{"key":"logs","configurable":true}]}`)
+		default:
+			t.Errorf("%s %s", r.Method, r.URL.Path)
+		}
+	}))
+	defer s.Close()
+	person := func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }
+	if got := run(t, t.TempDir(), "", person, Hooks{}, "remote", "list", "--app", "a"); got.code != 0 || !strings.Contains(got.out, "logs at") {
+		t.Errorf("%+v", got)
+	}
+	if got := run(t, t.TempDir(), "", person, Hooks{}, "uninstall", "--app", "a", "--confirm"); got.code != 2 || !strings.Contains(got.err, "which installation?") {
+		t.Errorf("%+v", got)
+	}
+	list += `,{"id":"i2","site":"other","product":"tracker"}`
+	for _, where := range [][]string{{"--app", "a"}, nil} {
+		if got := run(t, t.TempDir(), "", person, Hooks{}, append([]string{"remote", "list"}, where...)...); got.code != 2 || !strings.Contains(got.err, "which installation?") {
+			t.Errorf("%v: %+v", where, got)
+		}
+	}
+}

@@ -281,6 +281,9 @@ func (c *cli) uninstallCommand() *cobra.Command {
 			"Before it asks, it says what stops working, and what the app did in the last 30 days; with --what-if it does no more than that.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && (f.site == "" || f.product == "") {
+				return whichInstallation() // an end is of what was named
+			}
 			api, id, err := c.at(cmd.Context(), f, args)
 			if err != nil {
 				return err
@@ -347,24 +350,36 @@ func (c *cli) at(ctx context.Context, f targetFlags, args []string) (*client.Cli
 	return api, install, err
 }
 
+func whichInstallation() error {
+	return usage("which installation?").WithFix("name its id, or --site and --product; `annex install list` shows them")
+}
+
+// installation is the one that arguments or flags name, or the only one of the folder's app
+// in the environment.
 func (c *cli) installation(ctx context.Context, api *client.Client, f targetFlags, args []string) (string, error) {
 	if len(args) == 1 {
 		return args[0], nil
 	}
-	if f.site == "" || f.product == "" {
-		return "", usage("which installation?").WithFix("name its id, or --site and --product; `annex install list` shows them")
-	}
 	app, err := c.appID(f.app)
 	if err != nil {
+		if f.site == "" || f.product == "" {
+			return "", whichInstallation() // there is no app here either
+		}
 		return "", err
 	}
 	all, err := api.Installations(ctx, app, f.environment, f.site)
 	if err != nil {
 		return "", err
 	}
-	fit := onProduct(all, c.productKey(ctx, api, f.product))
-	if len(fit) == 1 {
+	fit := all
+	if f.product != "" {
+		fit = onProduct(all, c.productKey(ctx, api, f.product))
+	}
+	switch {
+	case len(fit) == 1:
 		return fit[0].ID, nil
+	case f.site == "" || f.product == "":
+		return "", whichInstallation()
 	}
 	return "", fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed on %s of %s from %s", f.product, f.site, f.environment).
 		WithFix("`annex install list` shows the installations")

@@ -172,7 +172,7 @@ func (c *cli) credentialCommand() *cobra.Command {
 				return err
 			}
 			if in.Secret == "" {
-				return usage("stdin holds no secret")
+				return usage("stdin holds no secret").WithFix("give it by a file or pipe: annex remote credential set INSTALLATION REMOTE < secret.txt")
 			}
 			slot, err := api.SetCredential(cmd.Context(), args[0], args[1], in)
 			if err != nil {

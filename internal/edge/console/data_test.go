@@ -3,12 +3,14 @@ package console
 import (
 	"io"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/unattended"
 )
 
 // The page on data draws whatever an installation may have, and nothing at all.
@@ -35,6 +37,23 @@ func TestDataPageDraws(t *testing.T) {
 			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3), "Remotes": list}})
 		if err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// What a job held is read line by line, however long; no line of it wears the page's words.
+func TestLetterIsReadAsWritten(t *testing.T) {
+	long := strings.Repeat("word ", 100)
+	body := "{\n  \"a\": \"" + long + "\",\n    \"b\": \"x\u202ey\u200b<b>\"\n}"
+	var out strings.Builder
+	err := templates.ExecuteTemplate(&out, "letter.html", page{Data: map[string]any{"ID": "i", "Name": "n", "Body": body, "Kinds": jobKinds,
+		"Letter": unattended.Letter{Attempts: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n    &#34;b&#34;: &#34;xy&lt;b&gt;&#34;\n", strings.TrimSpace(long), "1 time<"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in %s", want, out.String())
 		}
 	}
 }

@@ -135,6 +135,9 @@ func (c *Console) propose(v *visit) error {
 	p.Epoch, _ = strconv.ParseUint(v.PostFormValue("epoch"), 10, 64) // an unreadable one is none that was shown
 	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"
+	if err := c.tried(v, kind, &p); err != nil {
+		return err
+	}
 	return c.vouched(v, kind, p)
 }
 

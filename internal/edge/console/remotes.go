@@ -74,7 +74,7 @@ func (c *Console) showRemote(ctx context.Context, by id.Principal, p proposal) (
 	}
 	out := summary{Title: "Set where the remote " + clean(p.Remote, 60) + " of " + p.Name + " is?", Button: "Save", Back: dataPage(p),
 		Text: []string{"From then on the app sends to " + clean(p.Host, 200) + ". Its credential, if it has one, is emptied when the endpoint is another one."}}
-	if strings.HasPrefix(p.Host, "http:") {
+	if strings.HasPrefix(strings.ToLower(p.Host), "http:") {
 		out.Text = append(out.Text, "That is not encrypted: everybody on the way can read and change what is sent.")
 	}
 	if p.Host == "" {
@@ -134,8 +134,7 @@ func (c *Console) showNetwork(_ context.Context, _ id.Principal, p proposal) (su
 }
 
 func (c *Console) doNetwork(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
-	_, err = c.Installs.GrantNetwork(ctx, by, p.Installation, p.Network, p.Remote, p.Host, p.Port, p.CA, p.Epoch)
-	return "saved", dataPage(p), err
+	return "saved", dataPage(p), c.openNetwork(by, p)(ctx)
 }
 
 func (c *Console) closeNetwork(by id.Principal, p proposal) func(ctx context.Context) error {

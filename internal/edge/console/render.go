@@ -28,9 +28,10 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return t.UTC().Format("2 Jan 2006, 15:04 UTC")
 	},
-	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clean": func(text any) string { return clean(toText(text), 200) },
-	"group": groupTitle,
+	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clean":     func(text any) string { return clean(toText(text), 200) },
+	"asWritten": asWritten,
+	"group":     groupTitle,
 	"plural": func(n int, one, many string) string {
 		if n == 1 {
 			return one
@@ -138,7 +139,7 @@ func (c *Console) fail(v *visit, err error) {
 		status = http.StatusOK
 	}
 	if err := c.render(v, status, "problem.html", page{Title: "Not possible",
-		Data: map[string]any{"Message": sentence(e.Public), "Fix": sentence(e.Fix), "Code": e.Code, "SignedIn": v.session != nil}}); err != nil {
+		Data: map[string]any{"Message": sentence(e.Public), "Fix": sentence(e.Fix), "Code": e.Code, "SignedIn": v.session != nil, "From": c.cameFrom(v.Request)}}); err != nil {
 		c.Log.ErrorContext(v.ctx(), "page", "err", err)
 		http.Error(v.w, "This page could not be drawn.", http.StatusInternalServerError)
 	}
@@ -187,6 +188,23 @@ func clean(text string, most int) string {
 		}
 		b.WriteRune(r)
 		n++
+	}
+	return b.String()
+}
+
+// asWritten makes a text of several lines fit to be read: clean, line by line, as indented as it was.
+func asWritten(text string) string {
+	const lines, wide = 2000, 2000
+	var b strings.Builder
+	for n, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		if n == lines {
+			b.WriteString("…")
+			break
+		}
+		rest := strings.TrimLeft(line, " ")
+		b.WriteString(line[:min(len(line)-len(rest), 80)])
+		b.WriteString(clean(rest, wide))
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

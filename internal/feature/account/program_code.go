@@ -69,12 +69,23 @@ func (c Client) check() error {
 	}
 	for _, r := range c.Redirects {
 		u, err := url.Parse(r)
+		if err == nil && !plainHost(u.Host) {
+			return fault.New(fault.Usage, "INVALID_REDIRECT_URI", "the host of a redirect URI is written in ASCII, one of other letters as xn--…")
+		}
 		if err != nil || len(r) > maxRedirect || u.Host == "" || u.User != nil || u.Fragment != "" || strings.Contains(r, "#") ||
 			u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 			return fault.New(fault.Usage, "INVALID_REDIRECT_URI", "a redirect URI is https, or http on this machine (127.0.0.1, [::1], localhost), without a fragment")
 		}
 	}
 	return nil
+}
+
+// plainHost says whether a host can be shown to a person: letters of other scripts look like
+// another host's, and what turns the reading direction makes another one of it.
+func plainHost(host string) bool {
+	return !strings.ContainsFunc(host, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-:[]", c))
+	})
 }
 
 // Redirect says whether browsers may be sent there. A program on its user's machine gets

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -219,7 +220,8 @@ func (s *Service) GrantNetwork(ctx context.Context, p id.Principal, install id.I
 		case !r.Configurable:
 			return fault.New(fault.Denied, "NOT_CONFIGURABLE", "the remote %q has a fixed URL, and only one that an admin sets may lead into a private network", remote)
 		case !slices.Contains(n.Ports, port):
-			return fault.New(fault.Denied, "OUTSIDE_NETWORK", "port %d is not among those listed for the network", port).With("ports", n.Ports)
+			return fault.New(fault.Denied, "OUTSIDE_NETWORK", "port %d is not among those listed for the network", port).With("ports", n.Ports).
+				WithFix("listed are %s; the operator lists others by `annex network add`", portsOf(n.Ports))
 		case !n.Expires.IsZero() && !s.Now().Before(n.Expires):
 			return fault.New(fault.Denied, "NETWORK_EXPIRED", "the operator's entry has expired")
 		case len(i.Networks) >= maxNetworks:
@@ -229,7 +231,8 @@ func (s *Service) GrantNetwork(ctx context.Context, p id.Principal, install id.I
 			return fault.New(fault.Invalid, "BAD_HOST", "%q is no host", host).WithFix("name a host or an address, without scheme and port")
 		}
 		if addr, err := netip.ParseAddr(host); err == nil && !n.CIDR.Contains(addr.Unmap()) {
-			return fault.New(fault.Denied, "OUTSIDE_NETWORK", "%s is not inside %s", host, n.CIDR)
+			return fault.New(fault.Denied, "OUTSIDE_NETWORK", "%s is not inside %s", host, n.CIDR).
+				WithFix("name an address in it, or choose the network in which it lies; the operator lists others by `annex network add`")
 		}
 		if ca == "" {
 			ca = n.CA
@@ -298,4 +301,12 @@ func (s *Service) networksOf(ctx context.Context, site id.Site) ([]Network, erro
 		out = append(out, n)
 	}
 	return out, rows.Err()
+}
+
+func portsOf(ports []uint16) string {
+	out := make([]string, len(ports))
+	for n, p := range ports {
+		out[n] = strconv.Itoa(int(p))
+	}
+	return strings.Join(out, ", ")
 }

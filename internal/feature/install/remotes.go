@@ -116,7 +116,8 @@ func (i *Installation) baseFor(key, url string) (string, error) {
 	}
 	text := strings.TrimSuffix(base.String(), "/")
 	if !perm.MayConfigureRemote(may, perm.RemoteURL{Key: key, URL: text, Private: private}) {
-		return "", fault.New(fault.Denied, "OUTSIDE_PATTERNS", "%s is outside what the remote %q supports", base.Origin(), key).With("patterns", r.Patterns)
+		return "", fault.New(fault.Denied, "OUTSIDE_PATTERNS", "%s is outside what the remote %q supports", base.Origin(), key).With("patterns", r.Patterns).
+			WithFix("write one within %s", patternsOf(r.Patterns))
 	}
 	return text, nil
 }
@@ -221,4 +222,12 @@ func (i *Installation) networks() []call.Network {
 		out = append(out, call.Network{Remote: g.Remote, Host: g.Host, Port: g.Port, CIDR: g.CIDR, CA: g.CA, Expires: g.Expires})
 	}
 	return out
+}
+
+func patternsOf(patterns []hostrule.Pattern) string {
+	out := make([]string, len(patterns))
+	for n, p := range patterns {
+		out[n] = p.String()
+	}
+	return strings.Join(out, ", ")
 }

@@ -129,7 +129,12 @@ func (k *Kind) check(value []byte) (map[string]any, error) {
 				WithFix("declare it in the manifest, or leave it out")
 		}
 		if !isOf(kind, v) {
-			return nil, refuse("ATTRIBUTE_TYPE", "the attribute %s of %s is declared as %s, and the value is not", name, k.Name, kind)
+			says := kind
+			if kind == "integer" {
+				says = "integer (-2147483648 to 2147483647)" // or a time in milliseconds would seem to be one
+			}
+			return nil, refuse("ATTRIBUTE_TYPE", "the attribute %s of %s is declared as %s, and the value is not", name, k.Name, says).
+				WithFix("store a value of that type, or declare the attribute as another one")
 		}
 	}
 	for _, x := range k.indexes {

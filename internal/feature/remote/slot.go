@@ -75,49 +75,64 @@ func (c Credential) check() error {
 	case c.Secret == "" || len(c.Secret) > maxSecret:
 		return bad("a secret has 1 to %d bytes", maxSecret)
 	case c.Kind != HMAC && !visible.MatchString(c.Secret):
-		return bad("the secret holds characters that no header has")
+		return bad("the secret holds characters that no header has").WithFix("give it as the service gave it, on one line, without spaces around it")
 	case named && !token.MatchString(c.Name):
-		return bad("name the header or parameter")
+		return bad("%.60q is no name of a header or parameter", c.Name).WithFix("name it, such as X-Api-Key")
 	case named && c.Kind != Query && (slices.Contains(ownHeaders, lower) || strings.HasPrefix(lower, "x-forwarded-") || strings.HasPrefix(lower, "x-annex-") && c.Kind != HMAC || strings.HasPrefix(lower, "x-forge-")):
 		return bad("the header %s is not a credential's", c.Name)
 	case c.Kind == Basic && (c.Name == "" || strings.Contains(c.Name, ":") || !visible.MatchString(c.Name)):
 		return bad("name the user, without a colon")
 	case c.Kind == Client && (c.Name == "" || !visible.MatchString(c.Name) || !strings.HasPrefix(c.TokenPath, "/")):
-		return bad("name the client, and the path of the token endpoint below the remote's URL")
+		return bad("client-credentials need the client's name, and the path of the token endpoint on the remote's host").WithFix("give both; the path begins with a slash, such as /oauth/token")
 	case len(c.Name) > 200 || len(c.Scope) > 1000 || len(c.TokenPath) > 1000:
 		return bad("a name is too long")
 	}
 	return nil
 }
 
-// SetCredential stores a credential for the endpoint where the remote is now; only an
-// admin of the site may. origin is the endpoint's that the admin was shown.
-func (s *Service) SetCredential(ctx context.Context, p id.Principal, install id.Install, remote, origin string, c Credential) (Slot, error) {
-	scope, err := admin(p, install)
-	if err != nil {
-		return Slot{}, err
+// Accepts says whether a credential of that kind and name would be stored, before its secret
+// is typed.
+func (s *Service) Accepts(ctx context.Context, p id.Principal, install id.Install, remote, origin string, c Credential) error {
+	c.Secret = "x"
+	_, _, err := s.fits(ctx, p, install, remote, origin, c)
+	return err
+}
+
+// fits says where a credential would go, and refuses one that cannot.
+func (s *Service) fits(ctx context.Context, p id.Principal, install id.Install, remote, origin string, c Credential) (scope tenant.Scope, t target, err error) {
+	if scope, err = admin(p, install); err != nil {
+		return scope, t, err
 	}
 	if err := c.check(); err != nil {
-		return Slot{}, err
+		return scope, t, err
 	}
 	policy, err := s.Policies.Policy(ctx, install)
 	// Another site's admin is not told whether it is there.
 	if fault.CodeOf(err) == "NOT_INSTALLED" || err == nil && policy.Site != p.Site {
-		return Slot{}, notYours()
+		return scope, t, notYours()
 	}
 	if err != nil {
-		return Slot{}, fault.Op("remote.SetCredential", err)
+		return scope, t, fault.Op("remote.fits", err)
 	}
-	t, err := s.find(policy, &Asked{Remote: remote})
-	if err != nil {
-		return Slot{}, err
+	if t, err = s.find(policy, &Asked{Remote: remote}); err != nil {
+		return scope, t, err
 	}
 	if origin != "" && origin != t.base.Origin() {
-		return Slot{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the remote is at %s by now", t.base.Origin()).WithFix("look at it again")
+		return scope, t, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the remote is at %s by now", t.base.Origin()).WithFix("look at it again")
 	}
 	if t.base.Scheme == "http" && c.Kind != HMAC {
-		return Slot{}, fault.New(fault.Denied, "CREDENTIAL_IN_THE_CLEAR", "over plain http everybody on the way would read the credential").
+		return scope, t, fault.New(fault.Denied, "CREDENTIAL_IN_THE_CLEAR", "over plain http everybody on the way would read the credential").
 			WithFix("set an https URL for the remote, or use hmac, which does not send its secret")
+	}
+	return scope, t, nil
+}
+
+// SetCredential stores a credential for the endpoint where the remote is now; only an
+// admin of the site may. origin is the endpoint's that the admin was shown.
+func (s *Service) SetCredential(ctx context.Context, p id.Principal, install id.Install, remote, origin string, c Credential) (Slot, error) {
+	scope, t, err := s.fits(ctx, p, install, remote, origin, c)
+	if err != nil {
+		return Slot{}, err
 	}
 	slot := Slot{Remote: remote, Kind: c.Kind, Name: c.Name, Origin: t.base.Origin(), By: p.String(), At: s.Now().UTC().Truncate(time.Millisecond)}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {

@@ -79,7 +79,7 @@ const notOfferedYet = "not-offered-yet"
 
 // uncalled are the types of modules that a manifest may have and nothing uses yet. All others
 // are called, or shown where the product has a place of that type.
-var uncalled = []string{"endpoint", "fifoConsumer", "apiRoute", "action", "objectStore", "llm"}
+var uncalled = []string{"fifoConsumer", "apiRoute", "objectStore", "llm"}
 
 // modulesOffered names the types of modules that nothing calls or shows, each once.
 func modulesOffered(m *manifest.Manifest) (out []bundle.Diagnostic) {
