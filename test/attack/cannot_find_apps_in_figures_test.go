@@ -3,12 +3,14 @@ package attack
 import (
 	"compress/gzip"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	span "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -17,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/testenv"
+	"github.com/annexhq/annex/productkit"
 )
 
 // takes is a collector of traces.
@@ -144,6 +147,118 @@ async function canaryFails() { const e = new Error("canary-message"); e.name = e
 	for _, host := range []string{p.control(), "annex.localhost", "x.apps.localhost"} {
 		if a := p.send("GET", host, "/metrics", nil, nil); strings.Contains(a.body, "annex_call") {
 			t.Errorf("%s answers with figures", host)
+		}
+	}
+}
+
+// chains are the names of a trace's spans of one name, each with those above it.
+func (c *takes) chains(trace, name string) (out []string) {
+	all := c.of(trace)
+	for _, s := range all {
+		if s.GetName() != name {
+			continue
+		}
+		var chain []string
+		for ; s != nil; s = all[string(s.GetParentSpanId())] {
+			chain = append(chain, s.GetName())
+		}
+		out = append(out, strings.Join(chain, " < "))
+	}
+	return out
+}
+
+// lines are those of the server's log that have a text, by their members.
+func (p *platform) lines(text string) (out []map[string]string) {
+	for _, line := range strings.Split(p.log.String(), "\n") {
+		if !strings.Contains(line, text) {
+			continue
+		}
+		members := map[string]string{}
+		for _, m := range strings.Fields(line) {
+			if name, value, ok := strings.Cut(m, "="); ok {
+				members[name] = value
+			}
+		}
+		out = append(out, members)
+	}
+	return out
+}
+
+// A trace leads from a request to what an app sent because of it, at once or later, and the
+// log's lines of that have its id.
+func TestTracesAndLogsAreOfOneRequest(t *testing.T) {
+	t.Parallel()
+	traces := &takes{}
+	srv := httptest.NewServer(traces)
+	t.Cleanup(srv.Close)
+	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct, s.TracesEndpoint = false, srv.URL+"/v1/traces" })
+	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for _, host := range []string{"hook.example", "event.example", "page.example"} {
+		p.Host(t, host, ok)
+	}
+	at := p.deploy("development", source{
+		hooks: []string{"hook"}, scopes: []string{"read:jira-work"}, egress: []string{"hook.example", "event.example", "page.example"},
+		modules: `  trigger:
+    - {key: hearer, function: hear, events: ['tracker:issue:created']}
+  tracker:issuePanel:
+    - {key: panel, title: Panel, function: page}
+`, also: []string{"hear", "page"},
+		code: `
+const { fetch: send } = __annex_require("@annex/api");
+const Resolver = __annex_require("@annex/resolver").default;
+async function hook() { await send("https://hook.example/"); return { statusCode: 204 }; }
+async function hear() { await send("https://event.example/"); }
+const resolver = new Resolver();
+resolver.define("ask", async () => { await send("https://page.example/"); return 1; });
+const page = resolver.getDefinitions();`,
+	})
+	if a := p.get(at.hook("hook")); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := p.tell(p.signed(p.Tracker.Key(), at.event("tracker:issue:created", map[string]any{}))); a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	bob := productkit.User{Product: p.Access.Product, Audience: p.Access.UIURL, Site: at.siteID(), ID: "bob", Name: "Bob", Locale: "en-GB", Timezone: "UTC", AuthTime: time.Now()}
+	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: bob, Module: "tracker:issuePanel", Extension: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(path, bearer string, body map[string]any) answer {
+		raw, _ := json.Marshal(body)
+		return p.send("POST", "annex.localhost", path, http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + bearer}}, raw)
+	}
+	var session struct{ Token string }
+	ask("/bridge/session", "", map[string]any{"panel": signed}).must(t).into(t, &session)
+	ask("/bridge/invoke", session.Token, map[string]any{"module": at.installation + "/panel", "functionKey": "ask"}).must(t)
+	for host, want := range map[string]string{
+		"page.example":  "egress < fetch < function < call ui < request ui",
+		"hook.example":  "egress < fetch < function < call webtrigger < request hook",
+		"event.example": "egress < fetch < function < call event < request control",
+	} {
+		var line map[string]string
+		eventually(t, "the log tells of "+host, func() bool {
+			for _, l := range p.lines("CANONICAL-EGRESS-DECISION") {
+				if l["host"] == host {
+					line = l
+				}
+			}
+			return line != nil
+		})
+		eventually(t, "the collector is told", func() bool {
+			all := traces.of(line["trace"])
+			return len(all) >= 5 && len(traces.chains(line["trace"], "request "+want[strings.LastIndex(want, " ")+1:])) == 1
+		})
+		if got := traces.chains(line["trace"], "egress"); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", host, got)
+		}
+		found := false
+		for _, s := range traces.of(line["trace"]) {
+			for _, a := range s.GetAttributes() {
+				found = found || a.GetKey() == "annex.invocation" && a.GetValue().GetStringValue() == line["invocation"]
+			}
+		}
+		if !found {
+			t.Errorf("%s: the trace has no span of the line's invocation %s", host, line["invocation"])
 		}
 	}
 }

@@ -48,7 +48,9 @@ type Call struct {
 	ContentType string
 	Seed        [16]byte // for Math.random; differs between calls
 	Deadline    time.Time
-	Trace       string // W3C trace id, 32 hexadecimal digits: the ID without its dashes
+	// Trace is a W3C trace id, 32 hexadecimal digits: the request's that made the call, or the
+	// ID without its dashes. Span is the request's in it, where the request is over.
+	Trace, Span string
 	// Session is set when the call is one event of a UI Kit session.
 	Session *Activation
 }

@@ -142,6 +142,7 @@ func (c *Config) complete() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Log = withTraces(c.Log)
 	return nil
 }
 

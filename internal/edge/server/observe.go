@@ -2,11 +2,15 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -114,13 +118,69 @@ func (s *System) follow() func(context.Context, *call.Policy, *call.Call, time.T
 		return nil
 	}
 	return func(ctx context.Context, p *call.Policy, c *call.Call, began time.Time) (context.Context, invoke.Trail) {
-		ctx, span := s.traces.Root(ctx, c.Trace, "call "+string(c.Kind), began,
+		if c.Span != "" {
+			ctx = tracing.Below(ctx, c.Trace, c.Span)
+		}
+		ctx, span := s.traces.Begin(ctx, c.Trace, "call "+string(c.Kind), began,
 			tracing.Fact{Key: "annex.invocation", Value: string(c.ID)}, tracing.Fact{Key: "annex.installation", Value: string(p.Install)},
 			tracing.Fact{Key: "annex.site", Value: string(p.Site)}, tracing.Fact{Key: "annex.app", Value: string(p.App)},
 			tracing.Fact{Key: "annex.version", Value: string(p.Version)})
 		return ctx, trail{span}
 	}
 }
+
+// followed gives each request that may make a call a trace, before anything is decided of it:
+// what it makes happen, now or later, says in traces and in the log that it is of that one.
+// What a caller says of a trace is not taken over.
+func (s *System) followed(family string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if family != "hook" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			next.ServeHTTP(w, r) // a page, a list
+			return
+		}
+		u, err := uuid.NewV7()
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		o := call.Origin{Trace: hex.EncodeToString(u[:])}
+		if s.traces == nil {
+			next.ServeHTTP(w, r.WithContext(call.WithOrigin(r.Context(), o)))
+			return
+		}
+		s.traces.Serve(w, r, o.Trace, "request "+family, func(w http.ResponseWriter, r *http.Request, span string) {
+			o.Span = span
+			next.ServeHTTP(w, r.WithContext(call.WithOrigin(r.Context(), o)))
+		})
+	})
+}
+
+// tracedLog adds to each line the trace of what it is said of.
+type tracedLog struct{ slog.Handler }
+
+func withTraces(log *slog.Logger) *slog.Logger {
+	if _, ok := log.Handler().(tracedLog); ok {
+		return log
+	}
+	return slog.New(tracedLog{log.Handler()})
+}
+
+// Handle implements slog.Handler.
+func (l tracedLog) Handle(ctx context.Context, r slog.Record) error {
+	if o := call.OriginOf(ctx); o.Trace != "" {
+		r = r.Clone()
+		r.AddAttrs(slog.String("trace", o.Trace))
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (l tracedLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return tracedLog{l.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (l tracedLog) WithGroup(name string) slog.Handler { return tracedLog{l.Handler.WithGroup(name)} }
 
 // trail is a span as the door knows it.
 type trail struct{ span tracing.Span }

@@ -397,8 +397,10 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		s.Console.ServeHTTP(w, r)
 	})
-	count := s.metrics.Requests
-	s.Handler = s.Origins.route(families{control: count("control", s.control()), ui: count("ui", ui), hook: count("hook", s.Triggers), app: count("app", s.Hosting)})
+	count := func(family string, h http.Handler) http.Handler {
+		return s.metrics.Requests(family, s.followed(family, h))
+	}
+	s.Handler = s.Origins.route(families{control: count("control", s.control()), ui: count("ui", ui), hook: count("hook", s.Triggers), app: s.metrics.Requests("app", s.Hosting)})
 	s.gauges()
 	s.sweepHourly()
 	return s.startUnattended(ctx)

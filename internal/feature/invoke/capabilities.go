@@ -58,6 +58,7 @@ func clip(name string) string {
 // policy's epoch with the one the call began with, so that an uninstall or a narrowed
 // grant reaches calls already running.
 func (c *Capabilities) serve(ctx context.Context, req call.Request) (call.Reply, error) {
+	ctx = call.WithOrigin(ctx, call.Origin{Trace: c.call.Trace}) // of what the wire kept, nothing says so
 	p, err := c.current(ctx)
 	if err != nil {
 		return call.Reply{}, fault.Op("invoke.Serve", err)

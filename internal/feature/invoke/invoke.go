@@ -147,9 +147,10 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 			return call.Result{}, fault.Op("invoke.Invoke", err)
 		}
 	}
-	if err := complete(c, p, started); err != nil {
+	if err := complete(ctx, c, p, started); err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)
 	}
+	ctx = call.WithOrigin(ctx, call.Origin{Trace: c.Trace})
 	if endpoint, ok := call.EndpointOf(c.Function); ok {
 		if d.cfg.Endpoints == nil {
 			return call.Result{}, fault.New(fault.Denied, "NOT_OFFERED", "endpoints are not offered by this server")
@@ -229,7 +230,7 @@ func wall(k call.Kind) time.Duration {
 	}
 }
 
-func complete(c *call.Call, p *call.Policy, now time.Time) error {
+func complete(ctx context.Context, c *call.Call, p *call.Policy, now time.Time) error {
 	c.Version, c.Site = p.Version, p.Site
 	if c.Attempt == 0 {
 		c.Attempt = 1
@@ -247,7 +248,9 @@ func complete(c *call.Call, p *call.Policy, now time.Time) error {
 		}
 	}
 	if c.Trace == "" {
-		// So that every line that names the invocation names its trace.
+		c.Trace = call.OriginOf(ctx).Trace
+	}
+	if c.Trace == "" {
 		c.Trace = strings.ReplaceAll(string(c.ID), "-", "")
 	}
 	if limit := now.Add(wall(c.Kind)); c.Deadline.IsZero() || c.Deadline.After(limit) {

@@ -53,6 +53,9 @@ type told struct {
 	// Check says that the trigger's condition was not looked at when the event came.
 	Check bool            `json:"check,omitempty"`
 	Data  json.RawMessage `json:"data"`
+	// Trace and Span are of the request that brought it.
+	Trace string `json:"trace,omitempty"`
+	Span  string `json:"span,omitempty"`
 }
 
 // Take keeps events for every installation that is to be told of them, all or none. When it
@@ -95,6 +98,7 @@ func (s *Service) listeners(ctx context.Context, e Event, look *looks) (list []j
 	if err != nil {
 		return nil, err
 	}
+	origin := call.OriginOf(ctx)
 	for _, p := range s.Installed.OnSite(e.Site) {
 		if p.Product != e.Product {
 			continue
@@ -102,6 +106,7 @@ func (s *Service) listeners(ctx context.Context, e Event, look *looks) (list []j
 		for _, name := range typ.Names {
 			some, err := s.triggers(ctx, p, look, told{
 				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
+				Trace: origin.Trace, Span: origin.Span,
 			})
 			if err != nil {
 				return nil, err
@@ -189,6 +194,7 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	}
 	included(module, t.Name, optional, data)
 	c := begun(j, p, call.Event, j.Name, f, s.Now())
+	c.Trace, c.Span = t.Trace, t.Span
 	if c.Payload, err = t.payload(data, before); err != nil {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}

@@ -1,9 +1,9 @@
-// Package tracing tells an OpenTelemetry collector which steps calls took: what made a call,
-// its function, its host calls, what those sent. Its promise: it is off unless an operator
+// Package tracing tells an OpenTelemetry collector which steps calls took: the request that
+// made a call, its function, its host calls, what those sent. Its promise: it is off unless an operator
 // named a collector, and then costs calls nothing; a span holds ids, methods, statuses and
 // codes of errors, and never an address, a header, a payload or a name that an app chose.
 //
-// The trace of a call is known without asking anybody: it is the call's own trace id.
+// The trace of a call is known without asking anybody: the request's, or the call's own id.
 package tracing
 
 import (
@@ -72,14 +72,80 @@ type Fact struct{ Key, Value string }
 
 type wanted struct{}
 
-// Root begins a trace of a given id, 32 hexadecimal digits.
-func (t *Tracer) Root(ctx context.Context, traceID, name string, began time.Time, facts ...Fact) (context.Context, Span) {
-	if id, err := trace.TraceIDFromHex(traceID); err == nil {
+// Begin begins what a trace of a given id, 32 hexadecimal digits, is of: below the span of
+// the same trace that ctx is in, or as its first.
+func (t *Tracer) Begin(ctx context.Context, traceID, name string, began time.Time, facts ...Fact) (context.Context, Span) {
+	options := []trace.SpanStartOption{trace.WithTimestamp(began), trace.WithAttributes(attributes(facts)...)}
+	id, err := trace.TraceIDFromHex(traceID)
+	switch above := trace.SpanContextFromContext(ctx); {
+	case err != nil || above.TraceID() != id:
 		ctx = context.WithValue(ctx, wanted{}, id)
+		options = append(options, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
+	case above.IsRemote():
+		options = append(options, trace.WithSpanKind(trace.SpanKindConsumer))
 	}
-	ctx, s := t.tracer.Start(ctx, name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(began), trace.WithAttributes(attributes(facts)...))
+	ctx, s := t.tracer.Start(ctx, name, options...)
 	return ctx, Span{t.tracer, s}
 }
+
+// Below is ctx below a span that is over, or was another process's. An id that is none
+// changes nothing.
+func Below(ctx context.Context, traceID, spanID string) context.Context {
+	id, err := trace.TraceIDFromHex(traceID)
+	span, err2 := trace.SpanIDFromHex(spanID)
+	if err != nil || err2 != nil {
+		return ctx
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span, TraceFlags: trace.FlagsSampled, Remote: true}))
+}
+
+// Serve answers a request as the first step of a trace. next is told the step's own id, ""
+// of a trace that is not told.
+func (t *Tracer) Serve(w http.ResponseWriter, r *http.Request, traceID, name string, next func(w http.ResponseWriter, r *http.Request, span string)) {
+	ctx, s := t.Begin(r.Context(), traceID, name, time.Now(), Fact{"http.request.method", known(r.Method)})
+	out := &answer{ResponseWriter: w, status: http.StatusOK}
+	defer func() {
+		s.span.SetAttributes(attribute.Int("http.response.status_code", out.status))
+		if out.status >= 500 {
+			s.Fail("")
+		}
+		s.End()
+	}()
+	span := ""
+	if c := s.span.SpanContext(); c.IsSampled() {
+		span = c.SpanID().String()
+	}
+	next(out, r.WithContext(ctx), span)
+}
+
+// known is a method that HTTP has: whoever asks may write anything.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "_OTHER"
+}
+
+// answer notes an answer's status.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if status >= 200 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach what the writer can.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Flush is for those that look for it on the writer itself.
+func (a *answer) Flush() { _ = http.NewResponseController(a.ResponseWriter).Flush() }
 
 // Step begins a step below the span, whatever context it is taken in.
 func (s Span) Step(ctx context.Context, name string, facts ...Fact) (context.Context, Span) {

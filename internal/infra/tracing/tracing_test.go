@@ -28,7 +28,7 @@ func TestTheTraceIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	const trace = "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b3"
-	ctx, root := tr.Root(t.Context(), trace, "call", time.Now())
+	ctx, root := tr.Begin(t.Context(), trace, "call", time.Now())
 	_, step := root.Step(context.Background(), "host call") // whatever context the wire kept
 	ctx, _ = step.Step(ctx, "below")
 	var rt seen

@@ -81,7 +81,7 @@ func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
 		b, jerr = hostcall.JSON(hostcall.ReplyHead{ID: id, Head: rep.Head})
 	}
 	if jerr != nil || len(b) > hostcall.MaxHead {
-		w.log.Error("host call's answer cannot be sent", "invocation", a.call.ID, "bytes", len(b), "err", jerr)
+		w.log.Error("host call's answer cannot be sent", "invocation", a.call.ID, "trace", a.call.Trace, "bytes", len(b), "err", jerr)
 		b = fmt.Appendf(nil, `{"id":%d,"ok":false,"head":{"name":"INTERNAL","code":"INTERNAL","status":500,"message":"the platform's answer could not be delivered"}}`, id)
 		rep.Body = nil
 	}
@@ -93,7 +93,7 @@ func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
 func (w *worker) refusal(a *attempt, err error) json.RawMessage {
 	f, ok := fault.As(err)
 	if !ok {
-		w.log.Error("host call failed", "invocation", a.call.ID, "err", err)
+		w.log.Error("host call failed", "invocation", a.call.ID, "trace", a.call.Trace, "err", err)
 		f = fault.New(fault.Internal, "INTERNAL", "the platform could not answer")
 	}
 	out := make(map[string]any, len(f.Fields)+6)

@@ -212,7 +212,7 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 		if f.effects.Load() || attempt > tries(f) || ctx.Err() != nil || !time.Now().Before(f.deadline) {
 			return res, err
 		}
-		r.log.Info("call runs again elsewhere", "invocation", c.ID, "version", art.Version)
+		r.log.Info("call runs again elsewhere", "invocation", c.ID, "trace", c.Trace, "version", art.Version)
 	}
 }
 

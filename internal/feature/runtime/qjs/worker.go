@@ -279,7 +279,7 @@ func (w *worker) handle(m hostcall.Message) error {
 // malformed ends the one call under whose handle came what cannot be read. The stream is
 // whole, so the worker's other calls go on; the version runs by itself from now on.
 func (w *worker) malformed(a *attempt, err error) {
-	w.log.Warn("a call's message cannot be read", "invocation", a.call.ID, "version", a.call.Version, "err", err)
+	w.log.Warn("a call's message cannot be read", "invocation", a.call.ID, "trace", a.call.Trace, "version", a.call.Version, "err", err)
 	a.version.tally.strike(time.Now())
 	why := fault.New(fault.App, "FUNCTION_ERR", "the function's instance sent a message that cannot be read")
 	w.end(a, ended{err: why})
@@ -501,7 +501,7 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 				continue
 			}
 			w.suspect(time.Now())
-			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "invocation", a.call.ID, "version", a.call.Version)
+			w.log.Warn("worker outlived a call's deadline and is killed", "pid", w.cmd.Process.Pid, "invocation", a.call.ID, "trace", a.call.Trace, "version", a.call.Version)
 			w.kill()
 			w.end(a, ended{err: late})
 		}
