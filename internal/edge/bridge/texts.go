@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
-	"unicode"
 
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/manifest"
 )
 
@@ -51,35 +50,4 @@ func (b *Bridge) title(ctx context.Context, version id.Version, u manifest.Modul
 
 // clean makes a text of an app fit to be read among our own words: one line, nothing
 // invisible, nothing that turns the reading direction, no longer than most.
-func clean(text string, most int) string {
-	var b strings.Builder
-	n, space, marks := 0, false, 0
-	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
-		switch {
-		case unicode.IsSpace(r) || unicode.IsControl(r):
-			space = true
-			continue
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp), r >= 0xE0000 && r <= 0xE0FFF,
-			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
-			continue
-		case unicode.Is(unicode.Mn, r):
-			if marks++; marks > 2 { // a tower of accents reaches into the lines above
-				continue
-			}
-		default:
-			marks = 0
-		}
-		if space && n > 0 {
-			b.WriteByte(' ')
-			n++
-		}
-		space = false
-		if n >= most {
-			b.WriteString("…")
-			break
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String()
-}
+func clean(text string, most int) string { return quote.Line(text, most) }

@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 )
 
 //go:embed pages static
@@ -161,36 +162,7 @@ func sentence(text string) string {
 
 // clean makes a text that others wrote fit to be read among our own words: one line,
 // nothing invisible, nothing that turns the reading direction, no longer than most.
-func clean(text string, most int) string {
-	var b strings.Builder
-	n, space := 0, false
-	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
-		switch {
-		case unicode.IsSpace(r) || unicode.IsControl(r):
-			space = true
-			continue
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp), r >= 0xE0000 && r <= 0xE0FFF,
-			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
-			continue
-		}
-		if space && n > 0 {
-			b.WriteByte(' ')
-			n++
-		}
-		space = false
-		if n >= most {
-			b.WriteString("…")
-			break
-		}
-		// A tower of accents reaches into the lines above.
-		if unicode.Is(unicode.Mn, r) && marks(b.String()) >= 2 {
-			continue
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String()
-}
+func clean(text string, most int) string { return quote.Line(text, most) }
 
 // asWritten makes a text of several lines fit to be read: clean, line by line, as indented as it was.
 func asWritten(text string) string {
@@ -207,15 +179,6 @@ func asWritten(text string) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// marks counts the combining marks at the end of a text.
-func marks(text string) (n int) {
-	r := []rune(text)
-	for i := len(r) - 1; i >= 0 && unicode.Is(unicode.Mn, r[i]); i-- {
-		n++
-	}
-	return n
 }
 
 func groupTitle(g perm.Group) string {

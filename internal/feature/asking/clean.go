@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/annexhq/annex/internal/core/quote"
 )
 
 // maxMessage bounds what is shown of an app's own words.
@@ -19,30 +21,8 @@ var address = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*:/{1,3}\S+|\bwww\.\S+|\
 // most so many letters, nothing invisible, nothing that turns the reading direction, no
 // address, and no word that mixes alphabets to look like another.
 func Clean(text string, most int) string {
-	var b strings.Builder
-	space, marks := false, 0
-	for _, r := range norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD")) {
-		switch {
-		case unicode.IsSpace(r) || unicode.IsControl(r):
-			space = true
-			continue
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp), r >= 0xE0000 && r <= 0xE0FFF,
-			r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0, r == 0x034F:
-			continue
-		case unicode.Is(unicode.Mn, r):
-			if marks++; marks > 2 { // a tower of accents reaches into the lines above
-				continue
-			}
-		default:
-			marks = 0
-		}
-		if space && b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		space = false
-		b.WriteRune(r)
-	}
-	words := strings.Fields(address.ReplaceAllString(b.String(), "[address]"))
+	line := quote.Visible(norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD")))
+	words := strings.Fields(address.ReplaceAllString(line, "[address]"))
 	for n, w := range words {
 		words[n] = unmixed(w)
 	}

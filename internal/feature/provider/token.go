@@ -18,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/manifest"
 )
@@ -253,18 +254,8 @@ func textOf(v any) string {
 	return ""
 }
 
-func cleaned(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most])
-	}
-	return text
-}
+// cleaned is a text of a provider or of its app.
+func cleaned(text string, most int) string { return quote.Line(text, most) }
 
 // dead reports whether a provider says that a grant is over, and not only now.
 func dead(err error) bool {
