@@ -155,7 +155,10 @@ func declaredRemote(r Remote) perm.Remote {
 func declaredProvider(p Provider) perm.Provider {
 	out := perm.Provider{
 		Key: p.Key, Name: p.Name, ClientID: p.ClientID,
-		Scopes: slices.Clone(p.Scopes), Remotes: slices.Clone(p.Remotes), Bearer: declaredBearer(p.BearerMethod),
+		Scopes: slices.Clone(p.Scopes), Remotes: slices.Clone(p.Remotes), Bearer: declaredBearer(p),
+	}
+	if p.OfSite() {
+		out.Actions = append(out.Actions, "type="+p.Type)
 	}
 	if p.Integration != "" {
 		out.Actions = append(out.Actions, "integration "+p.Integration)
@@ -187,7 +190,8 @@ func declaredProvider(p Provider) perm.Provider {
 }
 
 // declaredBearer words how a credential is sent: "header Authorization Bearer".
-func declaredBearer(b BearerMethod) string {
+func declaredBearer(p Provider) string {
+	b := p.BearerMethod
 	where, parameter := "", "access_token"
 	switch b.Type {
 	case "":
@@ -202,7 +206,7 @@ func declaredBearer(b BearerMethod) string {
 		where = b.Type
 	}
 	prefix := strings.TrimSpace(b.Prefix)
-	if prefix == "" && where == "header" {
+	if prefix == "" && where == "header" && p.Type != APIKey && p.Type != HMAC {
 		prefix = "Bearer"
 	}
 	if b.Parameter != "" {

@@ -121,7 +121,7 @@ var authority = map[string]string{
 	"remotes[].userConfiguration.supportedPatterns[]":                      inSet,
 	"providers.auth[].key":                                                 inSet,
 	"providers.auth[].name":                                                inSet,
-	"providers.auth[].type":                                                onlyType,
+	"providers.auth[].type":                                                inSet,
 	"providers.auth[].integration":                                         inSet,
 	"providers.auth[].clientId":                                            inSet,
 	"providers.auth[].issuer":                                              inSet,

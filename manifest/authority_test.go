@@ -147,6 +147,8 @@ func sample(path string) string {
 		return "analytics"
 	case path == "providers.auth[].bearerMethod.type":
 		return "authorization-header"
+	case path == "providers.auth[].type":
+		return "api_key"
 	}
 	return "x"
 }

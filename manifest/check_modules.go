@@ -70,6 +70,7 @@ func (l *loader) checkFunctions(m *Manifest, x *index) {
 		at := fmt.Sprintf("modules.function[%d]", i)
 		for j, p := range f.Providers.Auth {
 			l.reference(fmt.Sprintf("%s.providers.auth[%d].provider", at, j), "provider", p.Provider, x.providers)
+			l.requiredScopes(m, fmt.Sprintf("%s.providers.auth[%d].requiredScopes", at, j), p)
 		}
 		l.checkHandler(at+".handler", f.Handler)
 	}

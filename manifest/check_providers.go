@@ -2,6 +2,9 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
 )
 
 func (l *loader) checkProviders(m *Manifest, x *index) {
@@ -10,8 +13,15 @@ func (l *loader) checkProviders(m *Manifest, x *index) {
 		for j, r := range p.Remotes {
 			l.providerRemote(m, fmt.Sprintf("%s.remotes[%d]", at, j), r, x)
 		}
+		if b := p.BearerMethod; b.Type == "authorization-header" && b.Parameter != "" && !hostrule.FreeHeader(b.Parameter) {
+			l.path(at+".bearerMethod", Error, "provider-header", "no credential goes into the header "+quote(b.Parameter), "name the header that the service reads it from, X-Api-Key for instance")
+		}
 		for j, mint := range p.MintPaths {
 			l.reference(fmt.Sprintf("%s.mintPaths[%d].remote", at, j), "remote", mint.Remote, x.remotes)
+		}
+		if p.OfSite() {
+			l.checkSiteProvider(m, at, p, x)
+			continue
 		}
 		if p.Integration != "" {
 			if p.Type != "" {
@@ -34,6 +44,41 @@ func (l *loader) checkProviders(m *Manifest, x *index) {
 	}
 }
 
+// checkSiteProvider checks a provider for which an admin of each site gives a credential:
+// where it goes, how, and for a client where it gets its tokens. There is no person in it.
+func (l *loader) checkSiteProvider(m *Manifest, at string, p Provider, x *index) {
+	needs, takes := []string{"remotes", "bearerMethod"}, []string{"key", "name", "type", "remotes", "bearerMethod", "mintPaths"}
+	if p.Type == ClientCredentials {
+		needs, takes = []string{"remotes", "actions.exchange"}, append(takes, "scopes", "actions", "actions.exchange")
+		l.providerRemote(m, at+".actions.exchange.remote", p.Actions.Exchange.Remote, x)
+	}
+	for _, name := range needs {
+		if _, written := l.positions[at+"."+name]; !written {
+			l.path(at, Error, "missing-field", at+" has no "+name, "add "+name+", which a provider of the type "+p.Type+" needs")
+		}
+	}
+	for _, name := range []string{"clientId", "integration", "issuer", "pkce", "scopes", "actions", "actions.authorization", "actions.exchange", "actions.refreshToken", "actions.revokeToken", "actions.retrieveProfile"} {
+		if _, written := l.positions[at+"."+name]; written && !slices.Contains(takes, name) {
+			l.path(at+"."+name, Error, "provider-form", "a provider of the type "+p.Type+" has no "+name, "take it out: "+siteGives(p.Type))
+		}
+	}
+	switch b := p.BearerMethod; {
+	case p.Type == HMAC && (b.Type != "authorization-header" || b.Parameter == "" || b.Prefix != ""):
+		if _, written := l.positions[at+".bearerMethod"]; written {
+			l.path(at+".bearerMethod", Error, "provider-form", "a signature goes into a header of its own", "write bearerMethod: {type: authorization-header, parameter: X-Signature}")
+		}
+	case p.Type == APIKey && (b.Type == "uri-query" || b.Type == "form-encoded") && b.Parameter == "":
+		l.path(at+".bearerMethod", Error, "provider-form", "nothing says which parameter the key goes into", "add parameter, the name of it")
+	}
+}
+
+func siteGives(kind string) string {
+	if kind == ClientCredentials {
+		return "an admin of each site gives client and secret, and no user takes part"
+	}
+	return "an admin of each site gives the key, and it is used as it is"
+}
+
 func (l *loader) checkProviderActions(m *Manifest, at string, p Provider, x *index) {
 	a := p.Actions
 	remotes := map[string]string{
@@ -53,6 +98,16 @@ func (l *loader) checkProviderActions(m *Manifest, at string, p Provider, x *ind
 	oidc := a.RetrieveProfile.OIDC != nil && *a.RetrieveProfile.OIDC
 	if _, written := l.positions[profile]; written && a.RetrieveProfile.Function == "" && a.RetrieveProfile.Resolvers.ID == "" && !oidc {
 		l.path(profile, Error, "provider-profile", "nothing says where the account's id stands in the answer", "add resolvers.id, or function")
+	}
+}
+
+// requiredScopes checks that a provider is asked for what a function demands of it.
+func (l *loader) requiredScopes(m *Manifest, at string, use ProviderUse) {
+	d, ok := m.Provider(use.Provider)
+	for _, sc := range use.RequiredScopes {
+		if ok && !slices.Contains(d.Scopes, sc) {
+			l.path(at, Error, "provider-scope", "the provider "+quote(d.Key)+" has no scope "+quote(sc)+", so nobody could agree to it", "add it to the provider's scopes")
+		}
 	}
 }
 

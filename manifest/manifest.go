@@ -15,7 +15,7 @@ type Manifest struct {
 	App            App            `json:"app" rule:"req" doc:"What the app is and how it runs."`
 	Perms          Permissions    `json:"permissions" doc:"What the app may do."`
 	Remotes        []Remote       `json:"remotes" rule:"unique=key" doc:"Back ends of the app's developer and other named hosts."`
-	Providers      Providers      `json:"providers" doc:"External OAuth 2 providers that users connect."`
+	Providers      Providers      `json:"providers" doc:"External services that users connect accounts of, or for which a site's admin gives a credential."`
 	Modules        Modules        `json:"modules" doc:"The app's functions and where they appear."`
 	Resources      []Resource     `json:"resources" rule:"max=50 unique=key" doc:"Static files and front ends."`
 	Services       []any          `json:"services" doc:"Container services; read, not offered here."`

@@ -45,8 +45,8 @@ type FunctionProviders struct {
 // ProviderUse is a provider that a function uses.
 type ProviderUse struct {
 	Provider         string   `json:"provider" rule:"req" doc:"Key of the provider."`
-	RequiredScopes   []string `json:"requiredScopes" doc:"Scopes without which the function is not called."`
-	RequestAllScopes *bool    `json:"requestAllScopes" doc:"Whether all the provider's scopes are asked for at once."`
+	RequiredScopes   []string `json:"requiredScopes" doc:"Scopes without which the function is not called for a user: the user is asked to connect an account with them first."`
+	RequestAllScopes *bool    `json:"requestAllScopes" doc:"Whether all the provider's scopes are asked for then, not only the required ones."`
 }
 
 // WebTrigger is a function or endpoint that HTTP requests call.

@@ -103,19 +103,20 @@ type UserConfiguration struct {
 	DomainPatterns    Patterns `json:"domainPatterns" doc:"Older spelling of supportedPatterns."`
 }
 
-// Providers are external OAuth 2 providers.
+// Providers are external services that an app uses with a credential it never holds.
 type Providers struct {
 	Auth []Provider `json:"auth" rule:"unique=key" doc:"The providers."`
 }
 
-// Provider is an external OAuth 2 provider: described in full, or by the name of an
-// integration that the platform knows.
+// Provider is an external service: one whose accounts people connect (oauth2), described in
+// full or by the name of an integration that the platform knows; or one for which an admin of
+// each site gives a credential (client_credentials, api_key, hmac: Annex's own).
 type Provider struct {
 	Key          string       `json:"key" rule:"req re=key max=23" doc:"Key that functions and code refer to."`
 	Name         string       `json:"name" rule:"req" doc:"Name for people."`
-	Type         string       `json:"type" rule:"enum=oauth2" doc:"oauth2."`
+	Type         string       `json:"type" rule:"enum=oauth2|client_credentials|api_key|hmac" doc:"oauth2: accounts of people. Or what an admin of each site gives: client_credentials, api_key, hmac."`
 	Integration  string       `json:"integration" rule:"enum=adobe|azuredevops|dropbox|google|miro" doc:"A known integration in place of type and actions."`
-	ClientID     string       `json:"clientId" doc:"The app's client id at the provider. The secret is never in the manifest."`
+	ClientID     string       `json:"clientId" doc:"The app's client id at the provider, of oauth2. The secret is never in the manifest."`
 	Scopes       []string     `json:"scopes" doc:"The provider's scopes."`
 	Remotes      []string     `json:"remotes" doc:"Remotes that the credential is sent to."`
 	BearerMethod BearerMethod `json:"bearerMethod" doc:"How the credential is sent."`
@@ -124,6 +125,19 @@ type Provider struct {
 	Issuer    string          `json:"issuer" doc:"The issuer that the provider names in its answers (RFC 9207); an answer without it, or with another one, is refused."`
 	MintPaths []MintPath      `json:"mintPaths" doc:"Further addresses where the provider gives out credentials: the app reaches none of them."`
 	Actions   ProviderActions `json:"actions" doc:"The provider's endpoints."`
+}
+
+// The types of providers whose credential is a site's, given by its admin for each installation.
+const (
+	ClientCredentials = "client_credentials"
+	APIKey            = "api_key"
+	HMAC              = "hmac"
+)
+
+// OfSite reports whether a site's admin gives the provider's credential; else people connect
+// their accounts.
+func (p Provider) OfSite() bool {
+	return p.Type == ClientCredentials || p.Type == APIKey || p.Type == HMAC
 }
 
 // MintPath is an address where a provider gives out credentials.
@@ -135,7 +149,7 @@ type MintPath struct {
 // BearerMethod says how a provider's credential is sent.
 type BearerMethod struct {
 	Type      string `json:"type" rule:"req enum=authorization-header|form-encoded|uri-query" doc:"In a header, in a form or in the query."`
-	Prefix    string `json:"prefix" doc:"Text before the token; Bearer unless given."`
+	Prefix    string `json:"prefix" doc:"Text before the token; Bearer unless given, of an api_key nothing."`
 	Parameter string `json:"parameter" doc:"Name of the header or parameter."`
 }
 

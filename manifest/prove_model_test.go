@@ -225,6 +225,11 @@ func (d drawer) provider(f fields) {
 		f["scopes"] = some(d, 2, "read", "write")
 		return
 	}
+	if d.chance(20) { // a site's own credential
+		f["type"], f["remotes"] = one(d, "api_key", "hmac"), append(some(d, 1, "p2"), "p1")
+		f["bearerMethod"] = fields{"type": "authorization-header", "parameter": one(d, "X-Key", "X-Token")}
+		return
+	}
 	at := func(path string) fields {
 		out := fields{"remote": one(d, "p1", "p1", "p2"), "path": one(d, path, path, path+"2")}
 		return out

@@ -300,13 +300,20 @@ func (o *oracle) provider(p Provider, yes func(string, ...any)) {
 	sends := ""
 	switch b := p.BearerMethod; b.Type {
 	case "authorization-header":
-		sends = fmt.Sprintf("%s: %s TOKEN", either(b.Parameter, "Authorization"), either(strings.TrimSpace(b.Prefix), "Bearer"))
+		usual := "Bearer"
+		if p.Type == APIKey || p.Type == HMAC {
+			usual = ""
+		}
+		sends = fmt.Sprintf("%s: %s TOKEN", either(b.Parameter, "Authorization"), either(strings.TrimSpace(b.Prefix), usual))
 	case "":
 	default:
 		sends = fmt.Sprintf("%s %s=%s TOKEN", b.Type, either(b.Parameter, "access_token"), strings.TrimSpace(b.Prefix))
 	}
 	id := fmt.Sprintf("provider %s %s %s sending %q", p.Key, p.Name, p.ClientID, sends)
 	yes("%s", id)
+	if p.Type != "oauth2" && p.Type != "" {
+		yes("%s with a site's %s", id, p.Type)
+	}
 	if p.Integration != "" {
 		yes("%s as %s", id, p.Integration)
 	}

@@ -61,7 +61,8 @@ func (a app) manifest() string {
 		text += "remotes:\n  - {key: music, baseUrl: 'https://music.example', operations: [other]}\n" +
 			"providers:\n  auth:\n    - key: music\n      name: Music\n      type: oauth2\n      clientId: c\n      scopes: [read]\n      remotes: [music]\n      bearerMethod: authorization-header\n" +
 			"      actions:\n        authorization: {remote: music, path: /authorize}\n        exchange: {remote: music, path: /token}\n" +
-			"        retrieveProfile: {remote: music, path: /me, resolvers: {id: id}}\n"
+			"        retrieveProfile: {remote: music, path: /me, resolvers: {id: id}}\n" +
+			"    - {key: keyed, name: Keyed, type: api_key, remotes: [music], bearerMethod: {type: authorization-header, parameter: X-Api-Key}}\n"
 	}
 	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
 	for _, f := range []string{"hook", "echo", "nothing", "fail", "register"} {

@@ -423,7 +423,8 @@ func (l *life) providers() {
 	connects := app{name: "Connects", answer: "connects", provider: true}
 	id := l.upload(l.bob, connects.parts("development")...).is(201).text("app")
 	path := "/api/v1/apps/" + id + "/environments/development/providers"
-	l.ask("GET", path, l.bob, nil).is(200).length(1, "providers").want(false, "providers", 0, "secret")
+	l.ask("GET", path, l.bob, nil).is(200).length(2, "providers").want(false, "providers", 0, "secret").
+		want("developer", "providers", 0, "filledBy").want("site-admin", "providers", 1, "filledBy")
 	set := l.ask("PUT", path+"/music", l.bob, object{"secret": "secret-of-music"}).is(200).want("music", "key").want(true, "secret")
 	again := l.ask("GET", path, l.bob, nil).is(200).want(true, "providers", 0, "secret").want(set.text("redirectUri"), "providers", 0, "redirectUri")
 	if strings.Contains(string(set.body)+string(again.body), "secret-of-music") {
@@ -431,6 +432,28 @@ func (l *life) providers() {
 	}
 	l.ask("PUT", path+"/other", l.bob, object{"secret": "secret-of-other"}).fails(404, "PROVIDER_UNKNOWN")
 	l.ask("PUT", path+"/music", l.bob, object{"secret": ""}).fails(400, "MISSING")
+	l.ask("PUT", path+"/keyed", l.bob, object{"secret": "secret-of-keyed"}).fails(403, "PROVIDER_OF_SITE")
+
+	// What an admin of the site gives, for where it was shown to go.
+	target := l.target("app", id)
+	digest := l.ask("POST", "/api/v1/installations/preview", l.ada, target).is(200).text("digest")
+	at := "/api/v1/installations/" + l.ask("POST", "/api/v1/installations", l.ada, l.target("app", id, "digest", digest, "confirmDevelopment", true)).is(201).text("id")
+	l.ask("GET", at+"/providers", l.ada, nil).is(200).length(1, "providers").want("keyed", "providers", 0, "key").want("https://music.example", "providers", 0, "sends", 0).want(false, "providers", 0, "given")
+	l.ask("GET", at+"/providers", l.admin, nil).fails(404, "NOT_YOURS")
+	give := object{"sends": []string{"https://music.example"}, "secret": "key-of-the-site"}
+	l.ask("PUT", at+"/providers/music/credential", l.ada, give).fails(403, "PROVIDER_OF_USERS")
+	l.ask("PUT", at+"/providers/other/credential", l.ada, give).fails(404, "PROVIDER_UNKNOWN")
+	l.ask("PUT", at+"/providers/keyed/credential", l.admin, give).fails(404, "NOT_YOURS")
+	l.ask("PUT", at+"/providers/keyed/credential", l.ada, object{"sends": []string{"https://other.example"}, "secret": "key-of-the-site"}).fails(409, "PREVIEW_CHANGED")
+	l.ask("PUT", at+"/providers/keyed/credential", l.ada, object{"sends": []string{"https://music.example"}, "secret": "short"}).fails(422, "BAD_CREDENTIAL")
+	given := l.ask("PUT", at+"/providers/keyed/credential", l.ada, give).is(200).want(true, "given")
+	listed := l.ask("GET", at+"/providers", l.ada, nil).is(200).want(true, "providers", 0, "given")
+	if strings.Contains(string(given.body)+string(listed.body), "key-of-the-site") {
+		l.t.Errorf("a site's credential is told: %s", listed.body)
+	}
+	l.ask("DELETE", at+"/providers/keyed/credential", l.ada, nil).is(204)
+	l.ask("DELETE", at+"/providers/keyed/credential", l.ada, nil).fails(404, "NO_CREDENTIAL")
+	l.ask("DELETE", at, l.ada, nil).is(204)
 }
 
 func (l *life) variables() {

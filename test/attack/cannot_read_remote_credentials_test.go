@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/remote"
+	"github.com/annexhq/annex/internal/infra/credential"
 )
 
 // SPEC 5, V3 to V5: a credential that an admin stored for a remote goes to the endpoint that
@@ -46,7 +47,7 @@ func TestAttackReadRemoteCredentials(t *testing.T) {
 		{remote.Credential{Kind: remote.Query, Name: "key", Secret: secret}, func(r *http.Request) bool { return r.URL.Query().Get("key") == secret }},
 		{remote.Credential{Kind: remote.HMAC, Name: "X-Key", Secret: secret}, func(r *http.Request) bool {
 			stamp, mac, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("X-Key"), "t="), ",v1=")
-			return mac != "" && mac == remote.Signature(secret, stamp, "POST", "/x?a=1", []byte("body"))
+			return mac != "" && mac == credential.Signature(secret, stamp, "POST", "/x?a=1", []byte("body"))
 		}},
 	} {
 		if err := set(c.Credential); err != nil {

@@ -4,7 +4,12 @@
 // content policy and the console's wording alike.
 package perm
 
-import "github.com/annexhq/annex/internal/core/hostrule"
+import (
+	"slices"
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/hostrule"
+)
 
 // EgressType is a way in which a request can leave.
 type EgressType string
@@ -87,17 +92,24 @@ type Endpoint struct {
 	SystemToken bool   `json:"systemToken,omitempty"`
 }
 
-// Provider is an external OAuth2 provider that users connect.
+// Provider is an external service that the app uses with a credential: of users, who connect
+// their accounts, or of the site, which an admin gives.
 type Provider struct {
 	Key      string   `json:"key"`
 	Name     string   `json:"name"`
 	ClientID string   `json:"clientId"`
 	Scopes   []string `json:"scopes,omitempty"`
 	Remotes  []string `json:"remotes,omitempty"` // keys of remotes that get its credential
-	// Actions are "action remote path" of authorization, exchange, refreshToken, revokeToken, retrieveProfile.
+	// Actions are "action remote path" of authorization, exchange, refreshToken, revokeToken,
+	// retrieveProfile, and "type=TYPE" where the credential is the site's.
 	Actions []string `json:"actions,omitempty"`
 	// Bearer says how the credential is sent, "header Authorization Bearer" for instance.
 	Bearer string `json:"bearer,omitempty"`
+}
+
+// OfSite reports whether the credential is the site's; then no user takes part.
+func (p Provider) OfSite() bool {
+	return slices.ContainsFunc(p.Actions, func(line string) bool { return strings.HasPrefix(line, "type=") })
 }
 
 // Content is a relaxation of the content security policy: ("scripts", "unsafe-inline").

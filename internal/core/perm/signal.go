@@ -78,7 +78,7 @@ func SignalOf(s Set, c Circumstances) Signal {
 	}
 	add(SendsDataOut, SignalEgress, "It reaches addresses outside.", each(s.Egress, func(e Egress) string { return string(e.Type) + " " + e.Pattern.String() }))
 	add(SendsDataOut, SignalRemote, "It has a back end of its developer's or the site's own.", remotes)
-	add(SendsDataOut, SignalProvider, "Users connect accounts of other services to it.", each(s.Providers, func(p Provider) string { return p.Key }))
+	add(SendsDataOut, SignalProvider, "It uses other services, with accounts of users or a key of the site.", each(s.Providers, func(p Provider) string { return p.Key }))
 	add(SendsDataOut, SignalWebTrigger, "Whoever has the address of its web trigger can be handed data.", each(s.WebTriggers, func(w WebTrigger) string { return w.Key }))
 	add(SendsDataOut, SignalOutward, "It can make the product itself send.", slices.Clone(c.Outward))
 	add(SendsDataOut, SignalAction, "Others call its actions and are handed their answers.", slices.Clone(s.Actions))

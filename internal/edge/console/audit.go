@@ -38,6 +38,8 @@ var actNames = map[string]string{
 	"install.network-grant": "A private network was opened for a remote", "install.network-revoke": "A private network was closed for a remote",
 	"install.network-unlisted": "The operator took a private network back", "network.list": "The operator listed a private network", "network.unlist": "The operator took a private network off the list",
 	"remote.credential-set": "A remote was given a credential", "remote.credential-clear": "A remote's credential was taken away",
+	"provider.connect": "A user connected an account at a service", "provider.disconnect": "An account at a service was disconnected", "provider.secret": "A developer set the secret of a service",
+	"provider.key-set": "A service's credential was given", "provider.key-clear": "A service's credential was taken away",
 	"asking.approve": "Granted what an app asked for", "asking.decline": "Declined what an app asked for", "asking.dismiss": "Closed what an app asked for",
 	"asking.block": "An app was told not to ask", "asking.unblock": "An app may ask again",
 	"install.egress-add": "An address was added", "install.egress-remove": "An address was taken away", "install.rollback": "An app went back to an earlier version",
@@ -70,7 +72,7 @@ type entry struct {
 // narrows further.
 var actKinds = []struct{ Key, Name string }{
 	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"}, {"queue", "Queues: read, tried again, dropped"},
-	{"remote", "Credentials of remotes"}, {"network", "Private networks"},
+	{"remote", "Credentials of remotes"}, {"provider", "Accounts and keys at services"}, {"network", "Private networks"},
 	{"site", "The site and its switches"}, {"token", "Tokens and command lines"}, {"account", "Accounts of products"}, {"refused", "What was refused"},
 }
 

@@ -42,8 +42,12 @@ func (c *Console) showData(v *visit) error {
 	if err != nil {
 		return err
 	}
+	keys, err := c.keysOf(v, i)
+	if err != nil {
+		return err
+	}
 	return c.render(v, http.StatusOK, "data.html", page{Title: "Data of " + a.Name, Section: "apps", Data: map[string]any{
-		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch, "Remotes": remotes}})
+		"App": a, "Sent": s, "Types": egressChoices(), "Configurable": perm.Intersect(i.Granted, i.Declared).Configurable != nil, "Epoch": i.Epoch, "Remotes": remotes, "Keys": keys}})
 }
 
 // exportData gives the page's content to programs.

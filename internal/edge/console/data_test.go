@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/feature/unattended"
 )
 
@@ -30,11 +31,12 @@ func TestDataPageDraws(t *testing.T) {
 		Remotes: outflow.Remotes{Epoch: 1, Remotes: []outflow.RemoteDetail{
 			{Remote: full.Remotes[0], Title: "t", Description: "d", Patterns: []string{"a", "b"}, Default: "https://d.example.com", Credential: &outflow.Credential{Kind: "bearer", Origin: "https://a.example.com", At: at}, Networks: full.Networks},
 			{Remote: outflow.Remote{Key: "x", Configurable: true}, Registered: true}, {Remote: full.Remotes[1]}}}}
+	keys := []provider.SiteKey{{Key: "k", Name: "K", Type: "api_key", Sends: []string{"https://a.example.com"}}, {Key: "c", Name: "C", Type: "client_credentials", Sends: []string{"https://a.example.com", "https://b.example.com"}, Given: true, Client: "c", By: "b", At: at}}
 	for n, s := range []outflow.Sent{full, {}} {
 		list := []remoteList{remotes, {}}[n]
 		a := app{ID: "i", Name: "n", Signal: signalText(s.Signal)}
 		err := templates.ExecuteTemplate(io.Discard, "data.html", page{Title: "t", Section: "apps",
-			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3), "Remotes": list}})
+			Data: map[string]any{"App": a, "Sent": s, "Types": egressChoices(), "Configurable": true, "Epoch": uint64(3), "Remotes": list, "Keys": [][]provider.SiteKey{keys, nil}[n]}})
 		if err != nil {
 			t.Error(err)
 		}

@@ -42,6 +42,10 @@ type proposal struct {
 	Credential *remote.Credential `json:"credential,omitempty"`
 	Origin     string             `json:"origin,omitempty"` // of the remote as it was shown
 	secret     string
+	// Of a service's credential, without the secret: where it goes as it was shown.
+	Provider string   `json:"provider,omitempty"`
+	Client   string   `json:"client,omitempty"`
+	Sends    []string `json:"sends,omitempty"`
 	// Of a private network: the operator's entry, and an authority's certificates.
 	Network string `json:"network,omitempty"`
 	Port    uint16 `json:"port,omitempty"`
@@ -106,6 +110,8 @@ var acts = map[string]act{
 	"remote":        {(*Console).showRemote, (*Console).doRemote},
 	"credential":    {(*Console).showCredential, (*Console).doCredential},
 	"no-credential": {(*Console).showNoCredential, (*Console).doNoCredential},
+	"key":           {(*Console).showKey, (*Console).doKey},
+	"no-key":        {(*Console).showNoKey, (*Console).doNoKey},
 	"network":       {(*Console).showNetwork, (*Console).doNetwork},
 	"no-network":    {(*Console).showNoNetwork, (*Console).doNoNetwork},
 	"no-module":     {(*Console).showNoModule, (*Console).doNoModule},
@@ -132,6 +138,7 @@ func (c *Console) propose(v *visit) error {
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
 	p.Letter = clean(v.PostFormValue("letter"), 64)
 	p.readRemote(v)
+	p.readKey(v)
 	p.Epoch, _ = strconv.ParseUint(v.PostFormValue("epoch"), 10, 64) // an unreadable one is none that was shown
 	p.Hours = hoursTyped(v.PostFormValue("hours"))
 	p.User, p.Pinned = id.User(v.PostFormValue("user")), v.PostFormValue("pinned") == "yes"

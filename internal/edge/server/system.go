@@ -327,7 +327,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
 		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers, s.Remotes}, Log: log, Place: s.place, Quota: s.Quotas,
 		HostCalled: s.hostCalled, Follow: s.follow(),
-		Endpoints: s.Remotes,
+		Endpoints: s.Remotes, Ready: s.Providers.Ready,
 	})
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (c *Capabilities) Admit(req call.Request) func(ctx context.Context) (call.R
 // the server until it is answered.
 var takesBody = map[string]bool{"fetch": true, "product.request": true, "product.graph": true, "kvs.set": true, "queue.push": true, "kvs.secret.set": true,
 	"kvs.batch.delete": true, "kvs.batch.get": true, "kvs.batch.set": true, "kvs.entity.query": true, "kvs.entity.set": true, "kvs.transact": true,
-	"ui.invoke": true, "remote.request": true}
+	"ui.invoke": true, "remote.request": true, "provider.fetch": true}
 
 // clip shortens what an app calls something.
 func clip(name string) string {

@@ -88,6 +88,9 @@ type Config struct {
 	Follow func(ctx context.Context, p *call.Policy, c *call.Call, began time.Time) (context.Context, Trail)
 	// Endpoints runs calls whose function is an endpoint of a remote; it may be nil.
 	Endpoints Endpoints
+	// Ready refuses a call before it begins, where its user has to do something first; it may
+	// be nil.
+	Ready func(ctx context.Context, p *call.Policy, c *call.Call) error
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -158,6 +161,11 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 		res, err := d.cfg.Endpoints.Call(ctx, p, c, endpoint)
 		d.cfg.Recorder.Record(p, c, started, res.Stats, err)
 		return res, err
+	}
+	if d.cfg.Ready != nil {
+		if err := d.cfg.Ready(ctx, p, c); err != nil {
+			return call.Result{}, fault.Op("invoke.Invoke", err)
+		}
 	}
 	artifact, err := d.artifacts.get(ctx, p.Version)
 	if err != nil {

@@ -62,6 +62,19 @@ func (d *declared) to(remote string) (Destination, error) {
 	return Destination{Provider: d.Key, Remote: remote, Base: base}, err
 }
 
+// toRemote is where an app's request with a credential goes: to the provider's own remotes,
+// the first of them unless one is named.
+func (d *declared) toRemote(remote string) (Destination, error) {
+	if remote == "" && len(d.Remotes) > 0 {
+		remote = d.Remotes[0]
+	}
+	if !slices.Contains(d.Remotes, remote) {
+		return Destination{}, fault.New(fault.Denied, "REMOTE_NOT_OF_PROVIDER", "the provider %s does not name the remote %.64q", d.Key, remote).
+			WithFix("add it to the provider's remotes")
+	}
+	return d.to(remote)
+}
+
 // pins are the origins to which the provider's credentials may go: those of now, written
 // down when an account is connected.
 func (d *declared) pins() ([]string, error) {
@@ -71,6 +84,9 @@ func (d *declared) pins() ([]string, error) {
 	}
 	var out []string
 	for _, r := range remotes {
+		if r == "" { // a provider without that part
+			continue
+		}
 		u, err := d.base(r)
 		if err != nil {
 			return nil, err

@@ -191,9 +191,13 @@ func (s *Service) revoke(ctx context.Context, d *declared, env id.Env, k kept) b
 	return err == nil && answer.Status < 500
 }
 
-// Ended forgets the accounts that an app's environment had on a site when its last
-// installation there ends. It joins the transaction that ends it.
+// Ended forgets the credentials that were given for an installation, and the accounts that an
+// app's environment had on a site when its last installation there ends. It joins the
+// transaction that ends it.
 func (s *Service) Ended(ctx context.Context, by id.Principal, env id.Env, site id.Site, install id.Install) error {
+	if _, err := s.DB.Exec(ctx, dropSiteKeys, install, site); err != nil {
+		return fault.Op("provider.Ended", err)
+	}
 	elsewhere, err := s.Apps.Elsewhere(ctx, env, site, install)
 	if err != nil || elsewhere {
 		return fault.Op("provider.Ended", err)
@@ -210,9 +214,12 @@ func (s *Service) Ended(ctx context.Context, by id.Principal, env id.Env, site i
 	return nil
 }
 
-// EndSite forgets a site's accounts; it joins the transaction that ends it.
+// EndSite forgets a site's accounts and credentials; it joins the transaction that ends it.
 func (s *Service) EndSite(ctx context.Context, site id.Site) error {
 	if _, err := s.DB.Exec(ctx, endSite, site); err != nil {
+		return fault.Op("provider.EndSite", err)
+	}
+	if _, err := s.DB.Exec(ctx, endSiteKeys, site); err != nil {
 		return fault.Op("provider.EndSite", err)
 	}
 	_, err := s.DB.Exec(ctx, endFlows, site)

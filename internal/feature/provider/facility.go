@@ -20,6 +20,8 @@ type head struct {
 	Remote   string   `json:"remote"`
 	Account  string   `json:"account"`
 	Scopes   []string `json:"scopes"`
+	// App says asApp() in place of asUser(): for the site's credentials alone.
+	App bool `json:"app"`
 }
 
 // Bind gives the handler of one call's host calls.
@@ -38,6 +40,12 @@ func (s *Service) Bind(b call.Binding) call.Handler {
 		}
 		if h.Scopes, err = d.wanted(h.Scopes); err != nil {
 			return call.Reply{}, err
+		}
+		if d.OfSite() {
+			return s.bySite(ctx, d, b.Call, h, req)
+		}
+		if h.App {
+			return call.Reply{}, fault.New(fault.Usage, "PROVIDER_OF_USERS", "the accounts of %s are people's", cleaned(d.Name, 80)).WithFix("write asUser().withProvider(…)")
 		}
 		o, err := s.ownerOf(ctx, p, b.Call.Principal)
 		if err != nil {
@@ -113,14 +121,7 @@ func (s *Service) pick(ctx context.Context, o owner, d *declared, account string
 // fetch makes the app's request with the account's credential. When the provider refuses
 // the credential it is renewed and the request made once more.
 func (s *Service) fetch(ctx context.Context, o owner, d *declared, c *call.Call, h head, req call.Request) (call.Reply, error) {
-	if h.Remote == "" && len(d.Remotes) > 0 {
-		h.Remote = d.Remotes[0]
-	}
-	if !slices.Contains(d.Remotes, h.Remote) {
-		return call.Reply{}, fault.New(fault.Denied, "REMOTE_NOT_OF_PROVIDER", "the provider %s does not name the remote %.64q", d.Key, h.Remote).
-			WithFix("add it to the provider's remotes")
-	}
-	to, err := d.to(h.Remote)
+	to, err := d.toRemote(h.Remote)
 	if err != nil {
 		return call.Reply{}, err
 	}

@@ -96,6 +96,9 @@ func (s *Service) here(ctx context.Context, user id.Principal, install id.Instal
 	if err != nil {
 		return nil, owner{}, err
 	}
+	if d.OfSite() {
+		return nil, owner{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "%s has no accounts of users: its credential is the site's", cleaned(d.Name, 80))
+	}
 	o, err := s.ownerOf(ctx, p, user)
 	return d, o, err
 }

@@ -1,5 +1,6 @@
 // Package provider is the vault of external accounts: a user connects an account of theirs
-// at another service (OAuth 2.0 authorization code with PKCE), and an app uses it. Its
+// at another service (OAuth 2.0 authorization code with PKCE), or a site's admin gives a key,
+// a secret for signatures or a client's credentials, and an app uses it. Its
 // promise (SPEC 6, CONTRACTS 12): an app uses an account and never holds its credential;
 // the credential goes to the hosts that the manifest's remotes named when the user
 // connected, and to no other; it is kept sealed, is refreshed by one at a time on all
@@ -19,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/jobs"
@@ -118,14 +120,17 @@ type Config struct {
 }
 
 // Service holds accounts.
-type Service struct{ Config }
+type Service struct {
+	Config
+	tokens credential.Minted[mintKey] // of clients whose credential is a site's
+}
 
 // New makes the service; Migrations must have been applied to cfg.DB.
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg}
+	return &Service{Config: cfg}
 }
 
 // Account is what may be shown of an account: to its user, to the site's admin and, but

@@ -17,6 +17,9 @@ import (
 // Configured is what a developer registers at a provider, for one environment.
 type Configured struct {
 	Key, Name, ClientID string
+	// Type is the manifest's. What a site's admin gives has no client of the developer's.
+	Type   string
+	OfSite bool
 	// RedirectURI is where the provider sends browsers back; it is this environment's own.
 	RedirectURI string
 	// Secret says whether a client secret was given; it is never shown.
@@ -31,11 +34,15 @@ func (s *Service) Providers(ctx context.Context, p id.Principal, app id.App, env
 	}
 	out := []Configured{}
 	for _, d := range m.Providers.Auth {
+		if d.OfSite() {
+			out = append(out, Configured{Key: d.Key, Name: d.Name, Type: d.Type, OfSite: true})
+			continue
+		}
 		callback, secret, err := s.clientRow(ctx, env, d.Key)
 		if err != nil {
 			return nil, fault.Op("provider.Providers", err)
 		}
-		out = append(out, Configured{Key: d.Key, Name: d.Name, ClientID: d.ClientID, RedirectURI: s.redirect(callback), Secret: secret != ""})
+		out = append(out, Configured{Key: d.Key, Name: d.Name, Type: d.Type, ClientID: d.ClientID, RedirectURI: s.redirect(callback), Secret: secret != ""})
 	}
 	return out, nil
 }
@@ -54,6 +61,10 @@ func (s *Service) Configure(ctx context.Context, p id.Principal, app id.App, env
 		return Configured{}, fault.New(fault.NotFound, "PROVIDER_UNKNOWN", "what runs in %s declares no provider %.64q", environment, key).
 			WithFix("deploy a version that declares it under providers.auth")
 	}
+	if d.OfSite() {
+		return Configured{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "the credential of %s is not the app's: an admin of each site gives it", cleaned(d.Name, 80)).
+			WithFix("the admin runs `annex providers configure %s --installation ID`", key)
+	}
 	callback, _, _, err := s.row(ctx, env, key) // an old secret that does not open is replaced all the same
 	if err != nil {
 		return Configured{}, fault.Op("provider.Configure", err)
@@ -69,7 +80,7 @@ func (s *Service) Configure(ctx context.Context, p id.Principal, app id.App, env
 		}
 		return s.Audit.Append(ctx, "", "", p, "provider.secret", map[string]any{"app": app, "environment": env, "provider": key})
 	})
-	return Configured{Key: key, Name: d.Name, ClientID: d.ClientID, RedirectURI: s.redirect(callback), Secret: true}, fault.Op("provider.Configure", err)
+	return Configured{Key: key, Name: d.Name, Type: d.Type, ClientID: d.ClientID, RedirectURI: s.redirect(callback), Secret: true}, fault.Op("provider.Configure", err)
 }
 
 func (s *Service) redirect(callback string) string { return s.Callback + "/" + callback }

@@ -47,6 +47,18 @@ CREATE TABLE provider_clients (
 	generation BIGINT NOT NULL,
 	PRIMARY KEY (env_id, provider)
 );
+`}, {ID: "provider/2", SQL: `
+CREATE TABLE provider_keys (
+	install_id TEXT NOT NULL,
+	site_id    TEXT NOT NULL,
+	provider   TEXT NOT NULL,
+	generation BIGINT NOT NULL,
+	credential BLOB NOT NULL,
+	given_by   TEXT NOT NULL,
+	given_at   BIGINT NOT NULL,
+	PRIMARY KEY (install_id, provider)
+);
+CREATE INDEX provider_keys_site ON provider_keys (site_id);
 `}}
 
 const (
@@ -85,6 +97,13 @@ const (
 	// it is is what this statement is for.
 	takeFlow = `DELETE FROM provider_flows WHERE state = ? RETURNING browser, callback, site_id, install_id, product, user_id, provider, scopes, verifier, expires_at`
 	oldFlows = `DELETE FROM provider_flows WHERE expires_at < ?`
+
+	siteKeyOf  = `SELECT generation, credential, given_by, given_at FROM provider_keys WHERE install_id = ? AND site_id = ? AND provider = ?`
+	putSiteKey = `INSERT INTO provider_keys (install_id, site_id, provider, generation, credential, given_by, given_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, provider) DO UPDATE SET generation = excluded.generation, credential = excluded.credential, given_by = excluded.given_by, given_at = excluded.given_at`
+	dropSiteKey  = `DELETE FROM provider_keys WHERE install_id = ? AND site_id = ? AND provider = ?`
+	dropSiteKeys = `DELETE FROM provider_keys WHERE install_id = ? AND site_id = ?`
+	endSiteKeys  = `DELETE FROM provider_keys WHERE site_id = ?`
 
 	clientOf  = `SELECT callback, secret, generation FROM provider_clients WHERE env_id = ? AND provider = ?`
 	addClient = `INSERT INTO provider_clients (env_id, provider, callback, secret, generation) VALUES (?, ?, ?, ?, 0) ON CONFLICT (env_id, provider) DO NOTHING`

@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/provider"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -72,6 +73,7 @@ type music struct {
 	access     string
 	refreshes  int
 	revoked    []string
+	asked      []url.Values // for tokens of a client
 	life       int
 	serial     int
 	account    string
@@ -81,6 +83,7 @@ type music struct {
 	gate       chan struct{} // a refresh waits for it
 	scope      string        // that it says it granted
 	seen       []*http.Request
+	serve      http.HandlerFunc // in place of its API
 }
 
 func newMusic(t *testing.T) *music {
@@ -96,6 +99,10 @@ func newMusic(t *testing.T) *music {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.seen = append(m.seen, r)
+		if m.serve != nil {
+			m.serve(w, r)
+			return
+		}
 		if r.Header.Get("Authorization") != "Bearer "+m.access {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -134,6 +141,8 @@ func (m *music) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch r.FormValue("grant_type") {
+	case "client_credentials":
+		m.asked = append(m.asked, r.PostForm)
 	case "authorization_code":
 		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 		challenge, ok := m.challenges[r.FormValue("code")]
@@ -273,7 +282,9 @@ func (w *world) Policy(_ context.Context, install id.Install) (*call.Policy, err
 	if install == "on-s2" {
 		p.Site, p.Product = "s2", "tracker"
 	}
-	return p, nil
+	var err error
+	p.Scope, err = tenant.ForApp(id.Principal{Kind: id.Application, Install: install, Site: p.Site})
+	return p, err
 }
 
 func (w *world) Manifest(context.Context, id.Version) (*manifest.Manifest, error) {

@@ -12,13 +12,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
@@ -94,10 +94,8 @@ type Config struct {
 // Service calls remotes. It is safe for concurrent use.
 type Service struct {
 	Config
-	turns turns
-
-	mu     sync.Mutex
-	minted map[mintKey]minted // access tokens of client credentials, by slot
+	turns  turns
+	minted credential.Minted[mintKey] // access tokens of client credentials, by slot
 }
 
 // New makes the service; Migrations must have been applied to cfg.DB.
@@ -108,7 +106,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{Config: cfg, minted: map[mintKey]minted{}}
+	return &Service{Config: cfg}
 }
 
 const requestMethod = "remote.request"

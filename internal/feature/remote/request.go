@@ -170,11 +170,11 @@ func (s *Service) carry(ctx context.Context, p *call.Policy, c *call.Call, t tar
 		headers[header] = opaque
 		secrets = append(secrets, []byte(opaque))
 	}
-	use, hidden, err := s.credential(ctx, p, c, t)
+	use, err := s.credential(ctx, p, c, t)
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets = append(secrets, hidden...)
+	secrets = append(secrets, use.Hidden...)
 	return func(r *http.Request) error {
 		for _, name := range []string{InvocationHeader, userHeader, systemHeader} {
 			r.Header.Del(name) // nobody else says who calls
@@ -184,8 +184,8 @@ func (s *Service) carry(ctx context.Context, p *call.Policy, c *call.Call, t tar
 				r.Header.Set(name, value)
 			}
 		}
-		if use != nil {
-			if err := use(r, a.Body); err != nil {
+		if use.Put != nil {
+			if err := use.Put(r); err != nil {
 				return err
 			}
 		}

@@ -4,15 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
@@ -54,15 +55,6 @@ type Slot struct {
 
 const maxSecret = 8 << 10
 
-var (
-	token   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
-	visible = regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$`)
-)
-
-// ownHeaders are the platform's; a credential takes the place of none of them but
-// Authorization.
-var ownHeaders = []string{"host", "content-length", "transfer-encoding", "connection", "cookie", "te", "upgrade", "trailer", "expect", "via", "forwarded", "proxy-authorization"}
-
 func (c Credential) check() error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "BAD_CREDENTIAL", format, args...)
@@ -74,15 +66,15 @@ func (c Credential) check() error {
 		return bad("there is no kind of credential of the name %.40q", c.Kind).WithFix("it is one of %s", strings.Join(Kinds, ", "))
 	case c.Secret == "" || len(c.Secret) > maxSecret:
 		return bad("a secret has 1 to %d bytes", maxSecret)
-	case c.Kind != HMAC && !visible.MatchString(c.Secret):
+	case c.Kind != HMAC && !credential.Visible(c.Secret):
 		return bad("the secret holds characters that no header has").WithFix("give it as the service gave it, on one line, without spaces around it")
-	case named && !token.MatchString(c.Name):
+	case named && !hostrule.HeaderName(c.Name):
 		return bad("%.60q is no name of a header or parameter", c.Name).WithFix("name it, such as X-Api-Key")
-	case named && c.Kind != Query && (slices.Contains(ownHeaders, lower) || strings.HasPrefix(lower, "x-forwarded-") || strings.HasPrefix(lower, "x-annex-") && c.Kind != HMAC || strings.HasPrefix(lower, "x-forge-")):
+	case named && c.Kind != Query && (!hostrule.FreeHeader(c.Name) || strings.HasPrefix(lower, "x-annex-") && c.Kind != HMAC):
 		return bad("the header %s is not a credential's", c.Name)
-	case c.Kind == Basic && (c.Name == "" || strings.Contains(c.Name, ":") || !visible.MatchString(c.Name)):
+	case c.Kind == Basic && (c.Name == "" || strings.Contains(c.Name, ":") || !credential.Visible(c.Name)):
 		return bad("name the user, without a colon")
-	case c.Kind == Client && (c.Name == "" || !visible.MatchString(c.Name) || !strings.HasPrefix(c.TokenPath, "/")):
+	case c.Kind == Client && (c.Name == "" || !credential.Visible(c.Name) || !strings.HasPrefix(c.TokenPath, "/")):
 		return bad("client-credentials need the client's name, and the path of the token endpoint on the remote's host").WithFix("give both; the path begins with a slash, such as /oauth/token")
 	case len(c.Name) > 200 || len(c.Scope) > 1000 || len(c.TokenPath) > 1000:
 		return bad("a name is too long")

@@ -8,7 +8,10 @@
 // noticed. The first wall is where a credential is sent to at all.
 package scrub
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // Removed stands where a secret was.
 const Removed = "[redacted]"
@@ -45,6 +48,9 @@ func New(secrets ...[]byte) *Scanner {
 			continue
 		}
 		s.needles = append(s.needles, newNeedle(text))
+		if bytes.IndexByte(text, ' ') >= 0 { // as forms and queries write it
+			s.needles = append(s.needles, newNeedle(bytes.ReplaceAll(text, []byte(" "), []byte("+"))))
+		}
 		longest = max(longest, len(text))
 	}
 	if longest > 0 {

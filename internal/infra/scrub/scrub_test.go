@@ -138,3 +138,14 @@ func BenchmarkScan(b *testing.B) {
 		}
 	}
 }
+
+// Queries and forms write a space as +.
+func TestASecretWithSpacesInAForm(t *testing.T) {
+	const secret = "a secret of/three words"
+	for _, form := range []string{url.QueryEscape(secret), strings.ReplaceAll(secret, " ", "+"), secret} {
+		s := New([]byte(secret))
+		if got := string(s.Bytes([]byte("key=" + form + "&x=1"))); got != "key="+Removed+"&x=1" || s.Hits() != 1 {
+			t.Errorf("%q became %q", form, got)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 )
@@ -224,6 +225,8 @@ func (c *Client) Versions(ctx context.Context, app, env string) ([]Version, erro
 type Provider struct {
 	Key         string `json:"key"`
 	Name        string `json:"name"`
+	Type        string `json:"type"`
+	FilledBy    string `json:"filledBy"`
 	ClientID    string `json:"clientId"`
 	RedirectURI string `json:"redirectUri"`
 	Secret      bool   `json:"secret"`
@@ -239,6 +242,42 @@ func (c *Client) Providers(ctx context.Context, app, env string) ([]Provider, er
 func (c *Client) ConfigureProvider(ctx context.Context, app, env, key, secret string) (out Provider, err error) {
 	_, err = c.do(ctx, http.MethodPut, seg("apps", app, "environments", env, "providers", key), nil, map[string]string{"secret": secret}, &out)
 	return out, err
+}
+
+// SiteProvider is a service that an installation calls with a credential of the site's.
+type SiteProvider struct {
+	Key    string     `json:"key"`
+	Name   string     `json:"name"`
+	Type   string     `json:"type"`
+	Sends  []string   `json:"sends"`
+	Given  bool       `json:"given"`
+	Client string     `json:"client,omitempty"`
+	By     string     `json:"by,omitempty"`
+	At     *time.Time `json:"at,omitempty"`
+}
+
+// NewSiteCredential is a credential for a provider, and where it goes as it was shown.
+type NewSiteCredential struct {
+	Sends  []string `json:"sends"`
+	Client string   `json:"client,omitempty"`
+	Secret string   `json:"secret"`
+}
+
+// SiteProviders lists what an installation calls with credentials of the site's.
+func (c *Client) SiteProviders(ctx context.Context, installation string) ([]SiteProvider, error) {
+	out, err := get[struct{ Providers []SiteProvider }](ctx, c, seg("installations", installation, "providers"), nil)
+	return out.Providers, err
+}
+
+// GiveProviderCredential stores a credential for a provider.
+func (c *Client) GiveProviderCredential(ctx context.Context, installation, key string, in NewSiteCredential) (out SiteProvider, err error) {
+	_, err = c.do(ctx, http.MethodPut, seg("installations", installation, "providers", key, "credential"), nil, in, &out)
+	return out, err
+}
+
+// TakeProviderCredential takes it away.
+func (c *Client) TakeProviderCredential(ctx context.Context, installation, key string) error {
+	return c.del(ctx, seg("installations", installation, "providers", key, "credential"), nil)
 }
 
 // Variables lists an environment's variables.

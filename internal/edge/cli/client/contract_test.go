@@ -154,6 +154,12 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return err
 		},
 		func() error { return c.ClearCredential(ctx, "i", "r") },
+		func() error { _, err := c.SiteProviders(ctx, "i"); return err },
+		func() error {
+			_, err := c.GiveProviderCredential(ctx, "i", "k", NewSiteCredential{[]string{"https://r.example.com"}, "n", "s"})
+			return err
+		},
+		func() error { return c.TakeProviderCredential(ctx, "i", "k") },
 		func() error { _, err := c.GrantNetwork(ctx, "i", "r", NetworkGrant{"n", "h", 443, "c", 1}); return err },
 		func() error { _, err := c.RevokeNetwork(ctx, "i", "r", "h", 443); return err },
 		func() error { _, err := c.Modules(ctx, "i"); return err },
@@ -205,7 +211,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Sent": Sent{}, "SentTo": SentTo{}, "Suggestion": Suggestion{}, "Prediction": Prediction{}, "Difference": Difference{}, "EgressHost": EgressHost{}, "Remotes": Remotes{}, "RemoteDetail": RemoteDetail{}, "Credential": Credential{}, "NewCredential": NewCredential{}, "NetworkGrant": NetworkGrant{}, "OpenedNetwork": SentNetwork{}, "RegisteredModule": RegisteredModule{}, "Network": Network{}, "NewNetwork": NewNetwork{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
+	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Sent": Sent{}, "SentTo": SentTo{}, "Suggestion": Suggestion{}, "Prediction": Prediction{}, "Difference": Difference{}, "EgressHost": EgressHost{}, "Remotes": Remotes{}, "RemoteDetail": RemoteDetail{}, "Credential": Credential{}, "NewCredential": NewCredential{}, "ExternalProvider": Provider{}, "SiteProvider": SiteProvider{}, "NewSiteCredential": NewSiteCredential{}, "NetworkGrant": NetworkGrant{}, "OpenedNetwork": SentNetwork{}, "RegisteredModule": RegisteredModule{}, "Network": Network{}, "NewNetwork": NewNetwork{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
 		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "LogSharing": LogSharing{}, "Offer": Offer{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]

@@ -48,8 +48,19 @@ export interface ExternalAuth extends ExternalAuthAccountMethods {
 export interface UserCaller extends ProductCaller {
   withProvider(provider: string, remote?: string): ExternalAuth;
 }
+/** A service that the site's admin gave a credential for. */
+export interface SiteProvider {
+  hasCredentials(): Promise<boolean>;
+  /** Rejects with PROVIDER_NOT_CONFIGURED, which says who can give the credential, where there is none. */
+  requestCredentials(): Promise<boolean>;
+  fetch(path: string | Route, init?: RequestInit): Promise<Response>;
+}
+export interface AppCaller extends ProductCaller {
+  /** Of the types api_key, hmac and client_credentials: Annex's own. */
+  withProvider(provider: string, remote?: string): SiteProvider;
+}
 /** Product calls with the app's own authority. */
-export function asApp(): ProductCaller;
+export function asApp(): AppCaller;
 /** Product calls as the user who is present; with accountId as one who need not be, where the grant and that user's own consent allow it. */
 export function asUser(accountId?: string): UserCaller;
 export function requestJira(path: Route, init?: RequestInit): Promise<Response>;

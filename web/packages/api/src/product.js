@@ -2,7 +2,7 @@
 // the app is installed, what was granted, what the user agreed to. No credential is here.
 import { NotOfferedError, notOffered, unbuilt } from '@annex/runtime/faults';
 import { askProduct } from '@annex/runtime/product';
-import { withProvider } from './provider.js';
+import { withProvider, withSiteProvider } from './provider.js';
 import { assumeTrustedRoute, pathOf } from './route.js';
 
 // requestX is requestProduct with the product that has x as its key or alias.
@@ -43,7 +43,7 @@ const absentAccount = Object.freeze({ hasCredentials: absent, requestCredentials
 const absentProvider = Object.freeze({ ...absentAccount, listAccounts: absent, listCredentials: absent, asAccount: () => absentAccount });
 
 const userCaller = (accountId) => Object.freeze({ ...caller('asUser()', 'user', accountId), withProvider: accountId === undefined ? withProvider : () => absentProvider });
-const app = Object.freeze(caller('asApp()', 'app'));
+const app = Object.freeze({ ...caller('asApp()', 'app'), withProvider: withSiteProvider });
 const user = userCaller(undefined);
 
 /** Product calls with the app's own authority. */

@@ -1,4 +1,4 @@
-// External accounts of the user who is present. The server finds whose they are, and puts
+// External accounts of the user who is present, and credentials of the site's. The server finds whose they are, and puts
 // the credential into requests; nothing of it is here.
 import { notOffered } from '@annex/runtime/faults';
 import { askProvider, fetchProvider } from '@annex/runtime/provider';
@@ -33,6 +33,21 @@ function methods(provider, remote, account) {
     },
     fetch: async (path, init = undefined) => fetchProvider({ provider, remote, account }, String(path?.value ?? path), init),
   };
+}
+
+/**
+ * A provider whose credential an admin of the site gives (api_key, hmac, client_credentials):
+ * no user has to be present. Without a credential it rejects with PROVIDER_NOT_CONFIGURED.
+ */
+export function withSiteProvider(provider, remote = undefined) {
+  named(provider, 'the provider');
+  if (remote !== undefined) named(remote, 'the remote');
+  const who = { provider, remote, app: true };
+  return Object.freeze({
+    hasCredentials: async () => (await askProvider('has', who)).has,
+    requestCredentials: async () => (await askProvider('has', who)).has || askProvider('request', who),
+    fetch: async (path, init = undefined) => fetchProvider(who, String(path?.value ?? path), init),
+  });
 }
 
 /** The user's accounts of a provider; without a remote its first one is asked. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { host } from '../../runtime/test/mock-kernel.js';
-import { asUser, NeedsAuthenticationError, route } from '../src/index.js';
+import { asApp, asUser, NeedsAuthenticationError, route } from '../src/index.js';
 
 beforeEach(() => host.reset());
 const text = (s) => new TextEncoder().encode(s);
@@ -44,4 +44,20 @@ test('fetch names the account and follows redirects on the same host only', asyn
   assert.deepEqual([res.status, res.redirected, await res.json()], [200, true, { a: 1 }]);
   assert.equal((await p.fetch('/away')).status, 307);
   assert.deepEqual(went, [['music', 'music-api', '2', 'POST /here', 1], ['music', 'music-api', '2', 'GET /v1/there?x=1', 0], ['music', 'music-api', undefined, 'GET /away', 0]]);
+});
+
+test('a credential of the site\u2019s needs no user, and without one the call says who gives it', async () => {
+  const went = [];
+  host.on('provider.has', ({ app }) => ({ head: { has: app === true } }));
+  host.on('provider.fetch', ({ url, method, provider, remote, account, app }, body) => { went.push([provider, remote, account, app, `${method} ${url}`, body.length]); return ok(); });
+  const p = asApp().withProvider('weather', 'api');
+  assert.deepEqual(Object.keys(p), ['hasCredentials', 'requestCredentials', 'fetch']);
+  assert.equal(await p.requestCredentials(), true);
+  assert.equal((await p.fetch(route`/now`, { method: 'POST', body: 'x' })).status, 200);
+  assert.deepEqual(went, [['weather', 'api', undefined, true, 'POST /now', 1]]);
+  host.on('provider.has', () => ({ head: { has: false } }));
+  host.on('provider.request', () => { throw Object.assign(new Error('an admin gives it'), { code: 'PROVIDER_NOT_CONFIGURED', status: 403, filledBy: 'site-admin' }); });
+  assert.equal(await p.hasCredentials(), false);
+  await assert.rejects(p.requestCredentials(), (e) => e.code === 'PROVIDER_NOT_CONFIGURED' && e.filledBy === 'site-admin' && !(e instanceof NeedsAuthenticationError));
+  assert.throws(() => asApp().withProvider(''), TypeError);
 });
