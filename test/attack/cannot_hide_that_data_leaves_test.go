@@ -126,3 +126,39 @@ func TestAttackHideThatDataLeaves(t *testing.T) {
 		})
 	}
 }
+
+// What an admin set counts in what is said of the next decision: an app whose remote has an
+// address, or that got a host, is not said to stay inside because its manifest names none.
+func TestAttackHideWhatAnAdminSetBehindAVersion(t *testing.T) {
+	p := newPeople(t)
+	at := p.deploy("production", source{also: []string{"run"}, code: `const run = () => "ok";`, later: true,
+		after: "remotes:\n  - {key: r, configurable: {name: Log server, description: Where the logs go}}\n"})
+	alice := p.signedIn("alice")
+	says := func(want perm.SignalValue, word string) {
+		t.Helper()
+		var out struct {
+			Signal perm.Signal `json:"signal"`
+		}
+		p.api("POST", "/api/v1/installations/preview", at.admin, at.target()).must(t).into(t, &out)
+		if out.Signal.Value != want {
+			t.Errorf("the preview says %s %v, want %s", out.Signal.Value, out.Signal.Reasons, want)
+		}
+		if page := alice.get("/apps/" + at.installation + "/review"); !strings.Contains(page.body, ">"+word+"</span>") {
+			t.Errorf("the page that asks does not say %q: %d", word, page.status)
+		}
+		var told struct {
+			Signal perm.Signal `json:"signal"`
+		}
+		p.api("POST", "/api/v1/installations/preview", at.developer, at.target()).must(t).into(t, &told)
+		for _, r := range told.Signal.Reasons {
+			if strings.Contains(strings.Join(r.Where, " "), "logs.example.com") {
+				t.Errorf("the developer of a production app reads %v", r)
+			}
+		}
+	}
+	says(perm.StaysInsideToday, "Stays inside today")
+	if err := at.setRemote("r", "https://logs.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	says(perm.SendsDataOut, "Sends data out")
+}

@@ -292,6 +292,7 @@ type review struct {
 	Update, Restored             bool
 	DevelopmentWarning           string
 	Back                         string
+	Signal                       signal // if all of it is allowed
 }
 
 func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have *install.Installation) (review, error) {
@@ -309,6 +310,11 @@ func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have 
 		Product: c.productName(v.ctx(), t.Product), Number: shown.Release.Number, Digest: shown.Digest, Version: version,
 		DevelopmentWarning: shown.DevelopmentWarning, Restored: shown.Restored, Back: "/apps",
 	}
+	says, err := c.Outflow.SignalOf(v.ctx(), t.Product, shown.Release.EnvType, shown.Effective)
+	if err != nil {
+		return review{}, err
+	}
+	out.Signal = signalText(says)
 	granted := perm.Set{}
 	if have != nil {
 		// What an admin refused is not new; it stays unticked.

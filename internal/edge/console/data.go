@@ -122,7 +122,9 @@ func replayed(p outflow.Prediction) (out []string) {
 			out = append(out, fmt.Sprintf("Of %d requests to %s nobody knows: it depends on what is not kept.", d.Unsure, to))
 		}
 	}
-	if len(out) == 0 && p.Seen > 0 {
+	if len(out) == 0 && p.Seen == 1 {
+		out = append(out, fmt.Sprintf("Its one request of the last %d days would not have gone otherwise.", p.Days))
+	} else if len(out) == 0 && p.Seen > 0 {
 		out = append(out, fmt.Sprintf("None of its %d requests of the last %d days would have gone otherwise.", p.Seen, p.Days))
 	}
 	return out

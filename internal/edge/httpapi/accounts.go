@@ -88,7 +88,7 @@ func (a *API) addAccount(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !in.Developer && len(in.AdminOf) == 0 {
-		return fault.New(fault.Usage, "NO_ROLE", "an account needs a role").WithFix("set developer, or name sites in adminOf")
+		return fault.New(fault.Usage, "NO_ROLE", "an account needs a role").WithFix("set developer, or name sites in adminOf (`annex account add`: --developer, --admin-of)")
 	}
 	if len(in.AdminOf) > maxAdminOf {
 		return fault.New(fault.Usage, "TOO_MANY_SITES", "adminOf names at most %d sites at once", maxAdminOf)

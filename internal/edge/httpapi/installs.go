@@ -78,7 +78,7 @@ func (a *API) writePreview(w http.ResponseWriter, r *request, t install.Target, 
 	if err != nil {
 		return err
 	}
-	signal, err := a.Outflow.SignalOf(r.ctx(), t.Product, p.Release.EnvType, p.Proposed)
+	signal, err := a.Outflow.SignalOf(r.ctx(), t.Product, p.Release.EnvType, p.Effective)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ func (s *Service) PreviewOf(ctx context.Context, p id.Principal, t Target, versi
 		// What the site's admin allowed, and which hosts they named, is the site's.
 		shown := *have
 		shown.Granted, shown.Decided, shown.Held = have.Declared, have.Declared, nil
+		shown.Configured, shown.Remotes, shown.Registered = nil, nil, nil
 		have = &shown
 	}
 	release, before, err := s.moving(ctx, t, release, have, version)
@@ -83,7 +84,11 @@ func (s *Service) preview(ctx context.Context, t Target, release *call.Release, 
 		return Preview{}, fault.Op("install.Preview", err)
 	}
 	out := Preview{Release: *release, Declared: perm.Normal(release.Set), Proposed: proposed, Words: perm.Describe(proposed, words)}
+	out.Effective = proposed
 	if have != nil {
+		then := *have
+		then.Granted, then.Declared = proposed, out.Declared
+		out.Effective = then.Allowed()
 		out.Installation = have.ID
 		out.Waiting = have.Version != release.Version
 		out.Restored = have.Held != nil

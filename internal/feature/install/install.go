@@ -252,11 +252,13 @@ func (i *Installation) authority() perm.Authority {
 // Preview is what an admin is shown before deciding.
 type Preview struct {
 	Release  call.Release
-	Declared perm.Set    // what the version asks for
-	Proposed perm.Set    // what a confirmation grants
-	Words    []perm.Line // Proposed, in words
-	Growth   []perm.Line // what is new against the present grant, in words
-	Digest   string      // binds a confirmation to what was shown
+	Declared perm.Set // what the version asks for
+	Proposed perm.Set // what a confirmation grants
+	// Effective is what it could then do: with the hosts and addresses that admins set here.
+	Effective perm.Set
+	Words     []perm.Line // Proposed, in words
+	Growth    []perm.Line // what is new against the present grant, in words
+	Digest    string      // binds a confirmation to what was shown
 	// Installation is set when it is installed already, Waiting when the version does not
 	// run there.
 	Installation id.Install

@@ -51,9 +51,10 @@ type NetworkGrant struct {
 const maxNetworks = 50
 
 // neverListed are what nobody opens: the server itself, its link, metadata services,
-// multicast. netguard refuses the same addresses again when it dials.
+// multicast, transition forms. netguard refuses the same addresses again when it dials.
 var neverListed = prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
-	"::/127", "fe80::/10", "ff00::/8", "fd00:ec2::/32", "fd20:ce::/32")
+	"::/96", "fe80::/10", "fec0::/10", "ff00::/8", "fd00:ec2::/32", "fd20:ce::/32",
+	"64:ff9b::/32", "2001::/32", "2002::/16") // forms in which IPv4 hides
 
 func prefixes(texts ...string) []netip.Prefix {
 	var out []netip.Prefix

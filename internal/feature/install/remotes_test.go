@@ -125,7 +125,7 @@ func TestPrivateNetworksNeedTwoKeys(t *testing.T) {
 		network := install.Network{Site: "site-a", CIDR: netip.MustParsePrefix("10.20.0.0/16"), Ports: []uint16{8088}}
 		_, err := b.ListNetwork(t.Context(), alice, network)
 		want(t, err, "ROLE_REQUIRED")
-		for _, never := range []string{"127.0.0.0/8", "127.0.0.1/32", "169.254.169.254/32", "::1/128", "fd00:ec2::/32", "168.63.129.16/32", "fe80::/64", "0.0.0.0/8"} {
+		for _, never := range []string{"64:ff9b::/96", "2002::/16", "fec0::/10", "127.0.0.0/8", "127.0.0.1/32", "169.254.169.254/32", "::1/128", "fd00:ec2::/32", "168.63.129.16/32", "fe80::/64", "0.0.0.0/8"} {
 			_, err := b.ListNetwork(t.Context(), operator, install.Network{Site: "site-a", CIDR: netip.MustParsePrefix(never), Ports: []uint16{80}})
 			want(t, err, "NEVER_LIFTED")
 		}
