@@ -54,7 +54,7 @@ func egressOf(p proposal) (perm.Set, error) {
 
 func (c *Console) showEgress(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	set, err := egressOf(p)
-	return summary{Title: "Let " + p.Name + " reach another address?", Button: "Allow", Back: pageOf(p),
+	return summary{Title: "Let " + p.Name + " reach another address?", Button: "Allow", Back: p.back(),
 		Text: append([]string{"It counts at once, also for what is running. You can take it back at any time."},
 			c.effect(ctx, by, p.Installation, func(ctx context.Context) error {
 				_, err := c.Installs.AddEgress(ctx, by, p.Installation, p.Type, p.Host)
@@ -65,12 +65,12 @@ func (c *Console) showEgress(ctx context.Context, by id.Principal, p proposal) (
 
 func (c *Console) doEgress(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
 	_, err = c.Installs.AddEgress(ctx, by, p.Installation, p.Type, p.Host)
-	return "saved", pageOf(p), err
+	return "saved", p.back(), err
 }
 
 func (c *Console) showNoEgress(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	set, err := egressOf(p)
-	return summary{Title: "Take an address away from " + p.Name + "?", Button: "Take away", Back: pageOf(p),
+	return summary{Title: "Take an address away from " + p.Name + "?", Button: "Take away", Back: p.back(),
 		Text: append([]string{"It counts within a second, also for calls that are running."},
 			c.effect(ctx, by, p.Installation, func(ctx context.Context) error {
 				_, err := c.Installs.RemoveEgress(ctx, by, p.Installation, p.Type, p.Host)
@@ -81,7 +81,7 @@ func (c *Console) showNoEgress(ctx context.Context, by id.Principal, p proposal)
 
 func (c *Console) doNoEgress(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
 	_, err = c.Installs.RemoveEgress(ctx, by, p.Installation, p.Type, p.Host)
-	return "narrowed", pageOf(p), err
+	return "narrowed", p.back(), err
 }
 
 func (c *Console) showRevoke(_ context.Context, _ id.Principal, p proposal) (summary, error) {

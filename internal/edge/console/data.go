@@ -79,6 +79,37 @@ func (c *Console) signal(v *visit, i *install.Installation) signal {
 	return signalText(s)
 }
 
+// useOf says in words what an address is for.
+func useOf(t perm.EgressType) string {
+	for _, c := range egressChoices() {
+		if c.Type == t {
+			return c.Name
+		}
+	}
+	return "Its pages lead people there" // what no admin adds by hand
+}
+
+// placesOf are the parts of what an app may do that a reason speaks of, as people read them;
+// none where the reason has said it all.
+func placesOf(r perm.SignalReason) (out []string) {
+	short := map[perm.EgressType]string{perm.Backend: "functions", perm.Client: "pages", perm.Images: "images", perm.Media: "sound and video", perm.Fonts: "fonts",
+		perm.Styles: "style sheets", perm.Scripts: "code", perm.Frames: "embedded pages", perm.Navigation: "links"}
+	switch r.Code {
+	case perm.SignalLogs, perm.SignalConfigurable:
+		return nil
+	case perm.SignalEgress:
+		for _, w := range r.Where {
+			t, at, _ := strings.Cut(w, " ")
+			out = append(out, clean(at, 200)+" ("+short[perm.EgressType(t)]+")")
+		}
+		return out
+	}
+	for _, w := range r.Where {
+		out = append(out, clean(w, 200))
+	}
+	return out
+}
+
 func signalText(s perm.Signal) signal {
 	var why []string
 	for _, r := range s.Reasons {
@@ -113,13 +144,13 @@ func replayed(p outflow.Prediction) (out []string) {
 		}
 		to := clean(strings.TrimSpace(d.Origin+" "+d.Operation), 200)
 		if d.Refused > 0 {
-			out = append(out, fmt.Sprintf("In the last %d days it would have refused %d requests to %s.", p.Days, d.Refused, to))
+			out = append(out, fmt.Sprintf("In the last %d days it would have refused %s to %s.", p.Days, requests(d.Refused), to))
 		}
 		if d.Allowed > 0 {
-			out = append(out, fmt.Sprintf("In the last %d days it would have let go %d requests to %s that were refused.", p.Days, d.Allowed, to))
+			out = append(out, fmt.Sprintf("In the last %d days it would have let go %s to %s that were refused.", p.Days, requests(d.Allowed), to))
 		}
 		if d.Unsure > 0 {
-			out = append(out, fmt.Sprintf("Of %d requests to %s nobody knows: it depends on what is not kept.", d.Unsure, to))
+			out = append(out, fmt.Sprintf("Of %s to %s nobody knows: it depends on what is not kept.", requests(d.Unsure), to))
 		}
 	}
 	if len(out) == 0 && p.Seen == 1 {
@@ -159,6 +190,14 @@ func (c *Console) showAnalytics(ctx context.Context, by id.Principal, p proposal
 
 func (c *Console) doAnalytics(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
 	return "saved", dataPage(p), c.analytics(by, p, p.Epoch)(ctx)
+}
+
+// back is the page on which a decision was begun.
+func (p proposal) back() string {
+	if p.OnData {
+		return dataPage(p)
+	}
+	return pageOf(p)
 }
 
 func dataPage(p proposal) string { return "/apps/" + string(p.Installation) + "/data" }

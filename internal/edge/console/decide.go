@@ -36,7 +36,8 @@ type proposal struct {
 	User   id.User         `json:"user,omitempty"`
 	Pinned bool            `json:"pinned,omitempty"`
 	Remote string          `json:"remote,omitempty"`
-	Why    string          `json:"why,omitempty"` // a note of the admin's
+	OnData bool            `json:"onData,omitempty"` // begun on the page of data
+	Why    string          `json:"why,omitempty"`    // a note of the admin's
 	// Of a remote's credential, without the secret: that is typed on the last page, and
 	// kept nowhere before it is sealed.
 	Credential *remote.Credential `json:"credential,omitempty"`
@@ -136,6 +137,7 @@ func (c *Console) propose(v *visit) error {
 		p.Version = i.Waiting
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
+	p.OnData = v.PostFormValue("page") == "data"
 	p.Letter = clean(v.PostFormValue("letter"), 64)
 	p.readRemote(v)
 	p.readKey(v)

@@ -20,11 +20,11 @@ var partWords = map[string]string{
 func ending(p outflow.Prediction) (out []list) {
 	stops := list{Title: "What stops working"}
 	for _, x := range p.Stops {
-		ours, ok := partWords[x.Type]
-		if !ok {
-			ours = clean(x.Type, 60)
+		line := listLine{Ours: partWords[x.Type], Theirs: clean(cmp.Or(x.Title, x.Key), 80)}
+		if line.Ours == "" {
+			line.Ours, line.Count = "In the product", clean(x.Type, 60)
 		}
-		stops.Lines = append(stops.Lines, listLine{Ours: ours, Theirs: clean(cmp.Or(x.Title, x.Key), 80)})
+		stops.Lines = append(stops.Lines, line)
 	}
 	went := list{Title: fmt.Sprintf("What it did in the last %d days, and would not do any more", p.Days)}
 	for _, d := range p.Differences {

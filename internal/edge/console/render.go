@@ -33,6 +33,9 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"clean":     func(text any) string { return clean(toText(text), 200) },
 	"asWritten": asWritten,
 	"group":     groupTitle,
+	"use":       useOf,
+	"places":    placesOf,
+	"requests":  requests,
 	"plural": func(n int, one, many string) string {
 		if n == 1 {
 			return one
