@@ -31,6 +31,15 @@ func TestResultHeadsHoldOneValue(t *testing.T) {
 	}
 }
 
+func BenchmarkParseResult(b *testing.B) {
+	text := (&hostcall.ResultHead{OK: true, Head: []byte(`{"statusCode":200,"headers":[["content-type","application/json"]]}`), CPUUS: 512, Logs: 1}).AppendJSON(nil)
+	for b.Loop() {
+		if _, err := hostcall.ParseResult(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestResultsAreReadByTheBook(t *testing.T) {
 	for _, text := range []string{
 		``, `null`, `[]`, `{`, `{"ok":true`, `{"ok":true}{}`, `{"ok":true,"ok":false}`, `{"ok":true,"cpu":1,"cpu":2}`, `{"ok":true,"head":{},"head":{}}`,
@@ -70,11 +79,22 @@ func TestInvokeHeadsAreReadAsJSON(t *testing.T) {
 	}
 }
 
+// A space in front makes a text one that is read by the book; what is read is the same.
 func FuzzParseResult(f *testing.F) {
-	f.Add([]byte(`{"ok":true,"head":{"statusCode":200},"cpu":5,"logs":1,"logsDropped":2}`))
-	f.Add([]byte(`{"ok":false,"fault":{"kind":"app","code":"X"},"cpu":0}`))
+	for _, text := range []string{
+		`{"ok":true,"head":{"statusCode":200},"cpu":5,"logs":1,"logsDropped":2}`, `{"ok":true,"head":{"statusCode":200},"cpu":5,"logs":1}`,
+		`{"ok":false,"fault":{"kind":"app","code":"X"},"cpu":0}`, `{"ok":true,"cpu":5,"logs":0}`, `{"ok":true,"cpu":18446744073709551617,"logs":0}`,
+		`{"ok":true,"cpu":05,"logs":0}`, `{"ok":true,"head":{"cpu":1},"cpu":2},"cpu":5,"logs":0}`, `{"ok":true,"head":[1,"cpu":2],"cpu":5,"logs":0}`,
+		`{"ok":true,"head":{},"head":{},"cpu":5,"logs":0}`, `{"ok":true,"head":"\",\"cpu\":1","cpu":5,"logs":3}`, `{"ok":true,"head":,"cpu":5,"logs":3}`, `{"ok":true,"head":{} ,"cpu":5,"logs":3}`,
+	} {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		h, err := hostcall.ParseResult(text)
+		book, bookErr := hostcall.ParseResult(append([]byte(" "), text...))
+		if (err == nil) != (bookErr == nil) || err == nil && !reflect.DeepEqual(h, book) {
+			t.Fatalf("%+v, %v; by the book %+v, %v", h, err, book, bookErr)
+		}
 		if err == nil && (h.CPUUS < 0 || h.OK && h.Fault != nil) {
 			t.Fatalf("%+v", h)
 		}
