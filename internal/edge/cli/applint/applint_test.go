@@ -247,7 +247,7 @@ func TestStaticFilesAreBounded(t *testing.T) {
 func TestSQLIsRefusedByName(t *testing.T) {
 	r := check(t, manifestText+"-- src/index.js --\nimport sql from '@forge/sql';\nexport const run = () => sql.executeRaw('SELECT 1');\n")
 	i := slices.IndexFunc(r.Diagnostics, func(d bundle.Diagnostic) bool { return d.Rule == "sql-not-offered" })
-	if r.OK() || i < 0 || r.Diagnostics[i].Line != 1 || !strings.Contains(r.Diagnostics[i].Message, "@forge/sql") {
+	if r.OK() || i < 0 || r.Diagnostics[i].File != "src/index.js" || r.Diagnostics[i].Line != 1 || !strings.Contains(r.Diagnostics[i].Message, "@forge/sql") {
 		t.Errorf("got %v", r.Diagnostics)
 	}
 }
