@@ -4,9 +4,10 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer as createPlainServer, request } from 'node:http';
 import { createServer } from 'node:https';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -46,6 +47,8 @@ modules:
   tracker:issuePanel:
     - {key: own, title: Listening, resource: ui, resolver: {function: resolver}}
     - {key: kit, title: Listening in the kit, resource: kit, render: native, resolver: {function: resolver}}
+  wiki:panel:
+    - {key: beside, title: Listening beside a text, resource: ui, resolver: {function: resolver}}
   function:
     - {key: resolver, handler: index.handler, providers: {auth: [music]}}
 resources:
@@ -81,7 +84,50 @@ document.querySelector('button').onclick = () => invoke('use').then((a) => { doc
 `,
 };
 
-let dir, demo, tls, service;
+// A second product, of a few lines: it knows its people by the ids of Tracker's, and has
+// pages on two sites.
+async function startWiki() {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const coded = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
+  const token = (of) => {
+    const now = Math.floor(Date.now() / 1000);
+    const text = `${coded({ alg: 'ES256', typ: 'annex-panel+jwt', kid: 'wiki' })}.${coded({
+      iss: 'wiki', aud: demo.access.uiUrl, sub: demo.access.users[of.user].id, site: of.site, name: of.user, locale: 'en-US', timezone: 'UTC', admin: false, auth_time: now, iat: now, exp: now + 60, jti: randomUUID(),
+      module: 'wiki:panel', extension: { page: { id: '1' } },
+    })}`;
+    return `${text}.${sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  };
+  const server = createPlainServer((req, res) => {
+    const u = new URL(req.url, 'http://x');
+    if (u.pathname === '/keys') {
+      res.setHeader('content-type', 'application/json');
+      res.end(JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'wiki', alg: 'ES256', use: 'sig' }] }));
+    } else if (u.pathname === '/page') {
+      res.setHeader('content-type', 'text/html');
+      res.end(`<!doctype html><html lang="en"><title>Wiki</title><script src="${demo.access.uiUrl}/host.js" defer></script><h1>A text</h1><annex-panel token="${token(Object.fromEntries(u.searchParams))}" min-height="96"></annex-panel></html>`);
+    } else {
+      res.writeHead(404).end();
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+// products gives Tracker and the wiki one directory, on the demo's site, and the wiki another site.
+async function products(operator) {
+  wiki = await startWiki();
+  const port = wiki.address().port;
+  wikiPage = (site, user) => `http://wiki.localhost:${port}/page?${new URLSearchParams({ site, user })}`;
+  const from = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'examples', 'product');
+  writeFileSync(join(dir, 'openapi.yaml'), readFileSync(join(from, 'openapi.yaml')));
+  writeFileSync(join(dir, 'tracker.yaml'), `${readFileSync(join(from, 'product.yaml'), 'utf8').replaceAll('http://127.0.0.1:8481', demo.access.productUrl).replaceAll('http://tracker.localhost:8481', demo.access.productPageUrl)}\ndirectory: corp\n`);
+  writeFileSync(join(dir, 'wiki.yaml'), `key: wiki\nname: Wiki\napiBaseUrl: http://127.0.0.1:${port}\nkeys: http://127.0.0.1:${port}/keys\npageOrigins: ["http://wiki.localhost:${port}"]\nmodules: [{type: "wiki:panel", slots: [page]}]\ndirectory: corp\n`);
+  for (const file of ['tracker.yaml', 'wiki.yaml']) await demo.run(operator, dir, 'product', 'add', file);
+  await demo.run(operator, dir, 'site', 'set', demo.access.site, '--product', demo.access.product, '--product', 'wiki');
+  await demo.run(operator, dir, 'site', 'add', 'elsewhere', '--product', 'wiki', '--development-apps');
+}
+
+let dir, demo, tls, service, wiki, wikiPage;
 const events = [];
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'annex-connect-'));
@@ -102,8 +148,12 @@ before(async () => {
     mkdirSync(dirname(join(app, name)), { recursive: true });
     writeFileSync(join(app, name), text);
   }
+  const operator = demo.operatorToken();
+  await products(operator);
   await demo.run(demo.access.developerToken, app, 'deploy', '--environment', 'development');
-  await demo.run(demo.access.adminToken, app, 'install', '--confirm', '--environment', 'development', '--site', demo.access.site, '--product', demo.access.product);
+  for (const product of [demo.access.product, 'wiki']) await demo.run(demo.access.adminToken, app, 'install', '--confirm', '--environment', 'development', '--site', demo.access.site, '--product', product);
+  const other = await demo.run(operator, dir, 'account', 'add', 'bob', '--admin-of', 'elsewhere');
+  await demo.run(other.tokens[0].secret, app, 'install', '--confirm', '--environment', 'development', '--site', 'elsewhere', '--product', 'wiki');
   const made = await demo.tell(secret, demo.access.developerToken, app, 'providers', 'configure', 'music', '--environment', 'development');
   const redirect = /https?:\/\/[^"]*\/oauth\/cb\/[^"]*/.exec(JSON.stringify(made))[0];
   service = spawn('node', ['server.js', `https://${host}`, redirect], { cwd: join(dirname(fileURLToPath(import.meta.url)), '..', 'providers'), env: { ...process.env, AGREE: 'page' }, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -119,6 +169,8 @@ after(async () => {
   await demo?.stop();
   tls?.closeAllConnections();
   tls?.close();
+  wiki?.closeAllConnections();
+  wiki?.close();
   if (dir) rmSync(dir, { recursive: true, force: true });
 });
 
@@ -224,5 +276,40 @@ test('what one person connected, another has to connect', async () => {
   const { app, shell } = await kinds['UI Kit'](page);
   await use(app);
   await shell.locator('[data-annex-prompt-go=connect]').waitFor();
+  await context.close();
+});
+
+test('connected once in Tracker, used in another product of the site without a prompt; another site prompts', async () => {
+  const sites = (await demo.run(demo.operatorToken(), dir, 'site', 'list')).sites;
+  const idOf = (name) => sites.find((s) => s.name === name).id;
+  const context = await demo.browser.newContext({ viewport: { width: 1000, height: 900 } });
+  const beside = async (site, user) => {
+    const page = await context.newPage();
+    await page.goto(wikiPage(idOf(site), user));
+    const at = await kinds['a page of the app’s own'](page);
+    await use(at.app);
+    return { page, ...at };
+  };
+  const prompts = async ({ page, shell }) => {
+    await shell.locator('[data-annex-prompt-go=connect]').waitFor();
+    await page.close();
+  };
+  await prompts(await beside(demo.access.site, 'alice'));
+
+  const page = await openProduct(context, demo, 'alice', '/browse/DEMO-1');
+  const { app, shell } = await kinds['a page of the app’s own'](page);
+  await use(app);
+  const window_ = await connect(page, shell, '-products');
+  const second = await beside(demo.access.site, 'alice');
+  await second.app.getByText('alice of the provider').waitFor();
+  assert.equal(await second.shell.locator('[data-annex-prompt=connect]').count(), 0);
+  await second.page.close();
+  // Another site of the same product, with the same people, and another person of the same site.
+  await prompts(await beside('elsewhere', 'alice'));
+  await prompts(await beside(demo.access.site, 'bob'));
+  // Disconnected, it is gone for both products.
+  await window_.getByRole('button', { name: /Disconnect/ }).first().click();
+  await window_.getByText('alice of the provider').waitFor({ state: 'detached' });
+  await prompts(await beside(demo.access.site, 'alice'));
   await context.close();
 });
