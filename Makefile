@@ -8,11 +8,12 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 
 BIN    := bin/annex
-ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin
+BOARD  := examples/apps/board
+ASSETS := internal/assets/dist/sdk.js internal/assets/dist/cldr.bin $(BOARD)/static/index.html
 WEBSRC := $(shell find web/packages internal/assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 GOSRC  := $(shell find . -name '*.go' -not -path './web/*' -not -path './bench/node_modules/*' 2>/dev/null)
 # What is embedded beside sources: pages and their styles.
-PAGES  := $(shell find internal/edge/console internal/edge/shell internal/edge/ask examples -path '*/pages/*' -type f -o -path '*/static/*' -type f 2>/dev/null)
+PAGES  := $(shell find internal/edge/console internal/edge/shell internal/edge/ask examples -path '*/node_modules' -prune -o -path '*/pages/*' -type f -print -o -path '*/static/*' -type f -print 2>/dev/null)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -32,8 +33,10 @@ $(BIN): $(ASSETS) $(GOSRC) $(PAGES) go.mod go.sum
 .PHONY: assets
 assets: $(ASSETS) ## Build the embedded engine and SDK
 
+# What is as it was is not written again: the time says that all was looked at.
 internal/assets/dist/sdk.js: web/node_modules/.done $(WEBSRC)
 	go run ./internal/assets/build
+	@touch $@
 
 # What is known of the world's locales, made anew only when its sources or its maker change.
 internal/assets/dist/cldr.bin: internal/assets/cldr/node_modules/.done $(wildcard internal/assets/cldr/*.go internal/infra/intl/cldr/*.go)
@@ -41,6 +44,14 @@ internal/assets/dist/cldr.bin: internal/assets/cldr/node_modules/.done $(wildcar
 
 internal/assets/cldr/node_modules/.done: internal/assets/cldr/package.json internal/assets/cldr/package-lock.json | tools-present
 	npm --prefix internal/assets/cldr ci --no-audit --no-fund --silent
+	@touch $@
+
+# The sample whose pages are built, with the tools that its own package.json names.
+$(BOARD)/static/index.html: $(BOARD)/ui/node_modules/.done $(wildcard $(BOARD)/ui/* $(BOARD)/ui/src/*)
+	npm --prefix $(BOARD)/ui run build --silent
+
+$(BOARD)/ui/node_modules/.done: $(BOARD)/ui/package.json $(BOARD)/ui/package-lock.json | tools-present
+	npm --prefix $(BOARD)/ui ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 web/node_modules/.done: web/package.json web/package-lock.json | tools-present
@@ -207,4 +218,4 @@ lint: vet ## All linters
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.css internal/assets/dist/*.wasm internal/assets/dist/*.bin
+	rm -rf bin $(BOARD)/static internal/assets/dist/*.js internal/assets/dist/*.json internal/assets/dist/*.css internal/assets/dist/*.wasm internal/assets/dist/*.bin

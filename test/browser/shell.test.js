@@ -24,10 +24,11 @@ resources: [{key: ui, path: static}]
 const greedy = `app:
   id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-00000000e7a2
   runtime: {name: nodejs22.x}
+permissions: {scopes: ["read:jira-work"]}
 modules:
   tracker:projectPage: [{key: greedy, title: Greedy, resource: main, render: native}, {key: lazy, title: Lazy, resource: later, render: native}, {key: ways, title: Ways, resource: ways, render: native}]
-  tracker:issuePanel: [{key: choice, title: Choice, resource: choice, render: native}]
-resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}, {key: ways, path: src/ways.jsx}, {key: choice, path: src/choice.jsx}]
+  tracker:issuePanel: [{key: choice, title: Choice, resource: choice, render: native}, {key: reads, title: Reads, resource: reads, render: native}]
+resources: [{key: main, path: src/main.jsx}, {key: later, path: src/later.jsx}, {key: ways, path: src/ways.jsx}, {key: choice, path: src/choice.jsx}, {key: reads, path: src/reads.jsx}]
 `;
 const fill = "const fill = () => { const all = []; for (let n = 0; ; n++) all.push(new Uint8Array(1 << 22).fill(n)); };\n";
 const kit = "import React from 'react';\nimport ForgeReconciler, { Button, Text } from '@forge/react';\n";
@@ -48,6 +49,13 @@ const App = () => {
   const find = (to) => router.getUrl(to).then((u) => set(u.href), (e) => set(e.code));
   return <><Text>At {at}</Text><Text>URL {url}</Text><Button onClick={go}>Go</Button>
     <Button onClick={() => find({ target: 'issue', issueKey: 'DEMO-1' })}>Issue</Button><Button onClick={() => find({ target: 'userProfile', accountId: 'alice' })}>Elsewhere</Button></>;
+};
+ForgeReconciler.render(<App />);
+`;
+const reads = `${kit}import { requestJira } from '@forge/bridge';
+const App = () => {
+  const [status, set] = React.useState('nothing yet');
+  return <><Text>It says {status}</Text><Button onClick={async () => set((await requestJira('/rest/api/3/issue/DEMO-5')).status)}>Read</Button></>;
 };
 ForgeReconciler.render(<App />);
 `;
@@ -78,6 +86,7 @@ before(async () => {
   writeFileSync(join(hungry, 'src', 'later.jsx'), `${kit}${fill}const App = () => { const [n, set] = React.useState(0); return <><Text>Pressed {n} times</Text><Button onClick={() => set(n + 1)}>Press</Button><Button onClick={fill}>Fill</Button></>; };\nForgeReconciler.render(<App />);\n`);
   writeFileSync(join(hungry, 'src', 'ways.jsx'), ways);
   writeFileSync(join(hungry, 'src', 'choice.jsx'), choice);
+  writeFileSync(join(hungry, 'src', 'reads.jsx'), reads);
   await demo.run(demo.access.developerToken, hungry, 'deploy', '--environment', 'development');
   await demo.run(demo.access.adminToken, hungry, 'install', '--confirm', ...where);
 });
@@ -146,6 +155,25 @@ test('what needs the person’s agreement asks for it in a window of its own, an
   await page.getByText('by board', { exact: true }).waitFor(); // a flag says whose words it shows
   await page.goto(`${demo.access.productPageUrl}/browse/DEMO-2`);
   assert.equal(await page.getByLabel('Status').inputValue(), '3');
+});
+
+test('a question in the place of a view of UI Kit is shown whole', async () => {
+  for (const viewport of [{ width: 1200, height: 800 }, { width: 360, height: 740 }]) {
+    const page = await signIn('bob', '/browse/DEMO-5', { viewport });
+    await (await shown(page, (f) => f.locator('.k-root', { hasText: 'It says' }).getByRole('button', { name: 'Read' }))).click();
+    const box = await shown(page, (f) => f.locator('main.covered:has-text("It says") ~ .consent'));
+    // Whole for a second on end: what the view behind it measures must not take the room away again.
+    const whole = await box.evaluate(async (e) => {
+      for (let n = 0, fits = 0; n < 300; n++) {
+        fits = e.getBoundingClientRect().bottom <= innerHeight ? fits + 1 : 0;
+        if (fits === 20) return true;
+        await new Promise((r) => { setTimeout(r, 50); });
+      }
+      return false;
+    });
+    assert.ok(whole, `cut off where the page is ${viewport.width} px wide`);
+    await page.context().close();
+  }
 });
 
 test('a link to another site asks first, in letters that look like no others', async () => {
@@ -282,7 +310,7 @@ test('a view of UI Kit knows its place in the page’s address and the addresses
 
 test('a list opens in a panel that is no higher than its field', async () => {
   const page = await signIn('alice', '/browse/DEMO-1');
-  const field = await shown(page, (f) => f.locator('.k-root').getByRole('combobox'));
+  const field = await shown(page, (f) => f.locator('.k-root:not(:has(form))').getByRole('combobox')); // the checklist's is in a form
   await field.focus();
   await page.keyboard.press('ArrowUp'); // opens it
   const last = await shown(page, (f) => f.getByRole('option', { name: 'Green tea' }));
@@ -329,7 +357,9 @@ test('an app’s title is one line of plain letters, and its action opens in a d
   await button.click();
   const dialog = page.getByRole('dialog', { name: 'Stamp it' });
   await dialog.waitFor();
-  for (let n = 0; n < 100 && page.frames().filter((f) => f.url().includes('.apps.localhost')).length < 3; n++) await page.waitForTimeout(50);
+  // The dialog's page gets the focus when it is there: until then nobody hears a key.
+  const listens = async (f) => f.url().includes('.apps.localhost') && f.parentFrame()?.parentFrame()?.url().includes('/shell') && (await f.evaluate(() => document.hasFocus()).catch(() => false));
+  for (let n = 0, is = false; n < 200 && !is; n++, await page.waitForTimeout(50)) for (const f of page.frames()) is ||= await listens(f);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
 });

@@ -11,21 +11,11 @@ export const columns = ['To Do', 'In Progress', 'Done'];
 
 export async function issuesOf(project) {
   const { issues } = await json(`/rest/api/3/search?jql=${encodeURIComponent(`project = ${project}`)}&maxResults=100`);
-  return issues.map(({ key, fields }) => ({ key, summary: fields.summary, status: fields.status.name, type: fields.issuetype.name, assignee: fields.assignee?.displayName ?? '' }));
+  return issues.map(({ key, fields }) => ({ key, summary: fields.summary, status: fields.status.name, type: fields.issuetype.name }));
 }
 
 export async function move(key, status) {
   const { transitions } = await json(`/rest/api/3/issue/${key}/transitions`);
   const to = transitions.find((t) => t.to.name === status);
   await json(`/rest/api/3/issue/${key}/transitions`, { method: 'POST', body: JSON.stringify({ transition: { id: to.id } }) });
-}
-
-export function el(name, props = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [k, v] of Object.entries(props)) {
-    if (k.startsWith('on')) node.addEventListener(k.slice(2), v);
-    else if (v !== undefined && v !== false) node.setAttribute(k, v === true ? '' : v);
-  }
-  node.append(...children);
-  return node;
 }
