@@ -34,8 +34,12 @@ try {
     if (colorScheme === 'light') await agree(page);
     await page.goto(`${demo.access.productPageUrl}/browse/DEMO-2`);
     const list = await frameIn(page, async (f) => (await f.getByLabel('New item').count()) > 0);
-    for (const text of colorScheme === 'light' ? ['Reproduce it on a phone', 'Write a test', 'Tell whoever reported it'] : []) {
+    for (const [text, who] of colorScheme === 'light' ? [['Reproduce it on a phone', 'Bob'], ['Write a test', 'Alice'], ['Tell whoever reported it']] : []) {
       await list.getByLabel('New item').fill(text);
+      if (who) {
+        await list.getByRole('combobox', { name: 'Who does it' }).fill(who);
+        await list.getByRole('option', { name: who }).click();
+      }
       await list.getByRole('button', { name: 'Add', exact: true }).click();
       await list.getByLabel(text).waitFor();
     }
@@ -43,6 +47,8 @@ try {
     await frameIn(page, async (f) => (await f.getByText('Opened').count()) > 0);
     await frameIn(page, async (f) => (await f.getByRole('button', { name: '5', exact: true }).count()) > 0);
     await frameIn(page, async (f) => (await f.getByText('No builds yet').count()) > 0);
+    await list.waitForFunction(() => document.querySelectorAll('img.k-face').length === 2);
+    await page.evaluate(() => scrollTo(0, 0));
     await settled(page);
     await save(page, 'tracker-issue', { fullPage: true });
 
