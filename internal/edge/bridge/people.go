@@ -30,22 +30,16 @@ type person struct {
 // is in the answer itself, drawn anew: the browser is sent to no address for it.
 func (b *Bridge) people(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
-		Module   string   `json:"module"`
+		ofModule
 		IDs      []string `json:"ids"`
 		Search   *string  `json:"search"`
 		Pictures []string `json:"pictures"`
 	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	who, panel, err := b.enter(w, r)
+	x, err := b.stand(w, r, &in)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := b.at(r.Context(), &who, panel, in.Module); err != nil {
-		return nil, err
-	}
-	v := people.Viewer{Site: who.Site, Product: who.Product, User: who.User}
+	v := people.Viewer{Site: x.who.Site, Product: x.who.Product, User: x.who.User}
 	asked := 0
 	for _, is := range []bool{in.IDs != nil, in.Search != nil, in.Pictures != nil} {
 		if is {
