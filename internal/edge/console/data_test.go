@@ -2,6 +2,7 @@ package console
 
 import (
 	"io"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -56,6 +57,32 @@ func TestLetterIsReadAsWritten(t *testing.T) {
 	for _, want := range []string{"\n    &#34;b&#34;: &#34;xy&lt;b&gt;&#34;\n", strings.TrimSpace(long), "1 time<"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in %s", want, out.String())
+		}
+	}
+}
+
+func TestSentencesLeaveAddressesAsTheyAre(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://evil.test is outside": "https://evil.test is outside.", "api.example.com is not there!": "api.example.com is not there!", "the port is wrong": "The port is wrong.", "": "",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+// The way back from a refusal leads to a page of ours and to no other server.
+func TestTheWayBackIsOurs(t *testing.T) {
+	c := &Console{Config: Config{URL: "https://ui.annex.example"}}
+	for referer, want := range map[string]string{
+		"https://ui.annex.example/apps/i/data?x=1#y": "/apps/i/data", "https://ui.annex.example/a%5Cb": "/a%5Cb",
+		"https://ui.annex.example//evil.example/x": "", "https://ui.annex.example/%2Fevil.example": "", "https://evil.example/apps": "", "http://ui.annex.example/apps": "",
+		"https://ui.annex.example@evil.example/": "", "https://u@ui.annex.example/apps": "", "https://ui.annex.example.evil.example/": "", "/apps": "", "": "", "https://ui.annex.example": "", "https://ui.annex.example/here": "",
+	} {
+		r := httptest.NewRequest("GET", "/here", nil)
+		r.Header.Set("Referer", referer)
+		if got := c.cameFrom(r); got != want {
+			t.Errorf("%q leads to %q", referer, got)
 		}
 	}
 }

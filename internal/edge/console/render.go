@@ -156,7 +156,9 @@ func sentence(text string) string {
 		return ""
 	}
 	r := []rune(text)
-	r[0] = unicode.ToUpper(r[0])
+	if first, _, _ := strings.Cut(text, " "); !strings.ContainsAny(first, "./:") { // a host or address stays as it is
+		r[0] = unicode.ToUpper(r[0])
+	}
 	if last := r[len(r)-1]; last != '.' && last != '!' && last != '?' {
 		r = append(r, '.')
 	}

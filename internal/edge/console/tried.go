@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"path"
+	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -63,7 +65,10 @@ func (c *Console) openNetwork(by id.Principal, p proposal) func(ctx context.Cont
 // does not say.
 func (c *Console) cameFrom(r *http.Request) string {
 	u, err := url.Parse(r.Referer())
-	if err != nil || u.Scheme+"://"+u.Host != c.URL || u.User != nil || u.Path == "" || u.Path == r.URL.Path && r.Method == http.MethodGet {
+	if err != nil || u.Scheme+"://"+u.Host != c.URL || u.User != nil || u.Path == r.URL.Path && r.Method == http.MethodGet {
+		return ""
+	}
+	if u.Path == "" || u.Path != path.Clean(u.Path) || strings.HasPrefix(u.EscapedPath(), "//") { // //host would lead to another server
 		return ""
 	}
 	return u.EscapedPath() // its query may be one that decided something
