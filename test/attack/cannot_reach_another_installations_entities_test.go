@@ -49,6 +49,8 @@ async function tries({ canary, cursors }) {
   await note("batch set", async () => (await kvs.batchSet([{ key: "e3", entityName: "row", value: { owner: "mine" } }, { key: "key", value: "mine" }])).successfulKeys.length);
   await note("transact", () => kvs.transact().set("e4", { owner: "mine" }, { entityName: "row" }).delete("e5", { entityName: "row" }).delete("key2").execute().then(() => "done"));
   await note("batch delete", async () => (await kvs.batchDelete([{ key: "e6", entityName: "row" }, { key: "e7", entityName: "row" }, { key: "key3" }])).successfulKeys.length);
+  // One whose place in every index is that of theirs comes and goes.
+  await note("twin", async () => { await rows().set("e9", { owner: canary, at: 9 }); await rows().delete("e9"); return "done"; });
   await note("delete", async () => { await rows().set("e8", { owner: "mine" }); await rows().delete("e8"); return (await rows().get("e8")) ? "still there" : "done"; });
   return got;
 }
@@ -96,7 +98,7 @@ func TestAttackReachAnotherInstallationsEntities(t *testing.T) {
 			}
 		}
 		// Each does its own work, as if nobody else were there.
-		for name, want := range map[string]any{"fail if exists": "stored", "batch set": 2.0, "transact": "done", "batch delete": 3.0, "delete": "done"} {
+		for name, want := range map[string]any{"fail if exists": "stored", "batch set": 2.0, "transact": "done", "batch delete": 3.0, "delete": "done", "twin": "done"} {
 			if got[name] != want {
 				t.Errorf("%s: %s: %v", who, name, got[name])
 			}

@@ -64,6 +64,7 @@ type told struct {
 func (s *Service) Take(ctx context.Context, events ...Event) (triggers int, err error) {
 	lists, look := make([][]jobs.Job, len(events)), &looks{steps: takeSteps}
 	for i, e := range events {
+		look.data = nil // of the one before
 		if lists[i], err = s.listeners(ctx, e, look); err != nil {
 			return 0, fault.Op("unattended.Take", err)
 		}

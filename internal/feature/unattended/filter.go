@@ -100,17 +100,56 @@ func (s *Service) evaluate(expression string, look *looks, t told, hidden []stri
 	return holds, err != nil && steps >= most && most < condition.MaxSteps && !look.whole, err
 }
 
-// included takes away what a trigger has to ask for and did not.
+// included takes away what a trigger has to ask for and did not: members of the data, or, by
+// a path with dots, members further inside.
 func included(m manifest.Trigger, name string, optional []string, data map[string]json.RawMessage) {
-	want := m.Payload.Include.Fields
+	want := slices.Concat(m.Payload.Include.Fields, m.Payload.Include.PropertyPaths)
 	for _, e := range m.Events {
 		if e.EventType == name {
-			want = append(slices.Clone(want), e.Payload.Include.Fields...)
+			want = slices.Concat(want, e.Payload.Include.Fields, e.Payload.Include.PropertyPaths)
 		}
 	}
-	for _, field := range optional {
-		if !slices.Contains(want, field) {
-			delete(data, field)
+	for _, path := range optional {
+		if slices.Contains(want, path) {
+			continue
 		}
+		var parts []string // that were asked for by themselves
+		for _, w := range want {
+			if part, ok := strings.CutPrefix(w, path+"."); ok {
+				parts = append(parts, part)
+			}
+		}
+		without(data, path, parts)
+	}
+}
+
+// without takes the member at a path out of an object, but for parts of it.
+func without(data map[string]json.RawMessage, path string, parts []string) {
+	name, rest, further := strings.Cut(path, ".")
+	if _, whole := data[path]; whole {
+		name, further = path, false
+	}
+	value, ok := data[name]
+	if !ok {
+		return
+	}
+	var inner map[string]json.RawMessage
+	if err := json.Unmarshal(value, &inner); err != nil || inner == nil {
+		if !further { // a member further inside of what has none is not there
+			delete(data, name)
+		}
+		return
+	}
+	if further {
+		without(inner, rest, parts)
+	} else {
+		maps.DeleteFunc(inner, func(member string, _ json.RawMessage) bool { return !slices.Contains(parts, member) })
+	}
+	if !further && len(inner) == 0 {
+		delete(data, name)
+		return
+	}
+	if out, err := json.Marshal(inner); err == nil {
+		data[name] = out
 	}
 }

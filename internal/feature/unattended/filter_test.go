@@ -178,3 +178,43 @@ func TestLongConditionsWait(t *testing.T) {
 		t.Errorf("told %v and %d more, want %v", got, len(l.told), want)
 	}
 }
+
+// Each event of several that come together is held against conditions by itself.
+func TestConditionsOnEventsThatComeTogether(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+			if err := d.Migrate(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
+		l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+		l.module.Trigger = []manifest.Trigger{trigger("one", "event.n == 1", ""), trigger("two", "event.n == 2", ""), trigger("three", "event.n == 3", "")}
+		q := jobs.New(jobs.Config{DB: d, Poll: 2 * time.Millisecond})
+		s := unattended.New(unattended.Config{DB: d, Jobs: q, Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l})
+		of := func(n string) unattended.Event {
+			return unattended.Event{Product: "p", Site: "s", ID: n, Type: "made", Time: l.clock(), Data: json.RawMessage(`{"n": ` + n + `}`)}
+		}
+		if n, err := s.Take(t.Context(), of("1"), of("2"), of("2"), of("3"), of("4")); n != 4 || err != nil {
+			t.Fatalf("%d triggers: %v", n, err)
+		}
+		if err := q.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(q.Close)
+		got := []string{<-l.told, <-l.told, <-l.told}
+		slices.Sort(got)
+		for c := []jobs.Count(nil); c == nil || len(c) > 0; { // until nothing is left
+			var err error
+			if c, err = q.Counts(t.Context(), "i"); err != nil {
+				t.Fatal(err)
+			}
+			if c == nil {
+				break
+			}
+		}
+		if strings.Join(got, " ") != "one three two" || len(l.told) != 0 {
+			t.Errorf("told %v and %d more", got, len(l.told))
+		}
+	})
+}
