@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/annexhq/annex/internal/edge/testenv"
 	"github.com/annexhq/annex/internal/infra/credential"
 )
 
@@ -85,7 +84,7 @@ func (k *keyHolder) took() []*http.Request {
 // signatures, a client's credentials) is used by the app and read by nobody, goes where the
 // admin was shown, and ends with the installation.
 func TestAttackReadSiteKeys(t *testing.T) {
-	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct = false })
+	p := newPeople(t)
 	service, other := &keyHolder{}, &backEnd{}
 	for _, host := range []string{"login.keys.example", "api.keys.example"} {
 		p.Host(t, host, service)
@@ -119,9 +118,36 @@ func TestAttackReadSiteKeys(t *testing.T) {
 	if g := try("attempt", map[string]any{"provider": "keyed"}); g.Code != "PROVIDER_NOT_CONFIGURED" || !strings.Contains(g.Text, "site-admin") {
 		t.Fatalf("without a credential: %+v", g)
 	}
-	for key, to := range map[string][]string{"keyed": sends, "queried": sends, "signed": sends, "client": append(slices.Clone(sends), "https://login.keys.example")} {
-		a := give(at.admin, key, to).must(t)
-		fmt.Fprintln(&seen, string(a.body))
+	for _, key := range []string{"keyed", "queried", "signed"} {
+		fmt.Fprintln(&seen, give(at.admin, key, sends).must(t).body)
+	}
+	// The client's by the console, where the secret is typed on the last page.
+	alice, there := p.signedIn("alice"), "/apps/"+at.installation
+	decided := func(form, last url.Values) {
+		t.Helper()
+		data := alice.get(there + "/data")
+		vouch := alice.post(data, there+"/propose", form)
+		decision := found(vouch.body, `/sign-in\?decision=([0-9a-f-]+)`)
+		confirm := alice.get("/sign-in?decision=" + decision)
+		if decision == "" || confirm.url.Path != "/decide/"+decision {
+			t.Fatalf("%d %s: %s", vouch.status, confirm.url, vouch.body)
+		}
+		done := alice.post(confirm, "/decide/"+decision, last)
+		if done.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", done.status, done.body)
+		}
+		fmt.Fprintln(&seen, data.body, vouch.body, confirm.body, done.body, alice.get(there+"/data").body)
+	}
+	if data := alice.get(there + "/data"); !strings.Contains(data.body, `data-annex-key="client"`) || !strings.Contains(data.body, "There is none") {
+		t.Fatalf("the page of data: %s", data.body)
+	}
+	bob := p.signedIn("bob")
+	if a := bob.post(bob.get("/my/apps"), there+"/propose", url.Values{"act": {"key"}, "provider": {"client"}, "sends": sends}); a.status < 400 {
+		t.Errorf("a user proposed a credential: %d", a.status)
+	}
+	decided(url.Values{"act": {"key"}, "provider": {"client"}, "client": {"annex"}, "sends": append(slices.Clone(sends), "https://login.keys.example")}, url.Values{"secret": {secret}})
+	if data := alice.get(there + "/data"); strings.Contains(data.body, "There is none") || !strings.Contains(data.body, "Nobody reads it") {
+		t.Errorf("the page of data after it: %s", data.body)
 	}
 	fmt.Fprintln(&seen, string(p.api("GET", "/api/v1/installations/"+at.installation+"/providers", at.admin, nil).must(t).body))
 
@@ -167,6 +193,10 @@ func TestAttackReadSiteKeys(t *testing.T) {
 	mints := service.mints
 	if g := try("bare", map[string]any{"url": "https://login.keys.example/token", "method": "POST"}); !g.Rejected || service.mints != mints {
 		t.Errorf("the app came to the token endpoint: %+v", g)
+	}
+	decided(url.Values{"act": {"no-key"}, "provider": {"queried"}}, url.Values{})
+	if g := try("attempt", map[string]any{"provider": "queried"}); g.Code != "PROVIDER_NOT_CONFIGURED" {
+		t.Errorf("taken away: %+v", g)
 	}
 	// The next version names another host; the admin agrees to that, and gave nothing for it.
 	moved := src
