@@ -308,6 +308,27 @@ test('a view of UI Kit knows its place in the page’s address and the addresses
   await shown(page, (f) => f.getByText('At /', { exact: true }));
 });
 
+test('people have their names and faces, which no browser fetches elsewhere and no app’s page is given', async () => {
+  const page = await signIn('alice', '/browse/DEMO-3');
+  const foreign = [];
+  page.on('request', (r) => { if (/avatar|face/.test(new URL(r.url()).pathname)) foreign.push(r.url()); });
+  const frame = await (await (await shown(page, (f) => f.getByLabel('New item'))).elementHandle()).ownerFrame();
+  await frame.getByLabel('New item').fill('Ask Bob');
+  await frame.getByRole('combobox', { name: 'Who does it' }).fill('bo');
+  await frame.getByRole('option', { name: 'Bob', exact: true }).click();
+  assert.equal(await frame.getByRole('combobox', { name: 'Who does it' }).inputValue(), 'Bob');
+  await frame.getByRole('button', { name: 'Add', exact: true }).click();
+  await frame.getByTitle('Bob', { exact: true }).locator('img').waitFor();
+  assert.match(await frame.getByTitle('Bob', { exact: true }).locator('img').getAttribute('src'), /^data:image\/(png|svg\+xml);base64,/);
+  assert.deepEqual(foreign, []);
+  // An app's page has no way to ask.
+  const { frame: probe } = await frameOf(page, 'probe');
+  for (const command of ['people', 'users', 'getUsers', 'fetchUserRecommendations']) {
+    const got = await probe.evaluate((name) => __bridge.callBridge(name, { ids: ['bob'], search: 'b' }).then((v) => ({ resolved: JSON.stringify(v) }), (e) => ({ code: e.code })), command);
+    assert.ok(got.code && !JSON.stringify(got).includes('Bob'), `${command}: ${JSON.stringify(got)}`);
+  }
+});
+
 test('a list opens in a panel that is no higher than its field', async () => {
   const page = await signIn('alice', '/browse/DEMO-1');
   const field = await shown(page, (f) => f.locator('.k-root:not(:has(form))').getByRole('combobox')); // the checklist's is in a form

@@ -7,6 +7,8 @@ import (
 	"image/png"
 	"strings"
 	"testing"
+
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
 func encoded(t *testing.T, w, h int) []byte {
@@ -32,8 +34,12 @@ func TestPicturesAreSmallAndOurs(t *testing.T) {
 	if err != nil || drawn.Bounds().Dx() != 80 || drawn.Bounds().Dy() != 20 || drawn.At(1, 1) != (color.NRGBA{10, 20, 30, 255}) && drawn.At(1, 1) != (color.RGBA{10, 20, 30, 255}) {
 		t.Errorf("%v %v %v", err, drawn.Bounds(), drawn.At(1, 1))
 	}
-	for name, data := range map[string][]byte{"nothing": nil, "a page": []byte("<html>"), "too many pixels": encoded(t, 1200, 1200), "too many bytes": append(encoded(t, 4, 4), make([]byte, maxBytes)...)} {
-		if got, err := Redraw(data); err == nil {
+	var large bytes.Buffer
+	if err := png.Encode(&large, image.NewGray(image.Rect(0, 0, 1<<10, 1<<10+1))); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"nothing": nil, "a page": []byte("<html>"), "too many pixels": large.Bytes(), "too many bytes": append(encoded(t, 4, 4), make([]byte, maxBytes)...)} {
+		if got, err := Redraw(data); fault.CodeOf(err) != "BAD_PICTURE" {
 			t.Errorf("%s becomes %q", name, got[:min(len(got), 40)])
 		}
 	}
