@@ -51,6 +51,7 @@ func TestAttackDecideOnAnotherSite(t *testing.T) {
 		"/what-if": map[string]any{"trim": []string{"scope:storage:app"}}, "/storage": map[string]any{"from": at.installation},
 		"/remotes/{remote}":            map[string]any{"url": "https://evil.example.com", "epoch": 1},
 		"/remotes/{remote}/credential": map[string]any{"origin": "https://evil.example.com", "kind": "bearer", "secret": "s"},
+		"/providers/{key}/credential":  map[string]any{"sends": []string{"https://evil.example.com"}, "secret": "s"},
 		"/remotes/{remote}/networks":   map[string]any{"network": "n", "host": "evil.example.com", "port": 443, "epoch": 1},
 	}
 	const query = "?type=IMAGES&host=evil.example.com&port=443&epoch=1"

@@ -34,7 +34,7 @@ func TestAttackMisleadByFormsOfRemotes(t *testing.T) {
 	}
 	began := func(x page) bool { return strings.Contains(x.body, "/sign-in?decision=") }
 
-	acts := []string{"remote", "credential", "no-credential", "network", "no-network", "no-module", "analytics", "egress", "no-egress", "ask-again", "share", "unshare", "retry-letters", "drop-letter"}
+	acts := []string{"remote", "credential", "no-credential", "key", "no-key", "network", "no-network", "no-module", "analytics", "egress", "no-egress", "ask-again", "share", "unshare", "retry-letters", "drop-letter"}
 	own := bob.get("/my/apps")
 	for _, act := range acts {
 		if x := bob.post(own, app+"/propose", form(act)); x.status != http.StatusForbidden || began(x) {
@@ -76,7 +76,8 @@ func TestAttackMisleadByFormsOfRemotes(t *testing.T) {
 	for name, f := range map[string]url.Values{
 		"outside its patterns": form("remote", "remote", "bound", "host", "https://example.com.evil.example"), "another epoch": form("remote", "epoch", "7"),
 		"a remote that is not there": form("remote", "remote", "none"), "no port": form("network", "port", "http"), "a network that nobody listed": form("network"),
-		"a credential for no endpoint": form("credential", "origin", "https://a.example.com"),
+		"a credential for a service that is not there": form("key", "provider", "none", "sends", "https://evil.example"),
+		"a credential for no endpoint":                 form("credential", "origin", "https://a.example.com"),
 	} {
 		if x := alice.post(data, app+"/propose", f); x.status < 400 || x.status >= 500 || began(x) {
 			t.Errorf("%s: %d", name, x.status)

@@ -49,13 +49,19 @@ func TestAttackTouchAnotherSite(t *testing.T) {
 			t.Errorf("%s: %d %.300s", what, got.status, got.body)
 		}
 	}
-	for _, path := range []string{"/apps/" + at.installation, "/apps/" + at.installation + "/review", "/my/apps/" + at.installation, "/consent/" + at.installation, "/decide/" + decision} {
+	for _, path := range []string{"/apps/" + at.installation, "/apps/" + at.installation + "/review", "/apps/" + at.installation + "/data", "/apps/" + at.installation + "/data.json",
+		"/apps/" + at.installation + "/running", "/apps/" + at.installation + "/running/1", "/apps/" + at.installation + "/stored.ndjson", "/left/" + at.installation + "/stored.ndjson", "/my/apps/" + at.installation, "/consent/" + at.installation, "/decide/" + decision} {
 		refused("GET "+path, mallory.get(path))
 	}
-	for _, act := range []string{"uninstall", "grant", "decline", "pin", "egress", "no-egress", "revoke"} {
-		form := url.Values{"act": {act}, "type": {"IMAGES"}, "host": {"evil.example"}, "user": {"alice"}, "pinned": {"yes"}, "site": {at.siteID()}, "allow": {"all"}}
+	for _, act := range []string{"uninstall", "grant", "decline", "pin", "egress", "no-egress", "revoke", "ask-again", "share", "unshare", "retry-letters", "drop-letter", "analytics",
+		"remote", "credential", "no-credential", "key", "no-key", "network", "no-network", "no-module"} {
+		form := url.Values{"act": {act}, "type": {"IMAGES"}, "host": {"evil.example"}, "user": {"alice"}, "pinned": {"yes"}, "site": {at.siteID()}, "allow": {"all"},
+			"remote": {"r"}, "kind": {"bearer"}, "port": {"443"}, "network": {"n"}, "letter": {"1"}, "hours": {"1"}, "provider": {"p"}}
 		refused("propose "+act, mallory.post(own, "/apps/"+at.installation+"/propose", form))
 		refused("propose "+act+" in another's name", mallory.post(own, "/apps/"+at.installation+"/propose?site="+at.siteID(), form))
+	}
+	for _, act := range []string{"relink", "erase-left"} {
+		refused("propose "+act, mallory.post(own, "/left/"+at.installation+"/propose", url.Values{"act": {act}}))
 	}
 	refused("decide what Alice proposed", mallory.post(own, "/decide/"+decision, url.Values{}))
 	refused("vouch for what Alice proposed", mallory.get("/sign-in?decision="+decision))

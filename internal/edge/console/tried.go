@@ -44,6 +44,9 @@ func (c *Console) tried(v *visit, kind string, p *proposal) error {
 			return nil // the page says what is missing
 		}
 		return c.Remotes.Accepts(v.ctx(), by, p.Installation, p.Remote, p.Origin, *p.Credential)
+	case "key", "no-key":
+		_, err := c.keyNow(v.ctx(), by, *p)
+		return err
 	default:
 		return nil
 	}
