@@ -60,7 +60,7 @@ func TestRealApps(t *testing.T) {
 		t.Fatal(err)
 	}
 	internet := netguardtest.New(t)
-	fakes(t, internet)
+	know := fakes(t, internet)
 	network := internet.Network()
 	said := newGate()
 	env, err := testenv.Start(t.Context(), testenv.Setup{Dir: t.TempDir(), Listen: "127.0.0.1:0", Workers: 2, Network: &network, Log: slog.New(said),
@@ -73,6 +73,7 @@ func TestRealApps(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	know(env.Access.URL)
 	all, err := filepath.Glob("*.txtar")
 	if err != nil || len(all) == 0 {
 		t.Fatal(all, err)

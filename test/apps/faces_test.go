@@ -35,6 +35,7 @@ var faces = []face{
 	{"jira-app", nil},
 	{"forge-jira-checklist", nil},
 	{"forge-scheduled-trigger-lab", nil},
+	{"jira-forge-remote-demo", nil},
 }
 
 // faced is what the browser's part is told of an app, and what it says of it.
@@ -65,7 +66,7 @@ func TestRealAppsFaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	internet := netguardtest.New(t)
-	fakes(t, internet)
+	know := fakes(t, internet)
 	network := internet.Network()
 	env, err := testenv.Start(t.Context(), testenv.Setup{Dir: t.TempDir(), Listen: "127.0.0.1:0", Workers: 2, Network: &network, Log: slog.New(slog.DiscardHandler),
 		ChildCommand: annex.ChildCommand, Version: "apps"})
@@ -77,6 +78,7 @@ func TestRealAppsFaces(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	know(env.Access.URL)
 	var told []faced
 	var unbuilt string // rows of apps whose front ends this machine cannot build
 	for _, f := range faces {

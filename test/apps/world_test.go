@@ -38,7 +38,8 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 // fakes are the hosts that the apps' manifests name, as far as they are called.
-func fakes(t *testing.T, internet *netguardtest.World) {
+// What of them has to know the server is told by the function that it gives.
+func fakes(t *testing.T, internet *netguardtest.World) (know func(server string)) {
 	internet.Host(t, "api.unsplash.com", http.HandlerFunc(photos))
 	internet.Host(t, "oidc.circleci.com", http.HandlerFunc(signingKeys))
 	internet.Host(t, "api.github.com", http.HandlerFunc(gitHub))
@@ -48,6 +49,9 @@ func fakes(t *testing.T, internet *netguardtest.World) {
 	internet.Host(t, "api.openai.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, object{"created": 1, "data": []any{object{"url": "https://images.example/1"}}})
 	}))
+	qr := &qrCodes{}
+	internet.Host(t, qrHost, qr)
+	return func(server string) { qr.server.Store(server) }
 }
 
 func photos(w http.ResponseWriter, r *http.Request) {

@@ -259,6 +259,18 @@ const done = {
       }, 'the manifest allows *.atlassian-dev.net, where Forge has its triggers; the address of a trigger here is another'],
     ],
   },
+  'shiftpi/jira-forge-remote-demo': {
+    kind: 'UI Kit (TypeScript), remote', place: 'issue action', at: '/browse/DEMO-1',
+    steps: [
+      ['its action beside an issue: the issue read as the user who agreed, and a code drawn by its back end, which verified who called', async (p) => {
+        await (await see(p, named('button', 'Create QR Code'))).click();
+        await agree(p);
+        await see(p, words(/Generated in 12 ms/));
+        const drawn = await see(p, (f) => f.locator('img'));
+        if (!(await drawn.evaluate((i) => i.complete && i.naturalWidth > 0))) throw new Error('the picture is not drawn');
+      }],
+    ],
+  },
 };
 
 async function signIn(path) {
