@@ -158,7 +158,14 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 		if d.cfg.Endpoints == nil {
 			return call.Result{}, fault.New(fault.Denied, "NOT_OFFERED", "endpoints are not offered by this server")
 		}
+		var whole Trail
+		if d.cfg.Follow != nil {
+			ctx, whole = d.cfg.Follow(ctx, p, c, started)
+		}
 		res, err := d.cfg.Endpoints.Call(ctx, p, c, endpoint)
+		if whole != nil {
+			whole.End(err)
+		}
 		d.cfg.Recorder.Record(p, c, started, res.Stats, err)
 		return res, err
 	}
