@@ -398,3 +398,35 @@ func TestTheOnlyInstallationIsMeant(t *testing.T) {
 		}
 	}
 }
+
+// A site's admin sees in one list whose logs are read by those who wrote the app.
+func TestInstallListSaysWhoReadsLogs(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/i1/log-sharing"):
+			io.WriteString(w, `{"shared":true,"with":"bob","since":"2026-01-30T12:00:00Z","until":"2026-01-31T12:00:00Z"}`)
+		case strings.HasSuffix(r.URL.Path, "/i2/log-sharing"):
+			io.WriteString(w, `{"shared":false}`)
+		case strings.HasSuffix(r.URL.Path, "/i3/log-sharing"):
+			w.WriteHeader(http.StatusConflict)
+			io.WriteString(w, `{"error":{"kind":"conflict","code":"LOGS_OPEN","message":"open"}}`)
+		default:
+			io.WriteString(w, `{"installations":[{"id":"i1","environment":"production"},{"id":"i2","environment":"production"},{"id":"i3","environment":"staging"}]}`)
+		}
+	}))
+	defer s.Close()
+	admin := func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }
+	got := run(t, t.TempDir(), "", admin, Hooks{}, "install", "list", "--logs")
+	for _, want := range []string{"shared with bob until ", "not shared", "open to its developer"} {
+		if got.code != 0 || !strings.Contains(got.out, want) {
+			t.Errorf("%q: %+v", want, got)
+		}
+	}
+	if got := run(t, t.TempDir(), "", admin, Hooks{}, "install", "list", "--logs", "--json"); got.code != 0 || !strings.Contains(got.out, `"logs":"not shared"`) {
+		t.Errorf("%+v", got)
+	}
+	if got := run(t, t.TempDir(), "", admin, Hooks{}, "install", "list"); got.code != 0 || strings.Contains(got.out, "shared") {
+		t.Errorf("%+v", got)
+	}
+}

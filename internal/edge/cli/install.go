@@ -201,6 +201,7 @@ func name(name, id string) string {
 
 func (c *cli) installListCommand() *cobra.Command {
 	var app, environment, site string
+	var logs bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List installations that you may see",
@@ -214,22 +215,59 @@ func (c *cli) installListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			type line struct {
+				client.Installation
+				Logs string `json:"logs,omitempty"`
+			}
+			var lines []line
+			for _, i := range all {
+				x := line{Installation: i}
+				if logs {
+					if x.Logs, err = readers(cmd.Context(), api, i.ID); err != nil {
+						return err
+					}
+				}
+				lines = append(lines, x)
+			}
 			if c.json {
-				c.ui.printJSON(map[string]any{"installations": list(all)})
+				c.ui.printJSON(map[string]any{"installations": list(lines)})
 				return nil
 			}
-			var rows [][]string
-			for _, i := range all {
-				rows = append(rows, []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber, i.State})
+			head := "INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING STATE"
+			if logs {
+				head += " LOGS"
 			}
-			c.ui.table("INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING STATE", rows)
+			var rows [][]string
+			for _, i := range lines {
+				row := []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber, i.State}
+				if logs {
+					row = append(row, i.Logs)
+				}
+				rows = append(rows, row)
+			}
+			c.ui.table(head, rows)
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&app, "app", "", "only of the app with this `id`")
 	cmd.Flags().StringVarP(&environment, "environment", "e", "", "only of this `environment`")
 	cmd.Flags().StringVarP(&site, "site", "s", "", "only on this `site`")
+	cmd.Flags().BoolVar(&logs, "logs", false, "say of each whether its developer reads its logs, and until when")
 	return jsonFlag(cmd)
+}
+
+// readers says in a few words who, of those who wrote the app, reads an installation's logs.
+func readers(ctx context.Context, api *client.Client, install string) (string, error) {
+	s, err := api.LogSharing(ctx, install)
+	switch {
+	case fault.CodeOf(err) == "LOGS_OPEN":
+		return "open to its developer", nil
+	case err != nil:
+		return "", err
+	case s.Shared:
+		return "shared with " + inline(s.With) + " until " + stamp(s.Until), nil
+	}
+	return "not shared", nil
 }
 
 // list makes no list an empty one in JSON.
