@@ -28,6 +28,7 @@ func (l *loader) checkModules(m *Manifest, x *index) {
 			l.checkCondition(fmt.Sprintf("modules.trigger[%d].events[%d].filter", i, j), e.Filter)
 		}
 	}
+	l.checkPropertyPaths(m.Modules.Trigger)
 	l.checkConsumers("modules.consumer", m.Modules.Consumer, x)
 	l.checkConsumers("modules.fifoConsumer", m.Modules.FIFOConsumer, x)
 	for i, p := range m.Modules.PreUninstall {
@@ -139,6 +140,30 @@ func (l *loader) checkEvents(path string, events []EventRef) {
 			continue
 		}
 		l.path(at, Warning, "event-unknown", "the event "+quote(e.EventType)+" belongs to no registered product, so it never comes", "remove it, or register the product that sends it")
+	}
+}
+
+// maxPropertyPaths is how many different paths the triggers of an app ask for.
+const maxPropertyPaths = 5
+
+func (l *loader) checkPropertyPaths(triggers []Trigger) {
+	seen := map[string]bool{}
+	check := func(at string, paths []string) {
+		for i, p := range paths {
+			if !seen[p] && len(seen) == maxPropertyPaths {
+				l.path(fmt.Sprintf("%s.payload.include.propertyPaths[%d]", at, i), Error, "too-many-property-paths",
+					fmt.Sprintf("the app's triggers ask for more than %d paths", maxPropertyPaths), "remove it, or ask for what all of them lie in")
+				continue
+			}
+			seen[p] = true
+		}
+	}
+	for i, t := range triggers {
+		at := fmt.Sprintf("modules.trigger[%d]", i)
+		check(at, t.Payload.Include.PropertyPaths)
+		for j, e := range t.Events {
+			check(fmt.Sprintf("%s.events[%d]", at, j), e.Payload.Include.PropertyPaths)
+		}
 	}
 }
 
