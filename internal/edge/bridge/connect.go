@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/session"
 )
 
@@ -42,7 +43,7 @@ func (b *Bridge) connect(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]any{"connected": has, "name": clean(d.Name, 80)}
+	out := map[string]any{"connected": has, "name": quote.Line(d.Name, 80)}
 	if in.Open {
 		about, err := json.Marshal(Connecting{string(x.policy.Install), in.Provider, scopes})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/people"
 	"github.com/annexhq/annex/internal/infra/picture"
 )
@@ -71,7 +72,7 @@ func (b *Bridge) people(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	out := []person{}
 	for _, p := range all {
-		out = append(out, person{p.ID, clean(p.Name, 120), p.Picture})
+		out = append(out, person{p.ID, quote.Line(p.Name, 120), p.Picture})
 	}
 	return map[string]any{"people": out}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -159,14 +160,14 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 		return nil, err
 	}
 	for n := range out {
-		out[n].App = clean(app.Name, 80)
+		out[n].App = quote.Line(app.Name, 80)
 		if err != nil {
 			out[n].State = "blocked"
 		} else if path := b.Hosting.IconPath(ctx, p, keys[n]); path != "" {
 			out[n].Icon = b.URL + path
 		}
 		if i.EnvType != "PRODUCTION" {
-			out[n].Environment = clean(i.EnvName, 40)
+			out[n].Environment = quote.Line(i.EnvName, 40)
 		}
 	}
 	return out, nil

@@ -41,13 +41,9 @@ func (b *Bridge) title(ctx context.Context, version id.Version, u manifest.Modul
 		if t.I18n != "" {
 			text = b.Registry.Text(ctx, version, locale, t.I18n)
 		}
-		if text = clean(text, 120); text != "" {
+		if text = quote.Line(text, 120); text != "" {
 			return text
 		}
 	}
-	return clean(u.Key, 120)
+	return quote.Line(u.Key, 120)
 }
-
-// clean makes a text of an app fit to be read among our own words: one line, nothing
-// invisible, nothing that turns the reading direction, no longer than most.
-func clean(text string, most int) string { return quote.Line(text, most) }

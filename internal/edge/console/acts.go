@@ -7,6 +7,7 @@ import (
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 )
 
 // The smaller decisions about an installed app.
@@ -46,7 +47,7 @@ func egressOf(p proposal) (perm.Set, error) {
 	}
 	pattern, err := hostrule.ParsePattern(p.Host, use)
 	if err != nil {
-		return perm.Set{}, fault.New(fault.Usage, "PATTERN", "%q is no host that an app can be allowed to reach", clean(p.Host, 100)).
+		return perm.Set{}, fault.New(fault.Usage, "PATTERN", "%q is no host that an app can be allowed to reach", quote.Line(p.Host, 100)).
 			WithFix("write a host such as api.example.com, or *.example.com for every host below it")
 	}
 	return perm.Set{Egress: []perm.Egress{{Type: p.Type, Pattern: pattern, InScopeEUD: true}}}, nil
@@ -85,7 +86,7 @@ func (c *Console) doNoEgress(ctx context.Context, by id.Principal, p proposal) (
 }
 
 func (c *Console) showRevoke(_ context.Context, _ id.Principal, p proposal) (summary, error) {
-	return summary{Title: "Take back that " + p.Name + " acts as " + clean(string(p.User), 60) + "?", Button: "Take back", Back: pageOf(p),
+	return summary{Title: "Take back that " + p.Name + " acts as " + quote.Line(string(p.User), 60) + "?", Button: "Take back", Back: pageOf(p),
 		Text: []string{"The app's next call as that user is refused. The user is asked again when the app needs it."}}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/install"
 )
@@ -35,7 +36,7 @@ type app struct {
 func (c *Console) view(v *visit, i install.Installation) app {
 	ctx := v.ctx()
 	out := app{
-		ID: i.ID, Name: c.appName(ctx, i.App), Developer: c.accountName(ctx, i.Owner), Environment: clean(i.EnvName, 60),
+		ID: i.ID, Name: c.appName(ctx, i.App), Developer: c.accountName(ctx, i.Owner), Environment: quote.Line(i.EnvName, 60),
 		Production: i.EnvType == call.Production, Product: c.productName(ctx, i.Product), Number: i.Number, Waiting: i.WaitingNumber,
 		Signal: c.signal(v, &i), Installed: i.Installed, InstalledBy: c.person(ctx, i.InstalledBy), installation: i,
 	}
@@ -62,10 +63,10 @@ func stateOf(i *install.Installation) (word, text string) {
 
 func (c *Console) appName(ctx context.Context, a id.App) string {
 	x, err := c.Registry.App(ctx, a)
-	if err != nil || clean(x.Name, 60) == "" {
+	if err != nil || quote.Line(x.Name, 60) == "" {
 		return string(a)
 	}
-	return clean(x.Name, 60)
+	return quote.Line(x.Name, 60)
 }
 
 func (c *Console) accountName(ctx context.Context, a id.Account) string {
@@ -73,7 +74,7 @@ func (c *Console) accountName(ctx context.Context, a id.Account) string {
 	if err != nil {
 		return "unknown"
 	}
-	return clean(x.Name, 60)
+	return quote.Line(x.Name, 60)
 }
 
 func (c *Console) productName(ctx context.Context, p id.Product) string {
@@ -81,7 +82,7 @@ func (c *Console) productName(ctx context.Context, p id.Product) string {
 	if err != nil {
 		return string(p)
 	}
-	return clean(x.Name, 60)
+	return quote.Line(x.Name, 60)
 }
 
 func (c *Console) words(ctx context.Context, p id.Product) perm.Words {
@@ -140,7 +141,7 @@ func (c *Console) requests(v *visit) ([]request, error) {
 	var out []request
 	for _, x := range all {
 		if x.Target.Product == v.session.Product {
-			out = append(out, request{ID: x.ID, Name: c.appName(v.ctx(), x.Target.App), Environment: clean(x.Target.Environment, 60),
+			out = append(out, request{ID: x.ID, Name: c.appName(v.ctx(), x.Target.App), Environment: quote.Line(x.Target.Environment, 60),
 				By: c.accountName(v.ctx(), x.RequestedBy), At: x.RequestedAt, target: x.Target})
 		}
 	}
@@ -306,7 +307,7 @@ func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have 
 	}
 	words := c.words(v.ctx(), t.Product)
 	out := review{
-		Name: c.appName(v.ctx(), t.App), Developer: c.accountName(v.ctx(), shown.Release.Owner), Environment: clean(t.Environment, 60),
+		Name: c.appName(v.ctx(), t.App), Developer: c.accountName(v.ctx(), shown.Release.Owner), Environment: quote.Line(t.Environment, 60),
 		Product: c.productName(v.ctx(), t.Product), Number: shown.Release.Number, Digest: shown.Digest, Version: version,
 		DevelopmentWarning: shown.DevelopmentWarning, Restored: shown.Restored, Back: "/apps",
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/audit"
 )
@@ -54,7 +55,7 @@ func actName(act string) string {
 	if n, ok := actNames[act]; ok {
 		return n
 	}
-	return clean(act, 60)
+	return quote.Line(act, 60)
 }
 
 type fact struct{ Name, Value string }
@@ -149,10 +150,10 @@ func factsOf(detail json.RawMessage) []fact {
 		switch value := value.(type) {
 		case string:
 			if value != "" {
-				out = append(out, fact{clean(name, 40), clean(value, 120)})
+				out = append(out, fact{quote.Line(name, 40), quote.Line(value, 120)})
 			}
 		case json.Number, bool:
-			out = append(out, fact{clean(name, 40), fmt.Sprint(value)})
+			out = append(out, fact{quote.Line(name, 40), fmt.Sprint(value)})
 		}
 	}
 	slices.SortFunc(out, func(a, b fact) int { return strings.Compare(a.Name, b.Name) })
@@ -163,18 +164,18 @@ func factsOf(detail json.RawMessage) []fact {
 func (c *Console) person(ctx context.Context, actor string) string {
 	kind, who, ok := strings.Cut(actor, ":")
 	if !ok {
-		return clean(actor, 80)
+		return quote.Line(actor, 80)
 	}
 	role := map[string]string{"admin": "admin", "developer": "developer", "operator": "operator", "ci": "CI token", "user": "user", "app": "app"}[kind]
 	// Users are in the trail as salted hashes: the same person is the same number.
 	if product, hash, ok := strings.Cut(who, ":h:"); ok && kind == "user" {
-		return "user " + clean(hash, 8) + " (" + clean(product, 40) + ")"
+		return "user " + quote.Line(hash, 8) + " (" + quote.Line(product, 40) + ")"
 	}
 	if product, user, ok := strings.Cut(who, "/"); ok {
-		return clean(user, 60) + " (" + role + ", " + clean(product, 40) + ")"
+		return quote.Line(user, 60) + " (" + role + ", " + quote.Line(product, 40) + ")"
 	}
 	if x, err := c.Accounts.AccountByID(ctx, id.Account(who)); err == nil {
 		who = x.Name
 	}
-	return clean(who, 60) + " (" + role + ")"
+	return quote.Line(who, 60) + " (" + role + ")"
 }

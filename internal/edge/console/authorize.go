@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/account"
 )
 
@@ -77,7 +78,7 @@ func (c *Console) askAuthorize(v *visit) error {
 		return err
 	}
 	return c.render(v, http.StatusOK, "program_authorize.html", page{Title: "A program asks", Section: "programs", Data: map[string]any{
-		"Program": clean(a.Client.Name, 60), "Fields": fields, "Life": hours(account.ProgramLife), "Host": to.Host, "Here": to.Scheme == "http"}})
+		"Program": quote.Line(a.Client.Name, 60), "Fields": fields, "Life": hours(account.ProgramLife), "Host": to.Host, "Here": to.Scheme == "http"}})
 }
 
 func (c *Console) authorize(v *visit) error {
@@ -123,5 +124,5 @@ func (c *Console) goBack(v *visit, a authorization, q url.Values) error {
 		have.Set("state", a.State)
 	}
 	to.RawQuery = have.Encode()
-	return c.render(v, http.StatusOK, "leave.html", page{Title: "One moment", Section: "programs", Data: map[string]any{"URL": to.String(), "Program": clean(a.Client.Name, 60)}})
+	return c.render(v, http.StatusOK, "leave.html", page{Title: "One moment", Section: "programs", Data: map[string]any{"URL": to.String(), "Program": quote.Line(a.Client.Name, 60)}})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -33,7 +34,7 @@ func (c *Console) blockedOf(ctx context.Context, scope tenant.Scope, i install.I
 	}
 	var out []blocked
 	for _, b := range all {
-		out = append(out, blocked{Where: clean(b.Origin, 300), What: attempts[b.Directive], Times: b.Times, Last: b.Last, Allow: hosting.Advice(b, i.Allowed(), i.Declared)})
+		out = append(out, blocked{Where: quote.Line(b.Origin, 300), What: attempts[b.Directive], Times: b.Times, Last: b.Last, Allow: hosting.Advice(b, i.Allowed(), i.Declared)})
 	}
 	return out, nil
 }

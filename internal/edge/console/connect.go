@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/provider"
@@ -70,9 +71,9 @@ func (c *Console) askConnect(v *visit) error {
 	if err != nil {
 		return err
 	}
-	q.Name = clean(q.Name, 80)
+	q.Name = quote.Line(q.Name, 80)
 	for n := range q.Scopes {
-		q.Scopes[n] = clean(q.Scopes[n], 200)
+		q.Scopes[n] = quote.Line(q.Scopes[n], 200)
 	}
 	return c.render(v, http.StatusOK, "connect.html", page{Title: "Connect " + q.Name, Section: "my", Data: map[string]any{
 		"App": c.view(v, i), "Ask": q, "Installation": i.ID,
@@ -133,7 +134,7 @@ type external struct {
 func (c *Console) external(v *visit, all []provider.Account, installed []install.Installation) []external {
 	out := []external{}
 	for _, a := range all {
-		x := external{Account: a, AppName: string(a.App), Service: clean(a.Provider, 40)}
+		x := external{Account: a, AppName: string(a.App), Service: quote.Line(a.Provider, 40)}
 		for _, i := range installed {
 			if i.Environment != a.Env {
 				continue
@@ -141,16 +142,16 @@ func (c *Console) external(v *visit, all []provider.Account, installed []install
 			x.AppName = c.view(v, i).Name
 			if m, err := c.Registry.Manifest(v.ctx(), i.Version); err == nil {
 				if d, ok := m.Provider(a.Provider); ok {
-					x.Service = clean(d.Name, 80)
+					x.Service = quote.Line(d.Name, 80)
 				}
 			}
 			if name := c.productName(v.ctx(), i.Product); !slices.Contains(x.Reached, name) {
 				x.Reached = append(x.Reached, name)
 			}
 		}
-		x.Name = clean(a.Name, 80)
+		x.Name = quote.Line(a.Name, 80)
 		for n := range x.Scopes {
-			x.Scopes[n] = clean(x.Scopes[n], 200)
+			x.Scopes[n] = quote.Line(x.Scopes[n], 200)
 		}
 		q := v.URL.Query()
 		x.New = q.Get("account") == a.ID && q.Get("provider") == a.Provider

@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/install"
 )
@@ -100,12 +101,12 @@ func placesOf(r perm.SignalReason) (out []string) {
 	case perm.SignalEgress:
 		for _, w := range r.Where {
 			t, at, _ := strings.Cut(w, " ")
-			out = append(out, clean(at, 200)+" ("+short[perm.EgressType(t)]+")")
+			out = append(out, quote.Line(at, 200)+" ("+short[perm.EgressType(t)]+")")
 		}
 		return out
 	}
 	for _, w := range r.Where {
-		out = append(out, clean(w, 200))
+		out = append(out, quote.Line(w, 200))
 	}
 	return out
 }
@@ -142,7 +143,7 @@ func replayed(p outflow.Prediction) (out []string) {
 			out = append(out, fmt.Sprintf("And so for %d other destinations.", len(p.Differences)-n))
 			break
 		}
-		to := clean(strings.TrimSpace(d.Origin+" "+d.Operation), 200)
+		to := quote.Line(strings.TrimSpace(d.Origin+" "+d.Operation), 200)
 		if d.Refused > 0 {
 			out = append(out, fmt.Sprintf("In the last %d days it would have refused %s to %s.", p.Days, requests(d.Refused), to))
 		}

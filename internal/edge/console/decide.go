@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/remote"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -138,7 +139,7 @@ func (c *Console) propose(v *visit) error {
 	}
 	p.Type, p.Host = perm.EgressType(v.PostFormValue("type")), strings.TrimSpace(v.PostFormValue("host"))
 	p.OnData = v.PostFormValue("page") == "data"
-	p.Letter = clean(v.PostFormValue("letter"), 64)
+	p.Letter = quote.Line(v.PostFormValue("letter"), 64)
 	p.readRemote(v)
 	p.readKey(v)
 	p.Epoch, _ = strconv.ParseUint(v.PostFormValue("epoch"), 10, 64) // an unreadable one is none that was shown

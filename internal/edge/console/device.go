@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/account"
 )
 
@@ -22,7 +23,7 @@ func (c *Console) showDevices(v *visit) error {
 		return err
 	}
 	for i := range lines {
-		lines[i].Note, lines[i].AccountName = clean(lines[i].Note, 60), clean(lines[i].AccountName, 60)
+		lines[i].Note, lines[i].AccountName = quote.Line(lines[i].Note, 60), quote.Line(lines[i].AccountName, 60)
 	}
 	return c.render(v, http.StatusOK, "device.html", page{Title: "Command lines", Section: "device", Data: map[string]any{"Lines": lines}})
 }
@@ -38,7 +39,7 @@ func (c *Console) askDevice(v *visit) error {
 		return err
 	}
 	return c.render(v, http.StatusOK, "device_ask.html", page{Title: "A command line asks", Section: "device",
-		Data: map[string]any{"ID": d.ID, "Code": v.PostFormValue("code"), "Program": programOf(d), "Address": clean(d.Address, 60), "Asked": d.Asked, "Life": hours(account.PersonLife)}})
+		Data: map[string]any{"ID": d.ID, "Code": v.PostFormValue("code"), "Program": programOf(d), "Address": quote.Line(d.Address, 60), "Asked": d.Asked, "Life": hours(account.PersonLife)}})
 }
 
 func (c *Console) proposeDevice(v *visit) error {
@@ -80,7 +81,7 @@ func (c *Console) done(v *visit, notice, next string) error {
 }
 
 func programOf(d account.Device) string {
-	if name := clean(d.Name, 60); name != "" {
+	if name := quote.Line(d.Name, 60); name != "" {
 		return name
 	}
 	return "a command line without a name"
@@ -92,9 +93,9 @@ func (c *Console) showLogin(ctx context.Context, by id.Principal, p proposal) (s
 		return summary{}, err
 	}
 	return summary{Title: "Let “" + programOf(d) + "” decide as you?", Button: "Let it in", Danger: true, Back: "/device", Text: []string{
-		"It asked at " + d.Asked.UTC().Format("15:04 UTC") + " from the address " + clean(d.Address, 60) + ", and says itself what it is called.",
+		"It asked at " + d.Asked.UTC().Format("15:04 UTC") + " from the address " + quote.Line(d.Address, 60) + ", and says itself what it is called.",
 		"It gets an admin's token of this site: it may install, approve, narrow, revoke and uninstall apps, share logs and read the audit log, as " +
-			clean(string(by.User), 60) + " (" + c.productName(ctx, by.Product) + "), without asking again.",
+			quote.Line(string(by.User), 60) + " (" + c.productName(ctx, by.Product) + "), without asking again.",
 		"That ends after " + hours(account.PersonLife) + ", when you end it here, or when " + c.productName(ctx, by.Product) + " says that you are no admin any more.",
 		"If you did not run annex login yourself a moment ago, do not let it in: somebody may have sent you their code.",
 	}}, nil

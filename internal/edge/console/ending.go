@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/edge/outflow"
 )
 
@@ -20,16 +21,16 @@ var partWords = map[string]string{
 func ending(p outflow.Prediction) (out []list) {
 	stops := list{Title: "What stops working"}
 	for _, x := range p.Stops {
-		line := listLine{Ours: partWords[x.Type], Theirs: clean(cmp.Or(x.Title, x.Key), 80)}
+		line := listLine{Ours: partWords[x.Type], Theirs: quote.Line(cmp.Or(x.Title, x.Key), 80)}
 		if line.Ours == "" {
-			line.Ours, line.Count = "In the product", clean(x.Type, 60)
+			line.Ours, line.Count = "In the product", quote.Line(x.Type, 60)
 		}
 		stops.Lines = append(stops.Lines, line)
 	}
 	went := list{Title: fmt.Sprintf("What it did in the last %d days, and would not do any more", p.Days)}
 	for _, d := range p.Differences {
 		if d.Refused > 0 { // of what would have been refused anyway nothing changes
-			went.Lines = append(went.Lines, listLine{Ours: clean(cmp.Or(strings.TrimSpace(d.Origin+" "+d.Operation), "Others, counted together"), 200), Count: requests(d.Refused)})
+			went.Lines = append(went.Lines, listLine{Ours: quote.Line(cmp.Or(strings.TrimSpace(d.Origin+" "+d.Operation), "Others, counted together"), 200), Count: requests(d.Refused)})
 		}
 	}
 	if len(went.Lines) == 0 {

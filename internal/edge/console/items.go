@@ -7,6 +7,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/quote"
 )
 
 // item is one thing that can be allowed or not, by itself.
@@ -39,13 +40,13 @@ func (i item) instead(text string) (perm.Set, error) {
 		e := i.Set.Egress[0]
 		pattern, err := hostrule.ParsePattern(host, perm.UseOf(e.Type))
 		if err != nil {
-			return perm.Set{}, fault.New(fault.Usage, "PATTERN", "%q is no host that an app can be allowed to reach", clean(host, 100)).
+			return perm.Set{}, fault.New(fault.Usage, "PATTERN", "%q is no host that an app can be allowed to reach", quote.Line(host, 100)).
 				WithFix("write hosts such as api.example.com, one a line")
 		}
 		e.Pattern = pattern
 		one := perm.Set{Egress: []perm.Egress{e}}
 		if !perm.Covers(i.Set, one) {
-			return perm.Set{}, fault.New(fault.Invalid, "GRANT_EXCEEDS_REQUEST", "%q is not within what the app asks for", clean(host, 100)).
+			return perm.Set{}, fault.New(fault.Invalid, "GRANT_EXCEEDS_REQUEST", "%q is not within what the app asks for", quote.Line(host, 100)).
 				WithFix("write hosts that the wildcard stands for")
 		}
 		out = perm.Union(out, one)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/provider"
 )
@@ -53,9 +54,9 @@ func (c *Console) showKey(ctx context.Context, by id.Principal, p proposal) (sum
 	if err != nil {
 		return summary{}, err
 	}
-	what := map[string]string{"api_key": "The key", "hmac": "The secret for signatures", "client_credentials": "The secret of the client " + clean(p.Client, 60)}[k.Type]
-	return summary{Title: "Give " + p.Name + " a credential for " + clean(k.Name, 80) + "?", Button: "Store", Back: dataPage(p), Secret: what,
-		Text: []string{"It goes to " + clean(strings.Join(p.Sends, ", "), 400) + " and nowhere else. The app uses it, for whoever works with it, and never reads it; neither does its developer, nor you, once it is stored.",
+	what := map[string]string{"api_key": "The key", "hmac": "The secret for signatures", "client_credentials": "The secret of the client " + quote.Line(p.Client, 60)}[k.Type]
+	return summary{Title: "Give " + p.Name + " a credential for " + quote.Line(k.Name, 80) + "?", Button: "Store", Back: dataPage(p), Secret: what,
+		Text: []string{"It goes to " + quote.Line(strings.Join(p.Sends, ", "), 400) + " and nowhere else. The app uses it, for whoever works with it, and never reads it; neither does its developer, nor you, once it is stored.",
 			"When a version of the app names another place, it finds no credential there. One that was there before is replaced."}}, nil
 }
 
@@ -66,7 +67,7 @@ func (c *Console) doKey(ctx context.Context, by id.Principal, p proposal) (notic
 
 func (c *Console) showNoKey(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	k, err := c.keyNow(ctx, by, p)
-	return summary{Title: "Take the credential for " + clean(k.Name, 80) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
+	return summary{Title: "Take the credential for " + quote.Line(k.Name, 80) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
 		Text: []string{"From then on the app cannot call the service: it is told that an admin has to give the credential."}}, err
 }
 

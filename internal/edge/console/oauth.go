@@ -8,6 +8,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/productauth"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -149,7 +150,7 @@ func (c *Console) showAccounts(v *visit) error {
 	}
 	var users []productauth.Account
 	for _, a := range accounts {
-		a.Name = clean(a.Name, 80)
+		a.Name = quote.Line(a.Name, 80)
 		switch {
 		case a.Product != v.session.Product:
 		case a.User == "":

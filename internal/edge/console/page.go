@@ -8,6 +8,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -59,11 +60,11 @@ func (c *Console) pageTitle(v *visit, version id.Version, u manifest.Module) str
 		if t.I18n != "" {
 			text = c.Registry.Text(v.ctx(), version, v.session.Locale, t.I18n)
 		}
-		if text = clean(text, 120); text != "" {
+		if text = quote.Line(text, 120); text != "" {
 			return text
 		}
 	}
-	return clean(u.Key, 120)
+	return quote.Line(u.Key, 120)
 }
 
 // pageAt is the page that the path names, if it is of the person's own site and product.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/feature/account"
 )
 
@@ -17,7 +18,7 @@ func (c *Console) showPrograms(v *visit) error {
 		return err
 	}
 	for i := range lines {
-		lines[i].Note = clean(lines[i].Note, 60)
+		lines[i].Note = quote.Line(lines[i].Note, 60)
 	}
 	return c.render(v, http.StatusOK, "programs.html", page{Title: "My programs", Section: "programs", Data: map[string]any{"Lines": lines}})
 }
@@ -29,7 +30,7 @@ func (c *Console) askProgram(v *visit) error {
 		return err
 	}
 	return c.render(v, http.StatusOK, "program_ask.html", page{Title: "A program asks", Section: "programs",
-		Data: map[string]any{"Code": v.PostFormValue("code"), "Program": programOf(d), "Address": clean(d.Address, 60), "Asked": d.Asked, "Life": hours(account.ProgramLife)}})
+		Data: map[string]any{"Code": v.PostFormValue("code"), "Program": programOf(d), "Address": quote.Line(d.Address, 60), "Asked": d.Asked, "Life": hours(account.ProgramLife)}})
 }
 
 func (c *Console) allowProgram(v *visit) error {

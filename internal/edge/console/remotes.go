@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/remote"
@@ -50,7 +51,7 @@ func (c *Console) remotesOf(v *visit, i install.Installation) (remoteList, error
 
 // readRemote reads what a form says of a remote.
 func (p *proposal) readRemote(v *visit) {
-	p.Remote, p.Why = v.PostFormValue("remote"), clean(strings.TrimSpace(v.PostFormValue("why")), 300)
+	p.Remote, p.Why = v.PostFormValue("remote"), quote.Line(strings.TrimSpace(v.PostFormValue("why")), 300)
 	p.Network, p.CA, p.Origin = v.PostFormValue("network"), strings.TrimSpace(v.PostFormValue("ca")), v.PostFormValue("origin")
 	if n, err := strconv.ParseUint(v.PostFormValue("port"), 10, 16); err == nil {
 		p.Port = uint16(n)
@@ -72,13 +73,13 @@ func (c *Console) showRemote(ctx context.Context, by id.Principal, p proposal) (
 	if p.Remote == "" {
 		return summary{}, fault.New(fault.Usage, "MISSING", "no remote was named")
 	}
-	out := summary{Title: "Set where the remote " + clean(p.Remote, 60) + " of " + p.Name + " is?", Button: "Save", Back: dataPage(p),
-		Text: []string{"From then on the app sends to " + clean(p.Host, 200) + ". Its credential, if it has one, is emptied when the endpoint is another one."}}
+	out := summary{Title: "Set where the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + " is?", Button: "Save", Back: dataPage(p),
+		Text: []string{"From then on the app sends to " + quote.Line(p.Host, 200) + ". Its credential, if it has one, is emptied when the endpoint is another one."}}
 	if strings.HasPrefix(strings.ToLower(p.Host), "http:") {
 		out.Text = append(out.Text, "That is not encrypted: everybody on the way can read and change what is sent.")
 	}
 	if p.Host == "" {
-		out = summary{Title: "Take the address of the remote " + clean(p.Remote, 60) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
+		out = summary{Title: "Take the address of the remote " + quote.Line(p.Remote, 60) + " away from " + p.Name + "?", Button: "Take away", Back: dataPage(p),
 			Text: []string{"It counts within a second. What the app's developer declared as its address, if anything, counts again."}}
 	}
 	out.Text = append(out.Text, c.effect(ctx, by, p.Installation, c.setRemote(by, p))...)
@@ -100,10 +101,10 @@ func (c *Console) showCredential(_ context.Context, _ id.Principal, p proposal) 
 	if p.Credential == nil || p.Origin == "" || !slices.Contains(remote.Kinds, p.Credential.Kind) {
 		return summary{}, fault.New(fault.Usage, "MISSING", "no kind of credential was named")
 	}
-	what := strings.TrimSpace(p.Credential.Kind + " " + clean(p.Credential.Name, 60))
-	return summary{Title: "Give the remote " + clean(p.Remote, 60) + " of " + p.Name + " a credential?", Button: "Store", Back: dataPage(p),
+	what := strings.TrimSpace(p.Credential.Kind + " " + quote.Line(p.Credential.Name, 60))
+	return summary{Title: "Give the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + " a credential?", Button: "Store", Back: dataPage(p),
 		Secret: "The secret (" + what + ")",
-		Text: []string{"It goes to " + clean(p.Origin, 200) + " and nowhere else. The app uses it and never reads it; neither does its developer, nor you, once it is stored.",
+		Text: []string{"It goes to " + quote.Line(p.Origin, 200) + " and nowhere else. The app uses it and never reads it; neither does its developer, nor you, once it is stored.",
 			"When the remote is elsewhere it is emptied. One that was there before is replaced."}}, noRemoteNamed(p)
 }
 
@@ -115,7 +116,7 @@ func (c *Console) doCredential(ctx context.Context, by id.Principal, p proposal)
 }
 
 func (c *Console) showNoCredential(_ context.Context, _ id.Principal, p proposal) (summary, error) {
-	return summary{Title: "Take the credential of the remote " + clean(p.Remote, 60) + " away?", Button: "Take away", Back: dataPage(p),
+	return summary{Title: "Take the credential of the remote " + quote.Line(p.Remote, 60) + " away?", Button: "Take away", Back: dataPage(p),
 		Text: []string{"From then on the remote is called without it."}}, noRemoteNamed(p)
 }
 
@@ -124,8 +125,8 @@ func (c *Console) doNoCredential(ctx context.Context, by id.Principal, p proposa
 }
 
 func (c *Console) showNetwork(_ context.Context, _ id.Principal, p proposal) (summary, error) {
-	out := summary{Title: "Open a private network to the remote " + clean(p.Remote, 60) + " of " + p.Name + "?", Button: "Open", Danger: true, Back: dataPage(p),
-		Text: []string{fmt.Sprintf("The app, whoever wrote it, may then be sent to %s, port %d, behind your walls: that host alone, by this remote alone, once its address is set to it.", clean(p.Host, 200), p.Port),
+	out := summary{Title: "Open a private network to the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + "?", Button: "Open", Danger: true, Back: dataPage(p),
+		Text: []string{fmt.Sprintf("The app, whoever wrote it, may then be sent to %s, port %d, behind your walls: that host alone, by this remote alone, once its address is set to it.", quote.Line(p.Host, 200), p.Port),
 			"There, and only there, the address may be plain http, which everybody on the way can read."}}
 	if p.CA != "" {
 		out.Text = append(out.Text, "The host proves itself with a certificate of the authority that you gave.")
@@ -145,7 +146,7 @@ func (c *Console) closeNetwork(by id.Principal, p proposal) func(ctx context.Con
 }
 
 func (c *Console) showNoNetwork(ctx context.Context, by id.Principal, p proposal) (summary, error) {
-	return summary{Title: fmt.Sprintf("Close %s:%d to the remote %s?", clean(p.Host, 200), p.Port, clean(p.Remote, 60)), Button: "Close", Back: dataPage(p),
+	return summary{Title: fmt.Sprintf("Close %s:%d to the remote %s?", quote.Line(p.Host, 200), p.Port, quote.Line(p.Remote, 60)), Button: "Close", Back: dataPage(p),
 		Text: append([]string{"It counts within a second, also for calls that are running."}, c.effect(ctx, by, p.Installation, c.closeNetwork(by, p))...)}, noRemoteNamed(p)
 }
 
@@ -161,7 +162,7 @@ func (c *Console) dropModule(by id.Principal, p proposal) func(ctx context.Conte
 }
 
 func (c *Console) showNoModule(ctx context.Context, by id.Principal, p proposal) (summary, error) {
-	return summary{Title: "Remove the remote " + clean(p.Remote, 60) + " that " + p.Name + " registered?", Button: "Remove", Back: dataPage(p),
+	return summary{Title: "Remove the remote " + quote.Line(p.Remote, 60) + " that " + p.Name + " registered?", Button: "Remove", Back: dataPage(p),
 		Text: append([]string{"Its address, its credential and the networks opened for it go with it. The app may register it again, and gets nothing by that."},
 			c.effect(ctx, by, p.Installation, c.dropModule(by, p))...)}, noRemoteNamed(p)
 }

@@ -30,7 +30,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		return t.UTC().Format("2 Jan 2006, 15:04 UTC")
 	},
 	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"clean":     func(text any) string { return clean(toText(text), 200) },
+	"clean":     func(text any) string { return quote.Line(toText(text), 200) },
 	"asWritten": asWritten,
 	"group":     groupTitle,
 	"use":       useOf,
@@ -104,15 +104,15 @@ type person struct {
 
 func (c *Console) render(v *visit, status int, name string, p page) error {
 	if v.session != nil {
-		who := person{Name: clean(v.session.Name, 80), Product: string(v.session.Product), Admin: v.session.Admin}
+		who := person{Name: quote.Line(v.session.Name, 80), Product: string(v.session.Product), Admin: v.session.Admin}
 		if who.Name == "" {
-			who.Name = clean(string(v.session.User), 80)
+			who.Name = quote.Line(string(v.session.User), 80)
 		}
 		if site, err := c.Tenancy.SiteByID(v.ctx(), v.session.Site); err == nil {
 			who.Site = site.Name
 		}
 		if x, err := c.Tenancy.ProductByKeyOrAlias(v.ctx(), who.Product); err == nil {
-			who.Product = clean(x.Name, 80)
+			who.Product = quote.Line(x.Name, 80)
 		}
 		p.Person, p.Form = &who, v.session.CSRF
 	}
@@ -151,7 +151,7 @@ func (c *Console) fail(v *visit, err error) {
 
 // sentence begins with a capital and ends with a stop, as sentences on a page do.
 func sentence(text string) string {
-	text = clean(text, 600)
+	text = quote.Line(text, 600)
 	if text == "" {
 		return ""
 	}
@@ -165,10 +165,6 @@ func sentence(text string) string {
 	return string(r)
 }
 
-// clean makes a text that others wrote fit to be read among our own words: one line,
-// nothing invisible, nothing that turns the reading direction, no longer than most.
-func clean(text string, most int) string { return quote.Line(text, most) }
-
 // asWritten makes a text of several lines fit to be read: clean, line by line, as indented as it was.
 func asWritten(text string) string {
 	const lines, wide = 2000, 2000
@@ -180,7 +176,7 @@ func asWritten(text string) string {
 		}
 		rest := strings.TrimLeft(line, " ")
 		b.WriteString(line[:min(len(line)-len(rest), 80)])
-		b.WriteString(clean(rest, wide))
+		b.WriteString(quote.Line(rest, wide))
 		b.WriteByte('\n')
 	}
 	return b.String()

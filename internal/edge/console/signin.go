@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/edge/ask"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -69,7 +70,7 @@ func (c *Console) signInProducts(v *visit) ([]product, error) {
 	var out []product
 	for i := range all {
 		if all[i].SignInURL != "" || all[i].Users == tenancy.FromOAuth2 || all[i].Users == tenancy.FromOIDC {
-			out = append(out, product{string(all[i].Key), clean(all[i].Name, 80)})
+			out = append(out, product{string(all[i].Key), quote.Line(all[i].Name, 80)})
 		}
 	}
 	return out, nil

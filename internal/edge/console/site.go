@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/rollout"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -30,7 +31,7 @@ func (c *Console) showSite(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := map[string]any{"Site": clean(s.Name, 60), "Ours": ours, "Development": s.AllowDevelopment,
+	data := map[string]any{"Site": quote.Line(s.Name, 60), "Ours": ours, "Development": s.AllowDevelopment,
 		"Updates": updatesText(s.Updates), "Mode": modeOf(s.Updates), "Hours": max(1, int(s.Updates.After/time.Hour))}
 	return c.render(v, 200, "site.html", page{Title: "Site", Section: "site", Data: data})
 }
@@ -89,7 +90,7 @@ func (c *Console) showSwitch(ctx context.Context, by id.Principal, p proposal) (
 	if !ours {
 		return summary{}, severalProducts()
 	}
-	out := summary{Title: "Change how updates come to " + clean(s.Name, 60) + "?", Button: "Save", Back: "/site"}
+	out := summary{Title: "Change how updates come to " + quote.Line(s.Name, 60) + "?", Button: "Save", Back: "/site"}
 	switch {
 	case p.Switch == "updates":
 		policy, err := rollout.Parse(p.Updates)
@@ -98,10 +99,10 @@ func (c *Console) showSwitch(ctx context.Context, by id.Principal, p proposal) (
 		}
 		out.Text = []string{updatesText(policy), "A version that asks for more waits for an admin in any case. A security fix that asks for nothing new waits as long as you say here."}
 	case p.Development:
-		out.Title, out.Button, out.Danger = "Take development apps on "+clean(s.Name, 60)+"?", "Take them", true
+		out.Title, out.Button, out.Danger = "Take development apps on "+quote.Line(s.Name, 60)+"?", "Take them", true
 		out.Text = []string{"An admin still installs each of them, after this warning:", install.DevelopmentWarning}
 	default:
-		out.Title, out.Button = "Stop development apps on "+clean(s.Name, 60)+"?", "Stop them"
+		out.Title, out.Button = "Stop development apps on "+quote.Line(s.Name, 60)+"?", "Stop them"
 		out.Text = []string{"Those that are installed stand still at once, also for calls that are running. They go on when you take development apps again."}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
@@ -40,7 +41,7 @@ func missing(d *declared, scopes []string) error {
 	if len(scopes) == 0 {
 		scopes = d.Scopes
 	}
-	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the user has not connected their account of %s", cleaned(d.Name, 80)).
+	return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the user has not connected their account of %s", quote.Line(d.Name, 80)).
 		WithFix("the user connects it where the platform asks them; the call can then be made again").
 		With("status", 401).With("serviceKey", d.Key).With("options", map[string]any{"scopes": scopes, "isExpectedError": true, "provider": d.Key})
 }
@@ -144,7 +145,7 @@ func (s *Service) use(ctx context.Context, o owner, d *declared, account string,
 		select { // another one renews it
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return h, fault.New(fault.Unavailable, "PROVIDER_ERR", "the account of %s is being renewed and the provider does not answer", cleaned(d.Name, 80)).Because(ctx.Err())
+			return h, fault.New(fault.Unavailable, "PROVIDER_ERR", "the account of %s is being renewed and the provider does not answer", quote.Line(d.Name, 80)).Because(ctx.Err())
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/quote"
 )
 
 // Methods are the host calls of asUser().withProvider(…).
@@ -45,7 +46,7 @@ func (s *Service) Bind(b call.Binding) call.Handler {
 			return s.bySite(ctx, d, b.Call, h, req)
 		}
 		if h.App {
-			return call.Reply{}, fault.New(fault.Usage, "PROVIDER_OF_USERS", "the accounts of %s are people's", cleaned(d.Name, 80)).WithFix("write asUser().withProvider(…)")
+			return call.Reply{}, fault.New(fault.Usage, "PROVIDER_OF_USERS", "the accounts of %s are people's", quote.Line(d.Name, 80)).WithFix("write asUser().withProvider(…)")
 		}
 		o, err := s.ownerOf(ctx, p, b.Call.Principal)
 		if err != nil {

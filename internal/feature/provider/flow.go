@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
@@ -97,7 +98,7 @@ func (s *Service) here(ctx context.Context, user id.Principal, install id.Instal
 		return nil, owner{}, err
 	}
 	if d.OfSite() {
-		return nil, owner{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "%s has no accounts of users: its credential is the site's", cleaned(d.Name, 80))
+		return nil, owner{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "%s has no accounts of users: its credential is the site's", quote.Line(d.Name, 80))
 	}
 	o, err := s.ownerOf(ctx, p, user)
 	return d, o, err
@@ -110,7 +111,7 @@ func (d *declared) wanted(scopes []string) ([]string, error) {
 	}
 	for _, sc := range scopes {
 		if !slices.Contains(d.Scopes, sc) {
-			return nil, fault.New(fault.Denied, "SCOPE_NOT_DECLARED", "the app asks for a scope of %s that its manifest does not name: %.64q", cleaned(d.Name, 80), sc).
+			return nil, fault.New(fault.Denied, "SCOPE_NOT_DECLARED", "the app asks for a scope of %s that its manifest does not name: %.64q", quote.Line(d.Name, 80), sc).
 				WithFix("add it to the provider's scopes")
 		}
 	}
@@ -239,7 +240,7 @@ func (s *Service) Finish(ctx context.Context, b Back) (Connected, error) {
 		return out, err
 	}
 	if b.Error != "" || b.Code == "" {
-		return out, fault.New(fault.Denied, "NOT_CONNECTED", "%s did not connect the account: %.64q", cleaned(d.Name, 80), cleaned(b.Error, 64)).WithFix("begin again and agree there")
+		return out, fault.New(fault.Denied, "NOT_CONNECTED", "%s did not connect the account: %.64q", quote.Line(d.Name, 80), quote.Line(b.Error, 64)).WithFix("begin again and agree there")
 	}
 	fields := map[string]string{"grant_type": "authorization_code", "code": b.Code, "redirect_uri": s.redirect(c.callback), "code_verifier": f.verifier}
 	g, err := s.token(ctx, d, d.Actions.Exchange, c, fields)

@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/manifest"
 )
@@ -38,7 +39,7 @@ func (s *Service) profile(ctx context.Context, d *declared, c client, g granted,
 		return s.readProfile(ctx, d, answer, by)
 	}
 	if answer.Status < 200 || answer.Status > 299 {
-		return profile{}, fault.New(fault.Unavailable, "PROVIDER_ERR", "the profile cannot be retrieved: %s answered %d", cleaned(d.Name, 80), answer.Status).With("status", 502)
+		return profile{}, fault.New(fault.Unavailable, "PROVIDER_ERR", "the profile cannot be retrieved: %s answered %d", quote.Line(d.Name, 80), answer.Status).With("status", 502)
 	}
 	return d.resolve(facts(answer), a.Resolvers)
 }
@@ -71,7 +72,7 @@ func (s *Service) askProfile(ctx context.Context, d *declared, c client, g grant
 	d.inject(&to, g.access, g.refresh)
 	answer, err := s.Broker.Ask(ctx, d.policy, s.own(d.policy), to, ask)
 	if err == nil && len(answer.Body) > maxProfile {
-		err = fault.New(fault.Unavailable, "PROVIDER_ERR", "the profile cannot be retrieved: the answer of %s is too large", cleaned(d.Name, 80))
+		err = fault.New(fault.Unavailable, "PROVIDER_ERR", "the profile cannot be retrieved: the answer of %s is too large", quote.Line(d.Name, 80))
 	}
 	return answer, err
 }
@@ -89,11 +90,11 @@ func (d *declared) resolve(facts any, r manifest.ProfileResolvers) (profile, err
 
 // checked makes a profile what can be shown.
 func (d *declared) checked(p profile) (profile, error) {
-	if p.ID == "" || len(p.ID) > 255 || cleaned(p.ID, 255) != p.ID {
-		return p, fault.New(fault.Unavailable, "PROVIDER_ERR", "%s does not say whose the account is: no id can be read from its profile", cleaned(d.Name, 80)).
+	if p.ID == "" || len(p.ID) > 255 || quote.Line(p.ID, 255) != p.ID {
+		return p, fault.New(fault.Unavailable, "PROVIDER_ERR", "%s does not say whose the account is: no id can be read from its profile", quote.Line(d.Name, 80)).
 			WithFix("the app's developer corrects actions.retrieveProfile").With("status", 502)
 	}
-	if p.DisplayName = cleaned(p.DisplayName, 200); p.DisplayName == "" {
+	if p.DisplayName = quote.Line(p.DisplayName, 200); p.DisplayName == "" {
 		p.DisplayName = p.ID
 	}
 	if u, err := hostrule.ParseURL(p.AvatarURL); err != nil || u.Scheme != "https" || len(p.AvatarURL) > 2048 {
@@ -121,11 +122,11 @@ func (s *Service) readProfile(ctx context.Context, d *declared, a exchange.Answe
 		Kind: call.Invoke, Installation: d.policy.Install, Function: f.Handler, Principal: by, Payload: payload, ContentType: jsonType,
 	})
 	if err != nil {
-		return profile{}, fault.New(fault.Unavailable, "PROVIDER_ERR", "the app's function could not read the profile of %s", cleaned(d.Name, 80)).Because(err)
+		return profile{}, fault.New(fault.Unavailable, "PROVIDER_ERR", "the app's function could not read the profile of %s", quote.Line(d.Name, 80)).Because(err)
 	}
 	var p profile
 	if err := json.Unmarshal(res.Body, &p); err != nil {
-		return p, fault.New(fault.Unavailable, "PROVIDER_ERR", "the app's function gave no profile of %s", cleaned(d.Name, 80)).Because(err)
+		return p, fault.New(fault.Unavailable, "PROVIDER_ERR", "the app's function gave no profile of %s", quote.Line(d.Name, 80)).Because(err)
 	}
 	return d.checked(p)
 }
@@ -133,7 +134,7 @@ func (s *Service) readProfile(ctx context.Context, d *declared, a exchange.Answe
 // claims reads an identity token that came from the token endpoint itself, over TLS: then its
 // signature proves nothing more (OpenID Connect Core 3.1.3.7, 6). It has to be for this client.
 func (d *declared) claims(token string) (map[string]any, error) {
-	bad := fault.New(fault.Unavailable, "PROVIDER_ERR", "%s gave no identity token for this app", cleaned(d.Name, 80)).With("status", 502)
+	bad := fault.New(fault.Unavailable, "PROVIDER_ERR", "%s gave no identity token for this app", quote.Line(d.Name, 80)).With("status", 502)
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || len(token) > 64<<10 {
 		return nil, bad

@@ -10,6 +10,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/seal"
 )
@@ -62,7 +63,7 @@ func (s *Service) Configure(ctx context.Context, p id.Principal, app id.App, env
 			WithFix("deploy a version that declares it under providers.auth")
 	}
 	if d.OfSite() {
-		return Configured{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "the credential of %s is not the app's: an admin of each site gives it", cleaned(d.Name, 80)).
+		return Configured{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "the credential of %s is not the app's: an admin of each site gives it", quote.Line(d.Name, 80)).
 			WithFix("the admin runs `annex providers configure %s --installation ID`", key)
 	}
 	callback, _, _, err := s.row(ctx, env, key) // an old secret that does not open is replaced all the same

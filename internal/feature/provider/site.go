@@ -12,6 +12,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/quote"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -70,9 +71,9 @@ func (d *declared) check(c SiteCredential) error {
 	case d.Type == manifest.APIKey && !credential.Visible(c.Secret):
 		return bad("the key holds characters that no header has")
 	case d.Type == manifest.ClientCredentials && (!credential.Visible(c.Client) || len(c.Client) > 200):
-		return bad("%s needs the client's id beside its secret", cleaned(d.Name, 80)).WithFix("`annex providers configure %s --installation ID --client CLIENT`", d.Key)
+		return bad("%s needs the client's id beside its secret", quote.Line(d.Name, 80)).WithFix("`annex providers configure %s --installation ID --client CLIENT`", d.Key)
 	case d.Type != manifest.ClientCredentials && c.Client != "":
-		return bad("the credential of %s has no client", cleaned(d.Name, 80)).WithFix("leave the client out")
+		return bad("the credential of %s has no client", quote.Line(d.Name, 80)).WithFix("leave the client out")
 	}
 	return nil
 }
@@ -134,7 +135,7 @@ func (s *Service) GiveSiteKey(ctx context.Context, by id.Principal, install id.I
 		return SiteKey{}, fault.Op("provider.GiveSiteKey", err)
 	}
 	if !d.OfSite() {
-		return SiteKey{}, fault.New(fault.Denied, "PROVIDER_OF_USERS", "the accounts of %s are people's: each connects their own", cleaned(d.Name, 80))
+		return SiteKey{}, fault.New(fault.Denied, "PROVIDER_OF_USERS", "the accounts of %s are people's: each connects their own", quote.Line(d.Name, 80))
 	}
 	if err := d.check(c); err != nil {
 		return SiteKey{}, err
@@ -144,7 +145,7 @@ func (s *Service) GiveSiteKey(ctx context.Context, by id.Principal, install id.I
 		return SiteKey{}, fault.Op("provider.GiveSiteKey", err)
 	}
 	if slices.Sort(c.Sends); !slices.Equal(c.Sends, pins) {
-		return SiteKey{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the credential of %s goes to %s by now", cleaned(d.Name, 80), strings.Join(pins, ", ")).WithFix("look at it again")
+		return SiteKey{}, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the credential of %s goes to %s by now", quote.Line(d.Name, 80), strings.Join(pins, ", ")).WithFix("look at it again")
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		generation := s.Now().UnixMicro() // not 1 again after it was taken away: an old value put back does not open
@@ -232,7 +233,7 @@ func sitePlace(install id.Install, key string, generation int64) seal.Place {
 
 // unfilled is what an app gets where no admin has given the credential: who can, and where.
 func unfilled(d *declared) error {
-	return fault.New(fault.Denied, "PROVIDER_NOT_CONFIGURED", "no admin of this site has given the app its credential for %s", cleaned(d.Name, 80)).
+	return fault.New(fault.Denied, "PROVIDER_NOT_CONFIGURED", "no admin of this site has given the app its credential for %s", quote.Line(d.Name, 80)).
 		WithFix("an admin of the site gives it: in the console under the app's Data, or `annex providers configure %s --installation ID`", d.Key).
 		With("status", 403).With("provider", d.Key).With("filledBy", "site-admin")
 }
@@ -241,7 +242,7 @@ func unfilled(d *declared) error {
 // to be present for it.
 func (s *Service) bySite(ctx context.Context, d *declared, c *call.Call, h head, req call.Request) (call.Reply, error) {
 	if h.Account != "" {
-		return call.Reply{}, fault.New(fault.Usage, "PROVIDER_OF_SITE", "%s has no accounts of users: its credential is the site's", cleaned(d.Name, 80)).WithFix("call fetch without asAccount")
+		return call.Reply{}, fault.New(fault.Usage, "PROVIDER_OF_SITE", "%s has no accounts of users: its credential is the site's", quote.Line(d.Name, 80)).WithFix("call fetch without asAccount")
 	}
 	if req.Method == "provider.accounts" {
 		return call.Reply{Head: plain(map[string]any{"accounts": []any{}})}, nil
@@ -321,7 +322,7 @@ func (s *Service) minted(ctx context.Context, d *declared, have *siteRow) (strin
 	g, err := s.token(ctx, d, d.Actions.Exchange, client{id: have.Client, secret: have.Secret}, fields)
 	var refused errRefused
 	if errors.As(err, &refused) {
-		return "", fault.New(fault.Unavailable, "CREDENTIAL_REFUSED", "%s gave no token for the credential that the admin stored: it answered %s", cleaned(d.Name, 80), refused.code).
+		return "", fault.New(fault.Unavailable, "CREDENTIAL_REFUSED", "%s gave no token for the credential that the admin stored: it answered %s", quote.Line(d.Name, 80), refused.code).
 			WithFix("have the site's admin look at the credential of %s", d.Key).With("status", http.StatusBadGateway).Because(err)
 	}
 	if err != nil {

@@ -180,7 +180,7 @@ func read(a exchange.Answer, r manifest.TokenResolvers, now time.Time) (g grante
 	}
 	facts := facts(a)
 	if code, _ := facts["error"].(string); code != "" { // some say so with 200
-		return g, errRefused{cleaned(code, 64)}
+		return g, errRefused{quote.Line(code, 64)}
 	}
 	if a.Status < 200 || a.Status > 299 {
 		return g, errRefused{"status_" + strconv.Itoa(a.Status)}
@@ -254,9 +254,6 @@ func textOf(v any) string {
 	return ""
 }
 
-// cleaned is a text of a provider or of its app.
-func cleaned(text string, most int) string { return quote.Line(text, most) }
-
 // dead reports whether a provider says that a grant is over, and not only now.
 func dead(err error) bool {
 	var e errRefused
@@ -269,6 +266,6 @@ func failed(d *declared, what string, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return fault.New(fault.Unavailable, "PROVIDER_ERR", "%s: the provider %s answered %s", what, cleaned(d.Name, 80), e.code).
+	return fault.New(fault.Unavailable, "PROVIDER_ERR", "%s: the provider %s answered %s", what, quote.Line(d.Name, 80), e.code).
 		WithFix("the app's developer checks client, secret and actions of the provider").With("status", 502).Because(err)
 }
