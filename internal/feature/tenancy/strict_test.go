@@ -45,7 +45,7 @@ func TestYAMLProblemsDoNotRepeatTheLine(t *testing.T) {
 // A type of event names its product, and a key may be for some sites only.
 func TestEventsAndKeysAreTheProducts(t *testing.T) {
 	const head = "key: desk\naliases: [jira]\napiBaseUrl: https://desk.example\n"
-	const key = "{kty: EC, crv: P-256, kid: k, x: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, y: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	const key = "{kty: EC, crv: P-256, kid: k, x: axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY, y: T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
 	for text, fix := range map[string]string{
 		head + "events: ['desk:thing:happened', com.example.desk.thing, {type: desk.thing, aliases: ['avi:jira:created:issue']}]\n": "",
 		head + "events: ['wiki:thing:happened']\n":                             "desk:wiki:thing:happened",
