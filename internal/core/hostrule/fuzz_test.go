@@ -58,6 +58,7 @@ func FuzzURLAgreement(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
+		samePlain(t, raw)
 		u, err := ParseURL(raw)
 		if err != nil {
 			if e, ok := err.(*Error); !ok || e.Rule == "" || e.Reason == "" {

@@ -95,6 +95,10 @@ func endsInNumber(name string) bool {
 }
 
 func isIP(host string) bool {
+	// An address ends in a number or has a colon: names are told without making an error.
+	if last := len(host) - 1; last < 0 || (host[last] < '0' || host[last] > '9') && strings.IndexByte(host, ':') < 0 {
+		return false
+	}
 	_, err := netip.ParseAddr(host)
 	return err == nil
 }

@@ -26,11 +26,23 @@ type URL struct {
 // ParseURL takes in the exact string that an app passed. It reads it as a browser
 // does (WHATWG), serialises that, and requires Go's own parser to read the same
 // scheme, host and port: a string that two parsers read differently is refused, for
-// one of them would have checked another host than the other dials. The error is an *Error.
+// one of them would have checked another host than the other dials. What is written so
+// that it can mean one thing only is read by plainURL, with the same answer. The error is
+// an *Error.
 func ParseURL(raw string) (URL, error) {
 	if err := checkRaw(raw); err != nil {
 		return URL{}, err
 	}
+	if u, ok := plainURL(raw); ok {
+		if err := u.checkHost(); err != nil {
+			return URL{}, err
+		}
+		return u, nil
+	}
+	return parseURL(raw)
+}
+
+func parseURL(raw string) (URL, error) {
 	parsed, err := whatwg.Parse(raw)
 	if err != nil {
 		return URL{}, refuse("url-syntax", "the URL cannot be parsed", "pass an absolute https URL")

@@ -8,7 +8,7 @@ import (
 )
 
 // BenchmarkDecision is what the broker decides about one fetch before its name is looked up:
-// the URL is taken in by two parsers, the platform's names are refused, the policy is asked.
+// the URL is taken in, the platform's names are refused, the policy is asked.
 // Every third URL is refused.
 func BenchmarkDecision(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000} {
@@ -29,5 +29,17 @@ func BenchmarkDecision(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkDecisionOddly is that of URLs whose spelling asks for the whole parser.
+func BenchmarkDecisionOddly(b *testing.B) {
+	broker := New(Config{Reserved: []string{"annex.example.com"}})
+	p := policyFor(b, "i-1", "https://h0.alice.example")
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := broker.decide(p, perm.Backend, "https://H0.alice.example/v1/./items/7?expand=all"); !v.allow {
+			b.Fatalf("%+v", v)
+		}
 	}
 }
