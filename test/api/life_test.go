@@ -392,6 +392,8 @@ func (l *life) logs() {
 		want(l.installation, "entries", 0, "installation").want(l.version, "entries", 0, "version")
 	first := all.text("entries", 0, "invocation")
 	l.ask("GET", "/api/v1/logs"+at+"&site=acme&invocation="+first, l.bob, nil).is(200).length(1, "entries")
+	trace := all.text("entries", 0, "trace")
+	l.ask("GET", "/api/v1/logs"+at+"&trace="+strings.ToUpper(trace), l.bob, nil).is(200).want(first, "entries", 0, "invocation").want(trace, "entries", 0, "trace")
 	one := l.ask("GET", "/api/v1/logs"+at+"&limit=1", l.bob, nil).is(200).length(1, "entries")
 	if one.text("entries", 0, "time") == all.text("entries", 0, "time") {
 		l.t.Errorf("with a limit, the newest lines come: %s", one.body)
@@ -410,6 +412,8 @@ func (l *life) logs() {
 	l.ask("GET", "/api/v1/logs"+at, l.admin, nil).fails(404, "NOT_INSTALLED")
 	l.ask("GET", "/api/v1/logs?environment=gone&app="+l.appID, l.bob, nil).fails(404, "ENVIRONMENT_UNKNOWN")
 	l.ask("GET", "/api/v1/logs"+at+"&invocation=gone", l.bob, nil).fails(404, "INVOCATION_UNKNOWN")
+	l.ask("GET", "/api/v1/logs"+at+"&trace="+strings.Repeat("0", 32), l.bob, nil).fails(404, "TRACE_UNKNOWN")
+	l.ask("GET", "/api/v1/logs"+at+"&trace=gone", l.bob, nil).fails(400, "BAD_TRACE")
 	l.ask("GET", "/api/v1/logs"+at+"&site=gone", l.bob, nil).fails(404, "SITE_UNKNOWN")
 	l.ask("GET", "/api/v1/logs"+at+"&cursor=%00", l.bob, nil).fails(400, "INVALID_CURSOR")
 	for _, limit := range []string{"0", "1001", "x", "1e2"} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -193,20 +194,24 @@ func TestTracesAndLogsAreOfOneRequest(t *testing.T) {
 	t.Cleanup(srv.Close)
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct, s.TracesEndpoint = false, srv.URL+"/v1/traces" })
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	for _, host := range []string{"hook.example", "event.example", "page.example"} {
+	for _, host := range []string{"hook.example", "queue.example", "event.example", "page.example"} {
 		p.Host(t, host, ok)
 	}
 	at := p.deploy("development", source{
-		hooks: []string{"hook"}, scopes: []string{"read:jira-work"}, egress: []string{"hook.example", "event.example", "page.example"},
-		modules: `  trigger:
+		hooks: []string{"hook"}, scopes: []string{"read:jira-work"}, egress: []string{"hook.example", "queue.example", "event.example", "page.example"},
+		modules: `  consumer:
+    - {key: later, queue: work, function: later}
+  trigger:
     - {key: hearer, function: hear, events: ['tracker:issue:created']}
   tracker:issuePanel:
     - {key: panel, title: Panel, function: page}
-`, also: []string{"hear", "page"},
+`, also: []string{"later", "hear", "page"},
 		code: `
 const { fetch: send } = __annex_require("@annex/api");
 const Resolver = __annex_require("@annex/resolver").default;
-async function hook() { await send("https://hook.example/"); return { statusCode: 204 }; }
+const { Queue } = __annex_require("@annex/events");
+async function hook() { console.log("hooked"); await send("https://hook.example/"); await new Queue({ key: "work" }).push({ body: {} }); return { statusCode: 204 }; }
+async function later() { console.log("queued"); await send("https://queue.example/"); }
 async function hear() { await send("https://event.example/"); }
 const resolver = new Resolver();
 resolver.define("ask", async () => { await send("https://page.example/"); return 1; });
@@ -230,7 +235,9 @@ const page = resolver.getDefinitions();`,
 	var session struct{ Token string }
 	ask("/bridge/session", "", map[string]any{"panel": signed}).must(t).into(t, &session)
 	ask("/bridge/invoke", session.Token, map[string]any{"module": at.installation + "/panel", "functionKey": "ask"}).must(t)
+	ofHook := ""
 	for host, want := range map[string]string{
+		"queue.example": "egress < fetch < function < call queue < queue.push < function < call webtrigger < request hook",
 		"page.example":  "egress < fetch < function < call ui < request ui",
 		"hook.example":  "egress < fetch < function < call webtrigger < request hook",
 		"event.example": "egress < fetch < function < call event < request control",
@@ -248,8 +255,11 @@ const page = resolver.getDefinitions();`,
 			all := traces.of(line["trace"])
 			return len(all) >= 5 && len(traces.chains(line["trace"], "request "+want[strings.LastIndex(want, " ")+1:])) == 1
 		})
-		if got := traces.chains(line["trace"], "egress"); len(got) != 1 || got[0] != want {
+		if got := traces.chains(line["trace"], "egress"); !slices.Contains(got, want) {
 			t.Errorf("%s: %q", host, got)
+		}
+		if host == "hook.example" {
+			ofHook = line["trace"]
 		}
 		found := false
 		for _, s := range traces.of(line["trace"]) {
@@ -260,5 +270,19 @@ const page = resolver.getDefinitions();`,
 		if !found {
 			t.Errorf("%s: the trace has no span of the line's invocation %s", host, line["invocation"])
 		}
+	}
+	// What the app said in it is found by the same id, in the call and in what that queued.
+	var said []string
+	eventually(t, "the app's lines are kept", func() bool {
+		var all struct{ Entries []struct{ Message, Trace string } }
+		p.api("GET", "/api/v1/logs?app="+at.app+"&environment=development&trace="+ofHook, at.developer, nil).must(t).into(t, &all)
+		said = nil
+		for _, e := range all.Entries {
+			said = append(said, e.Message+" in "+e.Trace)
+		}
+		return len(said) == 2
+	})
+	if want := []string{"hooked in " + ofHook, "queued in " + ofHook}; !slices.Equal(said, want) {
+		t.Errorf("%q, want %q", said, want)
 	}
 }

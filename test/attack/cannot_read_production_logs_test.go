@@ -120,13 +120,20 @@ func TestAttackReadProductionLogs(t *testing.T) {
 			look(o.method, path, nil)
 		}
 	}
+	// A trace, which a developer may know from an app's back end, opens no more than an invocation.
+	var lines struct{ Entries []struct{ Trace string } }
+	p.api("GET", "/api/v1/logs?"+at.query(), at.admin, nil).must(t).into(t, &lines)
+	if len(lines.Entries) == 0 || len(lines.Entries[0].Trace) != 32 {
+		t.Fatalf("the admin reads %+v", lines)
+	}
+	trace := lines.Entries[0].Trace
 	invoke := at.target()
 	invoke["function"], invoke["payload"] = "hook", request
 	for _, environment := range []string{"production", "Production", "PRODUCTION", " production", "production ", "production\x00", "development", "staging", "%", "*"} {
 		invoke["environment"] = environment
 		look("POST", "/api/v1/invocations", invoke)
 		for _, id := range ids[:3] {
-			for _, more := range []url.Values{{}, {"cursor": {"0"}}, {"site": {at.site}}, {"since": {"2000-01-01T00:00:00Z"}, "limit": {"1000"}}, {"environment": {environment, "development"}}, {"shared": {"true"}}} {
+			for _, more := range []url.Values{{}, {"cursor": {"0"}}, {"site": {at.site}}, {"since": {"2000-01-01T00:00:00Z"}, "limit": {"1000"}}, {"environment": {environment, "development"}}, {"shared": {"true"}}, {"trace": {trace}, "invocation": {""}}} {
 				q := url.Values{"app": {at.app}, "environment": {environment}, "invocation": {id}}
 				for k, v := range more {
 					q[k] = v

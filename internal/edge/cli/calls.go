@@ -239,8 +239,9 @@ func (c *cli) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Read what functions logged in development and staging",
-		Long:  "Prints log lines, oldest first. With --json and --follow each line is an object of its own.",
-		Args:  cobra.NoArgs,
+		Long: "Prints log lines, oldest first. With --json and --follow each line is an object of its own. A line's trace, in --json, is the same\n" +
+			"for all that one request led to: its call, what that queued, what was told of its event. The server's own log has it too.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.connect()
 			if err != nil {
@@ -262,6 +263,7 @@ func (c *cli) logsCommand() *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().StringVar(&q.Site, "site", "", "only of installations on this `site`")
 	cmd.Flags().StringVarP(&q.Invocation, "invocation", "i", "", "only of the invocation with this `id`")
+	cmd.Flags().StringVar(&q.Trace, "trace", "", "only of the trace with this `id`, over all calls of it")
 	cmd.Flags().IntVarP(&q.Limit, "limit", "n", 100, "at most this many `lines`")
 	cmd.Flags().StringVarP(&since, "since", "s", "", "only after this `time`: 10m, 2h, or 2026-01-31T12:00:00Z")
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on printing new lines until interrupted")

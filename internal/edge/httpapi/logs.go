@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -20,6 +21,7 @@ type logJSON struct {
 	Time         time.Time       `json:"time"`
 	Level        string          `json:"level"`
 	Invocation   id.Invocation   `json:"invocation"`
+	Trace        string          `json:"trace,omitempty"`
 	Installation id.Install      `json:"installation"`
 	Version      string          `json:"version"`
 	Function     string          `json:"function,omitempty"`
@@ -39,6 +41,10 @@ func (a *API) readLogs(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if len(entries) == 0 && q.Trace != "" && q.Follow == "" && q.Since.IsZero() {
+		return fault.New(fault.NotFound, "TRACE_UNKNOWN", "no line is kept of the trace %q", q.Trace).
+			WithFix("check id and environment; a line of the server's log names it as trace, a line of an app too")
+	}
 	if len(entries) == 0 && q.Invocation != "" && q.Follow == "" {
 		if err := a.callExists(r.ctx(), r.caller, q); err != nil {
 			return err
@@ -50,7 +56,7 @@ func (a *API) readLogs(w http.ResponseWriter, r *request) error {
 	out, cursor := []logJSON{}, q.Follow
 	for _, e := range entries {
 		out = append(out, logJSON{
-			Time: e.Time.UTC(), Level: e.Level, Invocation: e.Invocation, Installation: e.Install, Version: e.Version,
+			Time: e.Time.UTC(), Level: e.Level, Invocation: e.Invocation, Trace: e.Trace, Installation: e.Install, Version: e.Version,
 			Function: e.Function, Message: message(e.Args), Args: e.Args,
 		})
 		cursor = e.Cursor
@@ -165,13 +171,26 @@ type callJSON struct {
 	Location   string        `json:"location,omitempty"`
 }
 
-func (a *API) logQuery(r *request) (applog.Query, error) {
+// traceID is a trace as lines have it; it may be written as the id of the invocation that
+// began it.
+func traceID(text string) (string, error) {
+	t := strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	if _, err := hex.DecodeString(t); t != "" && (err != nil || len(t) != 32) {
+		return "", fault.New(fault.Usage, "BAD_TRACE", "a trace has 32 hexadecimal digits")
+	}
+	return t, nil
+}
+
+func (a *API) logQuery(r *request) (q applog.Query, err error) {
 	v := r.URL.Query()
 	if err := required("app", v.Get("app"), "environment", v.Get("environment")); err != nil {
 		return applog.Query{}, err
 	}
-	q := applog.Query{
+	q = applog.Query{
 		App: id.App(v.Get("app")), Env: v.Get("environment"), Invocation: id.Invocation(v.Get("invocation")), Follow: v.Get("cursor"),
+	}
+	if q.Trace, err = traceID(v.Get("trace")); err != nil {
+		return q, err
 	}
 	if v.Get("site") != "" {
 		s, err := a.site(r.ctx(), v.Get("site"))

@@ -190,6 +190,8 @@ func (t trail) Step(ctx context.Context, name string) (context.Context, invoke.T
 	return ctx, trail{step}
 }
 
+func (t trail) ID() string { return t.span.ID() }
+
 func (t trail) End(err error) {
 	if err != nil {
 		// Not the error's code: an app names its own.

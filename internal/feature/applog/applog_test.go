@@ -25,6 +25,7 @@ func TestWhatADeveloperReads(t *testing.T) {
 		s, c := open(t, d, nil)
 		p := policy("dev", call.Development)
 		k := aCall(1)
+		k.Trace = "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b3"
 		s.Log(p, k, call.LogLine{Time: c.now(), Level: "error", Args: json.RawMessage(`["found",{"n":1}]`)})
 		s.Record(p, k, c.now(), call.Stats{CPU: time.Millisecond}, nil)
 		got, err := s.Read(t.Context(), alice, applog.Query{App: "app", Env: "development"})
@@ -32,7 +33,7 @@ func TestWhatADeveloperReads(t *testing.T) {
 			t.Fatal(got, err)
 		}
 		want := applog.Entry{
-			Time: c.now(), Level: "error", Args: json.RawMessage(`["found",{"n":1}]`), Invocation: "call-001", Function: "index.run",
+			Time: c.now(), Level: "error", Args: json.RawMessage(`["found",{"n":1}]`), Invocation: "call-001", Trace: "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b3", Function: "index.run",
 			App: "app", Environment: "development", Version: "1.2.3", Site: "site", Install: "dev", Cursor: "1",
 		}
 		a, _ := json.Marshal(got[0])
@@ -43,6 +44,44 @@ func TestWhatADeveloperReads(t *testing.T) {
 	})
 }
 
+// One trace is of several calls, and of several apps: of each, whoever reads its lines at all
+// finds those of the trace, and nobody others.
+func TestLinesOfOneTrace(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, c := open(t, d, nil)
+		const one, other = "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b3", "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b4"
+		for n, of := range []struct {
+			install id.Install
+			env     call.EnvType
+			trace   string
+		}{{"dev", call.Development, one}, {"dev", call.Development, other}, {"dev", call.Development, one}, {"prod", call.Production, one}, {"dev", call.Development, ""}} {
+			k := aCall(n)
+			k.Trace = of.trace
+			s.Log(policy(of.install, of.env), k, says(c, fmt.Sprint(n)))
+		}
+		for name, w := range map[string]struct {
+			by   id.Principal
+			q    applog.Query
+			want []string
+		}{
+			"by trace":            {alice, applog.Query{Env: "development", Trace: one}, []string{`["0"]`, `["2"]`}},
+			"from the first on":   {alice, applog.Query{Env: "development", Trace: one, Limit: 1}, []string{`["0"]`}},
+			"after a cursor":      {alice, applog.Query{Env: "development", Trace: one, Follow: "1"}, []string{`["2"]`}},
+			"of one call":         {alice, applog.Query{Env: "development", Trace: one, Invocation: "call-002"}, []string{`["2"]`}},
+			"of a call elsewhere": {alice, applog.Query{Env: "development", Trace: one, Invocation: "call-001"}, nil},
+			"by the admin":        {siteAdmin, applog.Query{Trace: one}, []string{`["0"]`, `["2"]`, `["3"]`}},
+			"by somebody else":    {bob, applog.Query{Trace: one}, nil},
+		} {
+			got, err := s.Read(t.Context(), w.by, w.q)
+			if err != nil || !slices.Equal(texts(got), w.want) {
+				t.Errorf("%s: %q, want %q (%v)", name, texts(got), w.want, err)
+			}
+		}
+		_, err := s.Read(t.Context(), alice, applog.Query{Env: "production", Trace: one})
+		wantCode(t, err, "LOGS_NOT_SHARED")
+	})
+}
+
 // SPEC 9: nothing that an app wrote in production reaches its developer, whichever way
 // the developer asks; the site's admin reads it.
 func TestProductionIsNotShared(t *testing.T) {
@@ -50,13 +89,14 @@ func TestProductionIsNotShared(t *testing.T) {
 		s, c := open(t, d, nil)
 		p := policy("prod", call.Production)
 		k := aCall(1)
+		k.Trace = "0197a0b1c2d3e4f5a6b7c8d9e0f1a2b3"
 		s.Log(p, k, says(c, "canary"))
 		failed := fault.New(fault.App, "FUNCTION_ERR", "canary: %s", "canary").Because(errors.New("canary")).
 			With("name", "canary").With("message", "canary").With("stack", "canary at src/index.ts:1").With("location", "canary canary:1")
 		s.Record(p, k, c.now(), call.Stats{Logs: 1}, failed)
 		for _, q := range []applog.Query{
 			{App: "app", Env: "production"}, {App: "app", Env: "Production"}, {App: "app"}, {Install: "prod"},
-			{Invocation: k.ID}, {Site: "site"}, {}, {Follow: "0"}, {Env: "PRODUCTION", App: "unknown"},
+			{Invocation: k.ID}, {Trace: k.Trace}, {Site: "site"}, {}, {Follow: "0"}, {Env: "PRODUCTION", App: "unknown"},
 		} {
 			got, err := s.Read(t.Context(), alice, q)
 			wantCode(t, err, "LOGS_NOT_SHARED")
@@ -71,8 +111,10 @@ func TestProductionIsNotShared(t *testing.T) {
 		if err != nil || !slices.Equal(texts(got), []string{`["mine"]`}) {
 			t.Error(texts(got), err)
 		}
-		_, err = s.Read(t.Context(), alice, applog.Query{Invocation: k.ID})
-		wantCode(t, err, "LOGS_NOT_SHARED")
+		for _, q := range []applog.Query{{Invocation: k.ID}, {Trace: k.Trace}} {
+			_, err = s.Read(t.Context(), alice, q)
+			wantCode(t, err, "LOGS_NOT_SHARED")
+		}
 
 		sum, err := s.Summary(t.Context(), alice, applog.Query{App: "app", Env: "production"})
 		if err != nil || len(sum.Counts) != 1 || len(sum.Calls) != 1 {

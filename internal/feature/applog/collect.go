@@ -16,7 +16,7 @@ const (
 	bytesPerMinute = 200 << 10 // the same
 	maxLine        = 32 << 10  // bytes of one line's arguments
 	cutTo          = 4 << 10   // what is kept of a longer one
-	rowSize        = 200       // what a row takes beside its texts, roughly
+	rowSize        = 300       // what a row takes beside its texts, roughly
 	rowsAtOnce     = 1000      // of one installation in one batch
 	shares         = 4         // an installation may fill this part of the buffer
 )
@@ -64,6 +64,7 @@ func (b *batch) fits(install id.Install, size, buffer int) bool {
 type line struct {
 	install    id.Install
 	invocation id.Invocation
+	trace      string // "" of what no call said
 	version    string
 	function   string
 	at         int64
@@ -156,7 +157,7 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 	}
 	if dropped > 0 {
 		s.add(p, line{
-			install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
+			install: p.Install, invocation: c.ID, trace: c.Trace, version: p.Number, function: c.Function,
 			at: s.cfg.Now().UnixMilli(), level: "warn",
 			args: overLimit(dropped),
 		})
@@ -174,7 +175,7 @@ func (s *Service) Record(p *call.Policy, c *call.Call, started time.Time, stats 
 // Log keeps one line of a running call, within the call's limits.
 func (s *Service) Log(p *call.Policy, c *call.Call, in call.LogLine) {
 	l := line{
-		install: p.Install, invocation: c.ID, version: p.Number, function: c.Function,
+		install: p.Install, invocation: c.ID, trace: c.Trace, version: p.Number, function: c.Function,
 		level: level(in.Level), args: arguments(in.Args),
 	}
 	now := s.cfg.Now()

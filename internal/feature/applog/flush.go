@@ -196,7 +196,7 @@ func (s *Service) write(ctx context.Context, b *batch, full map[id.Install]bool)
 		}
 		var lines, calls [][]any
 		for i, l := range b.lines {
-			lines = append(lines, []any{l.install, last - int64(len(b.lines)-1-i), l.at, l.invocation, l.version,
+			lines = append(lines, []any{l.install, last - int64(len(b.lines)-1-i), l.at, l.invocation, l.trace, l.version,
 				l.function, l.level, l.args, l.size()})
 		}
 		if err := s.db.InsertAll(ctx, putLine, lines); err != nil {

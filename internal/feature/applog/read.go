@@ -24,7 +24,9 @@ type Query struct {
 	Site       id.Site
 	Install    id.Install
 	Invocation id.Invocation
-	Since      time.Time
+	// Trace selects lines only: 32 hexadecimal digits. With an invocation both have to fit.
+	Trace string
+	Since time.Time
 	// Limit is the number of entries, 100 when 0. Without a cursor the newest ones are
 	// given, with one those that follow it; in both cases the oldest first.
 	Limit  int
@@ -37,6 +39,7 @@ type Entry struct {
 	Level       string          `json:"level"`
 	Args        json.RawMessage `json:"args"` // a JSON array
 	Invocation  id.Invocation   `json:"invocationId,omitempty"`
+	Trace       string          `json:"trace,omitempty"` // of the request that made the call
 	Function    string          `json:"function,omitempty"`
 	App         id.App          `json:"appId"`
 	Environment string          `json:"environment"`
@@ -92,7 +95,7 @@ func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, e
 			return nil, fault.Op("applog.Read", err)
 		}
 		if !l.readable(p) { // before anything is given
-			if err := s.audit(ctx, sc, p, "logs.read", map[string]any{"app": l.app, "invocation": q.Invocation, "lines": len(lines)}); err != nil {
+			if err := s.audit(ctx, sc, p, "logs.read", map[string]any{"app": l.app, "invocation": q.Invocation, "trace": q.Trace, "lines": len(lines)}); err != nil {
 				return nil, fault.Op("applog.Read", err)
 			}
 		}
@@ -105,18 +108,21 @@ func (s *Service) Read(ctx context.Context, p id.Principal, q Query) ([]Entry, e
 		return nil, notShared()
 	}
 	slices.SortFunc(out, func(a, b Entry) int { return int(a.seq - b.seq) })
-	if n := len(out) - q.Limit; n > 0 && q.Follow == "" && q.Invocation == "" {
+	if n := len(out) - q.Limit; n > 0 && q.Follow == "" && !q.narrow() {
 		out = out[n:] // the newest
 	} else if n > 0 {
 		out = out[:q.Limit]
 	}
-	if len(out) == 0 && q.Invocation != "" {
+	if len(out) == 0 && q.narrow() {
 		return nil, s.hidden(ctx, p, q, all)
 	}
 	return out, nil
 }
 
-// hidden says why a call's lines are not given, if it is a call of the developer's
+// narrow: lines of one call or one trace are wanted, from the first one on.
+func (q Query) narrow() bool { return q.Invocation != "" || q.Trace != "" }
+
+// hidden says why lines of a call or a trace are not given, if they are of the developer's
 // app in production.
 func (s *Service) hidden(ctx context.Context, p id.Principal, q Query, all []place) error {
 	for _, l := range all {
@@ -127,8 +133,12 @@ func (s *Service) hidden(ctx context.Context, p id.Principal, q Query, all []pla
 		if err != nil {
 			return fault.Op("applog.Read", err)
 		}
+		statement, of := hasCall, string(q.Invocation)
+		if of == "" {
+			statement, of = hasTrace, q.Trace
+		}
 		var n int
-		if err := s.db.QueryRow(ctx, hasCall, sc.Install(), q.Invocation).Scan(&n); err != nil {
+		if err := s.db.QueryRow(ctx, statement, sc.Install(), of).Scan(&n); err != nil {
 			return fault.Op("applog.Read", err)
 		}
 		if n > 0 {
@@ -143,6 +153,8 @@ func (s *Service) lines(ctx context.Context, sc tenant.Scope, q Query, after, la
 	switch {
 	case q.Invocation != "":
 		statement, args = linesOfCall, []any{sc.Install(), q.Invocation, after, last, millis(q.Since), q.Limit}
+	case q.Trace != "":
+		statement, args = linesOfTrace, []any{sc.Install(), q.Trace, after, last, millis(q.Since), q.Limit}
 	case q.Follow != "":
 		statement = linesAfter
 	}
@@ -157,8 +169,11 @@ func (s *Service) lines(ctx context.Context, sc tenant.Scope, q Query, after, la
 			e  Entry
 			at int64
 		)
-		if err := rows.Scan(&e.seq, &at, &e.Invocation, &e.Version, &e.Function, &e.Level, &e.Args); err != nil {
+		if err := rows.Scan(&e.seq, &at, &e.Invocation, &e.Trace, &e.Version, &e.Function, &e.Level, &e.Args); err != nil {
 			return nil, err
+		}
+		if q.Trace != "" && q.Trace != e.Trace {
+			continue
 		}
 		e.Time, e.Cursor = time.UnixMilli(at).UTC(), strconv.FormatInt(e.seq, 10)
 		out = append(out, e)

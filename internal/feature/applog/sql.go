@@ -82,6 +82,10 @@ var Migrations = []db.Migration{
 	// 1 once an app went to another owner: from then on only that says whose a place is, not
 	// a line that was written before and kept a moment later.
 	{ID: "applog/3", SQL: `ALTER TABLE applog_places ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 0;`},
+	// '' of lines from before, and of those that no call said.
+	{ID: "applog/4", SQL: `
+		ALTER TABLE applog_lines ADD COLUMN trace TEXT NOT NULL DEFAULT '';
+		CREATE INDEX applog_lines_trace ON applog_lines (install_id, trace, seq) WHERE trace <> '';`},
 }
 
 // Every statement on a tenant's rows names the installation, but for those whose name
@@ -101,8 +105,8 @@ const (
 	// The numbering belongs to no tenant.
 	takeNumbersAllTenants = `UPDATE applog_head SET seq = seq + ? WHERE one = 1 RETURNING seq`
 
-	putLine = `INSERT INTO applog_lines (install_id, seq, at, invocation_id, version, function, level, args, size)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	putLine = `INSERT INTO applog_lines (install_id, seq, at, invocation_id, trace, version, function, level, args, size)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	putCall = `INSERT INTO applog_calls
 			(install_id, invocation_id, attempt, version, function, kind, started_at, duration_us, cpu_us, outcome, class, location)
@@ -129,14 +133,20 @@ const (
 	placesOfSite = `SELECT install_id, site_id, app_id, owner_id, env_id, env_name, env_type
 		FROM applog_places WHERE site_id = ? ORDER BY install_id`
 
-	linesAfter = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
+	linesAfter = `SELECT seq, at, invocation_id, trace, version, function, level, args FROM applog_lines
 		WHERE install_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq LIMIT ?`
 
-	linesNewest = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
+	linesNewest = `SELECT seq, at, invocation_id, trace, version, function, level, args FROM applog_lines
 		WHERE install_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq DESC LIMIT ?`
 
-	linesOfCall = `SELECT seq, at, invocation_id, version, function, level, args FROM applog_lines
+	linesOfCall = `SELECT seq, at, invocation_id, trace, version, function, level, args FROM applog_lines
 		WHERE install_id = ? AND invocation_id = ? AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq LIMIT ?`
+
+	// That a trace is one makes the index, which has no others, one to be used.
+	linesOfTrace = `SELECT seq, at, invocation_id, trace, version, function, level, args FROM applog_lines
+		WHERE install_id = ? AND trace = ? AND trace <> '' AND seq > ? AND seq <= ? AND at >= ? ORDER BY seq LIMIT ?`
+
+	hasTrace = `SELECT COUNT(*) FROM applog_lines WHERE install_id = ? AND trace = ? AND trace <> ''`
 
 	hasCall = `SELECT COUNT(*) FROM applog_calls WHERE install_id = ? AND invocation_id = ?`
 

@@ -30,6 +30,7 @@ func (s *still) Bind(call.Binding) call.Handler {
 type step struct{}
 
 func (s step) Step(ctx context.Context, _ string) (context.Context, Trail) { return ctx, s }
+func (step) ID() string                                                    { return "" }
 func (step) End(error)                                                     {}
 
 // BenchmarkWatched is what a call with one host call costs in the door, when nobody looks,

@@ -79,6 +79,7 @@ func (c *Capabilities) watched(ctx context.Context, facility int, p *call.Policy
 	var step Trail
 	if c.trail != nil {
 		ctx, step = c.trail.Step(ctx, req.Method)
+		ctx = call.WithOrigin(ctx, call.Origin{Trace: c.call.Trace, Span: step.ID()}) // what it leaves for later is below it
 	}
 	reply, err := c.handler(facility)(ctx, p, req)
 	if step != nil {

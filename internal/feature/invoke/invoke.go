@@ -98,6 +98,8 @@ type Config struct {
 // Trail follows one call, or one step of it.
 type Trail interface {
 	Step(ctx context.Context, name string) (context.Context, Trail)
+	// ID is the step's in its trace, 16 hexadecimal digits; "" where it is not told.
+	ID() string
 	End(err error)
 }
 

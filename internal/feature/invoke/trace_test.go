@@ -21,6 +21,8 @@ func (f *far) Call(ctx context.Context, _ *call.Policy, _ *call.Call, endpoint s
 	return call.Result{}, nil
 }
 
+func (f *far) ID() string { return "" }
+
 func (f *far) End(error) { f.said = append(f.said, "end") }
 
 func (f *far) Step(ctx context.Context, name string) (context.Context, Trail) {

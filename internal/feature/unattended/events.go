@@ -314,7 +314,10 @@ func (s *Service) Lifecycle(ctx context.Context, p *call.Policy, event, occasion
 	if err != nil {
 		return fault.Op("unattended.Lifecycle", err)
 	}
-	list, err := s.triggers(ctx, p, &looks{steps: takeSteps}, told{Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw})
+	origin := call.OriginOf(ctx)
+	list, err := s.triggers(ctx, p, &looks{steps: takeSteps}, told{
+		Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw, Trace: origin.Trace, Span: origin.Span,
+	})
 	if err == nil {
 		err = s.Jobs.Enqueue(ctx, list...)
 	}
@@ -364,7 +367,8 @@ func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event
 	now := s.Now()
 	t := told{Type: name, Name: name, Time: now, Event: derived(name, string(p.Install), now.Format(time.RFC3339Nano), string(rune('a'+n))), Data: json.RawMessage(`{}`)}
 	var list []jobs.Job
-	look := &looks{steps: takeSteps}
+	look, origin := &looks{steps: takeSteps}, call.OriginOf(ctx)
+	t.Trace, t.Span = origin.Trace, origin.Span
 	for _, other := range s.Installed.OnSite(p.Site) {
 		if other.Product != p.Product || !slices.Contains(recipients, "*") && !slices.Contains(recipients, string(other.App)) &&
 			!slices.Contains(recipients, "ari:cloud:ecosystem::app/"+string(other.App)) {

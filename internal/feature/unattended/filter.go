@@ -73,6 +73,7 @@ func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f m
 	}
 	if s.AppLog != nil && f.OnError != "IGNORE" && f.OnError != "RECEIVE" {
 		c := begun(jobs.Job{ID: t.Event, Attempt: 1}, p, call.Event, module, manifest.Function{}, s.Now())
+		c.Trace = t.Trace
 		s.AppLog.Note(p, c, "warn", "a trigger's condition cannot be evaluated", map[string]any{"trigger": module, "why": err.Error()})
 	}
 	return strings.HasPrefix(f.OnError, "RECEIVE"), false, nil

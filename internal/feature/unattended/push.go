@@ -116,7 +116,7 @@ func (s *Service) push(ctx context.Context, c *call.Call, p *call.Policy, body [
 		return call.Reply{}, err
 	}
 	batch := uuid.NewString()
-	list, err := s.jobsOf(in, p, batch, origin)
+	list, err := s.jobsOf(in, p, batch, queued{Origin: origin, Trace: c.Trace, Span: call.OriginOf(ctx).Span})
 	if err != nil {
 		return call.Reply{}, err
 	}
@@ -209,11 +209,14 @@ func (s *Service) chain(ctx context.Context, c *call.Call, p *call.Policy) (orig
 // queued is what a pushed event's job notes.
 type queued struct {
 	Origin string `json:"origin"`
-	Retry  *retry `json:"retry,omitempty"`
+	// Trace and Span are of the call that pushed it.
+	Trace string `json:"trace,omitempty"`
+	Span  string `json:"span,omitempty"`
+	Retry *retry `json:"retry,omitempty"`
 }
 
-func (s *Service) jobsOf(in pushed, p *call.Policy, batch, origin string) ([]jobs.Job, error) {
-	head, err := json.Marshal(queued{Origin: origin})
+func (s *Service) jobsOf(in pushed, p *call.Policy, batch string, noted queued) ([]jobs.Job, error) {
+	head, err := json.Marshal(noted)
 	if err != nil {
 		return nil, err
 	}
@@ -267,6 +270,7 @@ func (s *Service) consume(ctx context.Context, j jobs.Job) jobs.Verdict {
 		return s.refused(err)
 	}
 	c := begun(j, p, call.Queue, consumer.Key, f, s.Now())
+	c.Trace, c.Span = noted.Trace, noted.Span
 	if c.Payload, err = s.asyncEvent(j, noted.Retry, method); err != nil {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}

@@ -111,11 +111,7 @@ func (t *Tracer) Serve(w http.ResponseWriter, r *http.Request, traceID, name str
 		}
 		s.End()
 	}()
-	span := ""
-	if c := s.span.SpanContext(); c.IsSampled() {
-		span = c.SpanID().String()
-	}
-	next(out, r.WithContext(ctx), span)
+	next(out, r.WithContext(ctx), s.ID())
 }
 
 // known is a method that HTTP has: whoever asks may write anything.
@@ -151,6 +147,14 @@ func (a *answer) Flush() { _ = http.NewResponseController(a.ResponseWriter).Flus
 func (s Span) Step(ctx context.Context, name string, facts ...Fact) (context.Context, Span) {
 	ctx, step := s.tracer.Start(trace.ContextWithSpan(ctx, s.span), name, trace.WithAttributes(attributes(facts)...))
 	return ctx, Span{s.tracer, step}
+}
+
+// ID is the step's own, 16 hexadecimal digits; "" of a trace that is not told.
+func (s Span) ID() string {
+	if c := s.span.SpanContext(); c.IsSampled() {
+		return c.SpanID().String()
+	}
+	return ""
 }
 
 // Fail notes the code of the error with which the step ended.

@@ -479,6 +479,7 @@ type (
 		Time         time.Time         `json:"time"`
 		Level        string            `json:"level"`
 		Invocation   string            `json:"invocation"`
+		Trace        string            `json:"trace,omitempty"`
 		Installation string            `json:"installation,omitempty"`
 		Version      string            `json:"version,omitempty"`
 		Function     string            `json:"function,omitempty"`
@@ -490,8 +491,8 @@ type (
 		Cursor  string     `json:"cursor,omitempty"`
 	}
 	LogQuery struct {
-		App, Environment, Site, Invocation, Since, Cursor string
-		Limit                                             int
+		App, Environment, Site, Invocation, Trace, Since, Cursor string
+		Limit                                                    int
 	}
 )
 
