@@ -274,7 +274,9 @@ const page = resolver.getDefinitions();`,
 	// What the app said in it is found by the same id, in the call and in what that queued.
 	var said []string
 	eventually(t, "the app's lines are kept", func() bool {
-		var all struct{ Entries []struct{ Message, Trace string } }
+		var all struct {
+			Entries []struct{ Message, Trace string }
+		}
 		p.api("GET", "/api/v1/logs?app="+at.app+"&environment=development&trace="+ofHook, at.developer, nil).must(t).into(t, &all)
 		said = nil
 		for _, e := range all.Entries {

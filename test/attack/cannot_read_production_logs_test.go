@@ -121,12 +121,12 @@ func TestAttackReadProductionLogs(t *testing.T) {
 		}
 	}
 	// A trace, which a developer may know from an app's back end, opens no more than an invocation.
-	var lines struct{ Entries []struct{ Trace string } }
-	p.api("GET", "/api/v1/logs?"+at.query(), at.admin, nil).must(t).into(t, &lines)
-	if len(lines.Entries) == 0 || len(lines.Entries[0].Trace) != 32 {
-		t.Fatalf("the admin reads %+v", lines)
+	var written struct{ Entries []struct{ Trace string } }
+	p.api("GET", "/api/v1/logs?"+at.query(), at.admin, nil).must(t).into(t, &written)
+	if len(written.Entries) == 0 || len(written.Entries[0].Trace) != 32 {
+		t.Fatalf("the admin reads %+v", written)
 	}
-	trace := lines.Entries[0].Trace
+	trace := written.Entries[0].Trace
 	invoke := at.target()
 	invoke["function"], invoke["payload"] = "hook", request
 	for _, environment := range []string{"production", "Production", "PRODUCTION", " production", "production ", "production\x00", "development", "staging", "%", "*"} {
