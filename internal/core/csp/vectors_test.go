@@ -57,6 +57,13 @@ func TestVectors(t *testing.T) {
 			if got := MatchList(v.Patterns, v.URL, v.Origin, v.RedirectCount); got != *v.Allow {
 				t.Errorf("allow = %v\n%s", got, line)
 			}
+			var told struct {
+				ID, Reason, Rule string
+				Allow            bool
+			}
+			if err := json.Unmarshal(ExplainLine(n, line), &told); err != nil || told.ID != kind.ID || told.Allow != *v.Allow || told.Reason == "" || told.Rule == "" {
+				t.Errorf("explain egress says %+v, %v", told, err)
+			}
 		})
 	}
 	if err := lines.Err(); err != nil {

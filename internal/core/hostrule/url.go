@@ -67,6 +67,24 @@ func ParseRef(base URL, location string) (URL, error) {
 	return u, err
 }
 
+// RefusedOrigin names the origin of a URL that ParseURL refuses, so that an app's author
+// sees which address was meant: "" for what has none, or cannot be read at all. It is for
+// words only; nothing is decided by it.
+func RefusedOrigin(raw string) string {
+	if checkRaw(raw) != nil {
+		return ""
+	}
+	w, err := whatwg.Parse(raw)
+	if err != nil || w.Host() == "" {
+		return ""
+	}
+	switch w.Scheme() {
+	case "http", "https", "ws", "wss":
+		return w.Scheme() + "://" + w.Host()
+	}
+	return ""
+}
+
 func checkRaw(raw string) error {
 	if len(raw) > maxURL {
 		return refuse("url-length", "the URL is longer than 8192 bytes", "send long values in the body")

@@ -143,7 +143,6 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 		for _, s := range p.Scopes {
 			mp.Scopes = append(mp.Scopes, s.Name)
 		}
-		o.Products = append(o.Products, mp)
 		var operations []applint.Operation
 		for _, op := range p.Operations {
 			operations = append(operations, applint.Operation(op))
@@ -153,10 +152,12 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 		}
 		o.Told[p.Key] = p.Events != nil
 		for _, e := range p.Events {
+			mp.Events = append(mp.Events, e.Names...)
 			for _, name := range e.Names {
 				o.Events[name] = append(o.Events[name], e.Scopes...)
 			}
 		}
+		o.Products = append(o.Products, mp)
 	}
 	return o, nil
 }

@@ -58,6 +58,10 @@ func TestInstallAsksTwiceForDevelopmentApps(t *testing.T) {
 			io.WriteString(w, `{"digest":"d","number":"1.0.0","words":[],"developmentWarning":"beware"}`)
 			return
 		}
+		if strings.HasSuffix(r.URL.Path, "/whoami") {
+			io.WriteString(w, `{"kind":"admin","name":"alice"}`)
+			return
+		}
 		body, _ := io.ReadAll(r.Body)
 		if !strings.Contains(string(body), `"digest":"d","confirmDevelopment":true`) {
 			t.Errorf("body %s", body)
@@ -84,6 +88,56 @@ func TestInstallAsksTwiceForDevelopmentApps(t *testing.T) {
 	}
 	if got := run(t, t.TempDir(), "y\ny\n", person, Hooks{}, append(args, "--json")...); got.code != 2 || !json.Valid([]byte(got.out)) || got.err != "" {
 		t.Errorf("with --json nobody is asked: %+v", got)
+	}
+}
+
+// A developer's install files a request: nothing is to be confirmed by whoever files it, so
+// nobody is asked, not in a script either.
+func TestInstallOfADeveloperFilesARequest(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/preview"):
+			io.WriteString(w, `{"digest":"d","number":"1.0.0","words":[],"developmentWarning":"beware"}`)
+		case strings.HasSuffix(r.URL.Path, "/whoami"):
+			io.WriteString(w, `{"kind":"developer","name":"bob"}`)
+		default:
+			w.WriteHeader(http.StatusAccepted)
+			io.WriteString(w, `{"error":{"kind":"waiting","code":"WAITING_FOR_ADMIN","message":"the request is filed"}}`)
+		}
+	}))
+	defer s.Close()
+	for _, interactive := range []bool{true, false} {
+		script := func(e *Env) {
+			e.Interactive = interactive
+			e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t")
+		}
+		got := run(t, t.TempDir(), "", script, Hooks{}, "install", "--app", "a", "--site", "s", "--product", "p", "--json")
+		if got.code != 5 || !strings.Contains(got.out, "WAITING_FOR_ADMIN") {
+			t.Errorf("interactive %v: %+v", interactive, got)
+		}
+	}
+}
+
+// What a product's events are called, aliases too, is known to lint as it is to the server.
+func TestLintKnowsTheEventsOfProducts(t *testing.T) {
+	dir := t.TempDir()
+	os.MkdirAll(filepath.Join(dir, "src"), 0o755)
+	os.WriteFile(filepath.Join(dir, "src/index.js"), []byte("export const run = () => 1"), 0o644)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"products":[{"key":"tracker","name":"T","aliases":["jira"],"modules":[],"scopes":[{"name":"read:jira-work","title":"t"}],"events":[{"names":["tracker:issue:created","avi:jira:created:issue"],"scopes":["read:jira-work"]}],"operations":[]}]}`)
+	}))
+	defer s.Close()
+	for event, want := range map[string]string{"avi:jira:created:issue": "", "tracker:issue:created": "", "avi:jira:create:issue": "event-misspelt", "other:thing:happened": "event-unknown"} {
+		os.WriteFile(filepath.Join(dir, "manifest.yml"), []byte("app:\n  id: ari:cloud:ecosystem::app/0195d7a8-0000-7000-8000-000000000001\npermissions:\n  scopes: [read:jira-work]\nmodules:\n  function:\n    - key: run\n      handler: index.run\n  trigger:\n    - key: t\n      function: run\n      events: ['"+event+"']\n"), 0o644)
+		got := run(t, dir, "", func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }, Hooks{}, "lint", "--json")
+		if strings.Contains(got.out+got.err, "built without the SDK") {
+			t.Skip(got.out)
+		}
+		if strings.Contains(got.out, `"event-`) != (want != "") || !strings.Contains(got.out, want) {
+			t.Errorf("%s: %+v", event, got)
+		}
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/annexhq/annex/internal/core/csp"
 	"github.com/annexhq/annex/internal/core/fault"
-	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/edge/settings"
 )
 
@@ -138,7 +138,8 @@ func (c *cli) explainCommand() *cobra.Command {
 		Use:   "egress",
 		Short: "Decide egress questions, JSON lines in, JSON lines out",
 		Long: "Reads one question a line from stdin, such as {\"id\":\"a\",\"kind\":\"backend\",\"patterns\":[\"*.example.com\"],\n" +
-			"\"url\":\"https://api.example.com/\"}, and answers {\"id\",\"allow\",\"reason\",\"rule\"} each.",
+			"\"url\":\"https://api.example.com/\"}, and answers {\"id\",\"allow\",\"reason\",\"rule\"} each. Kinds are backend (may the server send there), pattern (is it valid),\n" +
+			"resource (with a type: may a page load it) and csp (do the sources of a page's policy admit it). What has a field that is not known is skipped, not guessed.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return explain(c.env.In, c.env.Out)
@@ -154,7 +155,7 @@ func explain(in io.Reader, out io.Writer) error {
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	w := bufio.NewWriter(out)
 	for n := 1; lines.Scan(); n++ {
-		answer := hostrule.ExplainLine(n, lines.Bytes())
+		answer := csp.ExplainLine(n, lines.Bytes())
 		if len(answer) == 0 {
 			continue
 		}

@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"context"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -74,9 +76,32 @@ func badJSON(err error) error {
 	}
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) {
-		return fault.New(fault.Usage, "BAD_JSON", "%s must be %s, not %s", nameOr(typ.Field, "the body"), typ.Type, typ.Value)
+		return fault.New(fault.Usage, "BAD_JSON", "%s must be %s, not %s", nameOr(typ.Field, "the body"), jsonKind(typ.Type), typ.Value)
 	}
 	return fault.New(fault.Usage, "BAD_JSON", "the body is not the JSON that this route takes: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// jsonKind names in JSON's words what a Go type is read from.
+func jsonKind(t reflect.Type) string {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "a string"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonKind(t.Elem())
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	default:
+		return "a whole number"
+	}
 }
 
 func nameOr(name, otherwise string) string {

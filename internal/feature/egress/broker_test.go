@@ -112,8 +112,10 @@ func TestDenial(t *testing.T) {
 		{"https://api.annex.example/", "https://api.annex.example", "reserved-host"},
 		{"https://annex.example/", "https://annex.example", "reserved-host"},
 		{"https://private.example.org/", "https://private.example.org", "address"},
-		{"http://a.example.com/", "", "url-scheme"},
-		{"https://user:pass@a.example.com/", "", "url-userinfo"},
+		{"http://a.example.com/x?y", "http://a.example.com", "url-scheme"},
+		{"https://user:pass@a.example.com:8443/", "https://a.example.com:8443", "url-userinfo"},
+		{"data:text/plain,x", "", "url-scheme"},
+		{"https://a.example.com:99999/", "", "url-syntax"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.url, func(t *testing.T) {

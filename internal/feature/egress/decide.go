@@ -32,7 +32,9 @@ type verdict struct {
 func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict {
 	u, err := hostrule.ParseURL(raw)
 	if err != nil {
-		return refusedURL(err)
+		v := refusedURL(err)
+		v.origin = hostrule.RefusedOrigin(raw)
+		return v
 	}
 	v := verdict{url: u, origin: u.Origin(), by: "permissions.external.fetch." + sideOf(typ) + ": " + u.Origin()}
 	if u.Scheme != "https" {
