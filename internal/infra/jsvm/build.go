@@ -163,7 +163,7 @@ func (e *Engine) settleInstance(in *Instance) error {
 	defer func() { e.cur = nil }()
 	e.sp.Set(in.meta.StackPointer)
 	e.fuel.Set(fullTank)
-	in.stepStart, in.building = time.Now(), true
+	in.stepStart, in.building = e.cfg.Now(), true
 	if err := e.settleHeap(in); err != nil {
 		return err
 	}

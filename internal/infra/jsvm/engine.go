@@ -25,7 +25,8 @@ type Config struct {
 	// Base is the base image that another engine built from the same WASM and SDK; it is
 	// built when nil. New takes it over.
 	Base *os.File
-	// Now and Random are the clock and the randomness of calls; the system's when nil.
+	// Now and Random are the clock and the randomness of calls; the system's when nil. Limits
+	// and pauses go by the same clock.
 	Now    func() time.Time
 	Random io.Reader
 	// Budget is what all calls together may hold of memory beyond their images;

@@ -152,12 +152,11 @@ func TestLargeHostCallsAreRefused(t *testing.T) {
 	}
 }
 
-// inflated inflates 30 MB of a unit in a loop that a call that was ended does not see.
-func inflated(unit, kind string) string {
+// nothings makes u, 30 MB of a unit.
+func nothings(unit string) string {
 	return `const m = ` + unit + `, u = new Uint8Array((30 << 20) - (30 << 20) % m.length); u.set(m);
 for (let n = m.length; n < u.length; n *= 2) u.copyWithin(n, 0, n);
-if ("` + kind + `" === "br") u[0] = 12;
-try { kernel.native("inflate", "` + kind + `", u) } catch {} return 1`
+`
 }
 
 // emptyBlocks are four blocks with trees of their own and no data; together they have whole
@@ -168,43 +167,60 @@ for (const s of [16,17,18,0,8,7,9,6,10,5,11,4,12,3,13,2,14,1]) put(s === 18 || s
 put(1,1);put(127,7);put(1,1);put(107,7);put(0,1);put(0,1);put(0,1); }
 const unit = []; for (let i = 0; i < bits.length; i += 8) { let b = 0; for (let j = 0; j < 8; j++) b |= bits[i+j] << j; unit.push(b) } return unit })()`
 
-// Natives take long; the host hears of the call meanwhile, and can end it.
+// Natives take long; the host hears of the call meanwhile, and can end it. The clock of this
+// test moves on whenever it is read, so that each look at it is one at which others may run:
+// what is counted is how often a native looks, on a fast machine as on a slow one.
 func TestLongNativesPause(t *testing.T) {
-	e := newEngine(t)
-	for name, body := range map[string]string{
-		"hash":        `const b = new Uint8Array(30 << 20); for (;;) kernel.native("hash", "sha512", b);`,
-		"one hash":    `kernel.native("hash", "sha512", new Uint8Array(60 << 20)); return 1`,
-		"hmac":        `const b = new Uint8Array(30 << 20); for (;;) kernel.native("hmac", "sha512", b, b);`,
-		"one deflate": `kernel.native("deflate", "br", new Uint8Array(60 << 20)); return 1`,
-		"one inflate": `kernel.native("inflate", "gzip", kernel.native("deflate", "gzip", new Uint8Array(60 << 20))); return 1`,
+	now := time.Unix(1_700_000_000, 0)
+	e := newEngine(t, func(c *jsvm.Config) {
+		c.Now = func() time.Time { now = now.Add(6 * time.Millisecond); return now }
+	})
+	const zeros = `const b = new Uint8Array(30 << 20);`
+	// A native looks at least this often for each megabyte it is given or makes.
+	const looks = 4
+	for name, x := range map[string]struct {
+		setup, native string
+		megabytes     int
+	}{
+		"hash":    {zeros, `kernel.native("hash", "sha512", b)`, 30},
+		"hmac":    {zeros, `kernel.native("hmac", "sha512", b, b)`, 60},
+		"deflate": {zeros, `kernel.native("deflate", "br", b)`, 30},
+		"inflate": {zeros + `const z = kernel.native("deflate", "gzip", b);`, `kernel.native("inflate", "gzip", z)`, 30},
 		// Input of which nothing comes: members of nothing, blocks of nothing but their tables,
 		// metadata.
-		"empty members":  inflated(`[0x1f,0x8b,8,0,0,0,0,0,0,3,3,0,0,0,0,0,0,0,0,0]`, "gzip"),
-		"empty blocks":   inflated(emptyBlocks, "deflate-raw"),
-		"empty metadata": inflated(`[6]`, "br"),
-		"utf16":          `kernel.native("utf16dec", new Uint8Array(60 << 20)); return 1`,
-		"many":           `const b = new Uint8Array(200_000); for (;;) kernel.native("hash", "sha512", b);`,
+		"empty members":  {nothings(`[0x1f,0x8b,8,0,0,0,0,0,0,3,3,0,0,0,0,0,0,0,0,0]`), `kernel.native("inflate", "gzip", u)`, 30},
+		"empty blocks":   {nothings(emptyBlocks), `kernel.native("inflate", "deflate-raw", u)`, 30},
+		"empty metadata": {nothings(`[6]`) + `u[0] = 12;`, `kernel.native("inflate", "br", u)`, 30},
+		"utf16":          {zeros, `kernel.native("utf16dec", b)`, 30},
+		"many":           {`const b = new Uint8Array(200_000);`, `for (let n = 0; n < 150; n++) kernel.native("hash", "sha512", b)`, 30},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if o, _ := hostile(t, e, body, jsvm.Limits{CPU: 30 * time.Millisecond}); ended(o) != "LIMIT_CPU" {
-				t.Error(ended(o))
-			}
+			body := x.setup + `console.log("now"); ` + x.native + `; console.log("done"); return 1`
 			img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(`
 const { kernel } = __annex_require("test:kernel");
 __annex_register({ index: { run: () => { ` + body + ` } } });`)})
-			in := acquire(t, e, img, &recorder{}, jsvm.Limits{})
+			r := &recorder{}
+			in := acquire(t, e, img, r, jsvm.Limits{})
 			defer in.Release()
-			ticks := 0
+			seen := 0
 			e.OnTick(func() {
-				if ticks++; ticks == 5 { // more than the host is called
+				if len(r.logs) != 1 {
+					return
+				}
+				if seen++; seen == looks*x.megabytes {
 					in.End(fault.New(fault.Unavailable, "CANCELLED", "enough"))
 				}
 			})
 			defer e.OnTick(nil)
-			if start(in, "index.run", "1"); in.Outcome() == nil || ended(in.Outcome()) != "CANCELLED" {
-				t.Errorf("%+v after %d ticks", in.Outcome(), ticks)
+			start(in, "index.run", "1")
+			if o := in.Outcome(); o == nil || ended(o) != "CANCELLED" || len(r.logs) != 1 {
+				t.Errorf("%+v after %d looks at the clock, and it wrote %q", o, seen, r.logs)
 			}
 		})
+	}
+	// Natives that follow each other for ever end where the call's time does.
+	if o, _ := hostile(t, e, zeros+`for (;;) kernel.native("hash", "sha512", b)`, jsvm.Limits{CPU: 10 * time.Second}); ended(o) != "LIMIT_CPU" {
+		t.Error(ended(o))
 	}
 	o, _ := hostile(t, e, `try { kernel.native("hash", "md5", new Uint8Array((64 << 20) + 1)) } catch (err) { return err.name }`, jsvm.Limits{})
 	if got := ended(o); got != `"RangeError"` {

@@ -184,7 +184,7 @@ func (in *Instance) Fail(err error) {
 // Expire ends the call if its deadline has passed, also while a step of it is interrupted,
 // and reports whether it has ended.
 func (in *Instance) Expire() bool {
-	if w := in.limits.Wall; in.outcome == nil && !w.IsZero() && time.Now().After(w) {
+	if w := in.limits.Wall; in.outcome == nil && !w.IsZero() && in.e.cfg.Now().After(w) {
 		if in.session && !in.stepping {
 			in.finish(&Outcome{OK: true, Parked: true}) // what it waits for is told it that it took too long
 			return true
@@ -268,7 +268,7 @@ func (in *Instance) step(fn func() error) {
 	e.cur = in
 	e.sp.Set(in.meta.StackPointer)
 	e.fuel.Set(fullTank)
-	in.stepStart = time.Now()
+	in.stepStart = e.cfg.Now()
 	in.nextTick = in.stepStart.Add(tickEvery)
 	in.stepping = true
 	err := fn()
@@ -280,7 +280,7 @@ func (in *Instance) step(fn func() error) {
 	}
 	in.stepping = false
 	in.order = nil
-	in.cpu += time.Since(in.stepStart)
+	in.cpu += e.cfg.Now().Sub(in.stepStart)
 	e.cur = outer
 	switch {
 	case in.outcome != nil:

@@ -68,18 +68,18 @@ func (e *Engine) interrupted() bool {
 	if in.overdue() {
 		return true
 	}
-	if time.Now().After(in.nextTick) {
+	if e.cfg.Now().After(in.nextTick) {
 		if e.tick != nil {
 			e.tick()
 		}
-		in.nextTick = time.Now().Add(tickEvery)
+		in.nextTick = e.cfg.Now().Add(tickEvery)
 	}
 	return in.outcome != nil
 }
 
 // pause is the same question from inside a host operation, asked when it is due.
 func (in *Instance) pause() error {
-	if in.outcome == nil && !time.Now().After(in.nextTick) || !in.e.interrupted() {
+	if in.outcome == nil && !in.e.cfg.Now().After(in.nextTick) || !in.e.interrupted() {
 		return nil
 	}
 	return errEnded
@@ -102,7 +102,7 @@ func (in *Instance) inPieces(w io.Writer, b []byte) error {
 
 // overdue ends the call when it has used up its time.
 func (in *Instance) overdue() bool {
-	now := time.Now()
+	now := in.e.cfg.Now()
 	if limit := in.limits.CPU; limit > 0 && in.cpu+now.Sub(in.stepStart) > limit {
 		in.finish(&Outcome{Fault: in.limitCPU(limit)})
 		return true
@@ -127,11 +127,11 @@ func (e *Engine) Yield(fn func()) error {
 		}
 		e.lane = l
 	}
-	began := time.Now()
+	began := e.cfg.Now()
 	in.cpu += began.Sub(in.stepStart)
 	e.cur = nil // steps of others do not run inside of this one
 	fn()
-	in.stepStart = time.Now()
+	in.stepStart = e.cfg.Now()
 	e.free = append(e.free, e.lane)
 	e.cur, e.lane = in, lane
 	if err := e.point(mapped); err != nil {

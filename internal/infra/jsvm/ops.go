@@ -239,7 +239,7 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 		}
 		return e.tags.number(float64(in.clock.read().Sub(in.began).Milliseconds())), nil
 	case opCPU:
-		return e.tags.number(float64((in.cpu + time.Since(in.stepStart)).Microseconds())), nil
+		return e.tags.number(float64((in.cpu + e.cfg.Now().Sub(in.stepStart)).Microseconds())), nil
 	}
 	return in.native(int(code), arg)
 }
