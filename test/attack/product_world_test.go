@@ -33,8 +33,14 @@ async function until({ payload }) {
 // onTracker is a deployment whose product runs, with the asker granted the scopes.
 func onTracker(t *testing.T, scopes ...string) (*platform, place) {
 	t.Helper()
+	return onTrackerWith(t, source{also: []string{"ask", "resolver", "until"}, scopes: scopes, code: asker})
+}
+
+// onTrackerWith is a deployment whose product runs, with an app on it.
+func onTrackerWith(t *testing.T, s source) (*platform, place) {
+	t.Helper()
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct = false; s.Network = nil })
-	return p, p.deploy("development", source{also: []string{"ask", "resolver", "until"}, scopes: scopes, code: asker})
+	return p, p.deploy("development", s)
 }
 
 // got is what the asker says of a request.

@@ -134,11 +134,12 @@ func (u *ui) fault(f *fault.Error, err error) {
 		fmt.Fprintln(u.err, "    "+indented(stack))
 	}
 	u.causes(f.Fields["cause"])
-	if by := field("allowedBy"); by != "" && f.Fix == "" {
+	fix := cmp.Or(f.Fix, field("fix")) // a refusal that the app did not catch has it among its fields
+	if by := field("allowedBy"); by != "" && fix == "" {
 		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "allowed by:"), by)
 	}
-	if f.Fix != "" {
-		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), indented(f.Fix))
+	if fix != "" {
+		fmt.Fprintf(u.err, "%s %s\n", u.paint(bold, "to mend it:"), indented(fix))
 	}
 	if reason := cmp.Or(clean(f.ReasonID), field("reasonId")); reason != "" {
 		fmt.Fprintf(u.err, "%s\n", u.paint(faint, "reason "+reason))

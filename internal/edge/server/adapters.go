@@ -96,13 +96,17 @@ func (r recorder) failure(p *call.Policy, c *call.Call, what, incident string, e
 	}
 	if e, ok := fault.As(err); ok {
 		facts["message"] = e.Public
-		if e.ReasonID != "" {
-			facts["reasonId"] = e.ReasonID
-		}
-		for _, k := range []string{"name", "stack", "cause", "limit", "figure"} {
+		// A refusal that the app did not catch has its id and fix among the app's own words.
+		for _, k := range []string{"name", "stack", "cause", "limit", "figure", "reasonId", "fix"} {
 			if v, ok := e.Fields[k]; ok {
 				facts[k] = v
 			}
+		}
+		if e.ReasonID != "" {
+			facts["reasonId"] = e.ReasonID
+		}
+		if e.Fix != "" {
+			facts["fix"] = e.Fix
 		}
 	}
 	r.line(p, c, "error", what, facts)
@@ -142,5 +146,5 @@ func (d denials) Denied(ctx context.Context, x egress.Decision) {
 	}
 	d.audit.Refused(p.Site, x.Install, "egress."+x.Rule)
 	recorder{logs: d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a request was refused",
-		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code})
+		map[string]any{"reasonId": x.ReasonID, "origin": x.Origin, "type": x.Type, "rule": x.Rule, "code": x.Code, "fix": x.Fix})
 }

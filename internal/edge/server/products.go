@@ -285,5 +285,5 @@ func (d productDecisions) Decided(ctx context.Context, x product.Decision) {
 	}
 	d.audit.Refused(p.Site, x.Install, "product."+x.Rule)
 	recorder{logs: d.logs}.line(p, &call.Call{ID: x.Invocation, Installation: x.Install, Version: x.Version}, "warn", "a product call was refused",
-		map[string]any{"reasonId": x.ReasonID, "product": string(x.Product), "operation": x.Operation, "as": x.As, "rule": x.Rule, "code": x.Code})
+		map[string]any{"reasonId": x.ReasonID, "product": string(x.Product), "operation": x.Operation, "as": x.As, "rule": x.Rule, "code": x.Code, "fix": x.Fix})
 }

@@ -82,6 +82,7 @@ type Decision struct {
 	Matched, Missed []string
 	Status          int    // the answer's, 0 if there was none
 	Code            string // of the error, "" if there was none
+	Fix             string // what the error says would allow or mend it
 	Sent, Received  int64  // bytes of the bodies, as they were on the wire
 	// Echoes counts credentials of the request that its answer held, and that were taken out.
 	Echoes int

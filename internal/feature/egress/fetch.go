@@ -65,6 +65,9 @@ func (c *caller) ended(ctx context.Context, d *Decision, started time.Time, err 
 	d.Took = c.broker.cfg.Now().Sub(started)
 	if err != nil {
 		d.Code = fault.CodeOf(err)
+		if f, ok := fault.As(err); ok {
+			d.Fix = f.Fix
+		}
 	}
 	c.broker.tell(ctx, *d)
 }

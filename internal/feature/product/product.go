@@ -123,6 +123,7 @@ type Decision struct {
 	Rule     string // stable id of the rule that decided
 	Reason   string
 	Code     string // of the error, "" if there was none
+	Fix      string // what the error says would allow or mend it
 	Status   int    // the product's answer, 0 if there was none
 	Sent     int64
 	Received int64

@@ -29,7 +29,7 @@ func deny(d *Decision, rule string, err error) error {
 	if !ok {
 		return err
 	}
-	d.Rule, d.Reason, d.Code = rule, f.Public, f.Code
+	d.Rule, d.Reason, d.Code, d.Fix = rule, f.Public, f.Code, f.Fix
 	e := *f
 	e.ReasonID = d.ReasonID
 	return &e
@@ -54,7 +54,7 @@ func reply(err error, path string) (call.Reply, bool) {
 	}
 	body := map[string]any{}
 	maps.Copy(body, r.fault.Fields)
-	maps.Copy(body, map[string]any{"code": r.fault.Code, "message": r.fault.Public, "reasonId": r.fault.ReasonID, "allowedBy": r.fault.Fix, "status": http.StatusForbidden})
+	maps.Copy(body, map[string]any{"code": r.fault.Code, "message": r.fault.Public, "reasonId": r.fault.ReasonID, "allowedBy": r.fault.Fix, "fix": r.fault.Fix, "status": http.StatusForbidden})
 	text, err := json.Marshal(body)
 	if err != nil {
 		return call.Reply{}, false // texts, numbers and lists of texts

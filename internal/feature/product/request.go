@@ -64,6 +64,9 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 		d.Took = c.gate.cfg.Now().Sub(started)
 		if err != nil {
 			d.Code = fault.CodeOf(err)
+			if f, ok := fault.As(err); ok {
+				d.Fix = f.Fix
+			}
 		}
 		if sent != nil {
 			sent.count(&d)

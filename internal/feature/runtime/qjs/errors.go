@@ -51,6 +51,7 @@ type appError struct {
 	// What a refusal of the platform says, when the app does not catch it.
 	ReasonID  string `json:"reasonId"`
 	AllowedBy string `json:"allowedBy"`
+	Fix       string `json:"fix"`
 	// Which account a user has to connect, with which scopes.
 	ServiceKey string          `json:"serviceKey"`
 	Options    json.RawMessage `json:"options"`
@@ -122,7 +123,7 @@ func (a *appError) fault(maps *sourcemap.Map) *fault.Error {
 	if len(a.Options) > 0 && len(a.Options) <= maxRefusalText && a.ServiceKey != "" {
 		f = f.With("options", a.Options)
 	}
-	for name, text := range map[string]string{"reasonId": a.ReasonID, "allowedBy": a.AllowedBy, "serviceKey": a.ServiceKey} {
+	for name, text := range map[string]string{"reasonId": a.ReasonID, "allowedBy": a.AllowedBy, "fix": a.Fix, "serviceKey": a.ServiceKey} {
 		if text != "" && len(text) <= maxRefusalText {
 			f = f.With(name, text)
 		}

@@ -18,7 +18,7 @@ export function routeFromAbsolute(url: string | URL): Route;
 /**
  * Makes product calls. Each rejects with ROUTE_REQUIRED for a bare string, with PRODUCT_NOT_INSTALLED where the app is not
  * installed, with NEEDS_AUTHENTICATION_ERR (401) where the user has not agreed. What was not granted is answered with a
- * real 403, whose JSON body has code, message, reasonId and allowedBy. Limits: 25 MB of body each way, 25 s, 500 calls a minute.
+ * real 403, whose JSON body has code, message, reasonId, allowedBy and fix. Limits: 25 MB of body each way, 25 s, 500 calls a minute.
  */
 export interface ProductCaller {
   requestProduct(product: string, path: Route, init?: RequestInit): Promise<Response>;
@@ -222,7 +222,7 @@ export class AuthProfile {
 
 export class HttpError extends Error { status: number; code?: string; statusText?: string; readonly statusCode: number }
 export class FetchError extends Error {}
-export class NotAllowedError extends HttpError { reasonId?: string; origin?: string; type?: string; allowedBy?: unknown }
+export class NotAllowedError extends HttpError { reasonId?: string; origin?: string; type?: string; allowedBy?: unknown; fix?: string }
 export class ExternalEndpointNotAllowedError extends NotAllowedError {}
 export class ProductEndpointNotAllowedError extends NotAllowedError {}
 export class RequestProductNotAllowedError extends NotAllowedError {}
