@@ -15,7 +15,8 @@ func (c *cli) storageLeftCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "left",
 		Short: "List the site's uninstalled apps of which something is still kept",
-		Long:  "What an app stored is kept for 28 days after it was uninstalled. `annex uninstall ID --erase` erases it now.",
+		Long:  "What an app stored is kept for 28 days after it was uninstalled. `annex uninstall ID --erase` erases it now.\n" +
+			"What was given to the same app installed anew (`annex storage relink`) is listed for another hour, with the installation that has it.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.connect()
@@ -39,9 +40,9 @@ func (c *cli) storageLeftCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, l := range all {
-				rows = append(rows, []string{l.ID, inline(l.AppName), l.Environment, l.Product, stamp(&l.EndedAt), stamp(&l.ErasedAt)})
+				rows = append(rows, []string{l.ID, inline(l.AppName), l.Environment, l.Product, stamp(&l.EndedAt), stamp(&l.ErasedAt), l.GivenTo})
 			}
-			c.ui.table("INSTALLATION APP ENVIRONMENT PRODUCT ENDED ERASED", rows)
+			c.ui.table("INSTALLATION APP ENVIRONMENT PRODUCT ENDED ERASED GIVEN-TO", rows)
 			return nil
 		},
 	}
@@ -76,7 +77,8 @@ func (c *cli) storageRelinkCommand() *cobra.Command {
 		Short: "Give an installation what the same app stored before it was uninstalled",
 		Long: "An app that is installed again is a new installation with empty storage. This gives it the values, secrets and entities of one\n" +
 			"that ended within the last 28 days, of the same app, environment and product on the same site. What it has stored since stays.\n" +
-			"If it is interrupted, what was moved is there; the same command moves the rest.",
+			"If it is interrupted, what was moved is there; the same command moves the rest. What else is kept of the ended one, its log for\n" +
+			"instance, is erased within two hours.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, id, err := c.at(cmd.Context(), f, args)

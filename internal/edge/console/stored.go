@@ -16,6 +16,7 @@ type left struct {
 	erasure.Left
 	Name, Into string
 	into       id.Install
+	Here       bool // what has it now is one of the installed
 }
 
 // leftOn is what ended on the site and product that the admin comes from, each with the
@@ -40,7 +41,10 @@ func (c *Console) leftOn(v *visit) ([]left, error) {
 		}
 		x := left{Left: l, Name: c.appName(v.ctx(), l.App)}
 		for _, i := range installed {
-			if i.App == l.App && i.Environment == l.Environment {
+			switch {
+			case l.GivenTo != "":
+				x.Here = x.Here || i.ID == l.GivenTo
+			case i.App == l.App && i.Environment == l.Environment:
 				x.into, x.Into = i.ID, i.Number
 			}
 		}

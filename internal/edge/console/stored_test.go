@@ -13,9 +13,9 @@ import (
 	"github.com/annexhq/annex/internal/feature/session"
 )
 
-// Was says that everything has ended, as an app on the tracker.
+// Was says that everything but the fresh one has ended, as an app on the tracker.
 func (w *world) Was(_ context.Context, scope tenant.Scope) (erasure.Was, error) {
-	return erasure.Was{Install: scope.Install(), App: "notes", EnvName: "production", Product: "tracker", Number: "1.0.0"}, nil
+	return erasure.Was{Install: scope.Install(), App: "notes", EnvName: "production", Product: "tracker", Number: "1.0.0", Active: scope.Install() == "fresh"}, nil
 }
 
 func (w *world) Export(_ context.Context, _ tenant.Scope, emit func(any) error) error {
@@ -61,5 +61,12 @@ func TestWhatUninstalledAppsLeft(t *testing.T) {
 	}
 	if a := admin.ask("POST", "/left/ours/propose", admin.form("/apps", url.Values{"act": {"erase-left"}}), nil); a.Code != http.StatusOK || !strings.Contains(a.Body.String(), "?decision=") {
 		t.Errorf("%d %s", a.Code, a.Body)
+	}
+	if _, err := w.Erasures.Relink(t.Context(), id.Principal{Kind: id.SiteAdmin, Account: "alice", Site: w.site}, "fresh", "ours"); err != nil {
+		t.Fatal(err)
+	}
+	page := admin.ask("GET", "/apps", nil, nil).Body.String()
+	if !strings.Contains(page, "what it stored was given to") || strings.Contains(page, "stored.ndjson") || strings.Contains(page, "Give it back") {
+		t.Errorf("what was given back is listed as what is left: %s", page)
 	}
 }

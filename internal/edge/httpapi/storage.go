@@ -19,6 +19,7 @@ type leftJSON struct {
 	Number      string     `json:"number"`
 	EndedAt     time.Time  `json:"endedAt"`
 	ErasedAt    time.Time  `json:"erasedAt"`
+	GivenTo     id.Install `json:"givenTo,omitempty"`
 }
 
 func (a *API) listLeft(w http.ResponseWriter, r *request) error {
@@ -28,7 +29,7 @@ func (a *API) listLeft(w http.ResponseWriter, r *request) error {
 	}
 	out := []leftJSON{}
 	for _, l := range all {
-		out = append(out, leftJSON{l.Install, l.App, a.appName(r.ctx(), l.App), l.EnvName, l.Product, l.Number, l.Ended, l.Erased})
+		out = append(out, leftJSON{l.Install, l.App, a.appName(r.ctx(), l.App), l.EnvName, l.Product, l.Number, l.Ended, l.Erased, l.GivenTo})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"left": out})
 	return nil

@@ -13,7 +13,8 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
-// holdFor is how long what is being brought back is kept from being erased.
+// holdFor is how long what is being brought back is kept from being erased, and how long
+// what was brought back is still listed, with where it went.
 const holdFor = time.Hour
 
 // Was is an installation, also one that has ended.
@@ -44,6 +45,7 @@ type Storage interface {
 type Left struct {
 	Was
 	Ended, Erased time.Time
+	GivenTo       id.Install // the installation that has what it stored now, "" for none
 }
 
 // Left are the installations of an admin's site that ended and of which something is kept.
@@ -61,7 +63,7 @@ func (s *Service) Left(ctx context.Context, by id.Principal) ([]Left, error) {
 	for rows.Next() {
 		var l Left
 		var ended, due int64
-		if err := rows.Scan((*string)(&l.Install), &ended, &due); err != nil {
+		if err := rows.Scan((*string)(&l.Install), &ended, &due, (*string)(&l.GivenTo)); err != nil {
 			return nil, fault.Op("erasure.Left", err)
 		}
 		l.Ended, l.Erased = time.UnixMilli(ended).UTC(), time.UnixMilli(due).UTC()
@@ -139,7 +141,8 @@ func (s *Service) Export(ctx context.Context, by id.Principal, install id.Instal
 
 // Relink gives what an ended installation stored to one that the same app has now, from the
 // same environment, on the same product of the same site. What that one stored since stays.
-// When it fails midway, some is there; asking again brings the rest.
+// When it fails midway, some is there; asking again brings the rest. What else is kept of
+// the ended one, its log for instance, is erased soon after.
 func (s *Service) Relink(ctx context.Context, by id.Principal, install, from id.Install) (moved int, err error) {
 	to, now, err := s.kept(ctx, by, install)
 	if err == nil && !now.Active {
@@ -169,8 +172,13 @@ func (s *Service) Relink(ctx context.Context, by id.Principal, install, from id.
 		}
 		return s.Audit.Append(ctx, to.Site(), install, by, "storage.relink", map[string]any{"from": from})
 	})
-	if err == nil {
-		moved, err = s.Storage.Move(context.WithoutCancel(ctx), old, to) // what was begun is done, whoever waits for it
+	if err != nil {
+		return 0, fault.Op("erasure.Relink", err)
+	}
+	ctx = context.WithoutCancel(ctx) // what was begun is done, whoever waits for it
+	if moved, err = s.Storage.Move(ctx, old, to); err == nil {
+		now := s.Now()
+		_, err = s.DB.Exec(ctx, given, now.Add(holdFor).UnixMilli(), install, old.Install(), old.Site(), now.UnixMilli())
 	}
 	return moved, fault.Op("erasure.Relink", err)
 }

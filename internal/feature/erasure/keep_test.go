@@ -92,12 +92,26 @@ func TestWhatAnAdminKeeps(t *testing.T) {
 		if err := relink(alice, "now", "old"); err != nil || strings.Join(m.done, ",") != "old to now" {
 			t.Error(m.done, err)
 		}
+		if left, err := w.Left(t.Context(), alice); err != nil || len(left) != 1 || left[0].GivenTo != "now" || left[0].Erased.Sub(w.now) != time.Hour {
+			t.Errorf("after it was given back: %+v, %v", left, err)
+		}
 		w.now = w.now.Add(2 * time.Minute)
 		w.sweeps("a of k on other", "b of k on other") // what is being given back waits
 		w.now = w.now.Add(time.Hour)
 		w.sweeps("a of old on s", "b of old on s")
 		code(t, relink(alice, "now", "old"), "NOT_YOURS")
-		if got := strings.Join(w.acts("s"), ","); got != "storage.export old,storage.relink now,install.erased old" {
+		if left, err := w.Left(t.Context(), alice); err != nil || len(left) != 0 {
+			t.Errorf("an hour after it was given back: %+v, %v", left, err)
+		}
+		// It does not wait for the end of what is kept of others.
+		w.ended("s", "young")
+		w.Installations.(known)["young"] = was("young", "app", "env", "desk", false)
+		if err := relink(alice, "now", "young"); err != nil {
+			t.Error(err)
+		}
+		w.now = w.now.Add(time.Hour)
+		w.sweeps("a of young on s", "b of young on s")
+		if got := strings.Join(w.acts("s"), ","); got != "storage.export old,storage.relink now,install.erased old,storage.relink now,install.erased young" {
 			t.Error(got)
 		}
 		m.fails = errors.New("the database is away")

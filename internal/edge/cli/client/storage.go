@@ -16,6 +16,7 @@ type Left struct {
 	Number      string    `json:"number"`
 	EndedAt     time.Time `json:"endedAt"`
 	ErasedAt    time.Time `json:"erasedAt"`
+	GivenTo     string    `json:"givenTo,omitempty"` // the installation that has what it stored now
 }
 
 // LeftStorage lists the ended installations of the admin's site of which something is kept.
