@@ -6,13 +6,14 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 )
 
 // charging is an engine whose calls only charge.
 func charging(budget int) (*Engine, func() *Instance) {
-	e := &Engine{cfg: Config{Budget: budget}, holders: map[*space]*Instance{}}
+	e := &Engine{cfg: Config{Budget: budget, Now: time.Now}, holders: map[*space]*Instance{}}
 	img := &Image{}
 	return e, func() *Instance { return &Instance{e: e, sp: &space{image: img}} }
 }
