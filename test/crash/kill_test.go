@@ -67,11 +67,16 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 			for most := kills(t, of.few); r.Kills < most && !t.Failed(); {
 				s = l.life(random, s, most)
 			}
+			began := time.Now()
 			l.verifyUnwatched()
+			r.Spent.Rest = time.Since(began)
 			s.stop()
 			slices.Sort(l.ready)
-			r.ReadyMedian, r.ReadyMax = l.ready[len(l.ready)/2].Milliseconds(), l.ready[len(l.ready)-1].Milliseconds()
+			r.ReadyMedian, r.ReadyMax = l.ready[len(l.ready)/2], l.ready[len(l.ready)-1]
 			t.Logf("%+v", *r)
+			for kind, u := range r.Unattended {
+				t.Logf("%s: %+v", kind, *u)
+			}
 		})
 	}
 	all.write(t)
@@ -81,6 +86,7 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 // looks at what is there.
 func (l *load) life(random *rand.Rand, s *process, most int) *process {
 	l.t.Helper()
+	loaded := time.Now()
 	l.begin()
 	for range min(random.IntN(4), most-l.result.Kills-1) {
 		l.some(1 + random.IntN(25))
@@ -96,6 +102,7 @@ func (l *load) life(random *rand.Rand, s *process, most int) *process {
 	l.result.ServerKills++
 
 	began := time.Now()
+	l.result.Spent.Load += began.Sub(loaded)
 	next := l.place.start(l.t)
 	l.meet(next)
 	eventually(l.t, func() string {
@@ -104,9 +111,12 @@ func (l *load) life(random *rand.Rand, s *process, most int) *process {
 		}
 		return ""
 	})
-	l.ready = append(l.ready, time.Since(began))
+	ready := time.Now()
+	l.ready = append(l.ready, ready.Sub(began))
+	l.result.Spent.Start += ready.Sub(began)
 	l.verify()
 	s.gone()
+	l.result.Spent.Verify += time.Since(ready)
 	return next
 }
 
@@ -114,17 +124,18 @@ func (l *load) life(random *rand.Rand, s *process, most int) *process {
 type report map[string]*result
 
 type result struct {
-	Kills        int    `json:"kills"`
-	Acknowledged int    `json:"acknowledged"`
-	Lost         int    `json:"lost"`
-	HalfDone     int    `json:"half_done"`
-	ServerKills  int    `json:"server_kills"`
-	WorkerKills  int    `json:"worker_kills"`
-	ReadyMedian  int64  `json:"ready_ms_median"` // from the start of the process to /readyz
-	ReadyMax     int64  `json:"ready_ms_max"`
-	Seed         uint64 `json:"seed,string"`
+	Kills        int `json:"kills"`
+	Acknowledged int `json:"acknowledged"`
+	Lost         int `json:"lost"`
+	HalfDone     int `json:"half_done"`
 	// Unattended is what nobody waited for, by how it came.
 	Unattended map[string]*unattended `json:"unattended,omitempty"`
+
+	// The rest is said in the test's own words, for whoever runs it.
+	ServerKills, WorkerKills int                                               `json:"-"`
+	ReadyMedian, ReadyMax    time.Duration                                     `json:"-"` // from the start of the process to /readyz
+	Seed                     uint64                                            `json:"-"`
+	Spent                    struct{ Load, Start, Verify, Rest time.Duration } `json:"-"`
 }
 
 func (r report) write(t *testing.T) {

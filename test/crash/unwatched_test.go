@@ -1,8 +1,11 @@
 package crash
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,12 +22,15 @@ type unwatched struct {
 	app, install, hook string
 	began              time.Time
 	queue, events      numbers
+	form               int
 }
 
-// numbers are things that were sent, in their order, and which of them were acknowledged.
+// numbers are things that were sent, several at once or one: which of them were acknowledged,
+// and which of those were sent together that were not.
 type numbers struct {
-	n    int
-	told []int
+	n     int
+	told  []string
+	doubt [][]string
 }
 
 const unwatchedBundle = `(function(__annex_require, __annex_register) {
@@ -32,7 +38,8 @@ const unwatchedBundle = `(function(__annex_require, __annex_register) {
   const { Queue } = __annex_require("@annex/events");
   const queue = new Queue({ key: "work" });
   async function keep(request) {
-    await queue.push({ body: { n: request.queryParameters.push[0] } });
+    const list = request.queryParameters.push.map((n) => ({ body: { n } }));
+    await queue.push(list.length === 1 ? list[0] : list);
     return { statusCode: 200, body: "{}" };
   }
   async function note(key, id) {
@@ -70,36 +77,85 @@ func (l *load) watch() {
 	l.client.other = nil
 	l.result.Unattended = map[string]*unattended{"events": {}, "queue": {}, "schedules": {}}
 	l.writers = append(l.writers,
-		func() answer {
-			return u.queue.send(func(n int) answer { return l.call(u.hook, url.Values{"push": {fmt.Sprint(n)}}) })
-		},
-		func() answer { return u.events.send(l.tell) })
+		func() answer { return u.queue.send(u.queue.next(), l.push) },
+		l.publish)
 }
 
-func (m *numbers) send(do func(n int) answer) answer {
+// together is how many events are sent at once, by turns.
+const together = 3
+
+// next are the names of what is sent next: of one, or of some at once.
+func (m *numbers) next() []string {
 	m.n++
-	n := m.n
-	a := do(n)
+	if m.n%together != 0 {
+		return []string{fmt.Sprint(m.n)}
+	}
+	var names []string
+	for part := range together {
+		names = append(names, fmt.Sprintf("%d-%d", m.n, part))
+	}
+	return names
+}
+
+func (m *numbers) send(names []string, do func(names []string) answer) answer {
+	a := do(names)
 	if a.acknowledged() {
-		m.told = append(m.told, n)
+		m.told = append(m.told, names...)
+	} else {
+		m.doubt = append(m.doubt, names)
 	}
 	return a
 }
 
-// tell sends an event as the product does.
-func (l *load) tell(n int) answer {
-	site := l.siteID()
-	data, err := json.Marshal(object{"n": n})
+// push has the app queue.
+func (l *load) push(names []string) answer {
+	return l.call(l.unwatched.hook, url.Values{"push": names})
+}
+
+// publish sends events as a product does. After an answer that did not come it sends some of
+// them again under their ids, in another form, and others never: those were taken whole or
+// not at all.
+func (l *load) publish() answer {
+	m := &l.unwatched.events
+	names := m.next()
+	if last := len(m.doubt) - 1; last >= 0 && m.n%2 == 0 {
+		names, m.doubt = m.doubt[last], m.doubt[:last]
+	}
+	return m.send(names, l.tell)
+}
+
+// tell signs events in each of the forms that a server takes: several are a batch, one is a
+// compact token or CloudEvents' JSON with a signature beside it.
+func (l *load) tell(names []string) answer {
+	var events []productkit.Event
+	for _, name := range names {
+		data, err := json.Marshal(object{"n": name})
+		if err != nil {
+			return answer{err: err}
+		}
+		events = append(events, productkit.Event{
+			Product: "desk", Audience: l.url, Site: l.siteID(), ID: "event-00000000000000" + name, Type: "desk:thing:happened", Data: data,
+		})
+	}
+	l.unwatched.form++
+	if len(events) == 1 && l.unwatched.form%2 == 0 {
+		token, err := productkit.SignEvent(l.productKey, events[0])
+		if err != nil {
+			return answer{err: err}
+		}
+		return l.send("POST", "/api/v1/events", "", "application/jwt", []byte(token))
+	}
+	m, err := productkit.SignCloudEvents(l.productKey, events...)
 	if err != nil {
 		return answer{err: err}
 	}
-	token, err := productkit.SignEvent(l.productKey, productkit.Event{
-		Product: "desk", Audience: l.url, Site: site, ID: fmt.Sprintf("event-%020d", n), Type: "desk:thing:happened", Data: data,
-	})
+	r, err := http.NewRequestWithContext(context.WithoutCancel(l.t.Context()), "POST", l.url+"/api/v1/events", bytes.NewReader(m.Body))
 	if err != nil {
 		return answer{err: err}
 	}
-	return l.send("POST", "/api/v1/events", "", "application/jwt", []byte(token))
+	r.Header.Set("Content-Type", m.ContentType)
+	r.Header.Set(productkit.SignatureHeader, m.Signature)
+	return l.do(r)
 }
 
 // verifyUnwatched waits until all that was acknowledged is handled, and counts what is not.
@@ -107,7 +163,7 @@ func (l *load) verifyUnwatched() {
 	l.t.Helper()
 	var have map[string]string
 	ended := time.Now()
-	whole := func(kind string, told []int) (lost int) {
+	whole := func(kind string, told []string) (lost int) {
 		for _, n := range told {
 			if _, ok := have[fmt.Sprint(kind, ".", n)]; !ok {
 				lost++
@@ -115,20 +171,33 @@ func (l *load) verifyUnwatched() {
 		}
 		return lost
 	}
+	part := func(doubt [][]string, kind string) (some int) {
+		for _, names := range doubt {
+			if lost := whole(kind, names); lost > 0 && lost < len(names) {
+				some++
+			}
+		}
+		return some
+	}
 	u := l.unwatched
 	// What a killed server held on Postgres is handled when its leases have run out.
 	for deadline := time.Now().Add(90 * time.Second); ; after(l.t.Context(), 100*time.Millisecond) {
 		d := l.place.open(l.t)
 		have = l.handled(d)
 		d.Close()
-		if whole("queue", u.queue.told)+whole("events", u.events.told) == 0 || time.Now().After(deadline) {
+		if whole("queue", u.queue.told)+whole("events", u.events.told)+part(u.queue.doubt, "queue")+part(u.events.doubt, "events") == 0 || time.Now().After(deadline) {
 			break
 		}
 	}
-	for kind, told := range map[string][]int{"queue": u.queue.told, "events": u.events.told} {
+	for kind, told := range map[string][]string{"queue": u.queue.told, "events": u.events.told} {
 		r := l.result.Unattended[kind]
 		r.Acknowledged, r.Lost = len(told), whole(kind, told)
 		r.Handled = r.Acknowledged - r.Lost
+	}
+	for kind, doubt := range map[string][][]string{"queue": u.queue.doubt, "events": u.events.doubt} {
+		if n := part(doubt, kind); n > 0 {
+			l.half("of %d %s that were sent together a part was handled", n, kind)
+		}
 	}
 	l.verifySchedule(have, ended)
 	for key := range have {

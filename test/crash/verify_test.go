@@ -195,11 +195,9 @@ var halves = map[string]string{
 	"revisions without an act": `SELECT COUNT(*) FROM (SELECT SUM(revision) AS n FROM environments) r
 		WHERE n <> (SELECT COUNT(*) FROM audit WHERE act = 'variable.set' OR act = 'variable.unset')`,
 	"versions without an act": `SELECT COUNT(*) FROM (SELECT COUNT(*) AS n FROM versions) v WHERE n <> (SELECT COUNT(*) FROM audit WHERE act = 'app.deploy')`,
-	"installations without an act": `SELECT COUNT(*) FROM installations i
-		WHERE 1 <> (SELECT COUNT(*) FROM audit a WHERE a.site_id = i.site_id AND a.install_id = i.id AND a.act = 'install.install')
-		OR (i.active = 0) <> EXISTS (SELECT 1 FROM audit a WHERE a.site_id = i.site_id AND a.install_id = i.id AND a.act = 'install.uninstall')`,
-	"epochs without an act": `SELECT COUNT(*) FROM installations i
-		WHERE i.epoch <> (SELECT COUNT(*) FROM audit a WHERE a.site_id = i.site_id AND a.install_id = i.id)`,
+	"installations without an act": `SELECT COUNT(*) FROM installations i LEFT JOIN ` + acts + `
+		WHERE COALESCE(a.begun, 0) <> 1 OR (i.active = 0) <> (COALESCE(a.ended, 0) > 0)`,
+	"epochs without an act": `SELECT COUNT(*) FROM installations i LEFT JOIN ` + acts + ` WHERE i.epoch <> COALESCE(a.n, 0)`,
 	"acts that do not follow the one before": `SELECT COUNT(*) FROM audit a WHERE a.seq > 1 AND NOT EXISTS
 		(SELECT 1 FROM audit b WHERE b.site_id = a.site_id AND b.segment = a.segment AND b.seq = a.seq - 1 AND b.hash = a.prev)`,
 	"chains whose head is not their last act": `SELECT COUNT(*) FROM audit_heads h WHERE NOT EXISTS
@@ -212,6 +210,11 @@ var halves = map[string]string{
 	"log lines that are not counted": `SELECT COUNT(*) FROM applog_places p
 		WHERE kept_lines <> (SELECT COUNT(*) FROM applog_lines l WHERE l.install_id = p.install_id)`,
 }
+
+// acts are counted once for all installations: the trail has no index by them.
+const acts = `(SELECT site_id, install_id, COUNT(*) AS n, SUM(CASE WHEN act = 'install.install' THEN 1 ELSE 0 END) AS begun,
+		SUM(CASE WHEN act = 'install.uninstall' THEN 1 ELSE 0 END) AS ended
+	FROM audit GROUP BY site_id, install_id) a ON a.site_id = i.site_id AND a.install_id = i.id`
 
 // verifyWhole looks for what was done in part.
 func (l *load) verifyWhole(d *db.DB) {
