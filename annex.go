@@ -15,6 +15,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/worker"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jail"
+	"github.com/annexhq/annex/internal/infra/prepared"
 )
 
 // version is set when the command is built by make.
@@ -207,10 +208,7 @@ func Child() {
 }
 
 func child() error {
-	cell, err := jail.Enter()
-	if err != nil {
-		return err
-	}
+	ctx := context.Background()
 	wasm, err := assets.QuickJS()
 	if err != nil {
 		return err
@@ -219,9 +217,23 @@ func child() error {
 	if err != nil {
 		return err
 	}
+	o := worker.Options{WASM: wasm, SDK: sdk, Locales: assets.Locales, SkipReset: worker.SkipReset()}
+	if dir, ok := prepared.Asked(os.Args); ok {
+		return worker.Prepare(ctx, dir, o)
+	}
+	if dir, ok := prepared.Given(os.Args); ok {
+		// Before the room is entered, in which there is no file, and long before the first
+		// byte of an app.
+		if o.Ready, err = worker.Load(ctx, dir, wasm); err != nil {
+			fmt.Fprintln(os.Stderr, "annex worker: the engine is compiled again:", err)
+		}
+	}
+	if o.Cell, err = jail.Enter(); err != nil {
+		return err
+	}
 	sock, err := hostcall.NewSocket(jail.Socket)
 	if err != nil {
 		return err
 	}
-	return worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, Locales: assets.Locales, SkipReset: worker.SkipReset()})
+	return worker.Main(ctx, sock, o)
 }

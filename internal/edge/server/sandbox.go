@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jail"
+	"github.com/annexhq/annex/internal/infra/prepared"
 )
 
 // openJail finds the best room for workers that this host allows, and refuses a host on
@@ -19,6 +21,21 @@ func openJail(ctx context.Context, cfg Config) (*jail.Jail, error) {
 			WithFix("%s", missing.Remedy())
 	}
 	return j, fault.Op("server.openJail", err)
+}
+
+// openPrepared finds what workers would otherwise make at each start, or has it made. A
+// server can do without, for instance where its user has no cache folder.
+func openPrepared(ctx context.Context, cfg Config) *os.File {
+	root, err := prepared.DefaultRoot()
+	var dir *os.File
+	if err == nil {
+		dir, err = prepared.Open(ctx, root, cfg.ChildCommand)
+	}
+	if err != nil {
+		cfg.Log.InfoContext(ctx, "workers compile the engine at each start", "err", err)
+		return nil
+	}
+	return dir
 }
 
 // Isolation says which walls a server with this configuration would stand behind, by

@@ -108,6 +108,7 @@ type System struct {
 	metrics    *metrics.Metrics
 	traces     *tracing.Tracer // nil when no collector is named
 	snapshots  *snapshots
+	prepared   *os.File // nil where workers find nothing made
 	// attendance tells a restore that a server uses the database.
 	attendance func()
 	// changed is who else is told of changed policies, once it is there.
@@ -288,8 +289,9 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.prepared = openPrepared(ctx, s.Config)
 	s.Runtime, err = qjs.New(qjs.Config{
-		ChildCommand: s.Config.ChildCommand, Jail: s.Jail, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
+		ChildCommand: s.Config.ChildCommand, Prepared: s.prepared, Jail: s.Jail, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
 		Isolation: grade, Memory: s.Config.WorkerMemory << 20,
 	})
 	s.Registry.Preparer = s.Runtime
@@ -457,6 +459,9 @@ func (s *System) Close() {
 	}
 	if s.Jail != nil {
 		s.Jail.Close()
+	}
+	if s.prepared != nil {
+		_ = s.prepared.Close()
 	}
 	if s.Logs != nil {
 		_ = s.Logs.Close()

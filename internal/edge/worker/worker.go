@@ -33,6 +33,8 @@ type Options struct {
 	// Cell is the room that the process has entered. It is shut when the engine is ready,
 	// before the first message that an app had a part in.
 	Cell *jail.Cell
+	// Ready is what Load gave, if anything.
+	Ready Ready
 }
 
 // SkipReset reads SkipResetEnv.
@@ -87,7 +89,7 @@ func Main(ctx context.Context, sock *hostcall.Socket, o Options) error {
 		debug.SetMemoryLimit(max(int64(budget)/2, minHeap))
 		return base, budget, err
 	}
-	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Await: await, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
+	engine, err := jsvm.New(ctx, jsvm.Config{WASM: o.WASM, SDK: o.SDK, Code: o.Ready.code, Kept: o.Ready.base, Await: await, Intl: intl.New(o.Locales), SkipReset: o.SkipReset, Pagemap: o.Cell.Pagemap})
 	if err != nil {
 		return hungUp(err)
 	}

@@ -30,7 +30,8 @@ func (p plan) String() string {
 const inside = 1
 
 // Start starts a child in the room, with sock as its descriptor 3 and nothing else but a
-// pipe to the server's log. The child ends when the jail is closed, or its server dies.
+// pipe to the server's log. What cmd.ExtraFiles names it has from 4 on until it enters the
+// room, and no longer. The child ends when the jail is closed, or its server dies.
 func (j *Jail) Start(cmd *exec.Cmd, sock *os.File) error {
 	return j.start(cmd, sock, plan{layers: j.plan.layers})
 }
@@ -40,7 +41,7 @@ func (j *Jail) start(cmd *exec.Cmd, sock *os.File, p plan) error {
 		cmd.Args = []string{cmd.Path}
 	}
 	cmd.Args = append([]string{cmd.Args[0], p.String()}, cmd.Args[1:]...)
-	cmd.ExtraFiles = []*os.File{sock}
+	cmd.ExtraFiles = append([]*os.File{sock}, cmd.ExtraFiles...)
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}

@@ -192,6 +192,8 @@ func (e *Engine) runCompiled(cx uint32, code []byte) error {
 	return err
 }
 
+var errOtherBase = errors.New("it was built from another engine or SDK")
+
 // takeBase uses a base image that was built elsewhere.
 func (e *Engine) takeBase(s *space, f *os.File) error {
 	img, err := image.Open(f, nil)
@@ -200,7 +202,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 	}
 	if img.Engine != e.cfg.sum() || !e.tags.set(img.Tags) {
 		_ = img.Close()
-		return errors.New("it was built from another engine or SDK")
+		return errOtherBase
 	}
 	e.base = newImage(img)
 	if err := s.restore(e.base); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/annexhq/annex/internal/infra/intl"
 
+	"github.com/annexhq/annex/internal/infra/jsvm/image"
 	"github.com/annexhq/annex/internal/infra/jsvm/meter"
 )
 
@@ -22,9 +23,14 @@ import (
 type Config struct {
 	WASM []byte // quickjs.wasm
 	SDK  []byte // the base image's script
+	// Code is WASM compiled; New compiles it when nil. New takes it over.
+	Code *Code
 	// Base is the base image that another engine built from the same WASM and SDK; it is
 	// built when nil. New takes it over.
 	Base *os.File
+	// Kept is the base image as a file that was kept between starts, used when nobody
+	// gives Base and it is of this WASM and SDK.
+	Kept []byte
 	// Now and Random are the clock and the randomness of calls; the system's when nil. Limits
 	// and pauses go by the same clock.
 	Now    func() time.Time
@@ -84,7 +90,7 @@ type Engine struct {
 	tick func()
 }
 
-// New compiles the engine and builds the base image, unless it is given one.
+// New compiles the engine and builds the base image, unless it is given them.
 func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -95,8 +101,13 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	e := &Engine{cfg: cfg, scan: openScanner(cfg.Pagemap), idle: map[*Image]struct{}{}, holders: map[*space]*Instance{}}
 	e.onFound = func(from, to int) { e.found = append(e.found, run{from, to}) }
 	e.ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), experimental.MemoryAllocatorFunc(e.allocate))
-	// The automatic choice would fall back to the interpreter without a word.
-	e.rt = wazero.NewRuntimeWithConfig(e.ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(65536))
+	code := cfg.Code
+	if code == nil {
+		if code, err = Compile(e.ctx, cfg.WASM, ""); err != nil {
+			return nil, err
+		}
+	}
+	e.rt, e.cfg.Code = code.runtime, nil
 	defer func() {
 		if err != nil {
 			e.Close()
@@ -105,20 +116,12 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := e.hostModules(); err != nil {
 		return nil, err
 	}
-	metered, err := meter.Rewrite(cfg.WASM, "env", "host_interrupt", exempt)
-	if err != nil {
-		return nil, fmt.Errorf("jsvm: %w", err)
-	}
-	compiled, err := e.rt.CompileModule(e.ctx, metered)
-	if err != nil {
-		return nil, fmt.Errorf("jsvm: compile: %w", err)
-	}
 	first, err := newSpace()
 	if err != nil {
 		return nil, err
 	}
 	e.next = first
-	e.mod, err = e.rt.InstantiateModule(e.ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	e.mod, err = e.rt.InstantiateModule(e.ctx, code.module, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, fmt.Errorf("jsvm: instantiate: %w", err)
 	}
@@ -142,15 +145,30 @@ func New(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.cfg.Budget == 0 {
 		e.cfg.Budget = DefaultBudget
 	}
-	if e.cfg.Base != nil {
-		err = e.takeBase(first, e.cfg.Base)
-	} else {
-		err = e.buildBase(first)
-	}
-	if err != nil {
+	if err := e.openBase(first); err != nil {
 		return nil, fmt.Errorf("jsvm: base image: %w", err)
 	}
 	return e, nil
+}
+
+// openBase takes the base image that it is given, or the one that was kept, or builds it.
+func (e *Engine) openBase(s *space) error {
+	given, kept := e.cfg.Base, e.cfg.Kept
+	e.cfg.Base, e.cfg.Kept = nil, nil
+	if given != nil {
+		return e.takeBase(s, given)
+	}
+	if kept == nil {
+		return e.buildBase(s)
+	}
+	f, err := image.Sealed("annex-base", kept)
+	if err == nil {
+		err = e.takeBase(s, f)
+	}
+	if errors.Is(err, errOtherBase) || errors.Is(err, image.ErrDamaged) {
+		return e.buildBase(s)
+	}
+	return err
 }
 
 // Base is the image of engine and SDK.

@@ -14,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jail"
+	"github.com/annexhq/annex/internal/infra/prepared"
 )
 
 // The test binary is its own worker: it finds the engine in files that the parent names.
@@ -25,29 +26,54 @@ func TestMain(m *testing.M) {
 }
 
 func child() int {
-	wasm, err := os.ReadFile(os.Getenv("QJS_TEST_WASM"))
-	if err != nil {
-		return 1
-	}
-	sdk, err := os.ReadFile(os.Getenv("QJS_TEST_SDK"))
-	if err != nil {
-		return 1
-	}
-	cell, err := jail.Enter()
-	if err != nil {
-		slog.Error("worker", "err", err)
-		return 1
-	}
-	sock, err := hostcall.NewSocket(jail.Socket)
-	if err != nil {
-		return 1
-	}
-	err = worker.Main(context.Background(), sock, worker.Options{Cell: cell, WASM: wasm, SDK: sdk, SkipReset: worker.SkipReset()})
-	if err != nil {
+	if err := work(context.Background()); err != nil {
 		slog.Error("worker", "err", err)
 		return 1
 	}
 	return 0
+}
+
+func work(ctx context.Context) error {
+	o := worker.Options{SkipReset: worker.SkipReset()}
+	var err error
+	if o.WASM, err = os.ReadFile(os.Getenv("QJS_TEST_WASM")); err != nil {
+		return err
+	}
+	if o.SDK, err = os.ReadFile(os.Getenv("QJS_TEST_SDK")); err != nil {
+		return err
+	}
+	if dir, ok := prepared.Asked(os.Args); ok {
+		return worker.Prepare(ctx, dir, o)
+	}
+	if dir, ok := prepared.Given(os.Args); ok {
+		if o.Ready, err = worker.Load(ctx, dir, o.WASM); err != nil {
+			return err
+		}
+	}
+	if o.Cell, err = jail.Enter(); err != nil {
+		return err
+	}
+	sock, err := hostcall.NewSocket(jail.Socket)
+	if err != nil {
+		return err
+	}
+	return worker.Main(ctx, sock, o)
+}
+
+// atHand is what workers find made for them, as with a server: of all tests, the first has
+// it made.
+func atHand(t testing.TB, child func() *exec.Cmd) *os.File {
+	t.Helper()
+	root, err := prepared.DefaultRoot()
+	if err != nil {
+		return nil
+	}
+	dir, err := prepared.Open(t.Context(), root, child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir
 }
 
 func newRuntime(t testing.TB, change ...func(*qjs.Config)) *qjs.Runtime {
@@ -78,6 +104,7 @@ func newRuntime(t testing.TB, change ...func(*qjs.Config)) *qjs.Runtime {
 	cfg := qjs.Config{
 		Workers:      2,
 		ChildCommand: child,
+		Prepared:     atHand(t, child),
 		Jail:         room,
 		Snapshots:    &memStore{},
 		Log:          slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -34,6 +35,9 @@ type Config struct {
 	// ChildCommand makes the command of one worker process. Its descriptor 3 is the
 	// socket to serve.
 	ChildCommand func() *exec.Cmd
+	// Prepared is what workers find made for them, if anything; New does not take it over,
+	// and it stays open until Close.
+	Prepared *os.File
 	// Jail is the room that workers are started into.
 	Jail *jail.Jail
 	// Workers is the number of worker processes; the number of CPUs when 0.

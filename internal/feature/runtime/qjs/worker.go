@@ -19,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jail"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
+	"github.com/annexhq/annex/internal/infra/prepared"
 )
 
 // worker is one child process.
@@ -60,9 +61,9 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 	if err != nil {
 		return nil, err
 	}
-	cmd := cfg.ChildCommand()
+	cmd := cfg.command()
 	if err = cfg.Jail.Start(cmd, theirs); err != nil { // somebody ended it half-way, or the machine is short of something
-		cmd = cfg.ChildCommand()
+		cmd = cfg.command()
 		err = cfg.Jail.Start(cmd, theirs)
 	}
 	_ = theirs.Close()
@@ -112,6 +113,14 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 	w.heard()
 	go w.read()
 	return w, nil
+}
+
+func (c *Config) command() *exec.Cmd {
+	cmd := c.ChildCommand()
+	if c.Prepared != nil {
+		prepared.Give(cmd, c.Prepared)
+	}
+	return cmd
 }
 
 // hello takes the worker's hello; it gives what the worker says of the room it is in.

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,6 +85,18 @@ func memfd(name string, fill func(*writer) error) (_ *os.File, err error) {
 		return nil, fmt.Errorf("image: %w", err)
 	}
 	return w.file, nil
+}
+
+// Sealed makes a file that Open takes of an image's bytes, which may come from a disk.
+func Sealed(name string, b []byte) (*os.File, error) {
+	return memfd(name, func(w *writer) error {
+		for page := range slices.Chunk(b, PageSize) {
+			if err := w.page(page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 type writer struct {
