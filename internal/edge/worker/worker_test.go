@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
@@ -15,6 +16,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// codeFolder keeps the engine's machine code for all tests of a run.
+var codeFolder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if codeFolder, err = os.MkdirTemp("", "annex-code-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(codeFolder)
+	os.Exit(code)
+}
+
+func compiled(t testing.TB) *jsvm.Code {
+	t.Helper()
+	code, err := jsvm.Compile(context.Background(), runtimetest.QuickJS(t), codeFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
 // server is the other end of a worker that runs in this process.
 type server struct {
 	t    *testing.T
@@ -25,7 +48,7 @@ type server struct {
 // newWorker gives a worker without its loop: the test hands it messages.
 func newWorker(t *testing.T) *server {
 	t.Helper()
-	e, err := jsvm.New(t.Context(), jsvm.Config{WASM: runtimetest.QuickJS(t), SDK: runtimetest.KernelOnly(t)})
+	e, err := jsvm.New(t.Context(), jsvm.Config{SDK: runtimetest.KernelOnly(t), WASM: runtimetest.QuickJS(t), Code: compiled(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package jsvm_test
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
@@ -11,9 +12,32 @@ import (
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
 
+// codeFolder keeps the engine's machine code for all tests of a run.
+var codeFolder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if codeFolder, err = os.MkdirTemp("", "annex-code-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(codeFolder)
+	os.Exit(code)
+}
+
+func compiled(t testing.TB) *jsvm.Code {
+	t.Helper()
+	code, err := jsvm.Compile(context.Background(), runtimetest.QuickJS(t), codeFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
 func newEngine(t testing.TB, change ...func(*jsvm.Config)) *jsvm.Engine {
 	t.Helper()
 	cfg := jsvm.Config{WASM: runtimetest.QuickJS(t), SDK: runtimetest.KernelOnly(t)}
+	cfg.Code = compiled(t)
 	for _, c := range change {
 		c(&cfg)
 	}
