@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"strings"
+
+	"github.com/annexhq/annex/internal/infra/netguard/netguardtest"
 )
 
 // remotes goes through what a site's admin sets of an installation's remotes, with the
@@ -22,6 +24,14 @@ func (l *life) remotes(at string) {
 	if seen := l.ask("GET", at+"/remotes", l.ada, nil).is(200).want("bearer", "remotes", 0, "credential", "kind"); strings.Contains(string(seen.body), "the-secret-of-logs") {
 		l.t.Error("the credential is told")
 	}
+	certificate, key := netguardtest.New(l.t).ClientPEM(l.t, "tracker", false)
+	mutual := object{"origin": "https://logs.example.com", "kind": "client-certificate", "secret": key, "certificate": certificate}
+	l.ask("PUT", logs+"/credential", l.ada, mutual).is(200).want("CN=tracker", "certificate", "subject").want("ending", "certificate", "state")
+	if seen := l.ask("GET", at+"/remotes", l.ada, nil).is(200).want("CN=tracker", "remotes", 0, "credential", "certificate", "subject"); strings.Contains(string(seen.body), "PRIVATE KEY") {
+		l.t.Error("a certificate's key is told")
+	}
+	mutual["secret"] = "nonsense"
+	l.ask("PUT", logs+"/credential", l.ada, mutual).fails(422, "BAD_CREDENTIAL")
 	l.ask("DELETE", logs+"/credential", l.ada, nil).is(204)
 	l.ask("DELETE", logs+"/credential", l.ada, nil).fails(404, "NO_CREDENTIAL")
 
@@ -39,6 +49,7 @@ func (l *life) remotes(at string) {
 	list = l.ask("POST", logs+"/networks", l.ada, grant).is(200).want("10.20.0.5", "remotes", 0, "networks", 0, "host")
 	l.ask("PUT", logs, l.ada, object{"url": "http://10.20.0.5:8088", "epoch": list.get("epoch")}).is(200).want("http://10.20.0.5:8088", "remotes", 0, "url")
 	l.ask("PUT", logs+"/credential", l.ada, object{"origin": "http://10.20.0.5:8088", "kind": "bearer", "secret": "s"}).fails(403, "CREDENTIAL_IN_THE_CLEAR")
+	l.ask("PUT", logs+"/credential", l.ada, object{"origin": "http://10.20.0.5:8088", "kind": "client-certificate", "secret": key, "certificate": certificate}).fails(403, "CERTIFICATE_NEEDS_HTTPS")
 	l.ask("DELETE", logs+"/networks?host=10.20.0.6&port=8088", l.ada, nil).fails(404, "NOT_GRANTED")
 	l.ask("DELETE", logs+"/networks?host=10.20.0.5&port=8088", l.ada, nil).is(200).want(nil, "remotes", 0, "url").want("http://10.20.0.5:8088", "remotes", 0, "set")
 	l.ask("DELETE", networks+"/"+listed.text("id"), l.operator, nil).is(204)

@@ -91,6 +91,7 @@ func (c *cli) printRemote(r client.RemoteDetail) {
 	}
 	if x := r.Credential; x != nil {
 		c.ui.printf("  credential: %s for %s, by %s", inline(strings.TrimSpace(x.Kind+" "+x.Name)), inline(x.Origin), inline(x.By))
+		c.printCertificate(x.Certificate)
 	}
 	for _, n := range r.Networks {
 		c.ui.printf("  private network: %s:%d in %s, by %s", inline(n.Host), n.Port, n.CIDR, inline(n.By))
@@ -147,12 +148,14 @@ func (c *cli) remoteResetCommand() *cobra.Command {
 
 func (c *cli) credentialCommand() *cobra.Command {
 	var in client.NewCredential
+	var certificate, key string
 	set := &cobra.Command{
 		Use:   "set INSTALLATION REMOTE",
 		Short: "Give a remote a credential, which the app uses and never reads",
 		Long: "The secret is read from stdin, at a terminal without echo. It is sealed, goes to the scheme, host and port where the remote\n" +
 			"is now and nowhere else, and is never shown again, to nobody. Another endpoint empties it.\n" +
-			"KIND is bearer, basic, header, query, hmac or client-credentials.",
+			"KIND is bearer, basic, header, query, hmac, client-credentials or client-certificate. The last one is mutual TLS:\n" +
+			"--certificate names a file with the certificate, and the secret is its private key, both as PEM.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.connect()
@@ -168,7 +171,18 @@ func (c *cli) credentialCommand() *cobra.Command {
 				return fault.New(fault.Conflict, "REMOTE_NOT_CONFIGURED", "the remote %s is nowhere yet", args[1]).WithFix("`annex remote set` says where it is")
 			}
 			in.Origin = originOf(now.Remotes[at].URL)
-			if in.Secret, err = c.variableValue([]string{"the credential for " + in.Origin}, true); err != nil {
+			if in.Certificate, err = c.readText(certificate); err != nil {
+				return err
+			}
+			switch {
+			case key != "":
+				in.Secret, err = c.readText(key)
+			case certificate != "" && c.env.Interactive:
+				err = usage("a private key has many lines, which nobody types").WithFix("name its file: --key client.key")
+			default:
+				in.Secret, err = c.variableValue([]string{"the credential for " + in.Origin}, true)
+			}
+			if err != nil {
 				return err
 			}
 			if in.Secret == "" {
@@ -183,6 +197,7 @@ func (c *cli) credentialCommand() *cobra.Command {
 				return nil
 			}
 			c.ui.printf("Stored a %s credential for %s, which goes to %s alone", inline(slot.Kind), args[1], inline(slot.Origin))
+			c.printCertificate(slot.Certificate)
 			return nil
 		},
 	}
@@ -190,6 +205,8 @@ func (c *cli) credentialCommand() *cobra.Command {
 	set.Flags().StringVar(&in.Name, "name", "", "`name` of the header, parameter, user or client")
 	set.Flags().StringVar(&in.TokenPath, "token-path", "", "of client-credentials: `path` of the token endpoint, on the remote's origin")
 	set.Flags().StringVar(&in.Scope, "scope", "", "of client-credentials: the `scope` that is asked for")
+	set.Flags().StringVar(&certificate, "certificate", "", "of client-certificate: `file` with the certificate, and those that lead to its authority")
+	set.Flags().StringVar(&key, "key", "", "of client-certificate: `file` with the private key (default: stdin)")
 	clear := &cobra.Command{
 		Use:   "clear INSTALLATION REMOTE",
 		Short: "Take a remote's credential away",
@@ -207,6 +224,22 @@ func (c *cli) credentialCommand() *cobra.Command {
 		},
 	}
 	return parent("credential", "What a remote is called with", jsonFlag(set), jsonFlag(clear))
+}
+
+// printCertificate says what may be known of a certificate, and whether it is time for another.
+func (c *cli) printCertificate(x *client.Certificate) {
+	if x == nil {
+		return
+	}
+	until := "until " + x.Expires.Local().Format(time.DateOnly)
+	switch x.State {
+	case "ending":
+		until = c.ui.paint(red, until+": store another one before")
+	case "ended":
+		until = c.ui.paint(red, until+": it has ended, and the remote is not called any more")
+	}
+	c.ui.printf("  certificate: %s, by %s, %s", inline(x.Subject), inline(x.Issuer), until)
+	c.ui.printf("  fingerprint: %s", inline(x.Fingerprint))
 }
 
 // gone says what was taken away.

@@ -30,8 +30,8 @@ func TestDataPageDraws(t *testing.T) {
 	}
 	remotes := remoteList{Kinds: []string{"bearer"}, Networks: []install.Network{{ID: "n", CIDR: netip.MustParsePrefix("10.0.0.0/8"), Ports: []uint16{1, 2}, Note: "n"}},
 		Remotes: outflow.Remotes{Epoch: 1, Remotes: []outflow.RemoteDetail{
-			{Remote: full.Remotes[0], Title: "t", Description: "d", Patterns: []string{"a", "b"}, Default: "https://d.example.com", Credential: &outflow.Credential{Kind: "bearer", Origin: "https://a.example.com", At: at}, Networks: full.Networks},
-			{Remote: outflow.Remote{Key: "x", Configurable: true}, Registered: true}, {Remote: full.Remotes[1]}}}}
+			{Remote: full.Remotes[0], Title: "t", Description: "d", Patterns: []string{"a", "b"}, Default: "https://d.example.com", Credential: &outflow.Credential{Kind: "bearer", Origin: "https://a.example.com", At: at, Certificate: &outflow.Certificate{State: outflow.Ended}}, Networks: full.Networks},
+			{Remote: outflow.Remote{Key: "x", Configurable: true}, Registered: true}, {Remote: full.Remotes[1], Credential: &outflow.Credential{Certificate: &outflow.Certificate{State: outflow.Ending}}}}}}
 	keys := []provider.SiteKey{{Key: "k", Name: "K", Type: "api_key", Sends: []string{"https://a.example.com"}}, {Key: "c", Name: "C", Type: "client_credentials", Sends: []string{"https://a.example.com", "https://b.example.com"}, Given: true, Client: "c", By: "b", At: at}}
 	for n, s := range []outflow.Sent{full, {}} {
 		list := []remoteList{remotes, {}}[n]

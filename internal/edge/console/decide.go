@@ -68,6 +68,7 @@ type summary struct {
 	Title, Button string
 	Danger        bool
 	Secret        string // what is to be typed before the button counts
+	Lines         bool   // the secret has several
 	Text          []string
 	Allowed       []lineSection
 	Withheld      []perm.Line

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -13,6 +14,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/remote"
+	"github.com/annexhq/annex/internal/infra/credential"
 )
 
 // Remotes on the page of data: where they are, what they are called with, and the private
@@ -58,7 +60,7 @@ func (p *proposal) readRemote(v *visit) {
 	}
 	if kind := v.PostFormValue("kind"); kind != "" {
 		p.Credential = &remote.Credential{Kind: kind, Name: strings.TrimSpace(v.PostFormValue("name")),
-			TokenPath: strings.TrimSpace(v.PostFormValue("token-path")), Scope: strings.TrimSpace(v.PostFormValue("scope"))}
+			TokenPath: strings.TrimSpace(v.PostFormValue("token-path")), Scope: strings.TrimSpace(v.PostFormValue("scope")), Certificate: strings.TrimSpace(v.PostFormValue("certificate"))}
 	}
 }
 
@@ -102,10 +104,20 @@ func (c *Console) showCredential(_ context.Context, _ id.Principal, p proposal) 
 		return summary{}, fault.New(fault.Usage, "MISSING", "no kind of credential was named")
 	}
 	what := strings.TrimSpace(p.Credential.Kind + " " + quote.Line(p.Credential.Name, 60))
-	return summary{Title: "Give the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + " a credential?", Button: "Store", Back: dataPage(p),
+	out := summary{Title: "Give the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + " a credential?", Button: "Store", Back: dataPage(p),
 		Secret: "The secret (" + what + ")",
 		Text: []string{"It goes to " + quote.Line(p.Origin, 200) + " and nowhere else. The app uses it and never reads it; neither does its developer, nor you, once it is stored.",
-			"When the remote is elsewhere it is emptied. One that was there before is replaced."}}, noRemoteNamed(p)
+			"When the remote is elsewhere it is emptied. One that was there before is replaced."}}
+	if p.Credential.Kind == remote.Certificate {
+		known, err := credential.ReadCertificate(p.Credential.Certificate, c.Now())
+		if err != nil {
+			return summary{}, err
+		}
+		out.Secret, out.Lines = "The certificate’s private key (PEM)", true
+		out.Text = append(out.Text, "The certificate is of "+known.Subject+", by "+known.Issuer+", until "+known.Expires.Format(time.DateOnly)+
+			". Its fingerprint (SHA-256): "+known.Fingerprint+". It is shown when a connection is made, to that host and port alone.")
+	}
+	return out, noRemoteNamed(p)
 }
 
 func (c *Console) doCredential(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {

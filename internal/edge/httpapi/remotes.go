@@ -78,7 +78,7 @@ func (a *API) setCredential(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, outflow.Credential{Kind: slot.Kind, Name: slot.Name, Origin: slot.Origin, By: slot.By, At: slot.At})
+	writeJSON(w, http.StatusOK, outflow.CredentialOf(slot, a.Outflow.Time()))
 	return nil
 }
 

@@ -170,7 +170,7 @@ func (s *Service) Sent(ctx context.Context, p id.Principal, ref id.Install, sinc
 		return Sent{}, err
 	}
 	if until.IsZero() {
-		until = s.now()
+		until = s.Time()
 	}
 	if since.IsZero() {
 		since = until.Add(-Window)
@@ -201,7 +201,8 @@ func (s *Service) Sent(ctx context.Context, p id.Principal, ref id.Install, sinc
 	return out, nil
 }
 
-func (s *Service) now() time.Time {
+// Time is what the service takes for now.
+func (s *Service) Time() time.Time {
 	if s.Now != nil {
 		return s.Now()
 	}

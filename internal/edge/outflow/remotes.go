@@ -7,6 +7,8 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/install"
+	"github.com/annexhq/annex/internal/feature/remote"
+	"github.com/annexhq/annex/internal/infra/credential"
 )
 
 // Remotes is what an admin is shown of an installation's remotes before deciding about one.
@@ -37,6 +39,38 @@ type Credential struct {
 	Origin string    `json:"origin"`
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`
+	// Certificate is what may be known of one.
+	Certificate *Certificate `json:"certificate,omitempty"`
+}
+
+// Certificate is a client's certificate, and how it stands with it.
+type Certificate struct {
+	credential.Certificate
+	State string `json:"state"` // valid, ending within a month, or ended
+}
+
+// The states of a certificate.
+const (
+	Valid  = "valid"
+	Ending = "ending"
+	Ended  = "ended"
+)
+
+const warnBefore = 30 * 24 * time.Hour
+
+// CredentialOf is what may be known of a stored credential at that time.
+func CredentialOf(s remote.Slot, now time.Time) *Credential {
+	c := &Credential{Kind: s.Kind, Name: s.Name, Origin: s.Origin, By: s.By, At: s.At}
+	if s.Certificate != nil {
+		c.Certificate = &Certificate{Certificate: *s.Certificate, State: Valid}
+		switch left := s.Certificate.Expires.Sub(now); {
+		case left <= 0:
+			c.Certificate.State = Ended
+		case left <= warnBefore:
+			c.Certificate.State = Ending
+		}
+	}
+	return c
 }
 
 // Remotes tells an admin of the installation's site what is set for its remotes.
@@ -87,7 +121,7 @@ func (s *Service) Remotes(ctx context.Context, p id.Principal, ref id.Install) (
 		}
 		for _, c := range slots {
 			if c.Remote == r.Key {
-				d.Credential = &Credential{c.Kind, c.Name, c.Origin, c.By, c.At}
+				d.Credential = CredentialOf(c, s.Time())
 			}
 		}
 		out.Remotes = append(out.Remotes, d)

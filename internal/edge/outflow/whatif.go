@@ -60,7 +60,7 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 	if err := s.Receipts.Flush(ctx); err != nil {
 		return Prediction{}, err
 	}
-	uses, err := s.Receipts.Uses(ctx, scope, s.now().Add(-Window))
+	uses, err := s.Receipts.Uses(ctx, scope, s.Time().Add(-Window))
 	if err != nil {
 		return Prediction{}, err
 	}
@@ -140,7 +140,7 @@ func (s *Service) Suggest(ctx context.Context, p id.Principal, ref id.Install) (
 	if err := s.Receipts.Flush(ctx); err != nil {
 		return Suggestion{}, err
 	}
-	uses, err := s.Receipts.Uses(ctx, scope, s.now().Add(-Window))
+	uses, err := s.Receipts.Uses(ctx, scope, s.Time().Add(-Window))
 	if err != nil {
 		return Suggestion{}, err
 	}

@@ -95,21 +95,25 @@ type network struct {
 }
 
 func (n network) Transport(class netguard.Class, tenant string) http.RoundTripper {
-	rt := n.guard.Transport(class, tenant)
-	if n.traces == nil {
-		return rt
-	}
-	return n.traces.Transport(n.step, class == netguard.Operator, rt)
+	return n.traced(class, n.guard.Transport(class, tenant))
 }
 
 // PrivateTransport is the way into a private network that was opened for a remote; it
 // learns of no trace either.
 func (n network) PrivateTransport(tenant string, to netguard.Opening) http.RoundTripper {
-	rt := n.guard.PrivateTransport(tenant, to)
+	return n.traced(netguard.App, n.guard.PrivateTransport(tenant, to))
+}
+
+// IdentifiedTransport is one of both, with a certificate.
+func (n network) IdentifiedTransport(tenant string, into *netguard.Opening, as netguard.Identity) http.RoundTripper {
+	return n.traced(netguard.App, n.guard.IdentifiedTransport(tenant, into, as))
+}
+
+func (n network) traced(class netguard.Class, rt http.RoundTripper) http.RoundTripper {
 	if n.traces == nil {
 		return rt
 	}
-	return n.traces.Transport(n.step, false, rt)
+	return n.traces.Transport(n.step, class == netguard.Operator, rt)
 }
 
 // follow begins a call's trace, nil when nobody is told of traces.

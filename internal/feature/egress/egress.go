@@ -28,6 +28,9 @@ type Network interface {
 	Transport(class netguard.Class, tenant string) http.RoundTripper
 	// PrivateTransport is the way into a private network that was opened for a remote.
 	PrivateTransport(tenant string, to netguard.Opening) http.RoundTripper
+	// IdentifiedTransport is either of them, with connections that say by a certificate who
+	// calls; into is nil for what is public.
+	IdentifiedTransport(tenant string, into *netguard.Opening, as netguard.Identity) http.RoundTripper
 }
 
 // Decisions learns of each request. It must not block.

@@ -112,6 +112,7 @@ type outgoing struct {
 	inject  func(*http.Request) error
 	secrets [][]byte
 	opened  *call.Network // the private network that the request goes into, nil for none
+	as      *netguard.Identity
 }
 
 // leave checks what is left to check, takes the request out of its budgets and makes it.
@@ -191,12 +192,7 @@ func hostHeader(u hostrule.URL) string { return strings.TrimPrefix(u.Origin(), u
 
 // send makes the one exchange and reads the answer within its limits.
 func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o outgoing, d *Decision) (exchange.Answer, error) {
-	var rt http.RoundTripper
-	if n := o.opened; n != nil {
-		rt = c.broker.cfg.Network.PrivateTransport(string(p.Install), netguard.Opening{Host: n.Host, Port: n.Port, CIDR: n.CIDR, CA: n.CA})
-	} else {
-		rt = c.broker.cfg.Network.Transport(netguard.App, string(p.Install))
-	}
+	rt := c.way(string(p.Install), o)
 	a, err := exchange.Do(ctx, rt, r, exchange.Options{
 		Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: o.raw, Room: o.room, Secrets: o.secrets,
 	})
@@ -207,6 +203,22 @@ func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o ou
 		}
 	}
 	return a, err
+}
+
+// way is by which connections a request goes.
+func (c *caller) way(tenant string, o outgoing) http.RoundTripper {
+	var into *netguard.Opening
+	if n := o.opened; n != nil {
+		into = &netguard.Opening{Host: n.Host, Port: n.Port, CIDR: n.CIDR, CA: n.CA}
+	}
+	switch network := c.broker.cfg.Network; {
+	case o.as != nil:
+		return network.IdentifiedTransport(tenant, into, *o.as)
+	case into != nil:
+		return network.PrivateTransport(tenant, *into)
+	default:
+		return network.Transport(netguard.App, tenant)
+	}
 }
 
 func replyOf(a exchange.Answer, u hostrule.URL) (call.Reply, error) {

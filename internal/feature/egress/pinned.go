@@ -12,6 +12,7 @@ import (
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/exchange"
+	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
 // The kinds of a Destination.
@@ -36,6 +37,9 @@ type Destination struct {
 	Inject func(*http.Request) error
 	// Secrets are what Inject puts in; they are taken out of the answer where they are found.
 	Secrets [][]byte
+	// As is the certificate that its connections are made with, nil for none. They lead to the
+	// host and port of Base alone.
+	As *netguard.Identity
 	// Mints lets the platform itself ask where a provider gives out credentials.
 	Mints bool
 }
@@ -110,7 +114,7 @@ func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask
 	}
 	a, err = c.leave(ctx, p, outgoing{
 		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room,
-		inject: to.Inject, secrets: to.Secrets, opened: v.opened,
+		inject: to.Inject, secrets: to.Secrets, opened: v.opened, as: to.As,
 	}, d)
 	return a, u, err
 }

@@ -25,6 +25,9 @@ type nowhere struct{}
 
 func (nowhere) Transport(netguard.Class, string) http.RoundTripper          { return nowhere{} }
 func (nowhere) PrivateTransport(string, netguard.Opening) http.RoundTripper { return nowhere{} }
+func (nowhere) IdentifiedTransport(string, *netguard.Opening, netguard.Identity) http.RoundTripper {
+	return nowhere{}
+}
 
 func (nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 204, Status: "204 No Content", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -2,21 +2,24 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/credential"
+	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
 // credential is how a request uses what an admin stored for the endpoint; the zero value is
 // for nothing.
 func (s *Service) credential(ctx context.Context, p *call.Policy, c *call.Call, t target) (credential.Use, error) {
-	have, generation, err := s.stored(ctx, p, t)
+	have, generation, err := s.stored(ctx, p.Scope, t.remote.Key, t.base.Origin())
 	if err != nil || have == nil {
 		return credential.Use{}, err
 	}
@@ -37,9 +40,36 @@ func (s *Service) credential(ctx context.Context, p *call.Policy, c *call.Call, 
 			return credential.Use{}, err
 		}
 		return credential.At(credential.Authorization, access, have.Secret), nil
+	case Certificate:
+		return s.shown(p, t, generation), nil
 	default:
 		return credential.Use{}, fault.New(fault.Internal, "BAD_CREDENTIAL", "a stored credential is of no known kind")
 	}
+}
+
+// shown is how a certificate is used: by the connection, and by nothing in the request. The
+// key is read anew at each handshake, so that a filling which was taken away or replaced
+// meanwhile makes no connection any more.
+func (s *Service) shown(p *call.Policy, t target, generation int64) credential.Use {
+	scope, remote, origin := p.Scope, t.remote.Key, t.base.Origin()
+	return credential.Use{As: &netguard.Identity{
+		Of: remote + " " + strconv.FormatInt(generation, 10), Host: t.base.Host, Port: t.base.Port,
+		Certificate: func(ctx context.Context) (*tls.Certificate, error) {
+			have, now, err := s.stored(ctx, scope, remote, origin)
+			if err != nil {
+				return nil, err
+			}
+			if have == nil || have.Kind != Certificate || now != generation {
+				return nil, fault.New(fault.Unavailable, "CREDENTIAL_CHANGED", "the remote's credential was changed meanwhile").WithFix("ask again")
+			}
+			pair, err := credential.KeyPair(have.Certificate, have.Secret)
+			if err == nil && s.Now().After(pair.Leaf.NotAfter) {
+				err = fault.New(fault.Unavailable, "CREDENTIAL_EXPIRED", "the certificate that the admin stored for the remote has ended").
+					WithFix("have the site's admin store one that counts")
+			}
+			return pair, err
+		},
+	}}
 }
 
 // mintKey is a slot as it was filled: another filling has other tokens.

@@ -20,6 +20,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/netguard"
 	"github.com/annexhq/annex/internal/infra/seal"
 	"github.com/annexhq/annex/internal/infra/signer"
 )
@@ -37,6 +38,8 @@ type Outgoing struct {
 	// Inject puts in what the app does not set, Secrets are what it must not see of that.
 	Inject  func(*http.Request) error
 	Secrets [][]byte
+	// As is the certificate that the connection shows, nil for none.
+	As *netguard.Identity
 	// Mint says that the platform itself asks for a token there; the answer is not the app's.
 	Mint bool
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/infra/credential"
 	"github.com/annexhq/annex/internal/infra/signer"
 )
 
@@ -126,12 +127,12 @@ func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a A
 	if err != nil {
 		return call.Reply{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the path of the request is refused: %v", err)
 	}
-	inject, secrets, err := s.carry(ctx, p, c, t, a, u)
+	inject, use, err := s.carry(ctx, p, c, t, a, u)
 	if err != nil {
 		return call.Reply{}, fault.Op("remote.Request", err)
 	}
 	return s.Broker.Send(ctx, p, c, Outgoing{Remote: t.remote.Key, Base: t.base, Path: a.Path, Method: a.Method, Headers: a.Headers, Body: a.Body,
-		Timeout: a.Timeout, Room: a.Room, Inject: inject, Secrets: secrets})
+		Timeout: a.Timeout, Room: a.Room, Inject: inject, Secrets: use.Hidden, As: use.As})
 }
 
 // The headers that a remote finds its tokens in.
@@ -144,37 +145,37 @@ const (
 	spanHeader       = "X-B3-Spanid"
 )
 
-// carry makes what the request proves itself with. All of it is for this endpoint alone.
-func (s *Service) carry(ctx context.Context, p *call.Policy, c *call.Call, t target, a Asked, u hostrule.URL) (inject func(*http.Request) error, secrets [][]byte, err error) {
+// carry makes what the request proves itself with; use is the credential's part of it, and
+// hides all that is secret. All of it is for this endpoint alone.
+func (s *Service) carry(ctx context.Context, p *call.Policy, c *call.Call, t target, a Asked, u hostrule.URL) (inject func(*http.Request) error, use credential.Use, err error) {
 	u.Query = ""
 	token, err := s.Signer.Invocation(ctx, signer.Invocation{
 		Audience: audience(p, t), App: s.app(p, c, t.remote.Key), Context: a.Context, Principal: present(c, p),
 		Remote: t.remote.Key, URL: u.String(), Method: a.Method,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, use, err
 	}
 	headers := map[string]string{traceHeader: c.Trace}
 	if len(c.Trace) >= 16 {
 		headers[spanHeader] = c.Trace[:16]
 	}
-	secrets = append(secrets, []byte(token))
+	secrets := [][]byte{[]byte(token)}
 	for header, on := range map[string]bool{userHeader: t.user && present(c, p) != "", systemHeader: t.system} {
 		if !on {
 			continue
 		}
 		opaque, err := s.token(p, t, header == userHeader, c)
 		if err != nil {
-			return nil, nil, err
+			return nil, use, err
 		}
 		headers[header] = opaque
 		secrets = append(secrets, []byte(opaque))
 	}
-	use, err := s.credential(ctx, p, c, t)
-	if err != nil {
-		return nil, nil, err
+	if use, err = s.credential(ctx, p, c, t); err != nil {
+		return nil, use, err
 	}
-	secrets = append(secrets, use.Hidden...)
+	use.Hidden = append(secrets, use.Hidden...)
 	return func(r *http.Request) error {
 		for _, name := range []string{InvocationHeader, userHeader, systemHeader} {
 			r.Header.Del(name) // nobody else says who calls
@@ -195,7 +196,7 @@ func (s *Service) carry(ctx context.Context, p *call.Policy, c *call.Call, t tar
 			r.Header.Set(InvocationHeader, token)
 		}
 		return nil
-	}, secrets, nil
+	}, use, nil
 }
 
 // audience is whom the invocation token is for: the app, where its developer said where the

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/id"
@@ -25,8 +24,12 @@ type Credential struct {
 	// Name is of the header or parameter (header, query, hmac), or the user (basic), or the
 	// client (client-credentials). It is not secret.
 	Name string `json:"name,omitempty"`
-	// Secret is the token, password, key or client secret.
+	// Secret is the token, password, key or client secret; of a certificate its private key, as
+	// PEM.
 	Secret string `json:"secret"`
+	// Certificate is a client's certificate with those that lead to its authority, as PEM. It is
+	// not secret.
+	Certificate string `json:"certificate,omitempty"`
 	// TokenPath is where, below the remote's URL, a client gets its tokens; Scope what it
 	// asks for.
 	TokenPath string `json:"tokenPath,omitempty"`
@@ -41,21 +44,25 @@ const (
 	Query  = "query"  // ?Name=SECRET
 	HMAC   = "hmac"   // Name: a signature of time, method, path and body
 	Client = "client-credentials"
+	// Certificate is shown when the connection is made, and nothing of it is in the request.
+	Certificate = "client-certificate"
 )
 
 // Kinds are all of them.
-var Kinds = []string{Bearer, Basic, Header, Query, HMAC, Client}
+var Kinds = []string{Bearer, Basic, Header, Query, HMAC, Client, Certificate}
 
 // Slot is what may be known of a stored credential.
 type Slot struct {
 	Remote, Kind, Name, Origin string
 	By                         string
 	At                         time.Time
+	// Certificate is what may be known of one, nil for credentials of other kinds.
+	Certificate *credential.Certificate
 }
 
 const maxSecret = 8 << 10
 
-func (c Credential) check() error {
+func (c Credential) check(now time.Time) error {
 	bad := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, "BAD_CREDENTIAL", format, args...)
 	}
@@ -66,6 +73,14 @@ func (c Credential) check() error {
 		return bad("there is no kind of credential of the name %.40q", c.Kind).WithFix("it is one of %s", strings.Join(Kinds, ", "))
 	case c.Secret == "" || len(c.Secret) > maxSecret:
 		return bad("a secret has 1 to %d bytes", maxSecret)
+	case c.Kind == Certificate:
+		if c.Name != "" || c.Scope != "" || c.TokenPath != "" {
+			return bad("a certificate has no name, scope or token path of its own")
+		}
+		_, err := credential.ReadCertificate(c.Certificate, now)
+		return err
+	case c.Certificate != "":
+		return bad("only a credential of the kind %s has a certificate", Certificate)
 	case c.Kind != HMAC && !credential.Visible(c.Secret):
 		return bad("the secret holds characters that no header has").WithFix("give it as the service gave it, on one line, without spaces around it")
 	case named && !hostrule.HeaderName(c.Name):
@@ -95,7 +110,7 @@ func (s *Service) fits(ctx context.Context, p id.Principal, install id.Install, 
 	if scope, err = admin(p, install); err != nil {
 		return scope, t, err
 	}
-	if err := c.check(); err != nil {
+	if err := c.check(s.Now()); err != nil {
 		return scope, t, err
 	}
 	policy, err := s.Policies.Policy(ctx, install)
@@ -112,6 +127,10 @@ func (s *Service) fits(ctx context.Context, p id.Principal, install id.Install, 
 	if origin != "" && origin != t.base.Origin() {
 		return scope, t, fault.New(fault.Conflict, "PREVIEW_CHANGED", "the remote is at %s by now", t.base.Origin()).WithFix("look at it again")
 	}
+	if t.base.Scheme != "https" && c.Kind == Certificate {
+		return scope, t, fault.New(fault.Denied, "CERTIFICATE_NEEDS_HTTPS", "over plain http no certificate is shown, so the remote would not learn who calls").
+			WithFix("set an https URL for the remote, or use hmac, which does not send its secret")
+	}
 	if t.base.Scheme == "http" && c.Kind != HMAC {
 		return scope, t, fault.New(fault.Denied, "CREDENTIAL_IN_THE_CLEAR", "over plain http everybody on the way would read the credential").
 			WithFix("set an https URL for the remote, or use hmac, which does not send its secret")
@@ -126,7 +145,15 @@ func (s *Service) SetCredential(ctx context.Context, p id.Principal, install id.
 	if err != nil {
 		return Slot{}, err
 	}
+	about := ""
 	slot := Slot{Remote: remote, Kind: c.Kind, Name: c.Name, Origin: t.base.Origin(), By: p.String(), At: s.Now().UTC().Truncate(time.Millisecond)}
+	detail := map[string]any{"remote": remote, "origin": slot.Origin, "kind": c.Kind}
+	if c.Kind == Certificate {
+		if slot.Certificate, about, err = s.pair(c); err != nil {
+			return Slot{}, err
+		}
+		detail["fingerprint"] = slot.Certificate.Fingerprint
+	}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		var generation int64
 		switch err := s.DB.QueryRow(ctx, generationOf, scope.Install(), scope.Site(), remote).Scan(&generation); {
@@ -143,12 +170,25 @@ func (s *Service) SetCredential(ctx context.Context, p id.Principal, install id.
 		if err != nil {
 			return err
 		}
-		if _, err := s.DB.Exec(ctx, putSlot, scope.Install(), scope.Site(), remote, generation, slot.Origin, c.Kind, c.Name, sealed, slot.By, slot.At.UnixMilli()); err != nil {
+		if _, err := s.DB.Exec(ctx, putSlot, scope.Install(), scope.Site(), remote, generation, slot.Origin, c.Kind, c.Name, sealed, slot.By, slot.At.UnixMilli(), about); err != nil {
 			return err
 		}
-		return s.Audit.Append(ctx, scope.Site(), install, p, "remote.credential-set", map[string]any{"remote": remote, "origin": slot.Origin, "kind": c.Kind})
+		return s.Audit.Append(ctx, scope.Site(), install, p, "remote.credential-set", detail)
 	})
 	return slot, fault.Op("remote.SetCredential", err)
+}
+
+// pair is what may be known of a certificate, and the text of that, when the key is its own.
+func (s *Service) pair(c Credential) (*credential.Certificate, string, error) {
+	if _, err := credential.KeyPair(c.Certificate, c.Secret); err != nil {
+		return nil, "", err
+	}
+	known, err := credential.ReadCertificate(c.Certificate, s.Now())
+	if err != nil {
+		return nil, "", err
+	}
+	text, err := json.Marshal(known)
+	return &known, string(text), err
 }
 
 // The endpoint is part of the place: a value that is moved to another one does not open.
@@ -197,8 +237,14 @@ func (s *Service) Slots(ctx context.Context, p id.Principal, install id.Install)
 	for rows.Next() {
 		var v Slot
 		var at int64
-		if err := rows.Scan(&v.Remote, &v.Kind, &v.Name, &v.Origin, &v.By, &at); err != nil {
+		var about string
+		if err := rows.Scan(&v.Remote, &v.Kind, &v.Name, &v.Origin, &v.By, &at, &about); err != nil {
 			return nil, fault.Op("remote.Slots", err)
+		}
+		if about != "" {
+			if err := json.Unmarshal([]byte(about), &v.Certificate); err != nil {
+				return nil, fault.Op("remote.Slots", err)
+			}
 		}
 		v.At = time.UnixMilli(at).UTC()
 		out = append(out, v)
@@ -213,18 +259,17 @@ func (s *Service) Erase(ctx context.Context, scope tenant.Scope) error {
 }
 
 // stored is the credential for the endpoint, and its generation; nil where there is none.
-func (s *Service) stored(ctx context.Context, p *call.Policy, t target) (*Credential, int64, error) {
+func (s *Service) stored(ctx context.Context, scope tenant.Scope, remote, origin string) (*Credential, int64, error) {
 	var generation int64
 	var sealed []byte
-	origin := t.base.Origin()
-	err := s.DB.QueryRow(ctx, slotFor, p.Scope.Install(), p.Scope.Site(), t.remote.Key, origin).Scan(&generation, &sealed)
+	err := s.DB.QueryRow(ctx, slotFor, scope.Install(), scope.Site(), remote, origin).Scan(&generation, &sealed)
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return nil, 0, nil
 	case err != nil:
 		return nil, 0, err
 	}
-	plain, err := s.Sealer.Open(seal.ForInstall(p.Install), seal.RemoteSlot, slotPlace(t.remote.Key, origin, generation), sealed)
+	plain, err := s.Sealer.Open(seal.ForInstall(scope.Install()), seal.RemoteSlot, slotPlace(remote, origin, generation), sealed)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/netguard"
 )
 
 // Use is how a request carries a credential.
@@ -29,6 +30,8 @@ type Use struct {
 	Put func(*http.Request) error
 	// Hidden is all of it that must not be seen in an answer.
 	Hidden [][]byte
+	// As is what the connection shows, in the place of anything in the request; nil for nothing.
+	As *netguard.Identity
 }
 
 // The parts of a request that hold a credential.

@@ -47,13 +47,11 @@ func Liftable(addr netip.Addr) bool {
 // PrivateTransport is Transport of class App for one grant of one tenant; no connection of
 // it serves another grant, and no other one serves it.
 func (g *Guard) PrivateTransport(tenant string, p Opening) http.RoundTripper {
-	key := transportKey{App, tenant, p}
-	g.pool.mu.Lock()
-	defer g.pool.mu.Unlock()
-	if tr, ok := g.pool.byKey.Get(key); ok {
-		return tr
-	}
-	tr := g.newTransport(App)
+	return g.pooled(transportKey{class: App, tenant: tenant, opening: p}, func(tr *http.Transport) { g.lead(tr, p) })
+}
+
+// lead makes a transport one into a private network.
+func (g *Guard) lead(tr *http.Transport, p Opening) {
 	tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
@@ -62,8 +60,6 @@ func (g *Guard) PrivateTransport(tenant string, p Opening) http.RoundTripper {
 	if p.CA != "" {
 		tr.TLSClientConfig.RootCAs = g.roots(tr.TLSClientConfig, p.CA)
 	}
-	g.pool.byKey.Add(key, tr)
-	return tr
 }
 
 // roots are the authorities of a host with one of its own.

@@ -36,6 +36,8 @@ type transportKey struct {
 	tenant string
 	// opening is the grant that the connections are for, if they are for one.
 	opening Opening
+	// identity is what the connections were made with, if with anything.
+	identity identityKey
 }
 
 func (t *transports) init(g *Guard) {
@@ -49,13 +51,18 @@ func (t *transports) init(g *Guard) {
 // Transport gives the round tripper of one tenant (an installation's id) in a class.
 // It follows no redirect, knows no proxy and no cookie, and does not decompress.
 func (g *Guard) Transport(class Class, tenant string) http.RoundTripper {
-	key := transportKey{class: class, tenant: tenant}
+	return g.pooled(transportKey{class: class, tenant: tenant}, func(*http.Transport) {})
+}
+
+// pooled is the transport of a key; shape makes a new one what its key says.
+func (g *Guard) pooled(key transportKey, shape func(*http.Transport)) http.RoundTripper {
 	g.pool.mu.Lock()
 	defer g.pool.mu.Unlock()
 	if tr, ok := g.pool.byKey.Get(key); ok {
 		return tr
 	}
-	tr := g.newTransport(class)
+	tr := g.newTransport(key.class)
+	shape(tr)
 	g.pool.byKey.Add(key, tr)
 	return tr
 }

@@ -150,7 +150,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.SetRemote(ctx, "i", "r", "https://r.example.com", "w", 1); return err },
 		func() error { _, err := c.ResetRemote(ctx, "i", "r", 1); return err },
 		func() error {
-			_, err := c.SetCredential(ctx, "i", "r", NewCredential{"https://r.example.com", "client-credentials", "n", "s", "/t", "x"})
+			_, err := c.SetCredential(ctx, "i", "r", NewCredential{"https://r.example.com", "client-credentials", "n", "s", "/t", "x", "c"})
 			return err
 		},
 		func() error { return c.ClearCredential(ctx, "i", "r") },

@@ -30,6 +30,15 @@ type (
 		Origin string    `json:"origin"`
 		By     string    `json:"by"`
 		At     time.Time `json:"at"`
+		// Certificate is what may be known of one.
+		Certificate *Certificate `json:"certificate,omitempty"`
+	}
+	Certificate struct {
+		Fingerprint string    `json:"fingerprint"`
+		Subject     string    `json:"subject"`
+		Issuer      string    `json:"issuer"`
+		Expires     time.Time `json:"expires"`
+		State       string    `json:"state"`
 	}
 	NewCredential struct {
 		Origin    string `json:"origin"`
@@ -38,6 +47,8 @@ type (
 		Secret    string `json:"secret"`
 		TokenPath string `json:"tokenPath,omitempty"`
 		Scope     string `json:"scope,omitempty"`
+		// Certificate is a client's, as PEM; the secret is its key.
+		Certificate string `json:"certificate,omitempty"`
 	}
 	NetworkGrant struct {
 		Network string `json:"network"`

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
 	"log"
 	"math/big"
@@ -64,18 +65,48 @@ func (w *World) Network() netguard.TestNetwork {
 // port, with a certificate for the name.
 func (w *World) Host(t testing.TB, name string, h http.Handler) {
 	t.Helper()
+	addr := w.next()
+	w.Resolve(name, []string{addr})
+	w.Play(t, addr, h, Certificate{Names: []string{name}})
+}
+
+// Guarded is Host for one that lets nobody in without a client's certificate of the world's CA.
+func (w *World) Guarded(t testing.TB, name string, h http.Handler) {
+	t.Helper()
+	addr := w.next()
+	w.Resolve(name, []string{addr})
+	w.Play(t, addr, h, Certificate{Names: []string{name}, Demands: true})
+}
+
+func (w *World) next() string {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.public = w.public.Next()
-	addr := w.public
-	w.mu.Unlock()
-	w.Resolve(name, []string{addr.String()})
-	w.Play(t, addr.String(), h, Certificate{Names: []string{name}})
+	return w.public.String()
+}
+
+// ClientPEM makes a client's certificate of the world's CA and its key, as PEM.
+func (w *World) ClientPEM(t testing.TB, name string, expired bool) (certificate, key string) {
+	t.Helper()
+	pair := w.Issue(t, Certificate{Client: name, Expired: expired})
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return text("CERTIFICATE", pair.Certificate[0]), text("PRIVATE KEY", der)
 }
 
 // Certificate says what a played server presents.
 type Certificate struct {
 	Names   []string
 	Expired bool
+	// Client makes it one for a client of that name, in the place of a server's.
+	Client string
+	// Demands makes the server ask for a client's certificate, and end connections without one.
+	Demands bool
 }
 
 // Play serves h over TLS at a public address, with a certificate of the world's CA.
@@ -96,6 +127,9 @@ func (w *World) play(t testing.TB, addr string, h http.Handler, c Certificate, h
 	s.EnableHTTP2 = http2
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are what is tested
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{w.Issue(t, c)}}
+	if c.Demands {
+		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, w.pool
+	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	w.Route(addr, s.Listener.Addr().String())
@@ -209,6 +243,10 @@ func (w *World) Issue(t testing.TB, c Certificate) tls.Certificate {
 		NotAfter:     until,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if c.Client != "" {
+		template.Subject = pkix.Name{CommonName: c.Client}
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, w.cert, key.Public(), w.key)
 	if err != nil {
