@@ -129,6 +129,18 @@ type Request struct {
 	Size   int64
 	// Streams says that whoever asks takes an answer that arrives while it is passed on.
 	Streams bool
+	// Later takes what is to be done once the answer is on its way, and before the call that
+	// asked is said to have ended: nobody waits for it. Nil where there is no later.
+	Later func(do func())
+}
+
+// Afterwards does something that the answer need not wait for.
+func (r Request) Afterwards(do func()) {
+	if r.Later == nil {
+		do()
+		return
+	}
+	r.Later(do)
 }
 
 // Room is the part of the server's memory that a host call's answer may take up. Whoever

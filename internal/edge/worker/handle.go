@@ -131,8 +131,8 @@ func (w *worker) reply(m hostcall.Message) error {
 	if !ok {
 		return nil // the call has ended meanwhile
 	}
-	var h hostcall.ReplyHead
-	if err := json.Unmarshal(m.Head, &h); err != nil {
+	h, err := hostcall.ParseReply(m.Head)
+	if err != nil {
 		return err
 	}
 	w.step(t, func() { t.inst.Reply(h.ID, h.OK, h.Head, m.Body) })

@@ -3,7 +3,6 @@ package worker
 import (
 	"container/heap"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -111,27 +110,15 @@ func (w *worker) report(t *task) {
 
 // Call implements jsvm.Host.
 func (t *task) Call(id uint32, method string, head, body []byte) {
-	m := hostcall.Message{Type: hostcall.Call, Handle: t.handle, Body: body, Head: callHead(id, method, head)}
+	// The app's part goes in as it is: escaped as for HTML it could be six times as large.
+	h := hostcall.CallHead{ID: id, Method: method, Head: head}
+	m := hostcall.Message{Type: hostcall.Call, Handle: t.handle, Body: body, Head: h.AppendJSON(make([]byte, 0, 64+len(method)+len(head)))}
 	if !fits(m) {
 		t.inst.End(fault.New(fault.Limit, "LIMIT_REQUEST", "a call of %.64s is larger than a message may be", method).
 			With("limit", "request").With("figure", hostcall.MaxHead))
 		return
 	}
 	t.w.send(m)
-}
-
-// callHead is a hostcall.CallHead as JSON. The app's part is valid JSON and goes in as it
-// is: escaped as for HTML it could be six times as large.
-func callHead(id uint32, method string, head []byte) []byte {
-	b := append(make([]byte, 0, 64+len(method)+len(head)), `{"id":`...)
-	b = strconv.AppendUint(b, uint64(id), 10)
-	b = append(b, `,"method":`...)
-	b = append(b, mustJSON(method)...)
-	if len(head) > 0 {
-		b = append(b, `,"head":`...)
-		b = append(b, head...)
-	}
-	return append(b, '}')
 }
 
 // Timer implements jsvm.Host. A timer of the same id is moved. None lies beyond the

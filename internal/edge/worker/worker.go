@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
@@ -186,13 +185,8 @@ func (w *worker) beat(alive bool) {
 	if seen := w.sock.Seen(); seen != w.acked || alive {
 		w.acked = seen
 		w.lastBeat = time.Now()
-		w.send(hostcall.Message{Type: hostcall.Beat, Head: beatHead(seen)})
+		w.send(hostcall.Message{Type: hostcall.Beat, Head: (&hostcall.BeatHead{Seen: seen}).AppendJSON(nil)})
 	}
-}
-
-// beatHead is a hostcall.BeatHead; each batch of messages has one.
-func beatHead(seen uint64) []byte {
-	return append(strconv.AppendUint([]byte(`{"seen":`), seen, 10), '}')
 }
 
 // fits says whether a message can go on the wire. What does not is the matter of the call
@@ -226,7 +220,7 @@ func (w *worker) flushLate() {
 // beatStale is a heartbeat from inside a step: it acknowledges only what was handled.
 func (w *worker) beatStale() {
 	w.lastBeat = time.Now()
-	w.send(hostcall.Message{Type: hostcall.Beat, Head: beatHead(w.acked)})
+	w.send(hostcall.Message{Type: hostcall.Beat, Head: (&hostcall.BeatHead{Seen: w.acked}).AppendJSON(nil)})
 }
 
 // timer is one pending timer of a task.

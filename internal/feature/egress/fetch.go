@@ -57,12 +57,17 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	} else {
 		reply, err = c.fetch(ctx, p, h, req, &d)
 	}
-	c.ended(ctx, &d, started, err)
+	d.Took = c.broker.cfg.Now().Sub(started)
+	req.Afterwards(func() { c.told(ctx, &d, err) })
 	return reply, err
 }
 
 func (c *caller) ended(ctx context.Context, d *Decision, started time.Time, err error) {
 	d.Took = c.broker.cfg.Now().Sub(started)
+	c.told(ctx, d, err)
+}
+
+func (c *caller) told(ctx context.Context, d *Decision, err error) {
 	if err != nil {
 		d.Code = fault.CodeOf(err)
 		if f, ok := fault.As(err); ok {

@@ -61,7 +61,6 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	}
 	out, sent, err := c.request(ctx, p, &req, &d)
 	tell := func(err error) {
-		d.Took = c.gate.cfg.Now().Sub(started)
 		if err != nil {
 			d.Code = fault.CodeOf(err)
 			if f, ok := fault.As(err); ok {
@@ -77,12 +76,13 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 		// What came of it is known when the answer has been passed on.
 		b.failed = func(err error) error { return failed(err, &d, b.timeout) }
 		b.end = func(received int64) {
-			d.Received = received
+			d.Received, d.Took = received, c.gate.cfg.Now().Sub(started)
 			tell(b.err)
 		}
 		return out, nil
 	}
-	tell(err)
+	d.Took = c.gate.cfg.Now().Sub(started)
+	req.Afterwards(func() { tell(err) })
 	if refused, ok := reply(err, ""); ok {
 		return refused, nil
 	}

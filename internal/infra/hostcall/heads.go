@@ -372,20 +372,6 @@ func JSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// CallHead is a host call of app code.
-type CallHead struct {
-	ID     uint32          `json:"id"`
-	Method string          `json:"method"`
-	Head   json.RawMessage `json:"head,omitempty"`
-}
-
-// ReplyHead answers it. Of a refusal, Head holds the fields of the app's error.
-type ReplyHead struct {
-	ID   uint32          `json:"id"`
-	OK   bool            `json:"ok"`
-	Head json.RawMessage `json:"head,omitempty"`
-}
-
 // LogHead is a console line.
 type LogHead struct {
 	Level string          `json:"level"`
@@ -396,11 +382,6 @@ type LogHead struct {
 // CancelHead ends a call from the server's side.
 type CancelHead struct {
 	Fault *Fault `json:"fault,omitempty"`
-}
-
-// BeatHead says that the worker lives, and how many messages it has taken up to now.
-type BeatHead struct {
-	Seen uint64 `json:"seen"`
 }
 
 // Fault is a fault.Error on the wire, without what only a log may hold.

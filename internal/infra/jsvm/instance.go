@@ -48,7 +48,7 @@ type Instance struct {
 	limits  Limits
 	cpu     time.Duration // used up to now
 	outcome *Outcome
-	calls   map[uint32]struct{}  // host calls under way
+	calls   map[uint32]bool      // host calls under way; true: the answer's head is wanted as a text
 	timers  map[uint32]time.Time // when each is due
 	clock   clock
 	began   time.Time
@@ -134,7 +134,8 @@ func (in *Instance) begin(entry string, s Start) {
 
 // Reply answers a host call. Of a refusal, head is the JSON of the error's fields.
 func (in *Instance) Reply(id uint32, ok bool, head, body []byte) {
-	if _, waiting := in.calls[id]; !waiting {
+	asText, waiting := in.calls[id]
+	if !waiting {
 		return
 	}
 	delete(in.calls, id)
@@ -142,7 +143,11 @@ func (in *Instance) Reply(id uint32, ok bool, head, body []byte) {
 		if len(head) == 0 {
 			head = []byte("null")
 		}
-		v, err := in.e.parseJSON(in.meta.Context, head)
+		value := in.e.parseJSON
+		if ok && asText {
+			value = in.e.newString
+		}
+		v, err := value(in.meta.Context, head)
 		if err != nil {
 			return err
 		}

@@ -284,7 +284,9 @@ func (in *Instance) opEntry(table, exports uint64) error {
 	return nil
 }
 
-func (in *Instance) opCall(id, method, head, body, stack uint64) (uint64, error) {
+// opCall begins a host call. At module scope how is the stack, otherwise whether the
+// answer's head is wanted as a text.
+func (in *Instance) opCall(id, method, head, body, how uint64) (uint64, error) {
 	e, cx := in.e, in.meta.Context
 	n, err := in.id(id)
 	if err != nil {
@@ -295,7 +297,7 @@ func (in *Instance) opCall(id, method, head, body, stack uint64) (uint64, error)
 		return 0, err
 	}
 	if in.building || in.host == nil {
-		if err := in.called(string(name), stack); err != nil {
+		if err := in.called(string(name), how); err != nil {
 			return 0, err
 		}
 		return e.newString(cx, fmt.Appendf(nil, "%s cannot be called at module scope: module scope runs once, when the app is deployed; call it inside a function", name))
@@ -316,9 +318,9 @@ func (in *Instance) opCall(id, method, head, body, stack uint64) (uint64, error)
 		return 0, err
 	}
 	if in.calls == nil {
-		in.calls = map[uint32]struct{}{}
+		in.calls = map[uint32]bool{}
 	}
-	in.calls[n] = struct{}{}
+	in.calls[n] = how == e.tags.bool(true)
 	in.host.Call(n, string(name), h, b)
 	return e.tags.undef(), nil
 }

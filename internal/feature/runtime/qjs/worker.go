@@ -244,9 +244,9 @@ func (w *worker) readAll() error {
 func (w *worker) handle(m hostcall.Message) error {
 	switch m.Type {
 	case hostcall.Beat:
-		var h hostcall.BeatHead
-		if err := json.Unmarshal(m.Head, &h); err != nil {
-			return fmt.Errorf("%w: beat: %w", hostcall.ErrProtocol, err)
+		h, err := hostcall.ParseBeat(m.Head)
+		if err != nil {
+			return err
 		}
 		sent := w.conn.Sent()
 		if h.Seen > sent {
@@ -457,8 +457,10 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	res, err := w.await(ctx, a, remaining, grace)
 	if err != nil || res.Stats.HostCalls == 0 {
 		stop()
+		a.told()
 		return res, err
 	}
+	a.told()
 	go func() {
 		a.serving.Wait()
 		stop()

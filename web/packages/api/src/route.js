@@ -46,7 +46,9 @@ export function route(strings, ...values) {
   if (!Array.isArray(strings) || !Array.isArray(strings.raw)) {
     throw new RouteError('ROUTE_REQUIRED', 'route is a template tag: write route`/path/${value}`, not route("/path")');
   }
-  let path = strings[0];
+  let path = ofPlain(strings, values);
+  if (path !== undefined) return new Route(path, door);
+  path = strings[0];
   let marked = path; // the same, with a NUL where a value was put into the path
   let query = begins(path);
   let dots = false; // a value that could be part of a dot segment was put into the path
@@ -76,6 +78,19 @@ export function route(strings, ...values) {
     throw new RouteError('ROUTE_INVALID', `the values put into the route ${JSON.stringify(path)} make a dot segment`);
   }
   return new Route(path, door);
+}
+
+// ofPlain is the path of a template with plain values alone, as most are: they stand in it
+// as they are, before the "?" and behind.
+function ofPlain(strings, values) {
+  let path = strings[0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    const text = typeof value === 'string' ? value : typeof value === 'number' ? `${value}` : '';
+    if (!plain.test(text)) return undefined;
+    path += text + strings[i + 1];
+  }
+  return path;
 }
 
 // plain values hold nothing that a path reads as something else, before or after decoding.

@@ -16,10 +16,10 @@ test('who asks is named beside the path, and nothing else', async () => {
   await asUser('bob').requestProduct('tracker', route`/50%/%41`, { method: 'put', body: '{}' });
   await __requestAtlassianAsApp('/rest/x');
   assert.deepEqual(host.calls.map(({ head: { headers, ...rest } }) => rest), [
-    { product: 'jira', as: 'app', accountId: undefined, path: '/rest/api/3/issue/A%201?fields=a%26b', method: 'GET' },
-    { product: 'confluence', as: 'user', accountId: undefined, path: '/wiki/%C3%BC', method: 'GET' },
+    { product: 'jira', as: 'app', path: '/rest/api/3/issue/A%201?fields=a%26b', method: 'GET' },
+    { product: 'confluence', as: 'user', path: '/wiki/%C3%BC', method: 'GET' },
     { product: 'tracker', as: 'user', accountId: 'bob', path: '/50%25/%41', method: 'PUT' },
-    { product: '', as: 'app', accountId: undefined, path: '/rest/x', method: 'GET' },
+    { product: '', as: 'app', path: '/rest/x', method: 'GET' },
   ]);
 });
 

@@ -16,6 +16,7 @@ const then = Function.prototype.call.bind(P.prototype.then);
 const isView = ArrayBuffer.isView;
 const hasOwn = Object.hasOwn;
 const { apply } = Reflect;
+const capture = Error.captureStackTrace;
 
 // Numbers on the wire are cheaper to pass than names; the table is the host's too (ops.go).
 const OPS = {
@@ -71,43 +72,66 @@ const quick = { __proto__: null, "kvs.get": true, "kvs.secret.get": true };
 // call starts an asynchronous host call. It is refused at module scope, which runs once,
 // at deploy, for all installations, and so has no authority; the host is told where.
 function call(method, head, body) {
+  return new P((resolve, reject) => {
+    try {
+      if (typeof body === "string") body = host(11, body);
+      ask(call, method, head === undefined ? "{}" : stringify(head), body, false, resolve, reject);
+    } catch (err) {
+      reject(err);
+    }
+  });
+}
+
+// ask is call without a promise: whoever asks is told as soon as the answer is there. The
+// head is JSON already, and so is an answer's that is asked for as a text. The frames of an
+// error are those below the function above.
+function ask(above, method, head, body, asText, resolve, reject) {
   const id = nextID++;
-  if (typeof body === "string") body = host(11, body);
   let refused;
   try {
-    const text = head === undefined ? "{}" : stringify(head);
-    refused = loading ? host(2, id, method, text, body, framesOf(new Error())) : host(2, id, method, text, body);
+    refused = loading ? host(2, id, method, head, body, framesOf(new Error())) : host(2, id, method, head, body, asText);
   } catch (err) {
-    return P.reject(err); // it is too large
+    reject(err); // it is too large
+    return;
   }
   if (refused !== undefined) {
     const err = new Error(refused);
     err.name = err.code = "MODULE_SCOPE_CALL";
-    return P.reject(err);
+    reject(err);
+    return;
   }
   // Where the call was made is known only now; the answer comes from outside of any app code.
-  const made = quick[method] === true ? undefined : new Error();
-  return new P((resolve, reject) => {
-    pending.set(id, { resolve, reject, made });
-  });
+  // Each frame costs more than a microsecond: those of the SDK say nothing to anybody.
+  let made;
+  if (quick[method] !== true) capture((made = {}), above);
+  pending.set(id, { resolve, reject, made });
 }
 
 function reply(id, ok, head, body) {
   const waiting = pending.get(id);
   if (waiting === undefined) return;
   pending.delete(id);
-  if (ok) waiting.resolve({ head, body });
-  else waiting.reject(revive(head, waiting.made));
+  if (ok) {
+    waiting.resolve({ head, body });
+    return;
+  }
+  let err;
+  try {
+    err = revive(head, waiting.made);
+  } catch (thrown) {
+    err = thrown; // by an app's Error.prepareStackTrace
+  }
+  waiting.reject(err);
 }
 
-// revive makes the Error of a call the one of its refusal: its fields are the host's.
-function revive(head, err = new Error()) {
-  const message = head.message ?? head.code ?? "the host refused the call";
-  Object.defineProperty(err, "message", { value: message, writable: true, configurable: true });
+// revive makes the Error of a refusal: its fields are the host's, its frames those of the call.
+function revive(head, made) {
+  const err = new Error(head.message ?? head.code ?? "the host refused the call");
   for (const key of Object.keys(head)) {
     if (key === "message" || key === "stack") continue;
     Object.defineProperty(err, key, { value: head[key], enumerable: true, writable: true, configurable: true });
   }
+  if (made !== undefined) Object.defineProperty(err, "stack", { value: headed(err, made.stack), writable: true, configurable: true });
   return err;
 }
 
@@ -364,7 +388,6 @@ function installStacks() {
     ...own,
     get() { return headed(this, own.get.call(this)); },
   });
-  const capture = Error.captureStackTrace;
   Error.captureStackTrace = function captureStackTrace(target, above = captureStackTrace) {
     capture(target, above);
     const made = Object.getOwnPropertyDescriptor(target, "stack");
@@ -728,6 +751,8 @@ host(1, { load, start, session, reply, timer, phase, unhandled, serializeError: 
 
 export const kernel = {
   call,
+  ask,
+  stringify,
   native,
   now,
   random,

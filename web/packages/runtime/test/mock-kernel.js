@@ -44,6 +44,10 @@ export const kernel = {
     const reply = await handler(head, body);
     return { head: reply?.head ?? {}, body: reply?.body };
   },
+  ask(above, method, head, body, asText, resolve, reject) {
+    this.call(method, JSON.parse(head), body).then((reply) => resolve(asText ? { ...reply, head: JSON.stringify(reply.head) } : reply), reject);
+  },
+  stringify: JSON.stringify,
   native(op, ...args) {
     if (!natives[op]) throw new TypeError(`the host has no operation "${op}"`);
     return natives[op](...args);

@@ -45,6 +45,7 @@ function fromNodeStream(source) {
   });
 }
 
+const json = (bytes) => JSON.parse(text(bytes));
 const unusable = () => new TypeError('Body is unusable: it has already been read');
 
 // The interfaces that include a body have no parent.
@@ -98,8 +99,18 @@ export class Body extends Anything {
     }
     throw new TypeError(`formData: the content type ${JSON.stringify(this.headers.get('content-type'))} is not a form`);
   }
-  async json() { return JSON.parse(text(await this.#take())); }
-  async text() { return text(await this.#take()); }
+  json() { return Body.#as(this, json); }
+  text() { return Body.#as(this, text); }
+
+  // as is a promise of what a function makes of the bytes; those that are there are not waited for.
+  static #as(body, make) {
+    try {
+      const bytes = body.#take();
+      return bytes instanceof Uint8Array ? Promise.resolve(make(bytes)) : bytes.then(make);
+    } catch (err) {
+      return Promise.reject(err);
+    }
+  }
 
   /** node-fetch's buffer(): a Node.js Buffer where there is one. */
   async buffer() {

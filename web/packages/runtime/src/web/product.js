@@ -10,6 +10,7 @@ import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
 import { dictionary } from './webidl.js';
 
+const { parse } = JSON;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const textType = 'application/json'; // of a body that is a text, unless it is said
 
@@ -27,11 +28,16 @@ const textType = 'application/json'; // of a body that is a text, unless it is s
  * @returns {Promise<Response>}
  */
 export function askProduct(who, path, init = undefined) {
+  const asItIs = plain.test(path);
+  if (!asItIs) path = encoded(path);
+  // Most calls say no more; what is left out is what they would pay for.
+  if (init === undefined || init === null) return followed({ who, path, asItIs, method: 'GET', headers: undefined, body: undefined, redirect: 'follow', signal: null });
   const options = dictionary(init, 'requestProduct');
-  path = encoded(path);
   if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
   const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType);
-  return follow({ who, path, method, headers, body, redirect, signal: null });
+  const request = { who, path, method, headers, body, redirect, signal: null };
+  if (!(body instanceof Promise)) return followed(request);
+  return body.then((bytes) => followed({ ...request, body: bytes }));
 }
 
 // askUntil is askProduct with a signal, which gives up waiting.
@@ -44,39 +50,61 @@ async function askUntil(who, path, options) {
   const request = { who, path, method, headers, body: await takeBody(whole), redirect, signal };
   return new Promise((resolve, reject) => {
     const done = onAbort(signal, reject);
-    follow(request).then(resolve, reject).finally(done);
+    followed(request).then(resolve, reject).finally(done);
   });
 }
 
-async function follow({ who, path, method, headers, body, redirect, signal }) {
-  if (body !== undefined) body = await body;
-  const { product, as, accountId, graph, remote, plain, resolver } = who;
-  const named = remote === undefined && !resolver ? { product, as, accountId } : { remote, plain, resolver };
-  const call = named.product === undefined ? 'remote.request' : graph ? 'product.graph' : 'product.request';
-  for (let hops = 0; ; hops++) {
-    signal?.throwIfAborted();
-    let reply;
+const followed = (request) => new Promise((resolve, reject) => ask(request, 0, resolve, reject));
+
+// ask asks once. The answer is taken in as soon as it is there, and of its head no more than
+// is needed: promises and parsing would cost more than the rest.
+function ask(request, hops, resolve, reject) {
+  const { who, signal } = request;
+  const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
+  signal?.throwIfAborted();
+  kernel.ask(askProduct, call, headOf(request), request.body, true, ({ head, body }) => {
     try {
-      reply = await kernel.call(call, { ...named, path, method, headers: wireHeaders(headers) }, body);
+      const status = statusOf(head);
+      const next = redirects.has(status) && call !== 'remote.request' ? redirected(request, parse(head), hops) : undefined; // a remote's is the app's own to follow
+      if (next !== undefined) ask(next, hops + 1, resolve, reject);
+      else resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, signal }));
     } catch (err) {
-      throw classed(err);
+      reject(err);
     }
-    const { head } = reply;
-    // The host gives places on the product as paths; each is a request of its own.
-    const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
-    if (!location?.startsWith('/') || redirect === 'manual' || call === 'remote.request') { // a remote's is the app's own to follow
-      return receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, signal });
-    }
-    if (redirect === 'error') throw new TypeError(`the product answered ${path} with a redirect, which this request does not allow`);
-    if (hops === maxRedirects) throw new TypeError(`${path} was redirected more than ${maxRedirects} times`);
-    if (head.status === 303 ? method !== 'HEAD' : method === 'POST' && head.status < 303) {
-      method = 'GET';
-      body = undefined;
-      headers = new Headers(headers);
-      for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
-    }
-    path = location;
+  }, (err) => reject(classed(err)));
+}
+
+const first = '{"status":';
+const statusOf = (head) => (head.startsWith(first) ? Number(head.slice(first.length, first.length + 3)) : parse(head).status);
+
+const plainKey = /^[a-z0-9-]*$/;
+
+// headOf is what the host is told of a request; of most it can be written down as it is.
+function headOf({ who, path, asItIs, method, headers }) {
+  const { product, as, accountId } = who;
+  if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, method, headers: headers === undefined ? [] : wireHeaders(headers) });
+  if (asItIs && headers === undefined && accountId === undefined && plainKey.test(product)) {
+    return `{"product":"${product}","as":"${as}","path":"${path}","method":"${method}","headers":[]}`;
   }
+  return kernel.stringify({ product, as, accountId, path, method, headers: headers === undefined ? [] : wireHeaders(headers) });
+}
+
+// redirected is the request that an answer asks for in place of this one. The host gives
+// places on the product as paths; each is a request of its own.
+function redirected(request, head, hops) {
+  let { method, headers, body } = request;
+  if (request.redirect === 'manual') return undefined;
+  const location = head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1];
+  if (!location?.startsWith('/')) return undefined;
+  if (request.redirect === 'error') throw new TypeError(`the product answered ${request.path} with a redirect, which this request does not allow`);
+  if (hops === maxRedirects) throw new TypeError(`${request.path} was redirected more than ${maxRedirects} times`);
+  if (head.status === 303 ? method !== 'HEAD' : method === 'POST' && head.status < 303) {
+    method = 'GET';
+    body = undefined;
+    headers = new Headers(headers);
+    for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
+  }
+  return { ...request, method, headers, body, path: location, asItIs: false };
 }
 
 const plain = /^[\x21$&-;=?-Z_a-z~[\]]*$/; // what encoded leaves as it is, without escapes
@@ -84,6 +112,5 @@ const plain = /^[\x21$&-;=?-Z_a-z~[\]]*$/; // what encoded leaves as it is, with
 // encoded writes what a URL cannot hold as it is; what is encoded already stays, and the
 // fragment is nobody's business.
 function encoded(path) {
-  if (plain.test(path)) return path;
   return path.replace(/#.*$/s, '').replace(/[^\x21-\x7e]|["<>`{}|\\^]|%(?![0-9a-f]{2})/giu, (c) => encodeURIComponent(c.toWellFormed()));
 }

@@ -5,18 +5,22 @@ import { utf8 } from './bytes.js';
 import { URL } from './url.js';
 import { defineInterface, dictionary, need, usv } from './webidl.js';
 
+const { parse } = JSON;
+const received = Symbol('received'); // in place of a body: the rest is set by who has it
 const bodiless = new Set([101, 103, 204, 205, 304]);
 
 export class Response {
   #status = 200;
   #statusText = '';
   #headers;
+  #head; // of an answer from outside, as JSON, until somebody asks
   #url = '';
   #redirected = false;
   #type = 'default';
 
   constructor(body = null, init = undefined) {
     new Body(this);
+    if (body === received) return;
     const options = dictionary(init, 'Response');
     if (options.status !== undefined) {
       const status = Math.trunc(Number(options.status));
@@ -64,14 +68,37 @@ export class Response {
   }
 
   get type() { return this.#type; }
-  get url() { return this.#url; }
+  get url() {
+    this.#open();
+    return this.#url;
+  }
   get redirected() { return this.#redirected; }
   get status() { return this.#status; }
   get ok() { return this.#status >= 200 && this.#status < 300; }
-  get statusText() { return this.#statusText; }
-  get headers() { return this.#headers; }
+  get statusText() {
+    this.#open();
+    return this.#statusText;
+  }
+  get headers() {
+    this.#open();
+    return this.#headers;
+  }
+
+  // open takes in the rest of a head, at which most never look.
+  #open() {
+    if (this.#head === undefined) return;
+    const { statusText, headers, url } = parse(this.#head);
+    this.#head = undefined;
+    this.#from(statusText, headers, url);
+  }
+  #from(statusText, headers, url) {
+    this.#statusText = statusText ?? '';
+    this.#url = url === undefined || !url.includes('#') ? url ?? '' : url.slice(0, url.indexOf('#'));
+    this.#headers = headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers);
+  }
 
   clone() {
+    this.#open();
     const copy = new Response();
     copyBody(this, copy);
     copy.#status = this.#status;
@@ -84,21 +111,20 @@ export class Response {
     return copy;
   }
 
-  static received({ status, statusText, headers, url, redirected, bytes, signal = null }) {
-    const response = new Response();
+  static received({ status, statusText, headers, url, head, redirected, bytes, signal = null }) {
+    const response = new Response(received);
     response.#status = status;
-    response.#statusText = statusText ?? '';
-    response.#url = url === undefined || !url.includes('#') ? url ?? '' : url.slice(0, url.indexOf('#'));
     response.#redirected = redirected;
     response.#type = 'basic';
-    response.#headers = headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers);
+    if (head === undefined) response.#from(statusText, headers, url);
+    else response.#head = head;
     if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0), signal });
     return response;
   }
 }
 /**
  * Makes the Response of an answer that came from outside. Its headers are the list that the
- * host gave, or Headers.
+ * host gave, or Headers; head is what else there is in place of them, as JSON.
  */
 export const receivedResponse = Response.received;
 delete Response.received;
