@@ -2,6 +2,7 @@ package asking
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -126,6 +127,24 @@ func (c *Configured) has(d Destination) bool {
 	return slices.ContainsFunc(c.Groups, func(g Group) bool { return slices.Contains(g.Egress, d) })
 }
 
+// answered gives a refusal that was written for a site's admin the status that apps read
+// beside the code, as all others of asking have it.
+func answered(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Fields["status"] != nil {
+		return err
+	}
+	switch f.Code {
+	case "NOT_CONFIGURABLE":
+		return f.With("status", 403)
+	case "BAD_REMOTE_URL", "OUTSIDE_PATTERNS", "NO_REMOTE":
+		return f.With("status", 422)
+	case "LIMIT_CONFIGURED":
+		return f.With("status", 400)
+	}
+	return err
+}
+
 func (s *Service) planRemotes(ctx context.Context, p *call.Policy, want []RemoteWant, x *plan) error {
 	if s.Remotes == nil {
 		return fault.New(fault.NotFound, "NOT_OFFERED", "this server does not let remotes be set")
@@ -141,7 +160,7 @@ func (s *Service) planRemotes(ctx context.Context, p *call.Policy, want []Remote
 		r := remoteChange{Remote: found[0], shown: found[0].Default}
 		if w.URL != "" {
 			if r.to, r.private, err = s.Remotes.Check(ctx, p, w.Key, w.URL); err != nil {
-				return err
+				return answered(err)
 			}
 			r.shown = r.to
 		}

@@ -102,7 +102,7 @@ func (s *Service) request(ctx context.Context, a Asker, w Want) (Ask, error) {
 		return s.done(ctx, a, &w)
 	}
 	if w.Flat == nil && len(w.Remotes) == 0 {
-		if err := s.Installs.Try(ctx, a.Policy.Scope, x.groups); err != nil {
+		if err := answered(s.Installs.Try(ctx, a.Policy.Scope, x.groups)); err != nil {
 			return Ask{}, err
 		}
 	}

@@ -2,6 +2,7 @@ package asking_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,6 +103,10 @@ func TestWhatMayNotBeAskedFor(t *testing.T) {
 	}
 	_, _, err := w.run(alice, true, "egress.set", images("p", many...))
 	w.want(err, "LIMIT_CONFIGURED")
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Fields["status"] != 400 {
+		t.Errorf("an app reads no status beside the code: %v", f.Fields)
+	}
 
 	closed := setup(t, dbtest.SQLite(t), perm.Set{})
 	_, _, err = closed.run(alice, true, "egress.set", images("p", "a.example.com"))
