@@ -77,8 +77,11 @@ func (l *life) uninstall() {
 	l.ask("DELETE", "/api/v1/installations/"+l.installation, l.ada, nil).fails(404, "NOT_YOURS")
 	l.ask("POST", "/api/v1/invocations", l.bob, l.target("function", "echo")).fails(404, "NOT_INSTALLED")
 	l.ask("POST", "/api/v1/webtriggers", l.bob, l.target("module", "hook")).fails(404, "NOT_INSTALLED")
-	// Its lines are still its developer's to read.
-	l.ask("GET", "/api/v1/logs?environment=development&app="+l.appID, l.bob, nil).is(200).want("called", "entries", 0, "args", 0)
+	// Its lines are still its developer's to read, and its site's admin's; of another site there are none.
+	for _, by := range []string{l.bob, l.ada} {
+		l.ask("GET", "/api/v1/logs?environment=development&app="+l.appID, by, nil).is(200).want("called", "entries", 0, "args", 0)
+	}
+	l.ask("GET", "/api/v1/logs?environment=development&app="+l.appID, l.admin, nil).fails(404, "NOT_INSTALLED")
 
 	// A new installation starts empty.
 	digest = l.ask("POST", "/api/v1/installations/preview", l.ada, l.target()).is(200).text("digest")

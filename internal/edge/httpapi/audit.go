@@ -159,11 +159,8 @@ func (a *API) readBy(ctx context.Context, p id.Principal, q applog.Query, entrie
 		if !a.reads.first(key, time.Now()) {
 			continue
 		}
-		policy, err := a.Installs.Policy(ctx, e.Install)
-		if err != nil {
-			continue // uninstalled meanwhile: the site has no such installation any more
-		}
-		err = a.Audit.Append(ctx, policy.Site, e.Install, p, "logs.read", map[string]any{"app": q.App, "environment": q.Env})
+		// Also of one that ended: its lines are kept for a while.
+		err := a.Audit.Append(ctx, e.Site, e.Install, p, "logs.read", map[string]any{"app": q.App, "environment": q.Env})
 		if err != nil {
 			return err
 		}
