@@ -172,7 +172,7 @@ func TestCoreDoesNoIO(t *testing.T) {
 // The public leaves must stay usable without the server behind them.
 func TestManifestImportsCoreOnly(t *testing.T) {
 	for _, p := range packages(t) {
-		if p.rel() != "manifest" && p.rel() != "productkit" {
+		if p.rel() != "manifest" && p.rel() != "productkit" && p.rel() != "remotekit" {
 			continue
 		}
 		for _, imp := range p.Imports {
