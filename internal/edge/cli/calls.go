@@ -262,6 +262,7 @@ func (c *cli) logsCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&q.Site, "site", "", "only of installations on this `site`")
+	cmd.Flags().StringVarP(&q.Product, "product", "p", "", "only of installations on this `product`")
 	cmd.Flags().StringVarP(&q.Invocation, "invocation", "i", "", "only of the invocation with this `id`")
 	cmd.Flags().StringVar(&q.Trace, "trace", "", "only of the trace with this `id`, over all calls of it")
 	cmd.Flags().IntVarP(&q.Limit, "limit", "n", 100, "at most this many `lines`")

@@ -180,6 +180,29 @@ type callJSON struct {
 	Location   string        `json:"location,omitempty"`
 }
 
+// installedOn are the caller's installations of an app's environment on one product.
+func (a *API) installedOn(ctx context.Context, p id.Principal, q applog.Query, product string) ([]id.Install, error) {
+	of, err := a.Tenancy.ProductByKeyOrAlias(ctx, product)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Installs.List(ctx, p, install.Filter{App: q.App, Environment: q.Env, Site: q.Site})
+	if err != nil {
+		return nil, err
+	}
+	var out []id.Install
+	for _, i := range all {
+		if i.Product == of.Key {
+			out = append(out, i.ID)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed there on %s from %q", of.Key, q.Env).
+			WithFix("`annex install list` shows the installations")
+	}
+	return out, nil
+}
+
 // traceID is a trace as lines have it; it may be written as the id of the invocation that
 // began it.
 func traceID(text string) (string, error) {
@@ -207,6 +230,11 @@ func (a *API) logQuery(r *request) (q applog.Query, err error) {
 			return q, err
 		}
 		q.Site = s.ID
+	}
+	if v.Get("product") != "" {
+		if q.Installs, err = a.installedOn(r.ctx(), r.caller, q, v.Get("product")); err != nil {
+			return q, err
+		}
 	}
 	if since := v.Get("since"); since != "" {
 		at, err := time.Parse(time.RFC3339, since)

@@ -2,6 +2,7 @@ package applog
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -74,7 +75,7 @@ func (s *Service) places(ctx context.Context, p id.Principal, q Query) ([]place,
 
 func (q Query) selects(l place) bool {
 	return (q.App == "" || q.App == l.app) && (q.Env == "" || strings.EqualFold(q.Env, l.envName)) &&
-		(q.Site == "" || q.Site == l.site) && (q.Install == "" || q.Install == l.install)
+		(q.Site == "" || q.Site == l.site) && (q.Install == "" || q.Install == l.install) && (len(q.Installs) == 0 || slices.Contains(q.Installs, l.install))
 }
 
 // isProduction: an app has one production environment, of this name.

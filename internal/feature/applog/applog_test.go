@@ -70,6 +70,7 @@ func TestLinesOfOneTrace(t *testing.T) {
 			"of one call":         {alice, applog.Query{Env: "development", Trace: one, Invocation: "call-002"}, []string{`["2"]`}},
 			"of a call elsewhere": {alice, applog.Query{Env: "development", Trace: one, Invocation: "call-001"}, nil},
 			"by the admin":        {siteAdmin, applog.Query{Trace: one}, []string{`["0"]`, `["2"]`, `["3"]`}},
+			"of installations":    {siteAdmin, applog.Query{Trace: one, Installs: []id.Install{"prod", "gone"}}, []string{`["3"]`}},
 			"by somebody else":    {bob, applog.Query{Trace: one}, nil},
 		} {
 			got, err := s.Read(t.Context(), w.by, w.q)
@@ -292,9 +293,11 @@ func TestQueries(t *testing.T) {
 				t.Errorf("%+v: %v, %v", x.q, texts(got), err)
 			}
 		}
-		for q, code := range map[applog.Query]string{{Limit: -1}: "INVALID_LIMIT", {Limit: 1001}: "INVALID_LIMIT", {Follow: "x"}: "INVALID_CURSOR", {Follow: "-1"}: "INVALID_CURSOR"} {
-			_, err := s.Read(t.Context(), alice, q)
-			wantCode(t, err, code)
+		for code, queries := range map[string][]applog.Query{"INVALID_LIMIT": {{Limit: -1}, {Limit: 1001}}, "INVALID_CURSOR": {{Follow: "x"}, {Follow: "-1"}}} {
+			for _, q := range queries {
+				_, err := s.Read(t.Context(), alice, q)
+				wantCode(t, err, code)
+			}
 		}
 	})
 }

@@ -23,6 +23,7 @@ type Query struct {
 	Env        string // the environment's name
 	Site       id.Site
 	Install    id.Install
+	Installs   []id.Install // any of these
 	Invocation id.Invocation
 	// Trace selects lines only: 32 hexadecimal digits. With an invocation both have to fit.
 	Trace string

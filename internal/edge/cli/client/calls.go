@@ -516,7 +516,7 @@ func (c *Client) Invoke(ctx context.Context, r InvokeRequest) (Invocation, error
 
 // Logs reads log lines, oldest first.
 func (c *Client) Logs(ctx context.Context, q LogQuery) (Logs, error) {
-	v := values("app", q.App, "environment", q.Environment, "site", q.Site, "invocation", q.Invocation, "trace", q.Trace, "since", q.Since, "cursor", q.Cursor)
+	v := values("app", q.App, "environment", q.Environment, "site", q.Site, "product", q.Product, "invocation", q.Invocation, "trace", q.Trace, "since", q.Since, "cursor", q.Cursor)
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}

@@ -180,7 +180,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { return c.DeleteWebTrigger(ctx, target, "http://x/") },
 		func() error { _, err := c.Invoke(ctx, InvokeRequest{target, "f", []byte(`{"a":1}`)}); return err },
 		func() error {
-			_, err := c.Logs(ctx, LogQuery{"a", "e", "s", "i", "t", "2026-01-01T00:00:00Z", "c", 5})
+			_, err := c.Logs(ctx, LogQuery{"a", "e", "s", "p", "i", "t", "2026-01-01T00:00:00Z", "c", 5})
 			return err
 		},
 		func() error {

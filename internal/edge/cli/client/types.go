@@ -491,8 +491,8 @@ type (
 		Cursor  string     `json:"cursor,omitempty"`
 	}
 	LogQuery struct {
-		App, Environment, Site, Invocation, Trace, Since, Cursor string
-		Limit                                                    int
+		App, Environment, Site, Product, Invocation, Trace, Since, Cursor string
+		Limit                                                             int
 	}
 )
 
