@@ -3,6 +3,7 @@ package egress
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,7 +16,10 @@ import (
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/hostrule"
+	"github.com/annexhq/annex/internal/core/perm"
 )
 
 // vector is one line of a file of attacks on the broker. A member that is not here
@@ -138,8 +142,10 @@ func read(raw []byte) (v vector, skip string) {
 			return v, "unknown member of must_not_send"
 		}
 	}
-	if len(v.Platform.GrantedNetworks) > 0 {
-		return v, "network grants are not offered yet"
+	for _, text := range v.Platform.GrantedNetworks {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			return v, "unknown form of a granted network"
+		}
 	}
 	if strings.HasPrefix(v.URL, "wss:") || strings.HasPrefix(v.URL, "ws:") {
 		if v.Expect == "allowed" {
@@ -160,6 +166,56 @@ func read(raw []byte) (v vector, skip string) {
 	return v, ""
 }
 
+// open makes the address that a vector's policy names a remote with a grant of the private
+// network: networks are opened for remotes only, and fetch never reaches one.
+func (b *bench) open(t *testing.T, v vector) {
+	t.Helper()
+	text := v.Policy[0]
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	base, err := hostrule.ParsePrivateURL(text)
+	if err != nil {
+		if base, err = hostrule.ParsePrivateURL(v.URL); err != nil {
+			return // no remote is at such an address, so no grant is
+		}
+	}
+	within := netip.MustParsePrefix(v.Platform.GrantedNetworks[0])
+	for _, text := range v.Platform.GrantedNetworks {
+		for _, answer := range slices.Concat(v.DNS[base.Host]...) {
+			if a, err := netip.ParseAddr(answer); err == nil && netip.MustParsePrefix(text).Contains(a.Unmap()) {
+				within = netip.MustParsePrefix(text)
+			}
+		}
+	}
+	b.policy.Set.Remotes = []perm.Remote{{Key: "opened", Endpoints: map[string]string{"default": base.Origin()}}}
+	b.policy.Networks = []call.Network{{Remote: "opened", Host: base.Host, Port: base.Port, CIDR: within}}
+	b.opened = &Destination{Kind: ToRemote, Key: "opened", Base: base}
+}
+
+// ask makes one request as the SDK does: a remote's by its name, every other one by fetch.
+func (b *bench) ask(t *testing.T, h map[string]any, body []byte) (answered, error) {
+	t.Helper()
+	at := h["url"].(string)
+	if b.opened == nil || at != b.opened.Base.Origin() && !strings.HasPrefix(at, b.opened.Base.Origin()+"/") {
+		return b.fetch(t.Context(), h, body)
+	}
+	h["url"] = cmp.Or(strings.TrimPrefix(at, b.opened.Base.Origin()), "/")
+	raw, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := ReadAsk(call.Request{Head: raw, Body: body})
+	if err != nil {
+		return answered{}, err
+	}
+	a, u, err := b.broker.pinned(t.Context(), b.policy, &call.Call{ID: "c-1", Kind: call.WebTrigger}, *b.opened, asked)
+	if err != nil {
+		return answered{}, err
+	}
+	return answered{replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: u.String()}, a.Body}, nil
+}
+
 func runVector(t *testing.T, v vector) {
 	t.Helper()
 	for k, val := range v.Env {
@@ -174,6 +230,9 @@ func runVector(t *testing.T, v vector) {
 		cfg.Timeout = 300 * time.Millisecond
 	}
 	b := newBench(t, cfg, own, v.Policy...)
+	if len(v.Platform.GrantedNetworks) > 0 {
+		b.open(t, v)
+	}
 	internet := newInternet(t, b.world, v)
 
 	var (
@@ -194,7 +253,7 @@ func runVector(t *testing.T, v vector) {
 		}
 	}
 	for _, good := range v.MustDial {
-		if !slices.ContainsFunc(b.world.Dialled(), func(d netip.AddrPort) bool { return d.Addr() == netip.MustParseAddr(good) }) {
+		if !slices.ContainsFunc(b.world.Dialled(), func(d netip.AddrPort) bool { return d.Addr() == netip.MustParseAddr(good).Unmap() }) {
 			t.Errorf("did not dial %s but %v", good, b.world.Dialled())
 		}
 	}
@@ -269,7 +328,7 @@ func follow(t *testing.T, b *bench, v vector) (answered, error) {
 				h[k] = o
 			}
 		}
-		a, err := b.fetch(t.Context(), h, body)
+		a, err := b.ask(t, h, body)
 		if err != nil {
 			return a, err
 		}

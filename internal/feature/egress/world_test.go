@@ -23,6 +23,8 @@ type bench struct {
 	told   *told
 	policy *call.Policy
 	handle call.Handler
+	// opened is a remote behind which a private network was opened; nil for none.
+	opened *Destination
 }
 
 func newBench(t testing.TB, cfg Config, own []netip.Addr, patterns ...string) *bench {

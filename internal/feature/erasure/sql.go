@@ -23,7 +23,7 @@ const (
 	ofSite = `SELECT install_id, ended_at, due_at, given_to FROM erasures WHERE site_id = ? AND due_at > ? ORDER BY ended_at DESC, install_id`
 	dueOf  = `SELECT due_at FROM erasures WHERE install_id = ? AND site_id = ?`
 	// What is being brought back is not erased meanwhile.
-	hold       = `UPDATE erasures SET due_at = CASE WHEN due_at < ? THEN ? ELSE due_at END WHERE install_id = ? AND site_id = ? AND due_at > ?`
+	hold = `UPDATE erasures SET due_at = CASE WHEN due_at < ? THEN ? ELSE due_at END WHERE install_id = ? AND site_id = ? AND due_at > ?`
 	// What was brought back is not kept any longer; who asked for its end meanwhile has it.
 	given      = `UPDATE erasures SET due_at = ?, given_to = ? WHERE install_id = ? AND site_id = ? AND due_at > ?`
 	hastenSite = `UPDATE erasures SET due_at = ? WHERE site_id = ?`
