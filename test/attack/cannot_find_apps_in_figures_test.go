@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -132,6 +134,7 @@ async function canaryFails() { const e = new Error("canary-message"); e.name = e
 			t.Errorf("no %s", want)
 		}
 	}
+	onTheDashboard(t, string(figures))
 	traces.mu.Lock()
 	defer traces.mu.Unlock()
 	for where, text := range map[string]string{"figures": string(figures), "traces": traces.text.String()} {
@@ -149,6 +152,47 @@ async function canaryFails() { const e = new Error("canary-message"); e.name = e
 		if a := p.send("GET", host, "/metrics", nil, nil); strings.Contains(a.body, "annex_call") {
 			t.Errorf("%s answers with figures", host)
 		}
+	}
+}
+
+// onTheDashboard demands of the figures what the dashboard draws of them, label by label.
+func onTheDashboard(t *testing.T, figures string) {
+	t.Helper()
+	raw, err := os.ReadFile("../../examples/observability/grafana-dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(raw, &board); err != nil {
+		t.Fatal(err)
+	}
+	by, figure := regexp.MustCompile(`by \(([^)]*)\)`), regexp.MustCompile(`annex_[a-z_]+`)
+	seen := 0
+	for _, panel := range board.Panels {
+		for _, target := range panel.Targets {
+			for _, name := range figure.FindAllString(target.Expr, -1) {
+				seen++
+				lines := []string{name + `[ {]`}
+				if m := by.FindStringSubmatch(target.Expr); m != nil {
+					for label := range strings.SplitSeq(m[1], ",") {
+						lines = append(lines, name+`\{[^}]*\b`+strings.TrimSpace(label)+`="`)
+					}
+				}
+				for _, line := range lines {
+					if !regexp.MustCompile("(?m)^" + line).MatchString(figures) {
+						t.Errorf("%s: no figure is %s", panel.Title, line)
+					}
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("the dashboard draws %d figures", seen)
 	}
 }
 

@@ -15,9 +15,9 @@ func (c *cli) storageLeftCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "left",
 		Short: "List the site's uninstalled apps of which something is still kept",
-		Long:  "What an app stored is kept for 28 days after it was uninstalled. `annex uninstall ID --erase` erases it now.\n" +
+		Long: "What an app stored is kept for 28 days after it was uninstalled. `annex uninstall ID --erase` erases it now.\n" +
 			"What was given to the same app installed anew (`annex storage relink`) is listed for another hour, with the installation that has it.",
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.connect()
 			if err != nil {
