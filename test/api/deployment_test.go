@@ -185,6 +185,25 @@ func (a answer) want(want any, path ...any) answer {
 	return a
 }
 
+// has demands that a list of the answer has an object with these members, and the text in it.
+func (a answer) has(list string, members object, text string) answer {
+	a.t.Helper()
+	all, _ := a.get(list).([]any)
+	for _, x := range all {
+		one, _ := x.(map[string]any)
+		same := true
+		for key, value := range members {
+			same = same && one[key] == value
+		}
+		raw, err := json.Marshal(x)
+		if same && err == nil && strings.Contains(string(raw), text) {
+			return a
+		}
+	}
+	a.t.Errorf("%s: none of %s is %v with %q: %s", a.what, list, members, text, a.body)
+	return a
+}
+
 func (a answer) length(want int, path ...any) answer {
 	a.t.Helper()
 	if got, ok := a.get(path...).([]any); !ok || len(got) != want {

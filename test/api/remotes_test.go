@@ -19,7 +19,11 @@ func (l *life) remotes(at string) {
 	credential := object{"origin": "https://logs.example.com", "kind": "bearer", "secret": "the-secret-of-logs"}
 	l.ask("PUT", logs+"/credential", l.ada, credential).fails(403, "REMOTE_NOT_CONFIGURED")
 	list = l.ask("PUT", logs, l.ada, object{"url": "https://logs.example.com/v1", "why": "ours", "epoch": list.get("epoch")}).is(200).
-		want("https://logs.example.com/v1", "remotes", 0, "url").want("ours", "remotes", 0, "why")
+		want("https://logs.example.com/v1", "remotes", 0, "url").want("ours", "remotes", 0, "why").want("ada", "remotes", 0, "byName")
+	l.ask("GET", at, l.ada, nil).is(200).has("permissions", object{"key": "remote:logs", "state": "on", "byName": "ada"}, "https://logs.example.com/v1")
+	if shown := l.ask("POST", "/api/v1/installations/preview", l.ada, l.target("environment", "wide")).is(200); !strings.Contains(fmt.Sprint(shown.get("words")), "https://logs.example.com/v1") {
+		l.t.Errorf("what is confirmed anew says nothing of where its remote is: %s", shown.body)
+	}
 	l.ask("PUT", logs+"/credential", l.ada, credential).is(200).want("https://logs.example.com", "origin")
 	if seen := l.ask("GET", at+"/remotes", l.ada, nil).is(200).want("bearer", "remotes", 0, "credential", "kind"); strings.Contains(string(seen.body), "the-secret-of-logs") {
 		l.t.Error("the credential is told")
@@ -69,6 +73,7 @@ func (l *life) remotes(at string) {
 	list = l.ask("GET", at+"/remotes", l.ada, nil).is(200).want(true, "remotes", 1, "registered").want(nil, "remotes", 1, "url")
 	l.ask("PUT", at+"/remotes/second", l.ada, object{"url": "https://evil.test", "epoch": list.get("epoch")}).fails(403, "OUTSIDE_PATTERNS")
 	l.ask("PUT", at+"/remotes/second", l.ada, object{"url": "https://x.example.com", "epoch": list.get("epoch")}).is(200).want("https://x.example.com", "remotes", 1, "url")
+	l.ask("GET", at, l.ada, nil).is(200).has("permissions", object{"key": "remote:second", "state": "on", "origin": "configured"}, "https://x.example.com")
 	l.ask("DELETE", at+"/modules/second", l.admin, nil).fails(404, "NOT_YOURS")
 	l.ask("DELETE", at+"/modules/second", l.ada, nil).is(204)
 	l.ask("DELETE", at+"/modules/second", l.ada, nil).fails(404, "NO_SUCH_REMOTE")

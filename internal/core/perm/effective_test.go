@@ -297,3 +297,17 @@ func TestWithout(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Words about what is asked tell where a remote is here, also where it is nowhere.
+func TestLocated(t *testing.T) {
+	asked := Set{Remotes: []Remote{{Key: "r", Configurable: true, Endpoints: map[string]string{"default": "https://d.example"}}, {Key: "q", Endpoints: map[string]string{"default": "https://q.example"}}}}
+	for text, url := range map[string]string{"https://set.example": "https://set.example", "https://u@evil.test": ""} {
+		here := Authority{Granted: asked, Declared: asked, Remotes: []RemoteURL{{Key: "r", URL: text}}}.Effective()
+		if got := Located(asked, here); URLOf(got, "r") != url || URLOf(got, "q") != "https://q.example" || URLOf(asked, "r") != "https://d.example" {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+	if got := Located(asked, Set{}); URLOf(got, "r") != "https://d.example" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -28,6 +28,18 @@ func URLOf(s Set, key string) string {
 	return ""
 }
 
+// Located is s with its remotes where they are in here, for words about s: where an admin
+// set an address, that one counts and no other. A remote that is not in here stays.
+func Located(s, here Set) Set {
+	s.Remotes = slices.Clone(s.Remotes)
+	for n, v := range s.Remotes {
+		if r, ok := RemoteOf(here, v.Key); ok {
+			s.Remotes[n].Endpoints = r.Endpoints
+		}
+	}
+	return s
+}
+
 // Reachable are the keys of the remotes that have an address, sorted, each once.
 func Reachable(s Set) []string {
 	out := []string{}

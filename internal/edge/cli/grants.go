@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -111,8 +112,8 @@ func wordsOf(p client.Permission) string {
 		out = append(out, text)
 	}
 	text := strings.Join(out, "; ")
-	if p.Origin == "configured" {
-		text += " (configured by " + p.By + ")"
+	if p.By != "" {
+		text += " (configured by " + inline(cmp.Or(p.ByName, p.By)) + ")"
 	}
 	return text
 }

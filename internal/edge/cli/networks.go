@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -43,7 +44,7 @@ func (c *cli) networkListCommand() *cobra.Command {
 				if n.Expires != nil {
 					expires = n.Expires.Local().Format(time.DateTime)
 				}
-				rows = append(rows, []string{n.ID, n.CIDR, portsText(n.Ports), expires, n.By, inline(n.Note)})
+				rows = append(rows, []string{n.ID, n.CIDR, portsText(n.Ports), expires, inline(cmp.Or(n.ByName, n.By)), inline(n.Note)})
 			}
 			if len(rows) == 0 {
 				c.ui.printf("No private network is listed for %s.", args[0])

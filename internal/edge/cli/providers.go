@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func (c *cli) listSiteProviders(ctx context.Context, installation string) error 
 	for _, p := range all {
 		given := "missing"
 		if p.Given {
-			given = "given by " + inline(p.By)
+			given = "given by " + inline(cmp.Or(p.ByName, p.By))
 		}
 		rows = append(rows, []string{inline(p.Key), inline(p.Name), p.Type, inline(p.Client), given, inline(strings.Join(p.Sends, " "))})
 	}

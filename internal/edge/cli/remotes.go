@@ -77,7 +77,7 @@ func (c *cli) printRemote(r client.RemoteDetail) {
 		c.ui.printf("  %s: it is outside what the app supports or the networks that are open", c.ui.paint(red, "set to "+inline(r.Set)+", which is not in force"))
 	}
 	if r.At != nil {
-		c.ui.printf("  set by %s, %s", inline(r.By), stamp(r.At))
+		c.ui.printf("  set by %s, %s", inline(cmp.Or(r.ByName, r.By)), stamp(r.At))
 	}
 	if r.Why != "" {
 		c.ui.printf("  why: %s", inline(r.Why))
@@ -90,11 +90,11 @@ func (c *cli) printRemote(r client.RemoteDetail) {
 		c.ui.printf("  %s, %s out, %d refused%s", plural(int(r.Requests), "request"), bytesText(int(r.Sent)), r.Refused, last)
 	}
 	if x := r.Credential; x != nil {
-		c.ui.printf("  credential: %s for %s, by %s", inline(strings.TrimSpace(x.Kind+" "+x.Name)), inline(x.Origin), inline(x.By))
+		c.ui.printf("  credential: %s for %s, by %s", inline(strings.TrimSpace(x.Kind+" "+x.Name)), inline(x.Origin), inline(cmp.Or(x.ByName, x.By)))
 		c.printCertificate(x.Certificate)
 	}
 	for _, n := range r.Networks {
-		c.ui.printf("  private network: %s:%d in %s, by %s", inline(n.Host), n.Port, n.CIDR, inline(n.By))
+		c.ui.printf("  private network: %s:%d in %s, by %s", inline(n.Host), n.Port, n.CIDR, inline(cmp.Or(n.ByName, n.By)))
 	}
 }
 

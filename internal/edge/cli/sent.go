@@ -80,7 +80,7 @@ func (c *cli) printSent(s client.Sent) {
 		c.ui.table("BY TO SENT REFUSED BYTES ANSWERS LAST", rows)
 	}
 	for _, x := range s.Configured {
-		c.ui.printf("configured: %s %s by %s, %s", x.Type, inline(x.Pattern), inline(cmp.Or(x.By, "an admin")), x.At.Local().Format(time.DateTime))
+		c.ui.printf("configured: %s %s by %s, %s", x.Type, inline(x.Pattern), inline(cmp.Or(x.ByName, x.By, "an admin")), x.At.Local().Format(time.DateTime))
 	}
 	for _, r := range s.Remotes {
 		c.ui.printf("remote: %s at %s", inline(r.Key), inline(cmp.Or(r.URL, "no address yet")))

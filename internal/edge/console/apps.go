@@ -332,6 +332,9 @@ func (c *Console) reviewOf(v *visit, t install.Target, version id.Version, have 
 			items[n].Hosts = items[n].narrower(shown.Proposed)
 			items[n].On = items[n].Hosts != ""
 		}
+		if len(items[n].Set.Remotes) > 0 { // in words: where it is on this site
+			items[n].Line = perm.Describe(perm.Located(items[n].Set, shown.Effective), words)[0]
+		}
 		if items[n].New && items[n].On {
 			out.Growth++
 		}

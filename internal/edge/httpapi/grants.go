@@ -22,6 +22,7 @@ type pieceJSON struct {
 	// Origin is "declared", "granted" for a host in a wildcard's place, or "configured".
 	Origin string     `json:"origin"`
 	By     string     `json:"by,omitempty"`
+	ByName string     `json:"byName,omitempty"`
 	At     *time.Time `json:"at,omitempty"`
 }
 
@@ -65,6 +66,29 @@ func permissions(i install.Installation, words perm.Words) []pieceJSON {
 			piece.State = "on"
 		}
 		out = append(out, piece)
+	}
+	return withRemotes(out, i, on, words)
+}
+
+// withRemotes says of remotes where they are by an admin's word, and adds those that the app
+// registered and an admin gave an address.
+func withRemotes(out []pieceJSON, i install.Installation, on perm.Set, words perm.Words) []pieceJSON {
+	inForce := map[string]perm.Set{}
+	for _, p := range perm.Pieces(on) {
+		inForce[p.Key] = p.Set
+	}
+	for _, c := range i.Remotes {
+		key, at := "remote:"+c.Key, c.At.UTC()
+		set, ok := inForce[key]
+		if !ok || perm.URLOf(set, c.Key) == "" {
+			continue // switched off, or not where it may be
+		}
+		n := slices.IndexFunc(out, func(p pieceJSON) bool { return p.Key == key })
+		if n < 0 {
+			out = append(out, pieceJSON{Key: key, Origin: "configured"})
+			n = len(out) - 1
+		}
+		out[n].Words, out[n].State, out[n].By, out[n].At = lines(perm.Describe(set, words)), "on", c.By, &at
 	}
 	return out
 }
@@ -176,6 +200,11 @@ func (a *API) detailView(ctx context.Context, p id.Principal, d install.Detail) 
 		return out, nil
 	}
 	out.Permissions = permissions(i, words)
+	for n, x := range out.Permissions {
+		if x.By != "" && !p.Is(id.Developer) {
+			out.Permissions[n].ByName = a.Accounts.NameOf(ctx, x.By)
+		}
+	}
 	out.Effective = lines(perm.Describe(i.Effective(), words))
 	out.Off = append(out.Off, i.Off...)
 	out.Asks = lines(perm.Describe(i.Asks(), words))

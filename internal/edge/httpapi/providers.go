@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"time"
 
@@ -57,13 +58,14 @@ type siteProviderJSON struct {
 	Given  bool       `json:"given"`
 	Client string     `json:"client,omitempty"`
 	By     string     `json:"by,omitempty"`
+	ByName string     `json:"byName,omitempty"`
 	At     *time.Time `json:"at,omitempty"`
 }
 
-func siteProviderView(k provider.SiteKey) siteProviderJSON {
+func (a *API) siteProviderView(ctx context.Context, k provider.SiteKey) siteProviderJSON {
 	out := siteProviderJSON{Key: k.Key, Name: k.Name, Type: k.Type, Sends: k.Sends, Given: k.Given, Client: k.Client, By: k.By}
 	if k.Given {
-		out.At = &k.At
+		out.At, out.ByName = &k.At, a.Accounts.NameOf(ctx, k.By)
 	}
 	return out
 }
@@ -75,7 +77,7 @@ func (a *API) listSiteProviders(w http.ResponseWriter, r *request) error {
 	}
 	out := []siteProviderJSON{}
 	for _, k := range all {
-		out = append(out, siteProviderView(k))
+		out = append(out, a.siteProviderView(r.ctx(), k))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"providers": out})
 	return nil
@@ -100,7 +102,7 @@ func (a *API) giveProviderCredential(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, siteProviderView(k))
+	writeJSON(w, http.StatusOK, a.siteProviderView(r.ctx(), k))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -78,7 +79,9 @@ func (a *API) setCredential(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, outflow.CredentialOf(slot, a.Outflow.Time()))
+	out := outflow.CredentialOf(slot, a.Outflow.Time())
+	out.ByName = a.Accounts.NameOf(r.ctx(), slot.By)
+	writeJSON(w, http.StatusOK, out)
 	return nil
 }
 
@@ -159,11 +162,12 @@ type networkJSON struct {
 	Note    string     `json:"note,omitempty"`
 	Expires *time.Time `json:"expires,omitempty"`
 	By      string     `json:"by"`
+	ByName  string     `json:"byName"`
 	At      time.Time  `json:"at"`
 }
 
-func networkView(n install.Network) networkJSON {
-	out := networkJSON{ID: n.ID, CIDR: n.CIDR.String(), Ports: slices.Clone(n.Ports), CA: n.CA != "", Note: n.Note, By: n.By, At: n.At.UTC()}
+func (a *API) networkView(ctx context.Context, n install.Network) networkJSON {
+	out := networkJSON{ID: n.ID, CIDR: n.CIDR.String(), Ports: slices.Clone(n.Ports), CA: n.CA != "", Note: n.Note, By: n.By, ByName: a.Accounts.NameOf(ctx, n.By), At: n.At.UTC()}
 	if !n.Expires.IsZero() {
 		expires := n.Expires.UTC()
 		out.Expires = &expires
@@ -182,7 +186,7 @@ func (a *API) listNetworks(w http.ResponseWriter, r *request) error {
 	}
 	out := []networkJSON{}
 	for _, n := range all {
-		out = append(out, networkView(n))
+		out = append(out, a.networkView(r.ctx(), n))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"networks": out})
 	return nil
@@ -217,7 +221,7 @@ func (a *API) addNetwork(w http.ResponseWriter, r *request) error {
 	if n, err = a.Installs.ListNetwork(r.ctx(), r.caller, n); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, networkView(n))
+	writeJSON(w, http.StatusCreated, a.networkView(r.ctx(), n))
 	return nil
 }
 

@@ -34,7 +34,9 @@ type Service struct {
 	// is a version's.
 	Slots    func(ctx context.Context, p id.Principal, install id.Install) ([]remote.Slot, error)
 	Manifest func(ctx context.Context, version id.Version) (*manifest.Manifest, error)
-	Now      func() time.Time
+	// Name is whom the text of a principal means, for people.
+	Name func(ctx context.Context, actor string) string
+	Now  func() time.Time
 }
 
 // Window is how far back requests are replayed, and looked at unless somebody says otherwise.
@@ -118,6 +120,7 @@ type Configured struct {
 	Type        perm.EgressType `json:"type"`
 	Pattern     string          `json:"pattern"`
 	By          string          `json:"by,omitempty"`
+	ByName      string          `json:"byName,omitempty"`
 	At          time.Time       `json:"at"`
 	Metered     bool            `json:"metered"`
 	Count
@@ -130,6 +133,7 @@ type Remote struct {
 	URL          string     `json:"url,omitempty"`
 	Configurable bool       `json:"configurable"`
 	By           string     `json:"by,omitempty"`
+	ByName       string     `json:"byName,omitempty"`
 	At           *time.Time `json:"at,omitempty"`
 	Why          string     `json:"why,omitempty"` // what that admin wrote beside it
 	Count
@@ -142,6 +146,7 @@ type Network struct {
 	Port    uint16     `json:"port"`
 	CIDR    string     `json:"cidr"`
 	By      string     `json:"by,omitempty"`
+	ByName  string     `json:"byName,omitempty"`
 	At      time.Time  `json:"at"`
 	Expires *time.Time `json:"expires,omitempty"`
 }
@@ -198,7 +203,28 @@ func (s *Service) Sent(ctx context.Context, p id.Principal, ref id.Install, sinc
 		out.Destinations = append(out.Destinations, one)
 	}
 	out.configured(&i, p.Is(id.Developer))
+	s.name(ctx, &out)
 	return out, nil
+}
+
+// name says the names of those who decided, as far as it is told at all who they are.
+func (s *Service) name(ctx context.Context, out *Sent) {
+	for n := range out.Configured {
+		out.Configured[n].ByName = s.nameOf(ctx, out.Configured[n].By)
+	}
+	for n := range out.Remotes {
+		out.Remotes[n].ByName = s.nameOf(ctx, out.Remotes[n].By)
+	}
+	for n := range out.Networks {
+		out.Networks[n].ByName = s.nameOf(ctx, out.Networks[n].By)
+	}
+}
+
+func (s *Service) nameOf(ctx context.Context, actor string) string {
+	if actor == "" || s.Name == nil {
+		return ""
+	}
+	return s.Name(ctx, actor)
 }
 
 // Time is what the service takes for now.

@@ -38,6 +38,7 @@ type Credential struct {
 	Name   string    `json:"name,omitempty"`
 	Origin string    `json:"origin"`
 	By     string    `json:"by"`
+	ByName string    `json:"byName,omitempty"`
 	At     time.Time `json:"at"`
 	// Certificate is what may be known of one.
 	Certificate *Certificate `json:"certificate,omitempty"`
@@ -122,6 +123,7 @@ func (s *Service) Remotes(ctx context.Context, p id.Principal, ref id.Install) (
 		for _, c := range slots {
 			if c.Remote == r.Key {
 				d.Credential = CredentialOf(c, s.Time())
+				d.Credential.ByName = s.nameOf(ctx, c.By)
 			}
 		}
 		out.Remotes = append(out.Remotes, d)

@@ -105,6 +105,23 @@ func (s *Service) AccountByID(ctx context.Context, account id.Account) (Account,
 	return s.withSites(ctx, a, err)
 }
 
+// NameOf is whom the text of a principal means, in words for people: "admin:ID" is the
+// account's name, "admin:tracker/alice" that user of Tracker's. An account that is gone has
+// its id alone.
+func (s *Service) NameOf(ctx context.Context, actor string) string {
+	_, who, ok := strings.Cut(actor, ":")
+	if !ok {
+		return actor
+	}
+	if product, user, ok := strings.Cut(who, "/"); ok {
+		return user + " (" + product + ")"
+	}
+	if a, err := s.AccountByID(ctx, id.Account(who)); err == nil {
+		return a.Name
+	}
+	return who
+}
+
 func (s *Service) withSites(ctx context.Context, a Account, err error) (Account, error) {
 	if err == nil {
 		a.AdminOf, err = s.sitesOf(ctx, a.ID)

@@ -83,7 +83,7 @@ func (s *Service) preview(ctx context.Context, t Target, release *call.Release, 
 	if err != nil {
 		return Preview{}, fault.Op("install.Preview", err)
 	}
-	out := Preview{Release: *release, Declared: perm.Normal(release.Set), Proposed: proposed, Words: perm.Describe(proposed, words)}
+	out := Preview{Release: *release, Declared: perm.Normal(release.Set), Proposed: proposed}
 	out.Effective = proposed
 	if have != nil {
 		then := *have
@@ -96,6 +96,7 @@ func (s *Service) preview(ctx context.Context, t Target, release *call.Release, 
 		out.Handover = have.Handover
 		out.Growth = perm.Describe(perm.Diff(have.Granted, proposed), words)
 	}
+	out.Words = perm.Describe(perm.Located(proposed, out.Effective), words)
 	if release.EnvType != call.Production {
 		out.DevelopmentWarning = DevelopmentWarning
 	}

@@ -256,7 +256,7 @@ type Preview struct {
 	Proposed perm.Set // what a confirmation grants
 	// Effective is what it could then do: with the hosts and addresses that admins set here.
 	Effective perm.Set
-	Words     []perm.Line // Proposed, in words
+	Words     []perm.Line // Proposed, in words, with the addresses that admins set
 	Growth    []perm.Line // what is new against the present grant, in words
 	Digest    string      // binds a confirmation to what was shown
 	// Installation is set when it is installed already, Waiting when the version does not

@@ -253,6 +253,7 @@ type SiteProvider struct {
 	Given  bool       `json:"given"`
 	Client string     `json:"client,omitempty"`
 	By     string     `json:"by,omitempty"`
+	ByName string     `json:"byName,omitempty"`
 	At     *time.Time `json:"at,omitempty"`
 }
 

@@ -29,6 +29,7 @@ type (
 		Name   string    `json:"name,omitempty"`
 		Origin string    `json:"origin"`
 		By     string    `json:"by"`
+		ByName string    `json:"byName,omitempty"`
 		At     time.Time `json:"at"`
 		// Certificate is what may be known of one.
 		Certificate *Certificate `json:"certificate,omitempty"`
@@ -74,6 +75,7 @@ type (
 		Note    string     `json:"note,omitempty"`
 		Expires *time.Time `json:"expires,omitempty"`
 		By      string     `json:"by"`
+		ByName  string     `json:"byName"`
 		At      time.Time  `json:"at"`
 	}
 	NewNetwork struct {

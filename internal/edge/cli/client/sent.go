@@ -59,6 +59,7 @@ type (
 		Type        string    `json:"type"`
 		Pattern     string    `json:"pattern"`
 		By          string    `json:"by,omitempty"`
+		ByName      string    `json:"byName,omitempty"`
 		At          time.Time `json:"at"`
 		Metered     bool      `json:"metered"`
 		SentCount
@@ -69,6 +70,7 @@ type (
 		URL          string     `json:"url,omitempty"`
 		Configurable bool       `json:"configurable"`
 		By           string     `json:"by,omitempty"`
+		ByName       string     `json:"byName,omitempty"`
 		At           *time.Time `json:"at,omitempty"`
 		Why          string     `json:"why,omitempty"`
 		SentCount
@@ -79,6 +81,7 @@ type (
 		Port    uint16     `json:"port"`
 		CIDR    string     `json:"cidr"`
 		By      string     `json:"by,omitempty"`
+		ByName  string     `json:"byName,omitempty"`
 		At      time.Time  `json:"at"`
 		Expires *time.Time `json:"expires,omitempty"`
 	}

@@ -287,6 +287,7 @@ type (
 		State  string     `json:"state"`
 		Origin string     `json:"origin"`
 		By     string     `json:"by,omitempty"`
+		ByName string     `json:"byName,omitempty"`
 		At     *time.Time `json:"at,omitempty"`
 	}
 	Waiting struct {
