@@ -91,4 +91,37 @@ func TestAttackMisleadByFormsOfRemotes(t *testing.T) {
 			t.Errorf("%q: %d %s", typed, last.status, last.body)
 		}
 	}
+	certificateByForm(t, p, at, alice)
+}
+
+// certificateByForm gives a remote a certificate by the console: its key is typed on the last
+// page alone, which shows whose certificate that is; one that lies among what is kept meanwhile is refused.
+func certificateByForm(t *testing.T, p *people, at place, alice *browser) {
+	t.Helper()
+	if err := at.setRemote("open", "https://a.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	app := "/apps/" + at.installation
+	certificate, key := p.ClientPEM(t, "tracker of alice", false)
+	data := alice.get(app + "/data")
+	ask := func(certificate string) page {
+		return alice.post(data, app+"/propose", url.Values{"act": {"credential"}, "remote": {"open"}, "kind": {"client-certificate"}, "origin": {"https://a.example.com"}, "certificate": {certificate}})
+	}
+	for what, text := range map[string]string{"none": "", "with its key": certificate + key, "a key": key} {
+		if x := ask(text); x.status != http.StatusUnprocessableEntity || strings.Contains(x.body, "/sign-in?decision=") || strings.Contains(x.body, key[40:80]) {
+			t.Errorf("%s: %d %s", what, x.status, x.body)
+		}
+	}
+	last := alice.get("/sign-in?decision=" + found(ask(certificate).body, `/sign-in\?decision=([0-9a-f-]+)`))
+	action := found(last.body, `action="(/decide/[^"]+)"`)
+	if last.status != http.StatusOK || action == "" || !strings.Contains(last.body, "CN=tracker of alice") || !strings.Contains(last.body, `<textarea id="secret"`) {
+		t.Fatalf("%d %s", last.status, last.body)
+	}
+	if x := alice.post(last, action, url.Values{"secret": {strings.ReplaceAll(key, "\n", "\r\n")}}); x.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", x.status, x.body)
+	}
+	data = alice.get(app + "/data")
+	if !strings.Contains(data.body, "CN=tracker of alice") || !strings.Contains(data.body, `data-annex-certificate="ending"`) || strings.Contains(data.body, "PRIVATE KEY") {
+		t.Errorf("%s", data.body)
+	}
 }
