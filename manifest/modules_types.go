@@ -76,7 +76,7 @@ type Output struct {
 
 // WebTriggerRequest says what is demanded of a web trigger's requests.
 type WebTriggerRequest struct {
-	Authentication  string          `json:"authentication" rule:"enum=none|hmac|bearer|hmacSharedSecret" doc:"none (the default), hmac or bearer, checked before the function starts."`
+	Authentication  string          `json:"authentication" rule:"enum=none|hmac|bearer|hmacSharedSecret" doc:"none (the default). hmac and bearer are read and not offered yet: such a trigger has no address."`
 	SecretKeyConfig SecretKeyConfig `json:"secretKeyConfig" doc:"The secret that authentication uses."`
 }
 

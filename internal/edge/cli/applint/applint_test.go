@@ -168,6 +168,16 @@ func TestBlankIDIsNothingToWorryAbout(t *testing.T) {
 	}
 }
 
+func TestAuthenticationThatIsNotOfferedIsSaidBeforeAnAddressIsWanted(t *testing.T) {
+	for how, said := range map[string]bool{"none": false, "hmac": true, "bearer": true} {
+		text := strings.Replace(manifestText, "    - key: hook\n", "    - key: hook\n      request: {authentication: "+how+"}\n", 1)
+		got := rules(check(t, text+"-- src/index.js --\nexport const run = (url) => fetch(url);\n"))
+		if (len(got) == 1 && strings.HasSuffix(got[0], " not-offered-yet")) != said || len(got) > 1 {
+			t.Errorf("%s: got %v", how, got)
+		}
+	}
+}
+
 func TestWhatIsNotOfferedYetIsSaidOnce(t *testing.T) {
 	later := *table
 	later.NotOffered = map[string][]string{"@annex/api": {"asApp().requestJira", "asUser().requestJira"}}
