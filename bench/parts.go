@@ -35,7 +35,7 @@ var parts = []part{
 	}},
 	{"queue", []benchmarks{{"./bench/inside", "^BenchmarkQueue$", false}}},
 	{"fair", []benchmarks{{"./bench/inside", "^BenchmarkFair$", false}}},
-	{"events", []benchmarks{{"./bench/inside", "^BenchmarkEvents$", false}}},
+	{"events", []benchmarks{{"./bench/inside", "^(BenchmarkEvents|BenchmarkPublished)$", false}}},
 	{"schedules", []benchmarks{{"./bench/inside", "^BenchmarkSchedules$", false}}},
 	{"storage", []benchmarks{{"./bench/inside", "^(BenchmarkKVS|BenchmarkRows)$", false}}},
 }
@@ -138,6 +138,7 @@ var rows = []row{
 	{"jobs worked off, and put, on SQLite", "{Queue sqlite-jobs/s} /s, {Queue sqlite-put/s} /s", "", ""},
 	{"how late another installation's job begins while one has {Fair/sqlite queued} due, at most: SQLite, Postgres", "{Fair/sqlite late-most-ms}, {Fair/postgres late-most-ms} ms", "medians {Fair/sqlite late-p50-ms}, {Fair/postgres late-p50-ms} ms", "≤ 2 s"},
 	{"events from publish to handled: SQLite, Postgres", "{Events/sqlite events/s}, {Events/postgres events/s} /s", "one alone: {Events/sqlite one-p50-ms}, {Events/postgres one-p50-ms} ms", ""},
+	{"events signed, sent over HTTP and handled by an app's function: SQLite, Postgres", "{Published/sqlite events/s}, {Published/postgres events/s} /s", "twenty in a message: {Published/sqlite together-events/s}, {Published/postgres together-events/s} /s", ""},
 	{"schedules of {Schedules/sqlite installations} installations every five minutes, how late: SQLite, Postgres", "median {Schedules/sqlite late-p50-ms}, {Schedules/postgres late-p50-ms} ms; p99 {Schedules/sqlite late-p99-ms}, {Schedules/postgres late-p99-ms} ms", "all of them at once, after an outage: {Schedules/sqlite round-s}, {Schedules/postgres round-s} s", ""},
 	{"those schedules planned for the first time; a look when nothing is new: SQLite, Postgres", "{Schedules/sqlite plan-s}, {Schedules/postgres plan-s} s; {Schedules/sqlite look-ms}, {Schedules/postgres look-ms} ms", "", ""},
 	{"KVS get, query of ten, set on SQLite", "{KVS/sqlite get-µs}, {KVS/sqlite query-µs}, {KVS/sqlite set-µs} µs", "the same SQL by hand: {KVS/sqlite get-hand-µs}, {KVS/sqlite query-hand-µs}, {KVS/sqlite set-hand-µs} µs", ""},
