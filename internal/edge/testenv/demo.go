@@ -76,7 +76,8 @@ func (d DemoConfig) log() (*slog.Logger, io.Closer, error) {
 
 // demo deploys and installs the samples as a person would, by the annex command.
 func (e *Env) demo(ctx context.Context, out io.Writer) error {
-	if _, err := e.System.FirstOperatorToken(ctx); err != nil {
+	operator, err := e.operatorToken(ctx)
+	if err != nil {
 		return err
 	}
 	apps, err := e.unpackSamples()
@@ -92,8 +93,21 @@ func (e *Env) demo(ctx context.Context, out io.Writer) error {
 	if err := e.Write(); err != nil {
 		return err
 	}
-	e.explain(out, apps, hooks)
+	e.explain(out, apps, operator, hooks)
 	return nil
+}
+
+// operatorToken is the file of the first operator's token, "" when it opens nothing any more.
+func (e *Env) operatorToken(ctx context.Context) (string, error) {
+	file, err := e.System.FirstOperatorToken(ctx)
+	if err != nil || file != "" {
+		return file, err
+	}
+	file = filepath.Join(filepath.Dir(e.Access.file), "operator.token") // of an earlier start
+	if _, err := os.Stat(file); err != nil {
+		return "", nil
+	}
+	return file, nil
 }
 
 // unpackSamples writes the sources beside the data, where their reader can change and
@@ -189,7 +203,7 @@ func nearer(file string) string {
 	return rel
 }
 
-func (e *Env) explain(out io.Writer, apps string, hooks map[string]string) {
+func (e *Env) explain(out io.Writer, apps, operator string, hooks map[string]string) {
 	a := e.Access
 	annex, counter := program(), nearer(filepath.Join(apps, "counter"))
 	fmt.Fprintf(out, `
@@ -225,8 +239,16 @@ To install apps of your own, as the site's admin:
 
        export ADMIN_TOKEN=%s
 
-All of this is in %s too. Ctrl-C stops; the next start finds its data.
+All of this is in %s too.
 `, e.System.Health().Isolation, a.ProductPageURL, a.Users["alice"].Password, a.Users["bob"].Password, a.UIURL, a.URL,
 		a.Site, apps, hooks["count"], hooks["http"], hooks["count"], hooks["ask"], a.URL, a.DeveloperToken,
 		annex, counter, filepath.Join(filepath.Dir(a.file), logName), a.AdminToken, a.file)
+	if operator != "" { // no operator has a token of their own yet
+		fmt.Fprintf(out, `
+The operator adds products, sites and accounts, and lists the private networks that remotes may be in. Their token is in a file, good for a day:
+
+       ANNEX_URL=%s ANNEX_TOKEN=$(cat %s) %s network add %s 10.20.0.0/16 --port 8088
+`, a.URL, nearer(operator), annex, a.Site)
+	}
+	fmt.Fprintln(out, "\nCtrl-C stops; the next start finds its data.")
 }
