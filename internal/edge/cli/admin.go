@@ -24,16 +24,9 @@ func (c *cli) productListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"products": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, p := range all {
-				rows = append(rows, []string{p.Key, p.Name, strings.Join(p.Aliases, ", "), fmt.Sprint(len(p.Modules)), fmt.Sprint(len(p.Scopes))})
-			}
-			c.ui.table("PRODUCT NAME ALIASES MODULES SCOPES", rows)
-			return nil
+			return listed(c, "products", all, "PRODUCT NAME ALIASES MODULES SCOPES", "", func(p client.Product) []string {
+				return []string{p.Key, p.Name, strings.Join(p.Aliases, ", "), fmt.Sprint(len(p.Modules)), fmt.Sprint(len(p.Scopes))}
+			})
 		},
 	})
 }
@@ -85,16 +78,9 @@ func (c *cli) siteListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"sites": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, s := range all {
-				rows = append(rows, []string{s.Name, s.ID, strings.Join(s.Products, ", "), onOff(s.DevelopmentApps), s.Updates})
-			}
-			c.ui.table("SITE ID PRODUCTS DEVELOPMENT-APPS UPDATES", rows)
-			return nil
+			return listed(c, "sites", all, "SITE ID PRODUCTS DEVELOPMENT-APPS UPDATES", "", func(s client.Site) []string {
+				return []string{s.Name, s.ID, strings.Join(s.Products, ", "), onOff(s.DevelopmentApps), s.Updates}
+			})
 		},
 	})
 }
@@ -233,12 +219,7 @@ func (c *cli) accountListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"accounts": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, a := range all {
+			return listed(c, "accounts", all, "ACCOUNT ID ROLES ADMIN-OF", "", func(a client.Account) []string {
 				var roles []string
 				if a.Operator {
 					roles = append(roles, "operator")
@@ -249,10 +230,8 @@ func (c *cli) accountListCommand() *cobra.Command {
 				if len(roles) == 0 && len(a.AdminOf) == 0 {
 					roles = append(roles, "removed")
 				}
-				rows = append(rows, []string{a.Name, a.ID, strings.Join(roles, ", "), strings.Join(a.AdminOf, ", ")})
-			}
-			c.ui.table("ACCOUNT ID ROLES ADMIN-OF", rows)
-			return nil
+				return []string{a.Name, a.ID, strings.Join(roles, ", "), strings.Join(a.AdminOf, ", ")}
+			})
 		},
 	})
 }
@@ -320,12 +299,7 @@ func (c *cli) tokenListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"tokens": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, t := range all {
+			return listed(c, "tokens", all, "TOKEN KIND ACCOUNT FOR STATE NOTE", "", func(t client.Token) []string {
 				state := "until " + stamp(t.ExpiresAt)
 				if t.ExpiresAt == nil {
 					state = "no end"
@@ -337,10 +311,8 @@ func (c *cli) tokenListCommand() *cobra.Command {
 				if t.App != "" {
 					scope = t.App + " " + strings.Join(t.Environments, ",")
 				}
-				rows = append(rows, []string{t.ID, t.Kind, t.Account, scope, state, t.Note})
-			}
-			c.ui.table("TOKEN KIND ACCOUNT FOR STATE NOTE", rows)
-			return nil
+				return []string{t.ID, t.Kind, t.Account, scope, state, t.Note}
+			})
 		},
 	})
 }

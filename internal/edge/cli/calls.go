@@ -185,16 +185,9 @@ func (c *cli) webtriggerListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"webtriggers": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, w := range all {
-				rows = append(rows, []string{w.Module, w.URL, stamp(w.CreatedAt)})
-			}
-			c.ui.table("MODULE URL CREATED", rows)
-			return nil
+			return listed(c, "webtriggers", all, "MODULE URL CREATED", "", func(w client.WebTrigger) []string {
+				return []string{w.Module, w.URL, stamp(w.CreatedAt)}
+			})
 		},
 	}
 	f.add(cmd)

@@ -33,20 +33,13 @@ func (c *cli) versionsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if c.json {
-					c.ui.printJSON(map[string]any{"versions": list(all)})
-					return nil
-				}
-				var rows [][]string
-				for _, v := range all {
+				return listed(c, "versions", all, "VERSION CURRENT HASH DEPLOYED MESSAGE", "", func(v client.Version) []string {
 					current := ""
 					if v.Current {
 						current = "yes"
 					}
-					rows = append(rows, []string{v.Number, current, short(v.Hash), stamp(v.CreatedAt), v.Message})
-				}
-				c.ui.table("VERSION CURRENT HASH DEPLOYED MESSAGE", rows)
-				return nil
+					return []string{v.Number, current, short(v.Hash), stamp(v.CreatedAt), v.Message}
+				})
 			})
 		},
 	}
@@ -97,16 +90,9 @@ func (c *cli) environmentsListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if c.json {
-					c.ui.printJSON(map[string]any{"environments": list(all)})
-					return nil
-				}
-				var rows [][]string
-				for _, e := range all {
-					rows = append(rows, []string{e.Name, strings.ToLower(e.Type), e.Version, stamp(e.DeployedAt)})
-				}
-				c.ui.table("ENVIRONMENT TYPE VERSION DEPLOYED", rows)
-				return nil
+				return listed(c, "environments", all, "ENVIRONMENT TYPE VERSION DEPLOYED", "", func(e client.Environment) []string {
+					return []string{e.Name, strings.ToLower(e.Type), e.Version, stamp(e.DeployedAt)}
+				})
 			})
 		},
 	}
@@ -179,20 +165,13 @@ func (c *cli) variablesListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if c.json {
-					c.ui.printJSON(map[string]any{"variables": list(all)})
-					return nil
-				}
-				var rows [][]string
-				for _, v := range all {
+				return listed(c, "variables", all, "KEY VALUE CHANGED", "", func(v client.Variable) []string {
 					value := v.Value
 					if v.Sealed {
 						value = "(encrypted)"
 					}
-					rows = append(rows, []string{v.Key, value, stamp(v.UpdatedAt)})
-				}
-				c.ui.table("KEY VALUE CHANGED", rows)
-				return nil
+					return []string{v.Key, value, stamp(v.UpdatedAt)}
+				})
 			})
 		},
 	}

@@ -237,24 +237,17 @@ func (c *cli) installListCommand() *cobra.Command {
 				}
 				lines = append(lines, x)
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"installations": list(lines)})
-				return nil
-			}
 			head := "INSTALLATION APP ENVIRONMENT SITE PRODUCT VERSION WAITING STATE"
 			if logs {
 				head += " LOGS"
 			}
-			var rows [][]string
-			for _, i := range lines {
+			return listed(c, "installations", lines, head, "", func(i line) []string {
 				row := []string{i.ID, name(i.AppName, i.App), i.Environment, i.Site, i.Product, i.Number, i.WaitingNumber, i.State}
 				if logs {
 					row = append(row, i.Logs)
 				}
-				rows = append(rows, row)
-			}
-			c.ui.table(head, rows)
-			return nil
+				return row
+			})
 		},
 	}
 	cmd.Flags().StringVar(&app, "app", "", "only of the app with this `id`")
@@ -278,14 +271,6 @@ func readers(ctx context.Context, api *client.Client, install string) (string, e
 	return "not shared", nil
 }
 
-// list makes no list an empty one in JSON.
-func list[T any](all []T) []T {
-	if all == nil {
-		return []T{}
-	}
-	return all
-}
-
 func (c *cli) installRequestsCommand() *cobra.Command {
 	return jsonFlag(&cobra.Command{
 		Use:   "requests",
@@ -300,16 +285,9 @@ func (c *cli) installRequestsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"requests": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, r := range all {
-				rows = append(rows, []string{r.ID, name(r.AppName, r.App), r.Environment, r.Site, r.Product, r.RequestedBy, stamp(r.RequestedAt)})
-			}
-			c.ui.table("REQUEST APP ENVIRONMENT SITE PRODUCT BY AT", rows)
-			return nil
+			return listed(c, "requests", all, "REQUEST APP ENVIRONMENT SITE PRODUCT BY AT", "", func(r client.InstallationRequest) []string {
+				return []string{r.ID, name(r.AppName, r.App), r.Environment, r.Site, r.Product, r.RequestedBy, stamp(r.RequestedAt)}
+			})
 		},
 	})
 }

@@ -26,26 +26,19 @@ func (c *cli) keysListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.printKeys(keys)
-			return nil
+			return c.printKeys(keys)
 		},
 	})
 }
 
-func (c *cli) printKeys(keys []client.SigningKey) {
-	if c.json {
-		c.ui.printJSON(map[string]any{"keys": list(keys)})
-		return
-	}
-	var rows [][]string
-	for _, k := range keys {
+func (c *cli) printKeys(keys []client.SigningKey) error {
+	return listed(c, "keys", keys, "KEY FAMILY ALGORITHM STATE SIGNS-FROM LEAVES", "", func(k client.SigningKey) []string {
 		leaves := "-"
 		if k.Leaves != nil {
 			leaves = k.Leaves.Format(time.RFC3339)
 		}
-		rows = append(rows, []string{k.ID, k.Family, k.Algorithm, k.State, k.SignsFrom.Format(time.RFC3339), leaves})
-	}
-	c.ui.table("KEY FAMILY ALGORITHM STATE SIGNS-FROM LEAVES", rows)
+		return []string{k.ID, k.Family, k.Algorithm, k.State, k.SignsFrom.Format(time.RFC3339), leaves}
+	})
 }
 
 func (c *cli) keysRotateCommand() *cobra.Command {
@@ -68,8 +61,7 @@ five minutes at most.`,
 			if err != nil {
 				return err
 			}
-			c.printKeys(keys)
-			return nil
+			return c.printKeys(keys)
 		},
 	}
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "withdraw all earlier keys at once")

@@ -34,24 +34,13 @@ func (c *cli) networkListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"networks": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, n := range all {
+			return listed(c, "networks", all, "ID NETWORK PORTS EXPIRES BY NOTE", fmt.Sprintf("No private network is listed for %s.", args[0]), func(n client.Network) []string {
 				expires := "never"
 				if n.Expires != nil {
 					expires = n.Expires.Local().Format(time.DateTime)
 				}
-				rows = append(rows, []string{n.ID, n.CIDR, portsText(n.Ports), expires, inline(cmp.Or(n.ByName, n.By)), inline(n.Note)})
-			}
-			if len(rows) == 0 {
-				c.ui.printf("No private network is listed for %s.", args[0])
-				return nil
-			}
-			c.ui.table("ID NETWORK PORTS EXPIRES BY NOTE", rows)
-			return nil
+				return []string{n.ID, n.CIDR, portsText(n.Ports), expires, inline(cmp.Or(n.ByName, n.By)), inline(n.Note)}
+			})
 		},
 	})
 }

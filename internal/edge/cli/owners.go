@@ -75,16 +75,9 @@ func (c *cli) appOffersCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"offers": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, o := range all {
-				rows = append(rows, []string{o.App, o.Name, o.From, stamp(o.At)})
-			}
-			c.ui.table("APP NAME FROM AT", rows)
-			return nil
+			return listed(c, "offers", all, "APP NAME FROM AT", "", func(o client.Offer) []string {
+				return []string{o.App, o.Name, o.From, stamp(o.At)}
+			})
 		},
 	})
 }

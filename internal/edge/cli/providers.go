@@ -38,12 +38,7 @@ func (c *cli) providersListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if c.json {
-					c.ui.printJSON(map[string]any{"providers": list(all)})
-					return nil
-				}
-				var rows [][]string
-				for _, p := range all {
+				return listed(c, "providers", all, "KEY NAME TYPE CLIENT SECRET REDIRECT", "", func(p client.Provider) []string {
 					secret := "none"
 					switch {
 					case p.FilledBy == "site-admin":
@@ -51,10 +46,8 @@ func (c *cli) providersListCommand() *cobra.Command {
 					case p.Secret:
 						secret = "set"
 					}
-					rows = append(rows, []string{p.Key, p.Name, p.Type, p.ClientID, secret, p.RedirectURI})
-				}
-				c.ui.table("KEY NAME TYPE CLIENT SECRET REDIRECT", rows)
-				return nil
+					return []string{p.Key, p.Name, p.Type, p.ClientID, secret, p.RedirectURI}
+				})
 			})
 		},
 	}
@@ -72,24 +65,13 @@ func (c *cli) listSiteProviders(ctx context.Context, installation string) error 
 	if err != nil {
 		return err
 	}
-	if c.json {
-		c.ui.printJSON(map[string]any{"providers": list(all)})
-		return nil
-	}
-	if len(all) == 0 {
-		c.ui.printf("The app needs no credential of the site's.")
-		return nil
-	}
-	var rows [][]string
-	for _, p := range all {
+	return listed(c, "providers", all, "KEY NAME TYPE CLIENT CREDENTIAL TO", "The app needs no credential of the site's.", func(p client.SiteProvider) []string {
 		given := "missing"
 		if p.Given {
 			given = "given by " + inline(cmp.Or(p.ByName, p.By))
 		}
-		rows = append(rows, []string{inline(p.Key), inline(p.Name), p.Type, inline(p.Client), given, inline(strings.Join(p.Sends, " "))})
-	}
-	c.ui.table("KEY NAME TYPE CLIENT CREDENTIAL TO", rows)
-	return nil
+		return []string{inline(p.Key), inline(p.Name), p.Type, inline(p.Client), given, inline(strings.Join(p.Sends, " "))}
+	})
 }
 
 func (c *cli) providersConfigureCommand() *cobra.Command {

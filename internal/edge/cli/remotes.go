@@ -273,20 +273,9 @@ func (c *cli) moduleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"modules": list(all)})
-				return nil
-			}
-			var rows [][]string
-			for _, m := range all {
-				rows = append(rows, []string{inline(m.Key), m.Type, inline(m.Name), cmp.Or(inline(strings.Join(m.Patterns, ", ")), "any host"), cmp.Or(inline(m.URL), "no address yet")})
-			}
-			if len(rows) == 0 {
-				c.ui.printf("The app registered nothing.")
-				return nil
-			}
-			c.ui.table("KEY TYPE NAME WITHIN AT", rows)
-			return nil
+			return listed(c, "modules", all, "KEY TYPE NAME WITHIN AT", "The app registered nothing.", func(m client.RegisteredModule) []string {
+				return []string{inline(m.Key), m.Type, inline(m.Name), cmp.Or(inline(strings.Join(m.Patterns, ", ")), "any host"), cmp.Or(inline(m.URL), "no address yet")}
+			})
 		},
 	}
 	f.add(list)

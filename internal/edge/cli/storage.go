@@ -27,23 +27,9 @@ func (c *cli) storageLeftCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.json {
-				if all == nil {
-					all = []client.Left{}
-				}
-				c.ui.printJSON(all)
-				return nil
-			}
-			if len(all) == 0 {
-				c.ui.printf("Nothing is left of apps that were uninstalled.")
-				return nil
-			}
-			var rows [][]string
-			for _, l := range all {
-				rows = append(rows, []string{l.ID, inline(l.AppName), l.Environment, l.Product, stamp(&l.EndedAt), stamp(&l.ErasedAt), l.GivenTo})
-			}
-			c.ui.table("INSTALLATION APP ENVIRONMENT PRODUCT ENDED ERASED GIVEN-TO", rows)
-			return nil
+			return listed(c, "", all, "INSTALLATION APP ENVIRONMENT PRODUCT ENDED ERASED GIVEN-TO", "Nothing is left of apps that were uninstalled.", func(l client.Left) []string {
+				return []string{l.ID, inline(l.AppName), l.Environment, l.Product, stamp(&l.EndedAt), stamp(&l.ErasedAt), l.GivenTo}
+			})
 		},
 	}
 	return jsonFlag(cmd)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -33,13 +34,8 @@ func (c *cli) updatesListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			waiting := []client.Installation{}
-			var rows [][]string
-			for _, i := range all {
-				if i.WaitingNumber == "" && !i.Asks && i.State != "handed over" {
-					continue
-				}
-				waiting = append(waiting, i)
+			waiting := slices.DeleteFunc(all, func(i client.Installation) bool { return i.WaitingNumber == "" && !i.Asks && i.State != "handed over" })
+			return listed(c, "installations", waiting, "INSTALLATION APP ENVIRONMENT PRODUCT RUNS WAITING WHY AT", "", func(i client.Installation) []string {
 				why := i.WaitingReason
 				if i.Asks {
 					why = "asks for more"
@@ -47,14 +43,8 @@ func (c *cli) updatesListCommand() *cobra.Command {
 				if i.State == "handed over" {
 					why = "new owner"
 				}
-				rows = append(rows, []string{i.ID, name(i.AppName, i.App), i.Environment, i.Product, i.Number, i.WaitingNumber, why, stamp(i.WaitingDue)})
-			}
-			if c.json {
-				c.ui.printJSON(map[string]any{"installations": waiting})
-				return nil
-			}
-			c.ui.table("INSTALLATION APP ENVIRONMENT PRODUCT RUNS WAITING WHY AT", rows)
-			return nil
+				return []string{i.ID, name(i.AppName, i.App), i.Environment, i.Product, i.Number, i.WaitingNumber, why, stamp(i.WaitingDue)}
+			})
 		},
 	}
 	return jsonFlag(cmd)
@@ -65,12 +55,7 @@ func (c *cli) listPast(ctx context.Context, api *client.Client, installation str
 	if err != nil {
 		return err
 	}
-	if c.json {
-		c.ui.printJSON(map[string]any{"past": list(d.Past)})
-		return nil
-	}
-	var rows [][]string
-	for _, v := range d.Past {
+	return listed(c, "past", d.Past, "VERSION ID HASH STATE LAST", "", func(v client.PastVersion) []string {
 		state := ""
 		switch {
 		case v.Current:
@@ -78,10 +63,8 @@ func (c *cli) listPast(ctx context.Context, api *client.Client, installation str
 		case v.Declined:
 			state = "declined"
 		}
-		rows = append(rows, []string{v.Number, v.Version, short(v.Hash), state, stamp(v.LastAt)})
-	}
-	c.ui.table("VERSION ID HASH STATE LAST", rows)
-	return nil
+		return []string{v.Number, v.Version, short(v.Hash), state, stamp(v.LastAt)}
+	})
 }
 
 type approveFlags struct {
