@@ -56,6 +56,15 @@ async function check(name) {
   await session.detach();
 }
 
+test('what the kit says itself is in the reader’s language, and the app’s words stay', async () => {
+  const tree = root([el('UserPicker', { label: 'Owner', name: 'owner' }), el('Select', { label: 'Sort', name: 'sort', options: [] }), el('UserGroup', { accountIds: ['u-alice', 'u-bob'] })]);
+  await page.evaluate((t) => window.start(t, { locale: 'de-DE' }), tree);
+  await page.getByPlaceholder('Person suchen').waitFor();
+  await page.getByPlaceholder('Auswählen …').waitFor();
+  await page.getByRole('group', { name: '2 Personen' }).waitFor();
+  await page.getByText('Owner').waitFor();
+});
+
 describe('the gallery', () => {
   for (const [name, nodes] of Object.entries(parts)) {
     test(`${name}: can be read by everybody, on a phone and a desk, by day and by night`, async () => {

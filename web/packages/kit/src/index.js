@@ -4,6 +4,7 @@ import { KitContext, Node } from './base.jsx';
 import './components.js';
 import { Kit } from './kit.js';
 import { text } from './safe.js';
+import { say } from './texts.js';
 
 export function mount(element, options) {
   const kit = new Kit(element, options);
@@ -14,7 +15,7 @@ export function mount(element, options) {
   kit.draw = () => {
     // A tree that is sent again, by the same session or by the one after it, keeps its elements.
     const key = kit.tree.root;
-    render(h(KitContext.Provider, { value: kit }, trouble && h(Trouble, { error: trouble, again: options.again }), key !== null && h(Node, { k: key, key })), element);
+    render(h(KitContext.Provider, { value: kit }, trouble && h(Trouble, { error: trouble, again: options.again, locale: kit.locale }), key !== null && h(Node, { k: key, key })), element);
   };
   return {
     apply(message) {
@@ -59,10 +60,10 @@ export function mount(element, options) {
 }
 
 /** Trouble says that the app failed; what it drew before stays. */
-function Trouble({ error, again }) {
+function Trouble({ error, again, locale }) {
   const lines = [text(error.message), text(error.fix)].filter(Boolean);
   return h('div', { class: 'k-message k-danger k-trouble', role: 'alert' }, h('div', null,
-    h('strong', null, error.gone ? 'The app stopped.' : 'The app reported an error.'), lines.map((said) => h('p', { key: said }, said.slice(0, 1000))),
+    h('strong', null, say(locale, error.gone ? 'stopped' : 'failed')), lines.map((said) => h('p', { key: said }, said.slice(0, 1000))),
     again && h('button', { type: 'button', class: 'k-button k-again', onClick: () => again.run() }, again.label)));
 }
 

@@ -1,4 +1,5 @@
 // One mounted tree: the model, what draws it, and the way of events to the app.
+import { say } from './texts.js';
 import { Handle, Slot, Tree } from './tree.js';
 import { Styles } from './xcss.js';
 
@@ -38,6 +39,11 @@ export class Kit {
 
   get locale() {
     return this.options.locale || 'en';
+  }
+
+  /** say gives one of the kit's own texts in the reader's language. */
+  say(key, names) {
+    return say(this.locale, key, names);
   }
 
   get older() {

@@ -5,6 +5,7 @@ import { fromText, inline, toText } from '../src/adf.js';
 import { monthOf, shift, weekStart } from '../src/days.js';
 import { names, shapes } from '../src/icons.data.js';
 import { arc, linear, series, ticks } from '../src/scale.js';
+import { all, say } from '../src/texts.js';
 
 test('a text becomes a document, and is the same text again', () => {
   const texts = ['One\n\nTwo **bold** _em_ `code` ~~no~~ [link](https://example.com)', '# Head\n\n- a\n- b\n\n1. x\n2. y', '> quoted\n> more', '```js\nlet a = "**x**";\n```', '---', 'snake_case_name and 2*3*4', ''];
@@ -76,4 +77,12 @@ test('what the platform passes on is drawn', () => {
   const passed = readFileSync(new URL('../../../../internal/core/uitree/components.go', import.meta.url), 'utf8').match(/set\(`([^`]+)`/)[1].split(/\s+/);
   // An option is drawn by its select, a text by itself.
   assert.deepEqual(passed.filter((name) => !['Option', 'String'].includes(name) && !new RegExp(`\\b${name}\\b`).test(components)), []);
+});
+
+test('the kit says the same in each language, with the same names in it', () => {
+  const holes = (words) => Object.entries(words).map(([key, t]) => [key, ...(t.match(/\{\w+\}/g) ?? [])].join(' ')).sort();
+  for (const [language, words] of Object.entries(all)) assert.deepEqual(holes(words), holes(all.en), language);
+  assert.equal(say('de-AT', 'remove', { name: 'Alice' }), 'Alice entfernen');
+  assert.equal(say('pt-BR', 'find'), 'Find a person');
+  assert.equal(say('en', 'user', { id: '$&{id}' }), 'User $&{id}');
 });

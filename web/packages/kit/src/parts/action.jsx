@@ -88,11 +88,12 @@ export function ButtonGroup({ node, props }) {
 
 /** ThreeLOPrompt asks a person to connect an account: the older kit's way. */
 export function ThreeLOPrompt({ props }) {
+  const kit = useKit();
   return (
     <div class="k-message k-information" role="note">
       <div class="k-stack">
-        <p>{text(props.message) || 'This app needs your agreement to use an account of yours elsewhere.'}</p>
-        <div><Anchor href={props.authUrl} newTab class="k-button k-button-primary">{text(props.promptText) || 'Connect'}</Anchor></div>
+        <p>{text(props.message) || kit.say('connectText')}</p>
+        <div><Anchor href={props.authUrl} newTab class="k-button k-button-primary">{text(props.promptText) || kit.say('connect')}</Anchor></div>
       </div>
     </div>
   );

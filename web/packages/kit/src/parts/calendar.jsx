@@ -47,11 +47,11 @@ export function Calendar({ props }) {
     e.preventDefault();
   };
   return (
-    <div class="k-calendar" role="group" aria-label={text(props.label) || 'Calendar'}>
+    <div class="k-calendar" role="group" aria-label={text(props.label) || kit.say('calendar')}>
       <div class="k-inline k-calendar-head">
-        <button type="button" class="k-quiet" aria-label={text(props.previousMonthLabel) || 'Previous month'} onClick={() => go(shift(at, 0, -1), 'prev')}><Icon name="chevron-left" /></button>
+        <button type="button" class="k-quiet" aria-label={text(props.previousMonthLabel) || kit.say('previousMonth')} onClick={() => go(shift(at, 0, -1), 'prev')}><Icon name="chevron-left" /></button>
         <strong id={id} aria-live="polite">{format(at, { month: 'long', year: 'numeric' })}</strong>
-        <button type="button" class="k-quiet" aria-label={text(props.nextMonthLabel) || 'Next month'} onClick={() => go(shift(at, 0, 1), 'next')}><Icon name="chevron-right" /></button>
+        <button type="button" class="k-quiet" aria-label={text(props.nextMonthLabel) || kit.say('nextMonth')} onClick={() => go(shift(at, 0, 1), 'next')}><Icon name="chevron-right" /></button>
       </div>
       <table role="grid" aria-labelledby={id} ref={grid} onKeyDown={key}>
         <thead><tr>{weeks[0].map((day) => <th key={day} scope="col" abbr={format(day, { weekday: 'long' })}>{format(day, { weekday: 'short' })}</th>)}</tr></thead>

@@ -16,6 +16,7 @@ function paint(props) {
 }
 
 function Frame({ props, kind, children, head, rows, legend }) {
+  const kit = useKit();
   const [table, show] = useState(false);
   const id = useOwnId();
   const title = text(props.title);
@@ -28,7 +29,7 @@ function Frame({ props, kind, children, head, rows, legend }) {
         <table class="k-table"><thead><tr>{head.map((h, i) => <th key={i} scope="col">{h}</th>)}</tr></thead>
           <tbody>{rows.map((r, i) => <tr key={i}>{r.map((c, j) => (j === 0 ? <th key={j} scope="row">{c}</th> : <td key={j}>{c}</td>))}</tr>)}</tbody></table>
       </div>
-      <button type="button" class="k-aslink k-small" onClick={() => show(!table)}>{table ? 'Show as chart' : 'Show as table'}</button>
+      <button type="button" class="k-aslink k-small" onClick={() => show(!table)}>{kit.say(table ? 'asChart' : 'asTable')}</button>
     </figure>
   );
 }

@@ -56,7 +56,7 @@ export function Form({ node, props }) {
         {ownButton && (
           <div class="k-buttons k-form-footer">
             <button type="submit" class="k-button k-button-primary" data-pending={pending || undefined}>
-              <span class="k-button-content"><span class="k-button-label">{text(props.submitButtonText) || 'Submit'}</span></span>
+              <span class="k-button-content"><span class="k-button-label">{text(props.submitButtonText) || kit.say('submit')}</span></span>
               {pending && <span class="k-spinner k-spinner-small" aria-hidden="true" />}
             </button>
             <Any value={props.actionButtons} />
@@ -127,7 +127,10 @@ export function Label({ node, props }) {
   return <label class="k-label" for={id} id={id && `${id}-label`}><Children node={node} />{shown(props.children) && node.children.length === 0 && <Any value={props.children} />}</label>;
 }
 
-export const RequiredAsterisk = () => <span class="k-asterisk" title="required"><span aria-hidden="true">*</span>{hidden(' (required)')}</span>;
+export function RequiredAsterisk() {
+  const said = useKit().say('required');
+  return <span class="k-asterisk" title={said}><span aria-hidden="true">*</span>{hidden(` (${said})`)}</span>;
+}
 
 function message(name, icon) {
   return function Message({ node }) {
@@ -528,8 +531,8 @@ export function InlineEdit({ node, props }) {
       </FormContext.Provider>
       {props.hideActionButtons !== true && (
         <div class="k-buttons">
-          <button type="submit" class="k-button k-compact" aria-label={text(props.confirmButtonLabel) || 'Confirm'}><Icon name="check" /></button>
-          <button type="button" class="k-button k-compact" aria-label={text(props.cancelButtonLabel) || 'Cancel'} onClick={() => stop(false)}><Icon name="close" /></button>
+          <button type="submit" class="k-button k-compact" aria-label={text(props.confirmButtonLabel) || kit.say('confirm')}><Icon name="check" /></button>
+          <button type="button" class="k-button k-compact" aria-label={text(props.cancelButtonLabel) || kit.say('cancel')} onClick={() => stop(false)}><Icon name="close" /></button>
         </div>
       )}
     </form>
@@ -560,8 +563,8 @@ export function Editor({ node, props }) {
       </div>
       {(fn(props.onSave) || fn(props.onCancel)) && (
         <div class="k-buttons">
-          {fn(props.onSave) && <button type="button" class="k-button k-button-primary" disabled={props.isDisabled === true} data-pending={pending || undefined} onClick={() => run(props.onSave, [doc])}>Save</button>}
-          {fn(props.onCancel) && <button type="button" class="k-button k-button-subtle" onClick={() => run(props.onCancel, [])}>Cancel</button>}
+          {fn(props.onSave) && <button type="button" class="k-button k-button-primary" disabled={props.isDisabled === true} data-pending={pending || undefined} onClick={() => run(props.onSave, [doc])}>{kit.say('save')}</button>}
+          {fn(props.onCancel) && <button type="button" class="k-button k-button-subtle" onClick={() => run(props.onCancel, [])}>{kit.say('cancel')}</button>}
         </div>
       )}
     </div>

@@ -165,7 +165,7 @@ export function Modal({ node, props }) {
               <div class="k-modal-body k-stack"><Children node={node} /></div>
               <footer class="k-modal-footer k-buttons">
                 <Any value={props.appendButtons} />
-                <button type="button" class="k-button" onClick={close}>{text(props.closeButtonText) || 'Close'}</button>
+                <button type="button" class="k-button" onClick={close}>{text(props.closeButtonText) || kit.say('close')}</button>
               </footer>
             </>
           ) : <Children node={node} />}

@@ -58,9 +58,10 @@ export function Face({ name, src, size = 'small', square }) {
 }
 
 function Person({ account, bare, size }) {
+  const kit = useKit();
   const person = usePeople([account])(account);
   const face = usePicture(person);
-  const name = person?.displayName ?? (account ? `User ${account.slice(-6)}` : 'Unknown user');
+  const name = person?.displayName ?? (account ? kit.say('user', { id: account.slice(-6) }) : kit.say('nobody'));
   return (
     <span class="k-person" title={bare ? name : undefined}>
       <Face name={name} src={face} size={size} />
@@ -82,7 +83,7 @@ export function UserGroup({ node, props }) {
   const accounts = Array.isArray(props.accountIds) ? props.accountIds.map(text) : kit.tree.find(node.key, ['User']).map((u) => text(u.props.accountId));
   const max = typeof props.maxCount === 'number' ? props.maxCount : 5;
   return (
-    <span class="k-people" role="group" aria-label={`${accounts.length} people`}>
+    <span class="k-people" role="group" aria-label={kit.say('people', { count: accounts.length })}>
       {accounts.slice(0, max).map((a) => <Person key={a} account={a} bare />)}
       {accounts.length > max && <span class="k-badge k-gray">+{accounts.length - max}</span>}
     </span>
@@ -105,16 +106,16 @@ export function Avatar({ node, props }) {
 
 export function UserPicker({ node, props }) {
   const kit = useKit();
-  if (!kit.options.users) return <Textfield node={node} props={{ ...props, value: undefined, defaultValue: accountOf(props.defaultValue), placeholder: text(props.placeholder) || 'Account id' }} />;
+  if (!kit.options.users) return <Textfield node={node} props={{ ...props, value: undefined, defaultValue: accountOf(props.defaultValue), placeholder: text(props.placeholder) || kit.say('account') }} />;
   const chosen = (v) => (v === null || v === undefined ? v : [].concat(v).map((x) => {
     const id = accountOf(x);
-    return { label: text(x?.name) || `User ${id.slice(-6)}`, value: id };
+    return { label: text(x?.name) || kit.say('user', { id: id.slice(-6) }), value: id };
   }));
   const given = [props.value, props.defaultValue].flatMap((v) => [].concat(v ?? [])).map(accountOf);
   const find = usePeople(given);
   const nameOf = (o) => find(text(o?.value))?.displayName;
   return (
-    <Chooser node={node} props={{ ...props, value: chosen(props.value), defaultValue: chosen(props.defaultValue), placeholder: text(props.placeholder) || 'Find a person', onChange: fn(props.onChange) }} options={[]}
+    <Chooser node={node} props={{ ...props, value: chosen(props.value), defaultValue: chosen(props.defaultValue), placeholder: text(props.placeholder) || kit.say('find'), onChange: fn(props.onChange) }} options={[]}
       search={async (q) => keep(kit, await kit.options.users.search(q)).slice(0, 50).map((u) => ({ label: u.displayName, value: u.accountId }))}
       name={nameOf} picture={(o) => o && <Somebody account={text(o.value)} name={text(o.label)} />}
       answerOf={(o, form) => (form ? o.value : { id: o.value, type: 'user', name: nameOf(o) ?? o.label, avatarUrl: null, email: null })} />

@@ -123,13 +123,13 @@ export function Chooser({ node, props, options, search, name, picture, answerOf 
           {multi && chosen.map((o) => (
             <span key={text(o.value) || labelOf(o)} class="k-tag">
               <span>{labelOf(o)}</span>
-              {!field.off && <button type="button" class="k-quiet" aria-label={`Remove ${labelOf(o)}`} onClick={() => { choose(chosen.filter((c) => c !== o)); input.current.focus(); }}><Icon name="close" size={12} /></button>}
+              {!field.off && <button type="button" class="k-quiet" aria-label={kit.say('remove', { name: labelOf(o) })} onClick={() => { choose(chosen.filter((c) => c !== o)); input.current.focus(); }}><Icon name="close" size={12} /></button>}
             </span>
           ))}
           {!multi && chosen.length > 0 && picture?.(chosen[0])}
           <input ref={input} {...field.attrs} name={undefined} role="combobox" autocomplete="off" aria-autocomplete={searchable ? 'list' : 'none'} aria-expanded={open} aria-controls={open ? `${field.id}-menu` : undefined}
             aria-activedescendant={open && matching[at] ? optionId(at) : undefined} aria-required={field.required || undefined} disabled={field.off} readOnly={!searchable}
-            value={open && searchable ? typed : multi ? '' : labelOf(chosen[0])} placeholder={open && !multi && chosen.length ? labelOf(chosen[0]) : multi && chosen.length ? '' : text(props.placeholder) || 'Select…'}
+            value={open && searchable ? typed : multi ? '' : labelOf(chosen[0])} placeholder={open && !multi && chosen.length ? labelOf(chosen[0]) : multi && chosen.length ? '' : text(props.placeholder) || kit.say('select')}
             onInput={(e) => {
               setTyped(e.currentTarget.value);
               setAt(0);
@@ -137,13 +137,13 @@ export function Chooser({ node, props, options, search, name, picture, answerOf 
               if (fn(props.onInputChange)) kit.emit(props.onInputChange, [e.currentTarget.value, { action: 'input-change' }]);
             }}
             onKeyDown={key} onFocus={() => fn(props.onFocus) && kit.emit(props.onFocus, [{ type: 'focus' }])} onBlur={() => fn(props.onBlur) && kit.emit(props.onBlur, [{ type: 'blur' }])} />
-          {props.isLoading === true && <span class="k-spinner k-spinner-small" role="img" aria-label="Loading" />}
+          {props.isLoading === true && <span class="k-spinner k-spinner-small" role="img" aria-label={kit.say('loading')} />}
           {chosen.length > 0 && !field.off && (props.isClearable === true || (multi && props.isClearable !== false)) && (
-            <button type="button" class="k-quiet" aria-label="Clear" onClick={() => { choose([]); input.current.focus(); }}><Icon name="cross-circle" /></button>
+            <button type="button" class="k-quiet" aria-label={kit.say('clear')} onClick={() => { choose([]); input.current.focus(); }}><Icon name="cross-circle" /></button>
           )}
           <span class="k-arrow" aria-hidden="true"><Icon name="chevron-down" /></span>
         </div>
-        <div ref={menu} class="k-menu" popover="manual" id={`${field.id}-menu`} role="listbox" aria-label={field.label || field.attrs['aria-label'] || 'Options'} aria-multiselectable={multi || undefined}
+        <div ref={menu} class="k-menu" popover="manual" id={`${field.id}-menu`} role="listbox" aria-label={field.label || field.attrs['aria-label'] || kit.say('options')} aria-multiselectable={multi || undefined}
           onMouseDown={(e) => e.preventDefault()}>
           {open && matching.map(({ option, group: of }, i) => {
             const head = of && of !== group ? <div class="k-menu-head" role="presentation">{of}</div> : null;
@@ -156,7 +156,7 @@ export function Chooser({ node, props, options, search, name, picture, answerOf 
               </div>
             )];
           })}
-          {open && matching.length === 0 && <div class="k-menu-none" role="option" aria-disabled="true" aria-selected="false">{search && found === null ? 'Searching…' : found === FAILED ? 'The search does not work at present' : text(props.noOptionsMessage) || 'No options'}</div>}
+          {open && matching.length === 0 && <div class="k-menu-none" role="option" aria-disabled="true" aria-selected="false">{search && found === null ? kit.say('searching') : found === FAILED ? kit.say('noSearch') : text(props.noOptionsMessage) || kit.say('noOptions')}</div>}
         </div>
       </div>
     </Labelled>

@@ -37,7 +37,7 @@ export function DynamicTable({ props }) {
   const loading = props.isLoading === true;
   return (
     <div class="k-tablebox">
-      <div class="k-scroll" tabindex={0} role="region" aria-label={text(props.label) || text(props.caption) || 'Table'} aria-busy={loading || undefined}>
+      <div class="k-scroll" tabindex={0} role="region" aria-label={text(props.label) || text(props.caption) || kit.say('table')} aria-busy={loading || undefined}>
         <table class={`k-table${props.isFixedSize === true ? ' k-fixed' : ''}`}>
           {caption}
           {head.length > 0 && (
@@ -68,10 +68,10 @@ export function DynamicTable({ props }) {
             ))}
           </tbody>
         </table>
-        {rows.length === 0 && !loading && <div class="k-table-none">{shown(props.emptyView) ? <Any value={props.emptyView} /> : 'No rows'}</div>}
-        {loading && <div class="k-table-none"><span class="k-spinner" role="img" aria-label="Loading" /></div>}
+        {rows.length === 0 && !loading && <div class="k-table-none">{shown(props.emptyView) ? <Any value={props.emptyView} /> : kit.say('noRows')}</div>}
+        {loading && <div class="k-table-none"><span class="k-spinner" role="img" aria-label={kit.say('loading')} /></div>}
       </div>
-      {pages > 1 && <Pages count={pages} page={page} label={text(props.label) || 'Pages of the table'} onPage={(n) => paged.edit(n, [n])} />}
+      {pages > 1 && <Pages count={pages} page={page} label={text(props.label) || kit.say('pagesOfTable')} onPage={(n) => paged.edit(n, [n])} />}
     </div>
   );
 }
@@ -96,21 +96,23 @@ export function around(count, page, max = 7) {
 }
 
 function Pages({ count, page, label, onPage, max, name = (n) => n }) {
+  const kit = useKit();
   return (
     <nav class="k-pages" aria-label={label}>
-      <button type="button" class="k-quiet" aria-label="Previous page" disabled={page <= 1} onClick={() => onPage(page - 1)}><Icon name="chevron-left" /></button>
+      <button type="button" class="k-quiet" aria-label={kit.say('previousPage')} disabled={page <= 1} onClick={() => onPage(page - 1)}><Icon name="chevron-left" /></button>
       <ol>{around(count, page, max).map((n) => (n > 0
-        ? <li key={n}><button type="button" class="k-pagebutton" aria-label={`Page ${name(n)}`} aria-current={n === page ? 'page' : undefined} onClick={() => n !== page && onPage(n)}>{name(n)}</button></li>
+        ? <li key={n}><button type="button" class="k-pagebutton" aria-label={kit.say('page', { name: name(n) })} aria-current={n === page ? 'page' : undefined} onClick={() => n !== page && onPage(n)}>{name(n)}</button></li>
         : <li key={n} aria-hidden="true" class="k-subtle">…</li>))}</ol>
-      <button type="button" class="k-quiet" aria-label="Next page" disabled={page >= count} onClick={() => onPage(page + 1)}><Icon name="chevron-right" /></button>
+      <button type="button" class="k-quiet" aria-label={kit.say('nextPage')} disabled={page >= count} onClick={() => onPage(page + 1)}><Icon name="chevron-right" /></button>
     </nav>
   );
 }
 
 export function Pagination({ props }) {
+  const kit = useKit();
   const pages = Array.isArray(props.pages) ? props.pages.slice(0, 10_000) : [];
   const state = useEcho(props.selectedIndex === undefined ? undefined : number(props.selectedIndex, 0, 0), number(props.defaultSelectedIndex, 0, 0), fn(props.onChange));
-  return <Pages count={pages.length} page={state.value + 1} label={text(props.label) || 'Pages'} max={number(props.max, 7, 5, 50)} name={(n) => text(pages[n - 1]) || n}
+  return <Pages count={pages.length} page={state.value + 1} label={text(props.label) || kit.say('pages')} max={number(props.max, 7, 5, 50)} name={(n) => text(pages[n - 1]) || n}
     onPage={(n) => state.edit(n - 1, [{ type: 'click' }, plain(pages[n - 1])])} />;
 }
 
@@ -125,7 +127,7 @@ export function Table({ node, props }) {
   useEffect(() => { if (page > pages) set(pages); }, [pages]);
   return (
     <div class="k-tablebox">
-      <div class="k-scroll" tabindex={0} role="region" aria-label="Table">
+      <div class="k-scroll" tabindex={0} role="region" aria-label={kit.say('table')}>
         <table class="k-table">
           {heads.length > 0 && <thead>{heads.map((k) => <Node key={k} k={k} />)}</thead>}
           <tbody>{(per ? rows.slice((page - 1) * per, page * per) : rows).map((k) => <Node key={k} k={k} />)}</tbody>
