@@ -53,14 +53,14 @@ func TestAttackGrantByRegistering(t *testing.T) {
 	if ok, code := said(at, extra); !ok {
 		t.Fatalf("an app that may be configured cannot register: %s", code)
 	}
-	refused := func(what string, at place) {
+	refused := func(what string, at place, code string) {
 		t.Helper()
-		if got := at.as("alice", "resolver", map[string]any{"remote": "extra"}); !got.Rejected || got.Code != "INVALID_REMOTE_ERR" {
+		if got := at.as("alice", "resolver", map[string]any{"remote": "extra"}); !got.Rejected || got.Code != code {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
-	refused("before an admin set it", at)
-	refused("in another installation", other)
+	refused("before an admin set it", at, "REMOTE_NOT_CONFIGURED")
+	refused("in another installation", other, "INVALID_REMOTE_ERR")
 	if ok, code := said(fixed, extra); ok || code != "NOT_CONFIGURABLE" {
 		t.Errorf("an app that is not configurable registers: %v %s", ok, code)
 	}

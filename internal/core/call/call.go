@@ -201,8 +201,11 @@ type Policy struct {
 	Rules       *perm.Rules // of Set, for whoever asks often; may be nil
 	// Networks are the private networks that were opened for remotes.
 	Networks []Network
-	Epoch    uint64
-	Scope    tenant.Scope // of the app's own principal
+	// Slots are the remotes that the app registered and that no admin has set a URL for.
+	// They are no authority: they tell such a remote from one that does not exist.
+	Slots []string
+	Epoch uint64
+	Scope tenant.Scope // of the app's own principal
 }
 
 // Release is what an environment runs: as Policy what an installation of it may do if

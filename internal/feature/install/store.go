@@ -238,10 +238,16 @@ func (i *Installation) policy() (*call.Policy, error) {
 		return nil, err
 	}
 	set := i.Effective()
+	var slots []string
+	for _, r := range i.Registered {
+		if !perm.HasRemote(set, r.Key) {
+			slots = append(slots, r.Key)
+		}
+	}
 	return &call.Policy{
 		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment,
 		EnvName: i.EnvName, EnvType: i.EnvType, Version: i.Version, Number: i.Number,
-		Set: set, Rules: perm.RulesOf(set), Networks: i.networks(), Epoch: i.Epoch, Scope: scope,
+		Set: set, Rules: perm.RulesOf(set), Networks: i.networks(), Slots: slots, Epoch: i.Epoch, Scope: scope,
 	}, nil
 }
 

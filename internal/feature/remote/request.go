@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func (s *Service) find(p *call.Policy, a *Asked) (t target, err error) {
 	}
 	var ok bool
 	if t.remote, ok = perm.RemoteOf(p.Set, key); !ok {
+		if slices.Contains(p.Slots, key) {
+			return t, notConfigured(key)
+		}
 		return t, fault.New(fault.Denied, "INVALID_REMOTE_ERR", "the app has no remote %.64q, or it was not granted", key).
 			WithFix("declare it under remotes and have the site's admin grant it")
 	}
