@@ -160,6 +160,9 @@ func declaredProvider(p Provider) perm.Provider {
 	if p.OfSite() {
 		out.Actions = append(out.Actions, "type="+p.Type)
 	}
+	if p.OfKeys() {
+		out.Actions = append(out.Actions, perm.KeysOfUsers)
+	}
 	if p.Integration != "" {
 		out.Actions = append(out.Actions, "integration "+p.Integration)
 	}
@@ -206,7 +209,7 @@ func declaredBearer(p Provider) string {
 		where = b.Type
 	}
 	prefix := strings.TrimSpace(b.Prefix)
-	if prefix == "" && where == "header" && p.Type != APIKey && p.Type != HMAC {
+	if prefix == "" && where == "header" && p.Type != APIKey && p.Type != HMAC && !p.OfKeys() {
 		prefix = "Bearer"
 	}
 	if b.Parameter != "" {

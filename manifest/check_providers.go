@@ -19,7 +19,7 @@ func (l *loader) checkProviders(m *Manifest, x *index) {
 		for j, mint := range p.MintPaths {
 			l.reference(fmt.Sprintf("%s.mintPaths[%d].remote", at, j), "remote", mint.Remote, x.remotes)
 		}
-		if p.OfSite() {
+		if p.OfSite() || p.OfKeys() {
 			l.checkSiteProvider(m, at, p, x)
 			continue
 		}
@@ -44,8 +44,8 @@ func (l *loader) checkProviders(m *Manifest, x *index) {
 	}
 }
 
-// checkSiteProvider checks a provider for which an admin of each site gives a credential:
-// where it goes, how, and for a client where it gets its tokens. There is no person in it.
+// checkSiteProvider checks a provider for which an admin of each site gives a credential, or
+// each person a key: where it goes, how, and for a client where it gets its tokens.
 func (l *loader) checkSiteProvider(m *Manifest, at string, p Provider, x *index) {
 	needs, takes := []string{"remotes", "bearerMethod"}, []string{"key", "name", "type", "remotes", "bearerMethod", "mintPaths"}
 	if p.Type == ClientCredentials {
@@ -67,12 +67,15 @@ func (l *loader) checkSiteProvider(m *Manifest, at string, p Provider, x *index)
 		if _, written := l.positions[at+".bearerMethod"]; written {
 			l.path(at+".bearerMethod", Error, "provider-form", "a signature goes into a header of its own", "write bearerMethod: {type: authorization-header, parameter: X-Signature}")
 		}
-	case p.Type == APIKey && (b.Type == "uri-query" || b.Type == "form-encoded") && b.Parameter == "":
+	case (p.Type == APIKey || p.OfKeys()) && (b.Type == "uri-query" || b.Type == "form-encoded") && b.Parameter == "":
 		l.path(at+".bearerMethod", Error, "provider-form", "nothing says which parameter the key goes into", "add parameter, the name of it")
 	}
 }
 
 func siteGives(kind string) string {
+	if kind == UserAPIKey {
+		return "each person gives a key of theirs, and it is used as it is"
+	}
 	if kind == ClientCredentials {
 		return "an admin of each site gives client and secret, and no user takes part"
 	}

@@ -109,12 +109,13 @@ type Providers struct {
 }
 
 // Provider is an external service: one whose accounts people connect (oauth2), described in
-// full or by the name of an integration that the platform knows; or one for which an admin of
-// each site gives a credential (client_credentials, api_key, hmac: Annex's own).
+// full or by the name of an integration that the platform knows; one for which each person gives
+// a key of theirs (user_api_key); or one for which an admin of each site gives a credential
+// (client_credentials, api_key, hmac). All but oauth2 are Annex's own.
 type Provider struct {
 	Key          string       `json:"key" rule:"req re=key max=23" doc:"Key that functions and code refer to."`
 	Name         string       `json:"name" rule:"req" doc:"Name for people."`
-	Type         string       `json:"type" rule:"enum=oauth2|client_credentials|api_key|hmac" doc:"oauth2: accounts of people. Or what an admin of each site gives: client_credentials, api_key, hmac."`
+	Type         string       `json:"type" rule:"enum=oauth2|user_api_key|client_credentials|api_key|hmac" doc:"oauth2: accounts of people. user_api_key: keys of people, which each gives for themselves. Or what an admin of each site gives: client_credentials, api_key, hmac."`
 	Integration  string       `json:"integration" rule:"enum=adobe|azuredevops|dropbox|google|miro" doc:"A known integration in place of type and actions."`
 	ClientID     string       `json:"clientId" doc:"The app's client id at the provider, of oauth2. The secret is never in the manifest."`
 	Scopes       []string     `json:"scopes" doc:"The provider's scopes."`
@@ -134,6 +135,12 @@ const (
 	HMAC              = "hmac"
 )
 
+// UserAPIKey is the type of providers for which each person gives a key of theirs.
+const UserAPIKey = "user_api_key"
+
+// OfKeys reports whether people give keys of theirs, in the place of connecting accounts.
+func (p Provider) OfKeys() bool { return p.Type == UserAPIKey }
+
 // OfSite reports whether a site's admin gives the provider's credential; else people connect
 // their accounts.
 func (p Provider) OfSite() bool {
@@ -149,7 +156,7 @@ type MintPath struct {
 // BearerMethod says how a provider's credential is sent.
 type BearerMethod struct {
 	Type      string `json:"type" rule:"req enum=authorization-header|form-encoded|uri-query" doc:"In a header, in a form or in the query."`
-	Prefix    string `json:"prefix" doc:"Text before the token; Bearer unless given, of an api_key nothing."`
+	Prefix    string `json:"prefix" doc:"Text before the token; Bearer unless given, of keys nothing."`
 	Parameter string `json:"parameter" doc:"Name of the header or parameter."`
 }
 

@@ -218,6 +218,9 @@ func describeRemotes(s Set) []Line {
 	}
 	for _, v := range s.Providers {
 		l := Line{Group: Sends, Title: "Lets users connect their account at " + name(v.Name), Items: names(v.Remotes)}
+		if v.OfKeys() {
+			l.Title = "Uses " + name(v.Name) + " with a key that each user gives for themselves"
+		}
 		if v.OfSite() {
 			l.Title = "Uses " + name(v.Name) + " with a key that an admin of the site gives"
 		}

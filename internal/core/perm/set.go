@@ -101,11 +101,17 @@ type Provider struct {
 	Scopes   []string `json:"scopes,omitempty"`
 	Remotes  []string `json:"remotes,omitempty"` // keys of remotes that get its credential
 	// Actions are "action remote path" of authorization, exchange, refreshToken, revokeToken,
-	// retrieveProfile, and "type=TYPE" where the credential is the site's.
+	// retrieveProfile, "type=TYPE" where the credential is the site's, and KeysOfUsers.
 	Actions []string `json:"actions,omitempty"`
 	// Bearer says how the credential is sent, "header Authorization Bearer" for instance.
 	Bearer string `json:"bearer,omitempty"`
 }
+
+// KeysOfUsers among a provider's actions says that each user gives a key of theirs.
+const KeysOfUsers = "account=key"
+
+// OfKeys reports whether each user gives a key, in the place of connecting an account.
+func (p Provider) OfKeys() bool { return slices.Contains(p.Actions, KeysOfUsers) }
 
 // OfSite reports whether the credential is the site's; then no user takes part.
 func (p Provider) OfSite() bool {

@@ -43,6 +43,8 @@ func (c *cli) providersListCommand() *cobra.Command {
 					switch {
 					case p.FilledBy == "site-admin":
 						secret = "of each site"
+					case p.FilledBy == "user":
+						secret = "of each user"
 					case p.Secret:
 						secret = "set"
 					}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -89,6 +90,9 @@ func (c *Console) beginConnect(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if key, typed := v.PostForm["key"]; typed {
+		return c.giveKey(v, i.ID, strings.TrimSpace(key[0]))
+	}
 	sent, err := c.Providers.Begin(v.ctx(), v.session.Principal(), i.ID, v.PathValue("provider"), v.PostForm["scope"])
 	if err != nil {
 		return err
@@ -96,6 +100,18 @@ func (c *Console) beginConnect(v *visit) error {
 	setCookie(v.w, connectCookie, sent.Browser, 10*time.Minute)
 	// Browsers hold a form's redirects to the origins that its page names: a page leads on.
 	return c.render(v, http.StatusOK, "leave.html", page{Title: "One moment", Section: "my", Data: map[string]any{"URL": sent.URL, "Provider": true}})
+}
+
+// giveKey keeps a key that the person typed here, for the places that the page named.
+func (c *Console) giveKey(v *visit, install id.Install, key string) error {
+	a, err := c.Providers.GiveKey(v.ctx(), v.session.Principal(), install, v.PathValue("provider"), v.PostForm["sends"], key)
+	if err != nil {
+		return err
+	}
+	setCookie(v.w, forCookie, "", 0)
+	setCookie(v.w, noticeCookie, "connected", noticeLife)
+	http.Redirect(v.w, v.Request, "/my/accounts?"+url.Values{"account": {a.ID}, "provider": {a.Provider}}.Encode(), http.StatusSeeOther)
+	return nil
 }
 
 // connected is where a provider sends browsers back. Its cookies are those of a page that

@@ -15,6 +15,9 @@ func providerView(c provider.Configured) map[string]any {
 	if c.OfSite {
 		filledBy = "site-admin"
 	}
+	if c.OfKeys {
+		filledBy = "user"
+	}
 	return map[string]any{"key": c.Key, "name": c.Name, "type": cmp.Or(c.Type, "oauth2"), "filledBy": filledBy, "clientId": c.ClientID, "redirectUri": c.RedirectURI, "secret": c.Secret}
 }
 

@@ -215,7 +215,7 @@ func (s *Service) keep(ctx context.Context, f *flow, d *declared, o owner, who p
 	now := s.Now()
 	// Not 1 again after a disconnection: an old value put back into the row would open.
 	generation := now.UnixMicro()
-	sealed, err := s.seal(o, d.Key, who.ID, generation, kept{Access: g.access, Refresh: g.refresh, Pins: pins, Client: d.ClientID})
+	sealed, err := s.seal(o, d.Key, who.ID, generation, kept{Access: g.access, Refresh: g.refresh, Pins: pins, Client: d.holder()})
 	if err != nil {
 		return err
 	}

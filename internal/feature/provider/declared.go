@@ -140,10 +140,18 @@ type kept struct {
 // fits refuses when the manifest has come to name other hosts, or another client, than
 // those for which the user connected the account.
 func (k kept) fits(d *declared, origin string) error {
-	if k.Client != d.ClientID || !slices.Contains(k.Pins, origin) {
+	if k.Client != d.holder() || !slices.Contains(k.Pins, origin) {
 		return fault.New(fault.Unauthenticated, call.NeedsAuthentication, "the app's provider %s is at another place than when the account was connected", d.Name)
 	}
 	return nil
+}
+
+// holder says whose a credential is: the app's client's at the provider, or a person's own key.
+func (d *declared) holder() string {
+	if d.OfKeys() {
+		return "type=" + d.Type
+	}
+	return d.ClientID
 }
 
 func texts(list []string) string {

@@ -49,6 +49,8 @@ type Question struct {
 	Host           string   // where the person is sent
 	Scopes         []string // the provider's own names
 	Sends          []string // origins that get the credential
+	// Key says that the person gives a key of theirs here, and is sent nowhere.
+	Key bool
 	// Connected are the person's accounts there, which the app uses already.
 	Connected []Account
 }
@@ -63,11 +65,13 @@ func (s *Service) Ask(ctx context.Context, user id.Principal, install id.Install
 	if q.Scopes, err = d.wanted(scopes); err != nil {
 		return q, fault.Op("provider.Ask", err)
 	}
-	at, err := d.base(d.Actions.Authorization.Remote)
-	if err != nil {
-		return q, fault.Op("provider.Ask", err)
+	if q.Key = d.OfKeys(); !q.Key {
+		at, err := d.base(d.Actions.Authorization.Remote)
+		if err != nil {
+			return q, fault.Op("provider.Ask", err)
+		}
+		q.Host = at.Host
 	}
-	q.Host = at.Host
 	if q.Sends, err = d.pins(); err != nil {
 		return q, fault.Op("provider.Ask", err)
 	}
@@ -127,6 +131,9 @@ func (s *Service) Begin(ctx context.Context, user id.Principal, install id.Insta
 	d, o, err := s.here(ctx, user, install, key)
 	if err != nil {
 		return Sent{}, fault.Op("provider.Begin", err)
+	}
+	if d.OfKeys() {
+		return Sent{}, fault.New(fault.Usage, "KEY_WANTED", "%s asks nobody: the person gives a key of theirs", quote.Line(d.Name, 80))
 	}
 	if scopes, err = d.wanted(scopes); err != nil {
 		return Sent{}, fault.Op("provider.Begin", err)

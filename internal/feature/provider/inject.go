@@ -10,7 +10,11 @@ import (
 // inject has a request carry an access token in the one way that the manifest names. What
 // the app wrote in that place is gone.
 func (d *declared) inject(to *Destination, access, refresh string) {
-	before, use := to.Inject, credential.At(d.place("Bearer"), access, refresh)
+	prefix := "Bearer"
+	if d.OfKeys() {
+		prefix = ""
+	}
+	before, use := to.Inject, credential.At(d.place(prefix), access, refresh)
 	to.Secrets = append(to.Secrets, use.Hidden...)
 	to.Inject = func(r *http.Request) error {
 		if before != nil {

@@ -18,9 +18,9 @@ import (
 // Configured is what a developer registers at a provider, for one environment.
 type Configured struct {
 	Key, Name, ClientID string
-	// Type is the manifest's. What a site's admin gives has no client of the developer's.
-	Type   string
-	OfSite bool
+	// Type is the manifest's. What a site's admin or a person gives has no client of the developer's.
+	Type           string
+	OfSite, OfKeys bool
 	// RedirectURI is where the provider sends browsers back; it is this environment's own.
 	RedirectURI string
 	// Secret says whether a client secret was given; it is never shown.
@@ -37,6 +37,10 @@ func (s *Service) Providers(ctx context.Context, p id.Principal, app id.App, env
 	for _, d := range m.Providers.Auth {
 		if d.OfSite() {
 			out = append(out, Configured{Key: d.Key, Name: d.Name, Type: d.Type, OfSite: true})
+			continue
+		}
+		if d.OfKeys() {
+			out = append(out, Configured{Key: d.Key, Name: d.Name, Type: d.Type, OfKeys: true})
 			continue
 		}
 		callback, secret, err := s.clientRow(ctx, env, d.Key)
@@ -65,6 +69,9 @@ func (s *Service) Configure(ctx context.Context, p id.Principal, app id.App, env
 	if d.OfSite() {
 		return Configured{}, fault.New(fault.Denied, "PROVIDER_OF_SITE", "the credential of %s is not the app's: an admin of each site gives it", quote.Line(d.Name, 80)).
 			WithFix("the admin runs `annex providers configure %s --installation ID`", key)
+	}
+	if d.OfKeys() {
+		return Configured{}, fault.New(fault.Denied, "PROVIDER_OF_USERS", "the keys of %s are people's: each gives their own, where the platform asks them", quote.Line(d.Name, 80))
 	}
 	callback, _, _, err := s.row(ctx, env, key) // an old secret that does not open is replaced all the same
 	if err != nil {
