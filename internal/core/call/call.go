@@ -123,6 +123,8 @@ type Request struct {
 	Head   json.RawMessage // method-specific, ≤ 60 KiB
 	Body   []byte          // ≤ 10 MiB
 	Room   Room            // for the answer; nil does not bound it
+	// Lasting is for what outlives the answer: whoever takes gives back. Nil where nothing does.
+	Lasting Room
 	// Stream is the body in place of Body where it may be passed on while it arrives: Size
 	// bytes, -1 when nobody knows. A handler that needs it whole reads it.
 	Stream io.Reader

@@ -203,10 +203,11 @@ func New(cfg Config) *Gate {
 const (
 	requestMethod = "product.request"
 	graphMethod   = "product.graph"
+	bodyMethod    = "product.body"
 )
 
 // Methods are the host calls that the gate answers.
-func (g *Gate) Methods() []string { return []string{requestMethod, graphMethod} }
+func (g *Gate) Methods() []string { return []string{requestMethod, graphMethod, bodyMethod} }
 
 // Bind gives the handler of one call; its allowance begins with it.
 func (g *Gate) Bind(b call.Binding) call.Handler {

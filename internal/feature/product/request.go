@@ -26,8 +26,11 @@ type caller struct {
 	call  *call.Call
 	began time.Time
 
-	mu   sync.Mutex
-	used int
+	mu      sync.Mutex
+	used    int
+	open    map[uint32]*underway // answers that are taken piece by piece
+	kept    uint32               // how many there were
+	opening int                  // how many are about to be among them
 }
 
 // head is the request as the SDK writes it. Path begins with "/" and stands below the
@@ -40,10 +43,13 @@ type head struct {
 	Method    string      `json:"method"`
 	Headers   [][2]string `json:"headers"`
 	TimeoutMs int64       `json:"timeoutMs"`
+	// Pieces says that the answer is taken piece by piece where it is long.
+	Pieces bool `json:"pieces"`
 }
 
 type replyHead struct {
 	Status     int         `json:"status"`
+	Body       uint32      `json:"body,omitempty"` // by what the rest is asked for; stands second
 	StatusText string      `json:"statusText"`
 	Headers    [][2]string `json:"headers"`
 	URL        string      `json:"url"` // the path, below the API's base
@@ -51,6 +57,9 @@ type replyHead struct {
 
 // serve answers one request: decide, send, and tell the app and the log under one reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	if req.Method == bodyMethod {
+		return c.more(ctx, p, req)
+	}
 	if out, ok, err := c.own(ctx, p, req); ok || err != nil {
 		return out, err
 	}
@@ -74,12 +83,17 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	}
 	if b, ok := out.Stream.(*answerBody); ok {
 		// What came of it is known when the answer has been passed on.
+		after := req.Afterwards
 		b.failed = func(err error) error { return failed(err, &d, b.timeout) }
 		b.end = func(received int64) {
 			d.Received, d.Took = received, c.gate.cfg.Now().Sub(started)
-			tell(b.err)
+			after(func() { tell(b.err) })
 		}
-		return out, nil
+		if b.underway == nil {
+			return out, nil
+		}
+		b.underway.as, b.underway.alone = d.As, func() { after = func(do func()) { do() } }
+		return c.begin(ctx, req, out, b.underway)
 	}
 	d.Took = c.gate.cfg.Now().Sub(started)
 	req.Afterwards(func() { tell(err) })
@@ -135,12 +149,15 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request,
 	if sent != nil && d.receipt != nil {
 		sent.hash = d.receipt.Hash()
 	}
-	out, err = c.send(ctx, let, r, req, credential.Secret, h.TimeoutMs, d)
+	out, err = c.send(ctx, let, r, req, &h, credential.Secret, d)
 	if sent != nil && sent.failed() != nil {
 		// Whatever it answered, the product was not asked what the app wanted to ask.
 		if b, ok := out.Stream.(*answerBody); ok {
 			b.end = func(received int64) { d.Received = received }
 			_ = b.Close()
+			if b.underway != nil {
+				c.notOpened(b.underway.room)
+			}
 		}
 		out, err = call.Reply{}, deny(d, "request", sent.failed())
 		if fault.KindOf(err) == fault.Denied {
@@ -151,13 +168,14 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request,
 }
 
 // send makes the request. An answer that streams goes on after it has returned.
-func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call.Request, secret string, timeoutMs int64, d *Decision) (call.Reply, error) {
+func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call.Request, h *head, secret string, d *Decision) (out call.Reply, err error) {
 	cfg := &c.gate.cfg
-	timeout := cfg.timeout(c.call.Kind, timeoutMs)
+	timeout := cfg.timeout(c.call.Kind, h.TimeoutMs)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	transport := cfg.Network.Transport(netguard.Operator, string(let.policy.Install))
 	o := exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room}
-	if !req.Streams {
+	pieces := c.inPieces(req, h)
+	if pieces == nil && !req.Streams {
 		defer cancel()
 		a, err := exchange.Do(ctx, transport, r, o)
 		d.Status, d.Received = a.Status, a.Received
@@ -166,19 +184,31 @@ func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call
 		}
 		return let.reply(a, secret, req.Room)
 	}
+	if pieces != nil {
+		o.Room = pieces
+		defer func() {
+			if err != nil {
+				c.notOpened(pieces)
+			}
+		}()
+	}
 	a, body, err := exchange.Open(ctx, transport, r, o)
 	d.Status = a.Status
 	if err != nil {
 		cancel()
 		return call.Reply{}, failed(withoutSecret(err, secret), d, timeout)
 	}
-	out, err := let.reply(a, secret, req.Room)
+	out, err = let.reply(a, secret, req.Room)
 	if err != nil {
 		_ = body.Close()
 		cancel()
 		return call.Reply{}, err
 	}
-	out.Stream = &answerBody{body: body, clean: &cleaner{r: body, secret: []byte(secret)}, cancel: cancel, timeout: timeout, secret: secret}
+	b := &answerBody{body: body, clean: &cleaner{r: body, secret: []byte(secret)}, cancel: cancel, timeout: timeout, secret: secret}
+	if pieces != nil {
+		b.underway = &underway{body: b, let: let, room: pieces}
+	}
+	out.Stream = b
 	return out, nil
 }
 
@@ -266,17 +296,15 @@ func (l *pass) reply(a exchange.Answer, secret string, held call.Room) (call.Rep
 		}
 		a.Headers[i][1] = strings.ReplaceAll(a.Headers[i][1], secret, removed)
 	}
-	if n := bytes.Count(a.Body, []byte(secret)); n > 0 {
-		if err := room(held, len(a.Body)+n*max(0, len(removed)-len(secret))); err != nil {
-			return call.Reply{}, err
-		}
-		a.Body = bytes.ReplaceAll(a.Body, []byte(secret), []byte(removed))
+	body, err := cleaned(a.Body, secret, held)
+	if err != nil {
+		return call.Reply{}, err
 	}
 	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: l.path})
 	if err != nil {
 		return call.Reply{}, err
 	}
-	return call.Reply{Head: out, Body: a.Body}, nil
+	return call.Reply{Head: out, Body: body}, nil
 }
 
 const removed = "[removed by Annex]"

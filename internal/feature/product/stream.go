@@ -126,27 +126,46 @@ func begun(req *call.Request) error {
 // answerBody is an answer's body while it arrives, without the credential. Whoever closes
 // it ends the request, and what came of it is told.
 type answerBody struct {
-	body    *exchange.Body
-	clean   io.Reader
-	secret  string
-	timeout time.Duration
-	cancel  context.CancelFunc
-	failed  func(error) error
-	end     func(received int64)
-	once    sync.Once
-	err     error
+	body   *exchange.Body
+	clean  *cleaner
+	secret string
+	// underway is set where a function takes it piece by piece.
+	underway *underway
+	timeout  time.Duration
+	cancel   context.CancelFunc
+	failed   func(error) error
+	end      func(received int64)
+	once     sync.Once
+	err      error
 }
 
 // Read implements io.Reader.
 func (b *answerBody) Read(p []byte) (int, error) {
 	n, err := b.clean.Read(p)
+	return n, b.told(err)
+}
+
+// raw reads what came as it came, with the credential that it may hold.
+func (b *answerBody) raw() io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := b.body.Read(p)
+		return n, b.told(err)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// told is an error of the body as the app learns of it.
+func (b *answerBody) told(err error) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		if b.err == nil {
 			b.err = b.failed(withoutSecret(err, b.secret))
 		}
 		err = b.err
 	}
-	return n, err
+	return err
 }
 
 // Close implements io.Closer.

@@ -87,7 +87,11 @@ func (w *world) Transport(class netguard.Class, tenant string) http.RoundTripper
 	return http.DefaultTransport
 }
 
-func (w *world) Decided(_ context.Context, d Decision) { w.decided = append(w.decided, d) }
+func (w *world) Decided(_ context.Context, d Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.decided = append(w.decided, d)
+}
 
 func newWorld(t *testing.T, scopes ...string) *world {
 	t.Helper()

@@ -42,7 +42,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 	slots := a.slots
 	var later []func()
 	answer := a.host.Admit(call.Request{
-		Method: h.Method, Head: h.Head, Body: m.Body, Room: held,
+		Method: h.Method, Head: h.Head, Body: m.Body, Room: held, Lasting: &hold{b: a.bodies, f: a.flight},
 		Later: func(do func()) { later = append(later, do) },
 	})
 	a.serving.Add(1)

@@ -15,7 +15,7 @@ test('who asks is named beside the path, and nothing else', async () => {
   await asUser().requestConfluence(route`/wiki/ü`);
   await asUser('bob').requestProduct('tracker', route`/50%/%41`, { method: 'put', body: '{}' });
   await __requestAtlassianAsApp('/rest/x');
-  assert.deepEqual(host.calls.map(({ head: { headers, ...rest } }) => rest), [
+  assert.deepEqual(host.calls.map(({ head: { headers, pieces, ...rest } }) => rest), [
     { product: 'jira', as: 'app', path: '/rest/api/3/issue/A%201?fields=a%26b', method: 'GET' },
     { product: 'confluence', as: 'user', path: '/wiki/%C3%BC', method: 'GET' },
     { product: 'tracker', as: 'user', accountId: 'bob', path: '/50%25/%41', method: 'PUT' },
@@ -110,4 +110,44 @@ test('properties of issues', async () => {
   await on.delete('a b');
   await on.delete('a b');
   await assert.rejects(on.get('closed'), { status: 403, code: 'PRODUCT_ANSWER' });
+});
+
+test('a long answer comes piece by piece, as it is wanted', async () => {
+  const pieces = ['{"a":', '"b', '"}'];
+  let asked = 0;
+  let closed = 0;
+  const first = (fields = {}) => ({ head: { status: 200, body: 7, statusText: 'OK', headers: [['content-type', 'application/json']], url: '/x', ...fields }, body: text(pieces[0]) });
+  host.on('product.request', () => first());
+  host.on('product.body', ({ body, close }) => {
+    assert.equal(body, 7);
+    if (close) { closed++; return { head: { done: true } }; }
+    asked++;
+    return { head: { done: asked === pieces.length - 1 }, body: text(pieces[asked]) };
+  });
+  const get = (init) => { asked = 0; return asApp().requestJira(route`/a`, init); };
+  const res = await get();
+  assert.deepEqual([res.status, res.headers.get('content-type'), asked], [200, 'application/json', 0]);
+  assert.deepEqual(await res.json(), { a: 'b' });
+  const read = [];
+  for await (const piece of (await get()).body) read.push([new TextDecoder().decode(piece), asked]);
+  assert.deepEqual(read, [['{"a":', 0], ['"b', 1], ['"}', 2]]);
+  assert.equal(await (await get()).clone().text(), '{"a":"b"}');
+  const reader = (await get()).body.getReader();
+  await reader.read();
+  await reader.cancel();
+  assert.equal(closed, 1);
+  await assert.rejects(reader.closed.then(() => { throw new Error('over'); }), /over/);
+  const stop = new AbortController();
+  const late = await get({ signal: stop.signal });
+  stop.abort();
+  await assert.rejects(late.text(), { name: 'AbortError' });
+  assert.equal(closed, 2);
+  host.on('product.body', () => { throw Object.assign(new Error('no'), { code: 'PRODUCT_NOT_INSTALLED', status: 403 }); });
+  await assert.rejects((await get()).text(), RequestProductNotAllowedError);
+  // A redirect's own text is given up.
+  const given = [];
+  host.on('product.body', (head) => { given.push(head); return { head: { done: true } }; });
+  host.on('product.request', ({ path }) => (path === '/a' ? first({ status: 302, headers: [['location', '/b']] }) : ok('{"c":1}')));
+  assert.deepEqual(await (await get()).json(), { c: 1 });
+  assert.deepEqual(given, [{ body: 7, close: true }]);
 });

@@ -8,6 +8,7 @@ import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
+import { ReadableStream } from './stream.js';
 import { dictionary } from './webidl.js';
 
 const { parse } = JSON;
@@ -66,8 +67,13 @@ function ask(request, hops, resolve, reject) {
     try {
       const status = statusOf(head);
       const next = redirects.has(status) && call !== 'remote.request' ? redirected(request, parse(head), hops) : undefined; // a remote's is the app's own to follow
-      if (next !== undefined) ask(next, hops + 1, resolve, reject);
-      else resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, signal }));
+      const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
+      if (next === undefined) {
+        resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, stream: rest === undefined ? null : restOf(body, rest, signal), signal }));
+        return;
+      }
+      if (rest !== undefined) kernel.call('product.body', { body: rest, close: true }).catch(() => {});
+      ask(next, hops + 1, resolve, reject);
     } catch (err) {
       reject(err);
     }
@@ -75,6 +81,7 @@ function ask(request, hops, resolve, reject) {
 }
 
 const first = '{"status":';
+const more = ',"body":'; // behind the status, where the body has more than came with the head
 const statusOf = (head) => (head.startsWith(first) ? Number(head.slice(first.length, first.length + 3)) : parse(head).status);
 
 const plainKey = /^[a-z0-9-]*$/;
@@ -84,9 +91,50 @@ function headOf({ who, path, asItIs, method, headers }) {
   const { product, as, accountId } = who;
   if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, method, headers: headers === undefined ? [] : wireHeaders(headers) });
   if (asItIs && headers === undefined && accountId === undefined && plainKey.test(product)) {
-    return `{"product":"${product}","as":"${as}","path":"${path}","method":"${method}","headers":[]}`;
+    return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"${method}","headers":[]}`;
   }
-  return kernel.stringify({ product, as, accountId, path, method, headers: headers === undefined ? [] : wireHeaders(headers) });
+  return kernel.stringify({ product, as, accountId, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
+}
+
+// restOf is a body of which the host has more: each piece is asked for when it is wanted.
+function restOf(first, body, signal) {
+  const next = async (how) => {
+    try {
+      return await kernel.call('product.body', { body, ...how });
+    } catch (err) {
+      throw classed(err);
+    }
+  };
+  let over = false;
+  const stop = () => {
+    over = true;
+    return next({ close: true }).then(() => undefined, () => undefined); // it may be over already
+  };
+  return new ReadableStream({
+    type: 'bytes',
+    start(controller) {
+      controller.enqueue(first);
+      if (signal === null) return;
+      onAbort(signal, (reason) => {
+        if (over) return;
+        void stop();
+        controller.error(reason);
+      });
+    },
+    async pull(controller) {
+      for (let given = false; !given && !over; ) {
+        const { head, body: bytes } = await next();
+        if (over) return;
+        given = bytes !== undefined && bytes.length > 0;
+        if (given) controller.enqueue(bytes);
+        if (!head.done) continue;
+        over = true;
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
+    },
+    cancel: stop,
+  });
 }
 
 // redirected is the request that an answer asks for in place of this one. The host gives

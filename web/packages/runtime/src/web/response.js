@@ -111,20 +111,21 @@ export class Response {
     return copy;
   }
 
-  static received({ status, statusText, headers, url, head, redirected, bytes, signal = null }) {
+  static received({ status, statusText, headers, url, head, redirected, bytes, stream = null, signal = null }) {
     const response = new Response(received);
     response.#status = status;
     response.#redirected = redirected;
     response.#type = 'basic';
     if (head === undefined) response.#from(statusText, headers, url);
     else response.#head = head;
-    if (!bodiless.has(status)) setBody(response, { bytes: bytes ?? new Uint8Array(0), signal });
+    if (!bodiless.has(status)) setBody(response, stream === null ? { bytes: bytes ?? new Uint8Array(0), signal } : { stream });
     return response;
   }
 }
 /**
  * Makes the Response of an answer that came from outside. Its headers are the list that the
- * host gave, or Headers; head is what else there is in place of them, as JSON.
+ * host gave, or Headers; head is what else there is in place of them, as JSON. A stream is
+ * the body in place of bytes.
  */
 export const receivedResponse = Response.received;
 delete Response.received;
