@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -93,7 +94,7 @@ func (m *Manifest) patterns(e Egress, k egressKind) []hostrule.Pattern {
 	if e.Remote != "" && k.remotes {
 		texts = nil
 		r, _ := m.Remote(e.Remote)
-		for _, region := range sortedKeys(r.BaseURL) {
+		for _, region := range slices.Sorted(maps.Keys(r.BaseURL)) {
 			texts = append(texts, asPattern(r.BaseURL[region]))
 		}
 	}

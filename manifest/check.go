@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -86,7 +87,7 @@ func (l *loader) checkEntities(entities []Entity) {
 				names, at = []string{x.Name}, at+".name"
 			}
 			for _, n := range names {
-				l.reference(at, "attribute", n, sortedKeys(e.Attributes))
+				l.reference(at, "attribute", n, slices.Sorted(maps.Keys(e.Attributes)))
 			}
 		}
 	}
@@ -198,7 +199,7 @@ func (l *loader) checkRemotes(m *Manifest) {
 		if len(r.BaseURL) == 0 && r.Configurable == nil {
 			l.path(at, Error, "missing-field", at+" has no baseUrl", "add baseUrl, or configurable so that an admin sets it")
 		}
-		for _, region := range sortedKeys(r.BaseURL) {
+		for _, region := range slices.Sorted(maps.Keys(r.BaseURL)) {
 			where := l.written(at+".baseUrl."+region, at+".userConfiguration.default")
 			if l.unresolved(where, r.BaseURL[region]) {
 				continue

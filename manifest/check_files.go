@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (l *loader) checkResources(m *Manifest) {
 			l.path(at+".path", Error, "path-outside", quote(r.Path)+" is no path inside the app's folder", "write a path relative to the manifest, with slashes")
 			continue
 		}
-		for _, name := range sortedKeys(r.Entry) {
+		for _, name := range slices.Sorted(maps.Keys(r.Entry)) {
 			if f := r.Entry[name]; !inside(f) || strings.Contains(f, "/") {
 				l.path(at+".entry."+name, Error, "entry-file", quote(f)+" is no file name", "write the name of a file directly in "+r.Path)
 			} else if l.opts.Files != nil {
@@ -114,7 +115,7 @@ func (l *loader) checkTranslations(m *Manifest) {
 		l.reference("translations.fallback.default", "translation", t.Fallback.Default, locales)
 	}
 	if len(l.i18n) > 0 && len(t.Resources) == 0 {
-		for _, at := range sortedKeys(l.i18n) {
+		for _, at := range slices.Sorted(maps.Keys(l.i18n)) {
 			l.path(at, Error, "translation-missing", "the text "+quote(l.i18n[at])+" is taken from translations, and there are none", "add a translations section, or write the text here")
 		}
 		return
@@ -149,7 +150,7 @@ func (l *loader) checkTranslation(at string, r Translation, def string) int {
 	if r.Key != def {
 		return len(data)
 	}
-	for _, use := range sortedKeys(l.i18n) {
+	for _, use := range slices.Sorted(maps.Keys(l.i18n)) {
 		if !hasText(texts, l.i18n[use]) {
 			l.path(use, Error, "translation-missing", fmt.Sprintf("%s has no text %s", r.Path, quote(l.i18n[use])), "add it to the default language")
 		}

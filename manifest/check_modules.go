@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -272,7 +273,7 @@ func (l *loader) fileReference(path, text string, x *index) {
 // checkUI looks at modules of types that products declare.
 func (l *loader) checkUI(m *Manifest, x *index) {
 	known := names(tableOf(reflect.TypeFor[Module]()))
-	for _, typ := range sortedKeys(m.Modules.UI) {
+	for _, typ := range slices.Sorted(maps.Keys(m.Modules.UI)) {
 		l.checkType(typ)
 		for i, u := range m.Modules.UI[typ] {
 			at := fmt.Sprintf("modules.%s[%d]", typ, i)
@@ -289,7 +290,7 @@ func (l *loader) checkUI(m *Manifest, x *index) {
 			l.reference(at+".resolver.function", "function", u.Resolver.Function, x.functions)
 			l.reference(at+".resolver.endpoint", "endpoint", u.Resolver.Endpoint, x.endpoints)
 			l.fileReference(at+".icon", u.Icon.Text, x)
-			for _, name := range sortedKeys(u.Properties) {
+			for _, name := range slices.Sorted(maps.Keys(u.Properties)) {
 				if near := misspelt(name, known); near != "" {
 					l.key(at+"."+name, Warning, "field-misspelt", quote(name)+" may be a slip of the finger", "write "+near+" if that is meant")
 				}
@@ -314,7 +315,7 @@ func (l *loader) checkNested(path string, v any, x *index) {
 			l.checkNested(fmt.Sprintf("%s[%d]", path, i), e, x)
 		}
 	case map[string]any:
-		for _, name := range sortedKeys(v) {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
 			s, isText := v[name].(string)
 			at := path + "." + name
 			switch {

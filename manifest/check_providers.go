@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/annexhq/annex/internal/core/hostrule"
@@ -93,7 +94,7 @@ func (l *loader) checkProviderActions(m *Manifest, at string, p Provider, x *ind
 	if a.RevokeToken != nil {
 		remotes["revokeToken"] = a.RevokeToken.Remote
 	}
-	for _, name := range sortedKeys(remotes) {
+	for _, name := range slices.Sorted(maps.Keys(remotes)) {
 		l.providerRemote(m, at+".actions."+name+".remote", remotes[name], x)
 	}
 	profile := at + ".actions.retrieveProfile"

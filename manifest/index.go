@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (l *loader) index(m *Manifest) *index {
 	}
 	for _, r := range m.Resources {
 		x.resources = append(x.resources, r.Key)
-		for _, e := range sortedKeys(r.Entry) {
+		for _, e := range slices.Sorted(maps.Keys(r.Entry)) {
 			x.resources = append(x.resources, r.Key+"/"+e)
 		}
 	}
@@ -43,15 +44,6 @@ func keysOf[T any](list []T, key func(T) string) []string {
 	for _, e := range list {
 		out = append(out, key(e))
 	}
-	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
 	return out
 }
 
@@ -103,7 +95,7 @@ func (ms *Modules) all() []placedModule {
 			out = append(out, placedModule{f.name, fmt.Sprintf("modules.%s[%d]", f.name, i), e.FieldByName("Key").String()})
 		}
 	}
-	for _, t := range sortedKeys(ms.UI) {
+	for _, t := range slices.Sorted(maps.Keys(ms.UI)) {
 		for i, u := range ms.UI[t] {
 			out = append(out, placedModule{t, fmt.Sprintf("modules.%s[%d]", t, i), u.Key})
 		}

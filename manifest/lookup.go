@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func (m *Manifest) Consumer(queue string) (Consumer, bool) {
 // order of the file.
 func (m *Manifest) UIModules() []Module {
 	var out []Module
-	for _, t := range sortedKeys(m.Modules.UI) {
+	for _, t := range slices.Sorted(maps.Keys(m.Modules.UI)) {
 		out = append(out, m.Modules.UI[t]...)
 	}
 	return out
@@ -138,7 +139,7 @@ func (m *Manifest) Interfaces() []Interface {
 		if isSource(r.Path) {
 			out = append(out, Interface{r.Key, path.Clean(r.Path)})
 		}
-		for _, name := range sortedKeys(r.Entry) {
+		for _, name := range slices.Sorted(maps.Keys(r.Entry)) {
 			dir := r.Path
 			if isSource(dir) {
 				dir = path.Dir(dir)
@@ -159,7 +160,7 @@ func (m *Manifest) Interface(resource string) (Interface, bool) {
 // Renders reports whether a resource is of UI Kit: its files are code, and never sent to
 // a browser.
 func (m *Manifest) Renders(r Resource) bool {
-	return isSource(r.Path) || slices.ContainsFunc(sortedKeys(r.Entry), func(name string) bool { return isSource(r.Entry[name]) })
+	return isSource(r.Path) || slices.ContainsFunc(slices.Sorted(maps.Keys(r.Entry)), func(name string) bool { return isSource(r.Entry[name]) })
 }
 
 var sources = []string{".ts", ".tsx", ".jsx", ".js", ".mjs", ".cjs", ".mts", ".cts"}

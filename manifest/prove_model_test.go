@@ -61,7 +61,7 @@ func (d drawer) change(m model) model {
 			i := d.IntN(n)
 			p := piece{out[i].kind, maps.Clone(out[i].fields)}
 			other := d.of(p.kind)
-			for _, f := range sortedKeys(mergedFields(p.fields, other)) {
+			for _, f := range slices.Sorted(maps.Keys(mergedFields(p.fields, other))) {
 				if f == "key" || d.chance(60) {
 					continue
 				}
@@ -438,7 +438,7 @@ func (m model) smaller(yield func(model) bool) {
 		}
 	}
 	for i, p := range m {
-		for _, f := range sortedKeys(p.fields) {
+		for _, f := range slices.Sorted(maps.Keys(p.fields)) {
 			if f == "key" || f == "name" || f == "list" || f == "value" || f == "enabled" {
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	mathbits "math/bits"
 	"slices"
 	"strings"
@@ -428,7 +429,7 @@ func (o *oracle) modules(m *Manifest, yes func(string, ...any)) {
 
 // beyond gives one question to which want says yes and have says no; "" when there is none.
 func (o *oracle) beyond(have, want answers) string {
-	for _, id := range sortedKeys(want.requests) {
+	for _, id := range slices.Sorted(maps.Keys(want.requests)) {
 		if i := o.first(have.requests[id], want.requests[id]); i >= 0 {
 			return id + " to " + o.urls[i].String()
 		}

@@ -2,6 +2,7 @@ package perm
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,7 +188,7 @@ func describeRemotes(s Set) []Line {
 	var lines []Line
 	for _, v := range s.Remotes {
 		l := Line{Group: Sends, Title: "Sends data to the back end " + name(v.Key), Loud: v.Configurable && len(v.Patterns) == 0}
-		for _, region := range sortedKeys(v.Endpoints) {
+		for _, region := range slices.Sorted(maps.Keys(v.Endpoints)) {
 			item := name(v.Endpoints[region])
 			if region != "default" {
 				item += " (" + name(region) + ")"
@@ -325,13 +326,4 @@ func names(list []string) []string {
 		out = append(out, name(s))
 	}
 	return out
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -3,6 +3,7 @@ package scopemap
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -344,7 +345,7 @@ func extension(v any) ([][]string, bool) {
 			return extension(inner)
 		}
 		var out [][]string
-		for _, k := range sortedKeys(v) {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			found, ok := extension(v[k])
 			if !ok {
 				return nil, false
@@ -366,15 +367,6 @@ func texts(v []any) ([]string, bool) {
 		out = append(out, s)
 	}
 	return out, true
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func (r *Rule) matches(d *Described) bool {
@@ -404,7 +396,7 @@ func (c *compiler) unused() {
 			c.rule(Warning, "rule-unused", r.Line, "leave it out, or mend tag, path or methods", "the rule maps no operation")
 		}
 	}
-	for _, s := range sortedKeys(c.rules.Words) {
+	for _, s := range slices.Sorted(maps.Keys(c.rules.Words)) {
 		if !c.words[s] {
 			c.rule(Note, "scope-unused", 0, "leave it out unless events or modules need it", "no operation needs the scope %q", s)
 		}

@@ -3,6 +3,8 @@ package uitree
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 )
 
 // Patch is one change of a tree.
@@ -31,7 +33,7 @@ func Diff(old, now *Tree) ([]Patch, bool) {
 
 func diff(old, now *Node, out *[]Patch) {
 	p := Patch{Op: "props", Key: now.Key}
-	for _, name := range sortedKeys(now.Props) {
+	for _, name := range slices.Sorted(maps.Keys(now.Props)) {
 		if was, ok := old.Props[name]; !ok || !bytes.Equal(was, now.Props[name]) {
 			if p.Set == nil {
 				p.Set = map[string]json.RawMessage{}
@@ -39,7 +41,7 @@ func diff(old, now *Node, out *[]Patch) {
 			p.Set[name] = now.Props[name]
 		}
 	}
-	for _, name := range sortedKeys(old.Props) {
+	for _, name := range slices.Sorted(maps.Keys(old.Props)) {
 		if _, ok := now.Props[name]; !ok {
 			p.Unset = append(p.Unset, name)
 		}

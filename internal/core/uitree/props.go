@@ -3,6 +3,8 @@ package uitree
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -100,7 +102,7 @@ func (t *Tree) object(n *Node, name string, v map[string]any, depth, level int) 
 		return map[string]any{"$el": node}, err == nil, err
 	}
 	out := make(map[string]any, len(v))
-	for _, member := range sortedKeys(v) {
+	for _, member := range slices.Sorted(maps.Keys(v)) {
 		if !memberName(member) {
 			t.drop(n, name, "a member has a name that means something else")
 			continue

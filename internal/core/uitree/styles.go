@@ -2,6 +2,8 @@ package uitree
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +43,7 @@ func set(words string) map[string]bool {
 // function of CSS is among them, so none can load anything.
 func (t *Tree) styles(n *Node, in map[string]any, level int) map[string]any {
 	out := map[string]any{}
-	for _, name := range sortedKeys(in) {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		switch v := in[name].(type) {
 		case map[string]any:
 			if level == 0 && styleStates[name] {

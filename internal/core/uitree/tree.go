@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -115,7 +116,7 @@ func (t *Tree) node(w *wireNode, depth int) (*Node, error) {
 	if w.Type == "String" {
 		return n, t.text(n, w)
 	}
-	for _, name := range sortedKeys(w.Props) {
+	for _, name := range slices.Sorted(maps.Keys(w.Props)) {
 		if !known {
 			t.drop(n, name, "the component is unknown")
 			continue
@@ -179,15 +180,6 @@ func encode(v any) json.RawMessage {
 		return json.RawMessage("null") // it holds texts, numbers and what was parsed from JSON
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func clip(s string) string {

@@ -21,7 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/session"
@@ -139,8 +138,4 @@ func (p *Pages) file(name, kind string) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(text)
 	}
-}
-
-func usage(code, format string, args ...any) error {
-	return fault.New(fault.Usage, code, format, args...)
 }

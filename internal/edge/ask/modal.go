@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/session"
 )
@@ -42,7 +43,7 @@ type asked struct {
 // open shows what is asked.
 func (p *Pages) open(r *http.Request) (any, error) {
 	var in asked
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	a, err := p.presented(r, in.User)
@@ -80,7 +81,7 @@ func (p *Pages) decide(r *http.Request) (any, error) {
 		asked
 		verdict
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	a, err := p.presented(r, in.User)
@@ -141,7 +142,7 @@ func (p *Pages) step(r *http.Request) (any, error) {
 		asked
 		Items []int `json:"items"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	_, who, _, _, err := p.Sessions.OpenPanel(r.Context(), in.User, "")
@@ -168,7 +169,7 @@ func (p *Pages) settled(r *http.Request) (any, error) {
 		Ticket string  `json:"ticket"`
 		At     id.Site `json:"at"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	done, err := p.Asks.Settled(r.Context(), in.At, in.Ticket)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/session"
 )
@@ -211,7 +212,7 @@ func (p *Pages) enter(r *http.Request, in ours) (kept, session.Session, session.
 
 func (p *Pages) windowOpen(r *http.Request) (any, error) {
 	var in ours
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	of, s, _, err := p.enter(r, in)
@@ -226,7 +227,7 @@ func (p *Pages) windowDecide(r *http.Request) (any, error) {
 		ours
 		verdict
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	of, s, d, err := p.enter(r, in.ours)

@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/manifest"
@@ -56,7 +57,7 @@ func (m ofModule) module() string { return m.Module }
 // stand is enter for a request whose body names the module that it is about; the body is
 // read into it.
 func (b *Bridge) stand(w http.ResponseWriter, r *http.Request, in interface{ module() string }) (*place, error) {
-	if err := decode(r, in); err != nil {
+	if err := pagejson.Decode(r, in); err != nil {
 		return nil, err
 	}
 	who, panel, err := b.enter(w, r)

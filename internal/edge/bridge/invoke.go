@@ -8,6 +8,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/manifest"
 )
@@ -19,7 +20,7 @@ func (b *Bridge) invoke(w http.ResponseWriter, r *http.Request) (any, error) {
 		FunctionKey string          `json:"functionKey"`
 		Payload     json.RawMessage `json:"payload"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	who, panel, err := b.enter(w, r)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/asking"
 )
 
@@ -23,7 +24,7 @@ func (b *Bridge) permissions(w http.ResponseWriter, r *http.Request) (any, error
 		Command string          `json:"command"`
 		Payload json.RawMessage `json:"payload"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	a, err := b.asker(w, r, in.Module)
@@ -49,7 +50,7 @@ func (b *Bridge) outcome(w http.ResponseWriter, r *http.Request) (any, error) {
 		Module string `json:"module"`
 		Ask    string `json:"ask"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	a, err := b.asker(w, r, in.Module)

@@ -9,6 +9,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 )
 
 const productRequest = "product.request"
@@ -38,7 +39,7 @@ func (b *Bridge) request(w http.ResponseWriter, r *http.Request) (any, error) {
 			return nil, err
 		}
 		req.Streams = true
-	} else if err := decode(r, &in); err != nil {
+	} else if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	who, panel, err := b.enter(w, r)

@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/quote"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/tenancy"
@@ -43,7 +44,7 @@ func (b *Bridge) open(w http.ResponseWriter, r *http.Request) (any, error) {
 		Panel string `json:"panel"`
 		User  string `json:"user"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	var (
@@ -83,7 +84,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request) (any, error) {
 	var in struct {
 		User string `json:"user"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		return nil, err
 	}
 	ended, product, err := b.Sessions.SignOut(r.Context(), in.User)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/uikit"
 )
@@ -85,7 +86,7 @@ func (x *place) interfaceOf(config bool) (string, bool) {
 func (b *Bridge) eventUI(w http.ResponseWriter, r *http.Request) {
 	err := func() error {
 		var in uikit.Event
-		if err := decode(r, &in); err != nil {
+		if err := pagejson.Decode(r, &in); err != nil {
 			return err
 		}
 		who, _, err := b.enter(w, r)
@@ -111,7 +112,7 @@ func (b *Bridge) streamUI(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Seen uint64 `json:"seen"`
 	}
-	if err := decode(r, &in); err != nil {
+	if err := pagejson.Decode(r, &in); err != nil {
 		refuse(err)
 		return
 	}

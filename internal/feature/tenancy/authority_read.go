@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -139,7 +140,7 @@ func (r *reader) together(root *yaml.Node, p *Product) {
 		}
 	}
 	if p.OAuth2 != nil && !r.stored {
-		for _, s := range sortedKeys(p.OAuth2.Scopes) {
+		for _, s := range slices.Sorted(maps.Keys(p.OAuth2.Scopes)) {
 			if !words[s] {
 				r.problem(root, "unknown-scope", "add it to scopes:, or leave it out", "oauth2.scopes names the scope %q, which the product does not have", s)
 			}
@@ -147,7 +148,7 @@ func (r *reader) together(root *yaml.Node, p *Product) {
 	}
 	if p.Graph != nil && !r.stored {
 		for _, fields := range []map[string][][]string{p.Graph.Query, p.Graph.Mutation, p.Graph.Subscription} {
-			for _, f := range sortedKeys(fields) {
+			for _, f := range slices.Sorted(maps.Keys(fields)) {
 				for _, s := range slices.Concat(fields[f]...) {
 					if !words[s] {
 						r.problem(root, "unknown-scope", "add it to scopes:, or leave the field out", "the field %q of graph needs the scope %q, which the product does not have", f, s)

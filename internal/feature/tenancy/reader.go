@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func (r *reader) fields(n *yaml.Node, what string, known map[string]func(*yaml.N
 		read, ok := known[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !ok:
-			r.problem(key, "unknown-field", "known fields are "+strings.Join(sortedKeys(known), ", "), "%s has no field %q", what, key.Value)
+			r.problem(key, "unknown-field", "known fields are "+strings.Join(slices.Sorted(maps.Keys(known)), ", "), "%s has no field %q", what, key.Value)
 		case seen[key.Value]:
 			r.problem(key, "duplicate-key", "keep one of the two", "%s has the field %q twice", what, key.Value)
 		default:
@@ -193,13 +194,4 @@ func kindOf(n *yaml.Node) string {
 	default:
 		return "a " + strings.TrimPrefix(n.ShortTag(), "!!")
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
