@@ -193,6 +193,10 @@ conformance: build ## Web platform tests and test262 (fetches them; docs/conform
 bench: build test-deps bench/node_modules/.done ## The benchmarks of docs/bench.md (ONLY=PART, BENCH_JSON=FILE writes the figures)
 	go run ./bench $(if $(ONLY),-only $(ONLY)) $(if $(BENCH_JSON),-json $(BENCH_JSON))
 
+.PHONY: profile
+profile: build bench/node_modules/.done ## Take the profile that the compiler is given, cmd/annex/default.pgo, on a quiet machine
+	scripts/profile
+
 bench/node_modules/.done: bench/package.json bench/package-lock.json
 	npm --prefix bench ci --no-audit --no-fund --silent
 	@touch $@
