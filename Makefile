@@ -27,7 +27,7 @@ demo: build ## Build and start the platform with the Tracker product and sample 
 .PHONY: build
 build: $(BIN) ## Build bin/annex with its embedded engine and SDK
 
-$(BIN): $(ASSETS) $(GOSRC) $(PAGES) go.mod go.sum
+$(BIN): $(ASSETS) $(GOSRC) $(PAGES) go.mod go.sum $(wildcard cmd/annex/default.pgo)
 	go build -trimpath -ldflags "-X github.com/annexhq/annex.version=$(VERSION)" -o $@ ./cmd/annex
 
 .PHONY: assets

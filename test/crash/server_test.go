@@ -24,7 +24,7 @@ const startTime = 30 * time.Second
 // annex is the command, built from this tree.
 var annex = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(binDir, "annex")
-	out, err := exec.Command("go", "build", "-o", file, "github.com/annexhq/annex/cmd/annex").CombinedOutput()
+	out, err := exec.Command("go", "build", "-pgo=off", "-o", file, "github.com/annexhq/annex/cmd/annex").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
