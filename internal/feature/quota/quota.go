@@ -44,6 +44,7 @@ type Service struct {
 	windows map[subject]*window
 	used    map[day]*count // what was not written yet
 	began   time.Time      // of the minute that windows count in
+	writing sync.Mutex     // held around what goes into the database
 
 	cancel context.CancelFunc
 	done   chan struct{}

@@ -182,3 +182,33 @@ func TestRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What was counted and not yet written is erased with the rest, and does not come back.
+func TestErasedCountsStayErased(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		c := &clock{now: time.Date(2026, 1, 2, 3, 4, 15, 0, time.UTC)}
+		s := server(t, d, c, quota.Limits{})
+		gone, stays := policy(t, "s", "gone", "a"), policy(t, "s", "stays", "a")
+		for _, p := range []*call.Policy{gone, stays} {
+			if err := s.Call(p, &call.Call{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		scope := func(p *call.Policy) tenant.Scope {
+			sc, err := tenant.ForInstall(id.Principal{Kind: id.SiteAdmin, Site: p.Site}, p.Site, p.Install)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return sc
+		}
+		if err := s.Erase(t.Context(), scope(gone)); err != nil {
+			t.Fatal(err)
+		}
+		if used, err := s.Usage(t.Context(), scope(gone)); err != nil || len(used) != 0 {
+			t.Errorf("an erased installation's use is told: %v, %v", used, err)
+		}
+		if used, err := s.Usage(t.Context(), scope(stays)); err != nil || len(used) != 1 {
+			t.Errorf("another's is %v, %v", used, err)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package quota
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -56,6 +57,8 @@ func (s *Service) Settle(ctx context.Context) error {
 }
 
 func (s *Service) write(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	s.mu.Lock()
 	used := s.used
 	s.used = map[day]*count{}
@@ -153,8 +156,13 @@ func (s *Service) Limits(app id.App, install id.Install) Figures {
 	return s.cfg.Limits.Of(app, install)
 }
 
-// Erase removes what is known of an installation.
+// Erase removes what is known of an installation, also what is not written yet.
 func (s *Service) Erase(ctx context.Context, scope tenant.Scope) error {
+	s.writing.Lock() // what is being written is there afterwards, to be removed
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	maps.DeleteFunc(s.used, func(d day, _ *count) bool { return d.site == scope.Site() && d.install == scope.Install() })
+	s.mu.Unlock()
 	_, err := s.cfg.DB.Exec(ctx, erase, scope.Site(), scope.Install())
 	return fault.Op("quota.Erase", err)
 }
