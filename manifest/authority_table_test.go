@@ -18,7 +18,7 @@ const (
 	limits      = "a resource limit with a ceiling of the platform; it opens no way out"
 	providerUse = "which function uses a provider, and when its user is asked; the provider is in the set"
 	fixedAnswer = "what a static web trigger may answer is fixed text of the version; the app chooses among it"
-	secretKey   = "names the secret that the authentication in the set checks"
+	secretKey   = "read and without effect: the server makes the secrets that the authentication in the set checks"
 	filter      = "which events of a type are let through; the set grants the type as a whole"
 	payload     = "what an event carries is bounded by the scopes in the set"
 	notOffered  = "not offered: using it is refused; offering it needs a place in the set first"

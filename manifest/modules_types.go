@@ -76,14 +76,15 @@ type Output struct {
 
 // WebTriggerRequest says what is demanded of a web trigger's requests.
 type WebTriggerRequest struct {
-	Authentication  string          `json:"authentication" rule:"enum=none|hmac|bearer|hmacSharedSecret" doc:"none (the default). hmac and bearer are read and not offered yet: such a trigger has no address."`
-	SecretKeyConfig SecretKeyConfig `json:"secretKeyConfig" doc:"The secret that authentication uses."`
+	Authentication  string          `json:"authentication" rule:"enum=none|hmac|bearer|hmacSharedSecret" doc:"What callers prove before the function starts: none (the default), hmac (older spelling hmacSharedSecret) or bearer; see [web-triggers.md](web-triggers.md)."`
+	SecretKeyConfig SecretKeyConfig `json:"secretKeyConfig" doc:"Read and without effect: the server makes the secrets."`
 }
 
-// SecretKeyConfig names the secret of a web trigger's authentication.
+// SecretKeyConfig names the secret of a web trigger's authentication elsewhere; here the
+// server makes the secrets.
 type SecretKeyConfig struct {
-	Key      string `json:"key" doc:"Name of the secret."`
-	NoExpiry *bool  `json:"noExpiry" doc:"Whether it stays until replaced."`
+	Key      string `json:"key" doc:"Without effect."`
+	NoExpiry *bool  `json:"noExpiry" doc:"Without effect: a secret is valid until it is retired."`
 }
 
 // WebTriggerSecurity is the older spelling of static responses.

@@ -28,6 +28,7 @@ const code = `(function(__annex_require, __annex_register) {
     await kvs.set("n", n);
     return { statusCode: 200, headers: { "content-type": ["text/plain"] }, body: [ANSWER, n, process.env.GREETING, process.env.SEALED, started].join(" ") };
   }
+  function noted() { return { outputKey: "ok" }; }
   function echo(payload) { return { payload }; }
   function nothing() {}
   async function register(payload) {
@@ -36,7 +37,7 @@ const code = `(function(__annex_require, __annex_register) {
     return (await res.json()).data.registerModule;
   }
   function fail() { throw new TypeError("it was meant to fail"); }
-  __annex_register({ index: { hook, echo, nothing, fail, register } });
+  __annex_register({ index: { hook, noted, echo, nothing, fail, register } });
 })`
 
 func (a app) manifest() string {
@@ -64,8 +65,9 @@ func (a app) manifest() string {
 			"        retrieveProfile: {remote: music, path: /me, resolvers: {id: id}}\n" +
 			"    - {key: keyed, name: Keyed, type: api_key, remotes: [music], bearerMethod: {type: authorization-header, parameter: X-Api-Key}}\n"
 	}
-	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n  function:\n"
-	for _, f := range []string{"hook", "echo", "nothing", "fail", "register"} {
+	text += "modules:\n  webtrigger:\n    - key: hook\n      function: hook\n      response:\n        type: dynamic\n" +
+		"    - key: guarded\n      function: noted\n      request: {authentication: bearer}\n      response: {type: static, outputs: [{key: ok, statusCode: 202}]}\n  function:\n"
+	for _, f := range []string{"hook", "noted", "echo", "nothing", "fail", "register"} {
 		text += "    - key: " + f + "\n      handler: index." + f + "\n"
 	}
 	return text

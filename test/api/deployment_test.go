@@ -242,6 +242,12 @@ func (d *deployment) upload(token string, parts ...part) answer {
 // the control API's, so it has no say here.
 func (d *deployment) open(address string) answer {
 	d.t.Helper()
+	return d.openWith(address, "")
+}
+
+// openWith is the same with an Authorization header.
+func (d *deployment) openWith(address, authorization string) answer {
+	d.t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
 		d.t.Fatal(err)
@@ -257,5 +263,8 @@ func (d *deployment) open(address string) answer {
 		d.t.Fatal(err)
 	}
 	r.Host = host
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
 	return exchange(d.t, d.next, r)
 }

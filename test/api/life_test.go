@@ -326,6 +326,37 @@ func (l *life) webtriggers() {
 		l.t.Errorf("a deleted address came back")
 	}
 	l.url = fresh
+	l.guarded()
+}
+
+// guarded goes through the secrets of a web trigger whose callers prove themselves.
+func (l *life) guarded() {
+	const path, at = "/api/v1/webtriggers", "/api/v1/webtriggers/secret"
+	module := l.target("module", "guarded")
+	made := l.ask("POST", path, l.bob, module).is(200).want("bearer", "authentication").length(1, "secrets")
+	url, first := made.text("url"), made.text("secret")
+	l.ask("POST", path, l.ada, module).is(200).want(nil, "secret").want("bearer", "authentication")
+	l.ask("DELETE", at+l.query("module", "guarded"), l.bob, nil).fails(404, "NO_PREVIOUS_SECRET")
+	l.open(url).is(401)
+	l.openWith(url, "Bearer "+first).is(202)
+	second := l.ask("POST", at, l.ada, module).is(200).length(2, "secrets").text("secret")
+	l.openWith(url, "Bearer "+first).is(202)
+	l.openWith(url, "Bearer "+second).is(202)
+	l.ask("DELETE", at+l.query("module", "guarded"), l.bob, nil).is(204)
+	l.openWith(url, "Bearer "+first).is(401)
+	third := l.ask("POST", at, l.bob, l.target("module", "guarded", "retire", true)).is(200).length(1, "secrets").text("secret")
+	l.openWith(url, "Bearer "+second).is(401)
+	l.openWith(url, "Bearer "+third).is(202)
+	listed := l.ask("GET", path+l.query(), l.bob, nil).is(200).length(2, "webtriggers")
+	for _, secret := range []string{first, second, third} {
+		if strings.Contains(string(listed.body), secret) {
+			l.t.Error("the list tells a secret")
+		}
+	}
+	l.ask("POST", at, l.bob, l.target("module", "hook")).fails(422, "NO_AUTHENTICATION")
+	l.ask("POST", at, l.developer, module).fails(404, "NOT_INSTALLED")
+	l.ask("DELETE", at+l.query(), l.bob, nil).fails(400, "MISSING")
+	l.ask("DELETE", path+l.query("url", url), l.bob, nil).is(204)
 }
 
 // says demands what the web trigger answers.

@@ -42,7 +42,7 @@ func (l *life) operations() []operation {
 		"grantNetwork":           {"network": "n", "host": "10.20.0.5", "port": 8088, "epoch": 1}, "addNetwork": {"cidr": "10.20.0.0/16", "ports": []int{8088}, "note": "n"},
 		"whatIf":           {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "disallow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "uninstall": true},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
-		"createWebTrigger": l.target("module", "hook"), "invoke": l.target("function", "echo", "payload", 1),
+		"createWebTrigger": l.target("module", "hook"), "rotateWebTriggerSecret": l.target("module", "hook", "retire", true), "invoke": l.target("function", "echo", "payload", 1),
 	}
 	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone", "{remote}", "gone", "{module}", "gone", "{network}", "gone")
 	var out []operation

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -14,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/trigger"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
+	"github.com/annexhq/annex/internal/infra/seal"
 )
 
 // hooks is a server of web triggers in front of apps that a test writes in Go.
@@ -23,6 +26,10 @@ type hooks struct {
 	// run is the app's function.
 	run func(c *call.Call) (head any, body string)
 	ran []*call.Call
+	// proof is what the app's version demands of callers.
+	proof string
+	ring  *seal.Ring
+	clock time.Time // zero: the real one
 }
 
 func newHooks(t *testing.T, installs ...id.Install) *hooks {
@@ -37,11 +44,16 @@ func newHooks(t *testing.T, installs ...id.Install) *hooks {
 		h.policies[i] = &call.Policy{Install: i, Site: "s-1", App: "a-1", Version: "v-1", Scope: scope,
 			Set: perm.Set{WebTriggers: []perm.WebTrigger{{Key: "hook"}}}}
 	}
+	ring, err := seal.OpenRing(filepath.Join(t.TempDir(), "ring"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ring = ring
 	d := dbtest.SQLite(t)
 	if err := d.Migrate(t.Context(), trigger.Migrations); err != nil {
 		t.Fatal(err)
 	}
-	s, err := trigger.New(trigger.Config{BaseURL: "https://hooks.apps.example", DB: d, Modules: h, Policies: h, Invoker: h})
+	s, err := trigger.New(trigger.Config{BaseURL: "https://hooks.apps.example", DB: d, Modules: h, Policies: h, Invoker: h, Sealer: h.ring, Audit: h, Now: h.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +71,19 @@ func (h *hooks) Policy(_ context.Context, i id.Install) (*call.Policy, error) {
 
 // WebTrigger implements trigger.Modules.
 func (h *hooks) WebTrigger(context.Context, id.Version, string) (trigger.Module, error) {
-	return trigger.Module{Function: "index.run"}, nil
+	return trigger.Module{Function: "index.run", Authentication: h.proof}, nil
+}
+
+// Append implements trigger.Audit.
+func (h *hooks) Append(context.Context, id.Site, id.Install, id.Principal, string, any) error {
+	return nil
+}
+
+func (h *hooks) now() time.Time {
+	if h.clock.IsZero() {
+		return time.Now()
+	}
+	return h.clock
 }
 
 // Invoke implements trigger.Invoker.

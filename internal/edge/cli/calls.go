@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -100,7 +101,7 @@ func pretty(raw json.RawMessage) string {
 
 func (c *cli) webtriggerCommand() *cobra.Command {
 	return parent("webtrigger", "Addresses by which the world calls the app",
-		c.webtriggerCreateCommand(), c.webtriggerListCommand(), c.webtriggerDeleteCommand())
+		c.webtriggerCreateCommand(), c.webtriggerListCommand(), c.webtriggerDeleteCommand(), c.webtriggerSecretCommand())
 }
 
 func (c *cli) webtriggerCreateCommand() *cobra.Command {
@@ -110,19 +111,11 @@ func (c *cli) webtriggerCreateCommand() *cobra.Command {
 		Use:   "create",
 		Short: "Print the address of a web trigger module",
 		Long: "Gives the address of the module for one installation: the same one until it is deleted. Whoever has it can call it.\n" +
+			"Where the manifest says that callers prove themselves (request.authentication), the first secret is made too. It is shown once.\n" +
 			"--function may be left out where the app's folder declares one webtrigger module only.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := c.connect()
-			if err != nil {
-				return err
-			}
-			if module == "" {
-				if module, err = c.onlyWebTrigger(f.app); err != nil {
-					return err
-				}
-			}
-			t, err := c.target(cmd.Context(), api, f)
+			api, t, err := c.webTriggerModule(cmd, f, "annex webtrigger create", &module)
 			if err != nil {
 				return err
 			}
@@ -135,6 +128,12 @@ func (c *cli) webtriggerCreateCommand() *cobra.Command {
 				return nil
 			}
 			c.ui.printf("%s", w.URL)
+			switch {
+			case w.Secret != "":
+				c.ui.printf("Secret (%s), shown this once: %s", w.Authentication, w.Secret)
+			case w.Authentication != "":
+				c.ui.note("Callers prove themselves (%s) by a secret that was shown when it was made; annex webtrigger secret rotate makes another one.", w.Authentication)
+			}
 			return nil
 		},
 	}
@@ -144,8 +143,8 @@ func (c *cli) webtriggerCreateCommand() *cobra.Command {
 }
 
 // onlyWebTrigger is the one web trigger of the app's folder.
-func (c *cli) onlyWebTrigger(app string) (string, error) {
-	missing := usage("annex webtrigger create needs --function")
+func (c *cli) onlyWebTrigger(app, command string) (string, error) {
+	missing := usage("%s needs --function", command)
 	if app != "" {
 		return "", missing.WithFix("name the key of a webtrigger module of the app")
 	}
@@ -185,8 +184,8 @@ func (c *cli) webtriggerListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return listed(c, "webtriggers", all, "MODULE URL CREATED", "", func(w client.WebTrigger) []string {
-				return []string{w.Module, w.URL, stamp(w.CreatedAt)}
+			return listed(c, "webtriggers", all, "MODULE URL CREATED AUTHENTICATION SECRETS", "", func(w client.WebTrigger) []string {
+				return []string{w.Module, w.URL, stamp(w.CreatedAt), cmp.Or(w.Authentication, "none"), secretAges(w.Secrets)}
 			})
 		},
 	}

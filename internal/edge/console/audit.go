@@ -38,6 +38,7 @@ var actNames = map[string]string{
 	"install.remote-register": "An app registered a remote", "install.remote-unregister": "A registered remote was removed",
 	"install.network-grant": "A private network was opened for a remote", "install.network-revoke": "A private network was closed for a remote",
 	"install.network-unlisted": "The operator took a private network back", "network.list": "The operator listed a private network", "network.unlist": "The operator took a private network off the list",
+	"webtrigger.secret-make": "A web trigger was given its first secret", "webtrigger.secret-rotate": "A web trigger was given another secret", "webtrigger.secret-retire": "A web trigger's earlier secret was ended",
 	"remote.credential-set": "A remote was given a credential", "remote.credential-clear": "A remote's credential was taken away",
 	"provider.connect": "A user connected an account at a service", "provider.disconnect": "An account at a service was disconnected", "provider.secret": "A developer set the secret of a service",
 	"provider.key-set": "A service's credential was given", "provider.key-clear": "A service's credential was taken away",

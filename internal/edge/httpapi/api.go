@@ -208,6 +208,8 @@ var routes = []route{
 	{"GET", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).listWebTriggers},
 	{"POST", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).createWebTrigger},
 	{"DELETE", "/api/v1/webtriggers", []id.Kind{id.Developer, id.SiteAdmin}, (*API).deleteWebTrigger},
+	{"POST", "/api/v1/webtriggers/secret", []id.Kind{id.Developer, id.SiteAdmin}, (*API).rotateWebTriggerSecret},
+	{"DELETE", "/api/v1/webtriggers/secret", []id.Kind{id.Developer, id.SiteAdmin}, (*API).retireWebTriggerSecret},
 	{"POST", "/api/v1/invocations", []id.Kind{id.Developer}, (*API).invoke},
 	{"GET", "/api/v1/logs", []id.Kind{id.Developer, id.SiteAdmin}, (*API).readLogs},
 	{"GET", "/api/v1/audit", []id.Kind{id.Operator, id.SiteAdmin}, (*API).listAudit},

@@ -18,10 +18,31 @@ type webTriggerJSON struct {
 	URL       string    `json:"url"`
 	Module    string    `json:"module"`
 	CreatedAt time.Time `json:"createdAt"`
+	proofJSON
 }
 
-func webTriggerView(t trigger.Trigger) webTriggerJSON {
-	return webTriggerJSON{URL: t.URL, Module: t.Module, CreatedAt: t.Created.UTC()}
+// proofJSON is how callers of a web trigger prove themselves. Secret is there only in the
+// answer to the act that made it.
+type proofJSON struct {
+	Authentication string           `json:"authentication,omitempty"`
+	Secret         string           `json:"secret,omitempty"`
+	Secrets        []hookSecretJSON `json:"secrets,omitempty"`
+}
+
+type hookSecretJSON struct {
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+func webTriggerView(t trigger.Trigger, p trigger.Proof) webTriggerJSON {
+	return webTriggerJSON{URL: t.URL, Module: t.Module, CreatedAt: t.Created.UTC(), proofJSON: proofView(p)}
+}
+
+func proofView(p trigger.Proof) proofJSON {
+	out := proofJSON{Authentication: p.Authentication, Secret: p.Secret.Reveal()}
+	for _, at := range p.Made {
+		out.Secrets = append(out.Secrets, hookSecretJSON{at})
+	}
+	return out
 }
 
 // scope is the caller's right to an installation: the site's admin, or the app's
@@ -54,9 +75,13 @@ func (a *API) listWebTriggers(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	proofs, err := a.Triggers.Proofs(r.ctx(), s, all)
+	if err != nil {
+		return err
+	}
 	out := []webTriggerJSON{}
 	for _, x := range all {
-		out = append(out, webTriggerView(x))
+		out = append(out, webTriggerView(x, proofs[x.Module]))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"webtriggers": out})
 	return nil
@@ -85,7 +110,64 @@ func (a *API) createWebTrigger(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, webTriggerView(made))
+	proof, err := a.Triggers.Issue(r.ctx(), r.caller, s, in.Module)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, webTriggerView(made, proof))
+	return nil
+}
+
+// rotateWebTriggerSecret makes another secret of a module and tells it, this once.
+func (a *API) rotateWebTriggerSecret(w http.ResponseWriter, r *request) error {
+	var in struct {
+		target
+		Module string `json:"module"`
+		Retire bool   `json:"retire"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := required("module", in.Module); err != nil {
+		return err
+	}
+	t, err := a.resolve(r.ctx(), in.target)
+	if err != nil {
+		return err
+	}
+	s, err := a.scoped(r.ctx(), r.caller, t)
+	if err != nil {
+		return err
+	}
+	proof, err := a.Triggers.Rotate(r.ctx(), r.caller, s, in.Module, in.Retire)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Module string `json:"module"`
+		proofJSON
+	}{proof.Module, proofView(proof)})
+	return nil
+}
+
+// retireWebTriggerSecret ends the secret before the newest.
+func (a *API) retireWebTriggerSecret(w http.ResponseWriter, r *request) error {
+	module := r.URL.Query().Get("module")
+	if err := required("module", module); err != nil {
+		return err
+	}
+	t, err := a.queried(r)
+	if err != nil {
+		return err
+	}
+	s, err := a.scoped(r.ctx(), r.caller, t)
+	if err != nil {
+		return err
+	}
+	if _, err := a.Triggers.Retire(r.ctx(), r.caller, s, module); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

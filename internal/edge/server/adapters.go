@@ -89,6 +89,13 @@ func (r recorder) Incident(p *call.Policy, c *call.Call, incident string, err er
 	r.failure(p, c, "answered with an incident", incident, err)
 }
 
+// Refused notes what did not prove itself to a web trigger. No function started, so no
+// invocation has this line.
+func (r recorder) Refused(p *call.Policy, module string, reasons map[string]int) {
+	r.line(p, &call.Call{Kind: call.WebTrigger, Installation: p.Install, Version: p.Version, Module: module}, "warn",
+		"requests to web trigger "+module+" did not prove who sent them", map[string]any{"refused": reasons})
+}
+
 func (r recorder) failure(p *call.Policy, c *call.Call, what, incident string, err error) {
 	facts := map[string]any{"code": fault.CodeOf(err)}
 	if incident != "" {

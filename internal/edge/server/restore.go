@@ -220,6 +220,10 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 	if err != nil {
 		return err
 	}
+	secrets, err := trigger.Secrets(ctx, d)
+	if err != nil {
+		return err
+	}
 	if r.Compared = before.Any(); !r.Compared {
 		before = nil
 	}
@@ -244,6 +248,9 @@ func restoreRows(ctx context.Context, d *db.DB, f io.ReadSeeker, s backupfile.Su
 		return err
 	}
 	if r.Addresses, err = trigger.Restored(ctx, d, addresses, before.Running); err != nil {
+		return err
+	}
+	if err := trigger.RestoredSecrets(ctx, d, secrets, before.Running); err != nil {
 		return err
 	}
 	if r.Compared {

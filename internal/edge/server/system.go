@@ -311,7 +311,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	door := &lateDoor{}
 	s.Triggers, err = trigger.New(trigger.Config{
 		BaseURL: s.Origins.HookBase(), DB: s.DB, Modules: declared{s.Registry}, Policies: s.Installs,
-		Invoker: door, Incidents: recorder, Log: log,
+		Invoker: door, Incidents: recorder, Refusals: recorder, Sealer: s.Ring, Audit: s.Audit, Log: log,
 	})
 	if err != nil {
 		return err

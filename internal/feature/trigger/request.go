@@ -39,8 +39,9 @@ func wanted(name string) bool {
 }
 
 // contextOf renders {"request": call.WebRequest}. It is written by hand: this is the
-// path of each request, and the shape is flat.
-func contextOf(r *http.Request) []byte {
+// path of each request, and the shape is flat. The header named by proof, if any, is left
+// out: it was for the platform.
+func contextOf(r *http.Request, proof string) []byte {
 	b := make([]byte, 0, 768)
 	path := rawPath(r)
 	userPath := path
@@ -58,7 +59,7 @@ func contextOf(r *http.Request) []byte {
 	b = append(b, `,"queryParameters":`...)
 	b = appendQuery(b, r.URL.RawQuery)
 	b = append(b, `,"headers":`...)
-	b = appendHeaders(b, r.Header, r.Host)
+	b = appendHeaders(b, r.Header, r.Host, proof)
 	return append(b, "}}"...)
 }
 
@@ -75,13 +76,16 @@ func rawPath(r *http.Request) string {
 	return path
 }
 
-func appendHeaders(b []byte, h http.Header, host string) []byte {
+func appendHeaders(b []byte, h http.Header, host, proof string) []byte {
 	b = append(b, `{"host":[`...)
 	b = appendLatin1(b, host, false)
 	b = append(b, ']')
 	dropped := connectionNames(h)
 	for name, values := range h {
 		if name == "Host" || !wanted(name) || contains(dropped, name) {
+			continue
+		}
+		if name == proof {
 			continue
 		}
 		b = append(b, ',')

@@ -34,6 +34,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, err := s.call(w, r, t)
+	if refusal, ok := errors.AsType[*refusal](err); ok {
+		s.refuse(w, &t, refusal)
+		return
+	}
 	if err != nil {
 		s.fail(w, r, &t, nil, err)
 		return
@@ -61,9 +65,12 @@ func (s *Service) invoke(r *http.Request, t *target, c *call.Call) (call.Result,
 		return res, err
 	}
 	// Another version began to run between the look-up and the door; ask once more.
-	now, err := s.target(ctx, r)
-	if err != nil {
-		return call.Result{}, err
+	now, lost := s.target(ctx, r)
+	if lost != nil {
+		return call.Result{}, lost
+	}
+	if now.module.proof() != t.module.proof() {
+		return call.Result{}, err // what this request proved is not what is demanded now
 	}
 	*t = now
 	c.Version, c.Function = now.policy.Version, now.module.Function
@@ -109,14 +116,14 @@ func (s *Service) target(ctx context.Context, r *http.Request) (target, error) {
 	if err != nil {
 		return target{}, fault.Op("trigger.module", err)
 	}
-	if p.Install != at.install || p.Site != at.site || !open(m) || !granted(p, m, at.module) {
+	if p.Install != at.install || p.Site != at.site || !granted(p, m, at.module) {
 		return target{}, notFound()
 	}
 	return target{place: at, policy: p, module: m}, nil
 }
 
 func (s *Service) call(w http.ResponseWriter, r *http.Request, t target) (*call.Call, error) {
-	body, err := s.body(w, r)
+	body, err := s.proven(w, r, t)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +134,7 @@ func (s *Service) call(w http.ResponseWriter, r *http.Request, t target) (*call.
 		Module:       t.place.module,
 		Function:     t.module.Function,
 		Principal:    id.Principal{Kind: id.Application, Site: t.place.site, App: t.policy.App, Install: t.place.install},
-		Context:      contextOf(r),
+		Context:      contextOf(r, carries[t.module.proof()]),
 		Payload:      body,
 		ContentType:  r.Header.Get("Content-Type"),
 		Deadline:     s.cfg.Now().Add(deadline),

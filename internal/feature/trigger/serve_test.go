@@ -133,7 +133,7 @@ func TestContextIsJSON(t *testing.T) {
 		name := rapid.StringMatching(`[A-Za-z!#$%&'*+.^|~-]{1,12}`).Draw(t, "name")
 		value := string(rapid.SliceOf(rapid.Byte()).Draw(t, "value"))
 		r.Header = http.Header{"X-H" + name: {value}}
-		got := contextOf(r)
+		got := contextOf(r, "")
 		var ctx struct{ Request call.WebRequest }
 		if err := json.Unmarshal(got, &ctx); err != nil || !utf8.Valid(got) {
 			t.Fatalf("%v in %q", err, got)
@@ -296,8 +296,8 @@ func TestNothingHere(t *testing.T) {
 	p.install("i-alice", "s-1", "v-1") // the grant is taken away
 	check("not granted any more", request("GET", known, ""))
 	p.install("i-alice", "s-1", "v-2", "hook") // another version declares authentication
-	p.modules["v-2"] = map[string]Module{"hook": {Function: "index.run", Authentication: "bearer"}}
-	check("authentication that is not offered", request("GET", known, ""))
+	p.modules["v-2"] = map[string]Module{"hook": {Function: "index.run", Authentication: "of a later server"}}
+	check("authentication that is not known", request("GET", known, ""))
 	p.install("i-alice", "s-1", "v-3", "hook")
 	check("module gone", request("GET", known, ""))
 	p.install("i-alice", "s-2", "v-1", "hook")

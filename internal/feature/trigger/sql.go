@@ -18,6 +18,23 @@ CREATE TABLE web_triggers (
 	created_at BIGINT NOT NULL,
 	UNIQUE (install_id, module_key, seq)
 );
+`}, {ID: "trigger/2", SQL: `
+CREATE TABLE web_trigger_secrets (
+	install_id TEXT NOT NULL,
+	module_key TEXT NOT NULL,
+	seq        BIGINT NOT NULL,
+	sealed     BLOB   NOT NULL,
+	created_at BIGINT NOT NULL,
+	PRIMARY KEY (install_id, module_key, seq)
+);
+CREATE TABLE web_trigger_proofs (
+	install_id TEXT NOT NULL,
+	module_key TEXT NOT NULL,
+	digest     TEXT NOT NULL,
+	until_at   BIGINT NOT NULL,
+	PRIMARY KEY (install_id, module_key, digest)
+);
+CREATE INDEX web_trigger_proofs_until ON web_trigger_proofs (until_at);
 `}}
 
 const (
@@ -28,6 +45,22 @@ const (
 	listTriggers   = `SELECT trigger_id, module_key, created_at FROM web_triggers WHERE install_id = ? ORDER BY module_key, seq DESC`
 	deleteTrigger  = `DELETE FROM web_triggers WHERE install_id = ? AND trigger_id = ?`
 	deleteTriggers = `DELETE FROM web_triggers WHERE install_id = ?`
+
+	addSecret = `INSERT INTO web_trigger_secrets (install_id, module_key, seq, sealed, created_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (install_id, module_key, seq) DO NOTHING`
+	moduleSecrets  = `SELECT seq, sealed, created_at FROM web_trigger_secrets WHERE install_id = ? AND module_key = ? ORDER BY seq DESC`
+	installSecrets = `SELECT module_key, created_at FROM web_trigger_secrets WHERE install_id = ? ORDER BY module_key, seq DESC`
+	endSecrets     = `DELETE FROM web_trigger_secrets WHERE install_id = ? AND module_key = ? AND seq < ?`
+	deleteSecrets  = `DELETE FROM web_trigger_secrets WHERE install_id = ?`
+
+	addProof     = `INSERT INTO web_trigger_proofs (install_id, module_key, digest, until_at) VALUES (?, ?, ?, ?) ON CONFLICT (install_id, module_key, digest) DO NOTHING`
+	deleteProofs = `DELETE FROM web_trigger_proofs WHERE install_id = ?`
+	// Cross-tenant on purpose: expiry is a property of the row.
+	oldProofs = `DELETE FROM web_trigger_proofs WHERE until_at < ?`
+
+	// Cross-tenant on purpose: all secrets, before and after a restore.
+	allSecrets   = `SELECT install_id, module_key, seq, created_at FROM web_trigger_secrets ORDER BY install_id, module_key, seq`
+	forgetSecret = `DELETE FROM web_trigger_secrets WHERE install_id = ? AND module_key = ? AND seq = ?`
 
 	// Cross-tenant on purpose: all addresses, before and after a restore.
 	allTriggers   = `SELECT trigger_id, install_id FROM web_triggers ORDER BY trigger_id`

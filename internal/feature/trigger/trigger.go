@@ -8,6 +8,10 @@
 //     installation's module until it is deleted, whatever is deployed. Whoever knows it
 //     can send the function anything; nobody can guess it, and unknown, deleted,
 //     foreign and ungranted addresses give one and the same 404.
+//   - A version may demand that callers prove themselves (hmac, bearer). Then no function
+//     starts for a request without a valid proof, the proof does not reach the function,
+//     and a signed request is taken once. The server makes the secrets, tells each once,
+//     and keeps them sealed; two are valid while one replaces the other.
 //   - The function gets the request as it was sent, less cookies and what proxies add:
 //     an app must not learn a browser's session of a neighbouring origin, and must not
 //     mistake a header that anybody can send for the proxy's word.
@@ -30,6 +34,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -38,6 +43,7 @@ import (
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
+	"github.com/annexhq/annex/internal/infra/seal"
 )
 
 // maxPerModule bounds the addresses of one module of one installation.
@@ -49,7 +55,7 @@ type Module struct {
 	Static   bool
 	// Outputs are the answers of a static trigger, by key.
 	Outputs map[string]Output
-	// Authentication is "" or "none", or what the version demands of requests.
+	// Authentication is "" or "none", "hmac" or "bearer": what the version demands of requests.
 	Authentication string
 }
 
@@ -81,8 +87,25 @@ type Incidents interface {
 	Incident(p *call.Policy, c *call.Call, incident string, err error)
 }
 
-// Config is what the service stands on. BaseURL, DB, Modules, Policies and Invoker
-// are required.
+// Refusals learns of requests that did not prove themselves, for the app's own log: at
+// most once a minute for a module, with what was refused since. It must not block.
+type Refusals interface {
+	Refused(p *call.Policy, module string, reasons map[string]int)
+}
+
+// Sealer is the key ring.
+type Sealer interface {
+	Seal(s seal.Subject, p seal.Purpose, at seal.Place, plain []byte) ([]byte, error)
+	Open(s seal.Subject, p seal.Purpose, at seal.Place, sealed []byte) ([]byte, error)
+}
+
+// Audit writes an act's entry into the act's transaction.
+type Audit interface {
+	Append(ctx context.Context, site id.Site, install id.Install, by id.Principal, act string, detail any) error
+}
+
+// Config is what the service stands on. BaseURL, DB, Modules, Policies, Invoker, Sealer
+// and Audit are required.
 type Config struct {
 	// BaseURL is the origin below which each trigger has a host of its own:
 	// "https://hooks.apps.example" gives https://<id>.hooks.apps.example/.
@@ -91,8 +114,11 @@ type Config struct {
 	Modules  Modules
 	Policies Policies
 	Invoker  Invoker
-	// Incidents may be nil.
+	Sealer   Sealer
+	Audit    Audit
+	// Incidents and Refusals may be nil.
 	Incidents Incidents
+	Refusals  Refusals
 	Log       *slog.Logger
 	Now       func() time.Time // time.Now when nil
 	Rand      io.Reader        // crypto/rand when nil
@@ -106,7 +132,11 @@ type Service struct {
 	scheme string
 	domain string // host below which triggers live, with a leading dot and its port
 	suffix string // the same without the port, for matching
-	seen   *seen
+	seen   *seen[id.Trigger, place]
+	// secrets are those of modules, by secretKey, newest first.
+	secrets *seen[secretKey, []secret]
+	refused *refused
+	swept   atomic.Int64 // when old proofs were last deleted, in milliseconds
 }
 
 // New makes the service.
@@ -134,7 +164,9 @@ func New(cfg Config) (*Service, error) {
 		domain: "." + strings.ToLower(u.Host),
 		suffix: "." + strings.ToLower(u.Hostname()),
 	}
-	s.seen = newSeen(cfg.DB, cfg.Now)
+	s.seen = newSeen(cfg.Now, placeOf(cfg.DB))
+	s.secrets = newSeen(cfg.Now, s.secretsOf)
+	s.refused = newRefused(cfg.Now)
 	return s, nil
 }
 
@@ -204,10 +236,6 @@ func (s *Service) offered(ctx context.Context, install id.Install, moduleKey str
 	if err != nil {
 		return err
 	}
-	if !open(m) {
-		return fault.New(fault.Denied, "NOT_OFFERED", "web trigger %q asks for %s authentication, which this server does not offer yet", moduleKey, m.Authentication).
-			WithFix("leave out request.authentication and check a signature in the function")
-	}
 	if !granted(p, m, moduleKey) {
 		return fault.New(fault.Denied, "NOT_GRANTED", "web trigger %q is not granted to this installation", moduleKey).
 			WithFix("a site admin has to approve it")
@@ -215,13 +243,30 @@ func (s *Service) offered(ctx context.Context, install id.Install, moduleKey str
 	return nil
 }
 
-func open(m Module) bool { return m.Authentication == "" || m.Authentication == "none" }
+// The ways in which a version may demand that callers prove themselves.
+const (
+	byHMAC   = "hmac"
+	byBearer = "bearer"
+)
+
+// proof is how callers of the module prove themselves, "" when they need not.
+func (m Module) proof() string {
+	if m.Authentication == "none" {
+		return ""
+	}
+	return m.Authentication
+}
 
 // granted decides whether the effective set holds the trigger as the version declares
 // it. A dynamic trigger is authority: whoever has its address can be handed data. A
-// static one is not, its answers are part of the version.
+// static one is not, its answers are part of the version. Who may be called by anybody
+// may also be called by those who prove themselves.
 func granted(p *call.Policy, m Module, key string) bool {
-	return m.Static || slices.Contains(perm.WebTriggerAuthentications(p.Set, key), "")
+	if m.Static {
+		return true
+	}
+	ways := perm.WebTriggerAuthentications(p.Set, key)
+	return slices.Contains(ways, "") || slices.Contains(ways, m.proof())
 }
 
 // List gives the addresses of the scope's installation, of one module or (with "") of all.
@@ -265,15 +310,20 @@ func (s *Service) Delete(ctx context.Context, scope tenant.Scope, address string
 	return fault.Op("trigger.Delete", err)
 }
 
-// DeleteAll ends every address of the scope's installation, in the caller's
+// DeleteAll ends every address and secret of the scope's installation, in the caller's
 // transaction if there is one; the uninstallation calls it.
 func (s *Service) DeleteAll(ctx context.Context, scope tenant.Scope) error {
 	if err := wants(scope); err != nil {
 		return fault.Op("trigger.DeleteAll", err)
 	}
-	_, err := s.cfg.DB.Exec(ctx, deleteTriggers, string(scope.Install()))
+	for _, q := range []string{deleteTriggers, deleteSecrets, deleteProofs} {
+		if _, err := s.cfg.DB.Exec(ctx, q, string(scope.Install())); err != nil {
+			return fault.Op("trigger.DeleteAll", err)
+		}
+	}
 	s.seen.forgetAll()
-	return fault.Op("trigger.DeleteAll", err)
+	s.secrets.forgetAll()
+	return nil
 }
 
 func (s *Service) current(ctx context.Context, scope tenant.Scope, moduleKey string) (Trigger, error) {

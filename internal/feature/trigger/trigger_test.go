@@ -106,7 +106,7 @@ func TestCreateTogether(t *testing.T) {
 func TestCreateRefuses(t *testing.T) {
 	s, p := one(t)
 	scope := scopeOf(t, p, "i-alice")
-	for module, code := range map[string]string{"hidden": "NOT_GRANTED", "signed": "NOT_OFFERED", "nonsense": "NO_SUCH_MODULE"} {
+	for module, code := range map[string]string{"hidden": "NOT_GRANTED", "signed": "NOT_GRANTED", "nonsense": "NO_SUCH_MODULE"} {
 		if _, err := s.Create(t.Context(), scope, module, false); fault.CodeOf(err) != code {
 			t.Errorf("Create(%s) = %v, want %s", module, err, code)
 		}

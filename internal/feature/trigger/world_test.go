@@ -3,11 +3,14 @@ package trigger
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -16,6 +19,7 @@ import (
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
+	"github.com/annexhq/annex/internal/infra/seal"
 )
 
 // platform plays what the service stands on.
@@ -26,6 +30,10 @@ type platform struct {
 	invoke   func(ctx context.Context, c *call.Call) (call.Result, error)
 	calls    []*call.Call
 	incident []string
+	refused  []map[string]int
+	acts     []string
+	ring     *seal.Ring
+	clock    time.Time // zero: the real one
 }
 
 func newPlatform() *platform {
@@ -39,7 +47,9 @@ func newPlatform() *platform {
 			"ok":   {StatusCode: 201, ContentType: "text/plain", Body: "done"},
 			"none": {StatusCode: 204},
 		}},
-		"signed": {Function: "index.signed", Authentication: "hmac"},
+		"signed":           {Function: "index.signed", Authentication: "hmac"},
+		"bearer":           {Function: "index.bearer", Authentication: "bearer"},
+		"fixed and signed": {Function: "index.fixed", Static: true, Authentication: "bearer", Outputs: map[string]Output{"ok": {StatusCode: 201, Body: "done"}}},
 	}
 	p.answers(`{"statusCode":200}`, "")
 	return p
@@ -110,13 +120,44 @@ func (p *platform) Incident(_ *call.Policy, _ *call.Call, incident string, err e
 	p.incident = append(p.incident, incident+" "+err.Error())
 }
 
+// Refused implements Refusals.
+func (p *platform) Refused(_ *call.Policy, _ string, reasons map[string]int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = append(p.refused, reasons)
+}
+
+// Append implements Audit.
+func (p *platform) Append(_ context.Context, site id.Site, install id.Install, by id.Principal, act string, detail any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acts = append(p.acts, fmt.Sprint(act, " ", site, " ", install, " ", by.Account, " ", detail))
+	return nil
+}
+
+func (p *platform) now() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.clock.IsZero() {
+		return time.Now()
+	}
+	return p.clock
+}
+
 func newService(t testing.TB, d *db.DB, p *platform) *Service {
 	t.Helper()
+	if p.ring == nil {
+		ring, err := seal.OpenRing(filepath.Join(t.TempDir(), "ring"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.ring = ring
+	}
 	if err := d.Migrate(t.Context(), Migrations); err != nil {
 		t.Fatal(err)
 	}
 	s, err := New(Config{
-		BaseURL: "https://hooks.apps.example", DB: d, Modules: p, Policies: p, Invoker: p, Incidents: p,
+		BaseURL: "https://hooks.apps.example", DB: d, Modules: p, Policies: p, Invoker: p, Incidents: p, Refusals: p, Sealer: p.ring, Audit: p, Now: p.now,
 	})
 	if err != nil {
 		t.Fatal(err)

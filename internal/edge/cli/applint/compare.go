@@ -92,16 +92,6 @@ func modulesOffered(m *manifest.Manifest) (out []bundle.Diagnostic) {
 		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column, Rule: notOfferedYet, Severity: bundle.Warning,
 			Message: "modules of type " + typ + " are accepted, and this version does not call or show them", Fix: "keep it for a later version, or remove it"})
 	}
-	for i, w := range m.Modules.WebTrigger {
-		if w.Request.Authentication == "" || w.Request.Authentication == "none" {
-			continue
-		}
-		pos := at(m, fmt.Sprintf("modules.webtrigger[%d].request.authentication", i), fmt.Sprintf("modules.webtrigger[%d]", i))
-		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column, Rule: notOfferedYet, Severity: bundle.Warning,
-			Message: fmt.Sprintf("the web trigger %q asks for %s authentication, which this version does not do: no address is given for it", w.Key, w.Request.Authentication),
-			Fix:     "leave out request.authentication and check a signature in the function"})
-		break
-	}
 	return out
 }
 

@@ -510,6 +510,18 @@ func (c *Client) DeleteWebTrigger(ctx context.Context, t Target, address string)
 	return c.del(ctx, seg("webtriggers"), query)
 }
 
+// RotateWebTriggerSecret makes another secret of a web trigger module.
+func (c *Client) RotateWebTriggerSecret(ctx context.Context, r WebTriggerRotation) (WebTriggerSecret, error) {
+	return post[WebTriggerSecret](ctx, c, seg("webtriggers", "secret"), r)
+}
+
+// RetireWebTriggerSecret ends the secret before the newest.
+func (c *Client) RetireWebTriggerSecret(ctx context.Context, t Target, module string) error {
+	query := t.values()
+	query.Set("module", module)
+	return c.del(ctx, seg("webtriggers", "secret"), query)
+}
+
 // Invoke calls a function.
 func (c *Client) Invoke(ctx context.Context, r InvokeRequest) (Invocation, error) {
 	return post[Invocation](ctx, c, seg("invocations"), r)

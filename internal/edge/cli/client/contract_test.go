@@ -178,6 +178,11 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.WebTriggers(ctx, target); return err },
 		func() error { _, err := c.CreateWebTrigger(ctx, WebTriggerRequest{target, "m"}); return err },
 		func() error { return c.DeleteWebTrigger(ctx, target, "http://x/") },
+		func() error {
+			_, err := c.RotateWebTriggerSecret(ctx, WebTriggerRotation{target, "m", true})
+			return err
+		},
+		func() error { return c.RetireWebTriggerSecret(ctx, target, "m") },
 		func() error { _, err := c.Invoke(ctx, InvokeRequest{target, "f", []byte(`{"a":1}`)}); return err },
 		func() error {
 			_, err := c.Logs(ctx, LogQuery{"a", "e", "s", "p", "i", "t", "2026-01-01T00:00:00Z", "c", 5})
@@ -213,7 +218,7 @@ func TestTypesHaveTheSchemasFields(t *testing.T) {
 	}
 	for name, v := range map[string]any{"Health": Health{}, "SigningKey": SigningKey{}, "AuditEntry": AuditEntry{}, "Sent": Sent{}, "SentTo": SentTo{}, "Suggestion": Suggestion{}, "Prediction": Prediction{}, "Difference": Difference{}, "EgressHost": EgressHost{}, "Remotes": Remotes{}, "RemoteDetail": RemoteDetail{}, "Credential": Credential{}, "NewCredential": NewCredential{}, "ExternalProvider": Provider{}, "SiteProvider": SiteProvider{}, "NewSiteCredential": NewSiteCredential{}, "NetworkGrant": NetworkGrant{}, "OpenedNetwork": SentNetwork{}, "RegisteredModule": RegisteredModule{}, "Network": Network{}, "NewNetwork": NewNetwork{}, "Whoami": Whoami{}, "Account": Account{}, "Token": Token{}, "RemovedAccount": RemovedAccount{}, "RemovedSite": RemovedSite{}, "Product": Product{}, "Site": Site{},
 		"App": App{}, "Environment": Environment{}, "Version": Version{}, "Deployment": Deployment{}, "Diagnostic": Diagnostic{}, "Target": Target{}, "Line": Line{},
-		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "LogSharing": LogSharing{}, "Offer": Offer{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
+		"Preview": Preview{}, "Handover": Handover{}, "Confirmation": Confirmation{}, "Permission": Permission{}, "Waiting": Waiting{}, "PastVersion": PastVersion{}, "InstallationDetail": InstallationDetail{}, "VersionDiff": VersionDiff{}, "LogSharing": LogSharing{}, "Offer": Offer{}, "Installation": Installation{}, "InstallationRequest": InstallationRequest{}, "WebTrigger": WebTrigger{}, "WebTriggerSecret": WebTriggerSecret{}, "WebTriggerSecretAge": WebTriggerSecretAge{}, "LogEntry": LogEntry{}, "Error": wireError{}} {
 		schema := doc.Components.Schemas[name]
 		if schema == nil {
 			t.Errorf("the contract has no schema %s", name)

@@ -460,10 +460,29 @@ type (
 		URL       string     `json:"url"`
 		Module    string     `json:"module"`
 		CreatedAt *time.Time `json:"createdAt,omitempty"`
+		// Authentication is how callers prove themselves; Secret is there only in the answer
+		// to the request that made it.
+		Authentication string                `json:"authentication,omitempty"`
+		Secret         string                `json:"secret,omitempty"`
+		Secrets        []WebTriggerSecretAge `json:"secrets,omitempty"`
+	}
+	WebTriggerSecret struct {
+		Module         string                `json:"module"`
+		Authentication string                `json:"authentication"`
+		Secret         string                `json:"secret"`
+		Secrets        []WebTriggerSecretAge `json:"secrets"`
+	}
+	WebTriggerSecretAge struct {
+		CreatedAt time.Time `json:"createdAt"`
 	}
 	WebTriggerRequest struct {
 		Target
 		Module string `json:"module"`
+	}
+	WebTriggerRotation struct {
+		Target
+		Module string `json:"module"`
+		Retire bool   `json:"retire,omitempty"`
 	}
 	InvokeRequest struct {
 		Target
