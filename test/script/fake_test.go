@@ -47,6 +47,8 @@ func newFake(t *testing.T) *httptest.Server {
 		"DELETE /api/v1/installations/{id}":                            f.uninstall,
 		"POST /api/v1/webtriggers":                                     f.webtrigger,
 		"GET /api/v1/webtriggers":                                      f.webtriggers,
+		"POST /api/v1/webtriggers/secret":                              f.rotate,
+		"DELETE /api/v1/webtriggers/secret":                            f.retire,
 		"POST /api/v1/invocations":                                     f.invoke,
 		"GET /api/v1/logs":                                             f.logs,
 		"POST /api/v1/tokens":                                          f.token,
@@ -227,8 +229,29 @@ func (f *fake) uninstall(r *http.Request) (int, any) {
 func (f *fake) webtrigger(r *http.Request) (int, any) {
 	in := read(r)
 	w := object{"url": "http://0123.hooks.localhost:8480/", "module": in["module"], "site": in["site"]}
+	if in["module"] == "guarded" {
+		w["authentication"], w["secrets"] = "hmac", []object{{"createdAt": "2026-11-22T10:00:00Z"}}
+		f.urls = append(f.urls, w)
+		return 200, object{"url": w["url"], "module": "guarded", "authentication": "hmac", "secret": "annex_hook_first", "secrets": w["secrets"]}
+	}
 	f.urls = append(f.urls, w)
 	return 200, w
+}
+
+func (f *fake) rotate(r *http.Request) (int, any) {
+	in := read(r)
+	made := []object{{"createdAt": "2026-11-22T12:00:00Z"}, {"createdAt": "2026-11-22T10:00:00Z"}}
+	if in["retire"] == true {
+		made = made[:1]
+	}
+	return 200, object{"module": in["module"], "authentication": "hmac", "secret": "annex_hook_second", "secrets": made}
+}
+
+func (f *fake) retire(r *http.Request) (int, any) {
+	if r.URL.Query().Get("module") != "guarded" {
+		return 404, fail("not-found", "NO_PREVIOUS_SECRET", "there is one only")
+	}
+	return 204, nil
 }
 
 func (f *fake) webtriggers(*http.Request) (int, any) { return 200, object{"webtriggers": f.urls} }

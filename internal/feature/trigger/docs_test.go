@@ -70,8 +70,8 @@ func TestExamples(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if len(p.calls) != 1 || string(p.calls[0].Payload) != `{"order": 17}` {
-			t.Errorf("%d calls", len(p.calls))
+		if ran := p.taken(); len(ran) != 1 || string(ran[0].Payload) != `{"order": 17}` {
+			t.Errorf("%d calls", len(ran))
 		}
 	})
 }

@@ -113,6 +113,15 @@ func (p *platform) Invoke(ctx context.Context, c *call.Call) (call.Result, error
 	return p.invoke(ctx, c)
 }
 
+// taken are the calls since the last time.
+func (p *platform) taken() []*call.Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	return calls
+}
+
 // Incident implements Incidents.
 func (p *platform) Incident(_ *call.Policy, _ *call.Call, incident string, err error) {
 	p.mu.Lock()
