@@ -421,6 +421,9 @@ func (l *life) logs() {
 	at := "?app=" + l.appID + "&environment=development"
 	all := l.ask("GET", "/api/v1/logs"+at, l.bob, nil).is(200).want("info", "entries", 0, "level").want("called", "entries", 0, "args", 0).
 		want(l.installation, "entries", 0, "installation").want(l.version, "entries", 0, "version")
+	if said := string(all.body); !strings.Contains(said, "requests to web trigger guarded did not prove who sent them") || !strings.Contains(said, `{"no bearer secret":1}`) || strings.Contains(said, "annex_hook_") {
+		l.t.Errorf("what was refused is not in the log, or a secret is: %s", said)
+	}
 	first := all.text("entries", 0, "invocation")
 	l.ask("GET", "/api/v1/logs"+at+"&site=acme&invocation="+first, l.bob, nil).is(200).length(1, "entries")
 	l.ask("GET", "/api/v1/logs"+at+"&product=helpdesk&invocation="+first, l.bob, nil).is(200).length(1, "entries")

@@ -355,6 +355,22 @@ func TestProofsElsewhere(t *testing.T) {
 	}
 }
 
+// TestSecretsEndElsewhere: a server process that has just seen a secret refuses it soon
+// after another one ended it.
+func TestSecretsEndElsewhere(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, p := proving(t, d)
+		url, ended := address(t, s, p, "i-alice", "bearer"), issue(t, s, p, "i-alice", "bearer")
+		twin := newService(t, d, p)
+		proved(t, p, "before", serve(twin, bearing(url, ended)))
+		fresh := rotate(t, s, p, "bearer", true)
+		unproven(t, p, "here", serve(s, bearing(url, ended)))
+		p.clock = p.clock.Add(trust)
+		unproven(t, p, "elsewhere", serve(twin, bearing(url, ended)))
+		proved(t, p, "the new one elsewhere", serve(twin, bearing(url, fresh)))
+	})
+}
+
 // TestRefusedAreCounted: the app's log is told once a minute, a flood is told to slow
 // down, and who proves itself is not held up by it.
 func TestRefusedAreCounted(t *testing.T) {
