@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/annexhq/annex/internal/core/compact"
+	"github.com/annexhq/annex/internal/infra/keyset"
 )
 
 // VerifierConfig says whose calls a product takes. Issuer and Audience are required.
@@ -34,7 +37,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 		return nil, errors.New("productkit: a verifier needs an issuer and an audience")
 	}
 	if cfg.Keys == nil {
-		keys, err := NewRemoteKeys(strings.TrimSuffix(cfg.Issuer, "/")+"/.well-known/jwks.json", cfg.Client)
+		keys, err := NewRemoteKeys(strings.TrimSuffix(cfg.Issuer, "/")+keyset.Path, cfg.Client)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +120,7 @@ func (a *Access) scopes(r *reader) {
 
 // actor takes a subject that is a user, or the installation itself, and nothing else.
 func (a *Access) actor(r *reader) {
-	act, err := object(r.claims["act"])
+	act, err := compact.Object(r.claims["act"])
 	if err != nil {
 		r.bad("act", "an object")
 		return

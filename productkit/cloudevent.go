@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/annexhq/annex/internal/core/compact"
 )
 
 // The media types of CloudEvents 1.0 in JSON, and the header with their signature.
@@ -150,7 +152,7 @@ func VerifyCloudEvents(ctx context.Context, m Message, want Expect) ([]Event, er
 
 // readCloudEvent reads one event into what its envelope says.
 func readCloudEvent(e Event, raw json.RawMessage) (Event, error) {
-	c, err := object(raw)
+	c, err := compact.Object(raw)
 	if err != nil {
 		return Event{}, refuse(Malformed, "an event: %v", err)
 	}
@@ -170,7 +172,7 @@ func readCloudEvent(e Event, raw json.RawMessage) (Event, error) {
 	if as := r.optional("datacontenttype", 200); as != "" && !isJSON(as) {
 		r.bad("datacontenttype", "application/json")
 	}
-	if data, err := object(e.Data); err != nil || data == nil || len(e.Data) > maxData {
+	if data, err := compact.Object(e.Data); err != nil || data == nil || len(e.Data) > maxData {
 		r.bad("data", "an object of at most 200 kB")
 	}
 	// A fragment would make it unclear where the source ends and the id begins.

@@ -12,10 +12,17 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/annexhq/annex/internal/core/compact"
 )
 
-// maxData bounds an event's data; larger ones are never delivered to apps.
-const maxData = 200_000
+const (
+	// maxData bounds an event's data; larger ones are never delivered to apps.
+	maxData = 200_000
+	// sendTimeout is how long the server has to take an event from a product without a
+	// client of its own.
+	sendTimeout = 5 * time.Second
+)
 
 // Event is something that happened in the product, for the apps of one site.
 type Event struct {
@@ -88,7 +95,7 @@ func VerifyEvent(ctx context.Context, token string, want Expect) (*Event, error)
 	if e.Time, err = time.Parse(time.RFC3339, r.text("time", 50)); err != nil {
 		r.bad("time", "a time of RFC 3339")
 	}
-	if data, err := object(e.Data); err != nil || data == nil || len(e.Data) > maxData {
+	if data, err := compact.Object(e.Data); err != nil || data == nil || len(e.Data) > maxData {
 		r.bad("data", "an object of at most 200 kB")
 	}
 	if r.err == nil && !idForm.MatchString(e.ID) {
@@ -168,7 +175,7 @@ func (p *Publisher) once(ctx context.Context, to string, m Message) (again bool,
 	req.Header.Set(SignatureHeader, m.Signature)
 	client := p.Client
 	if client == nil {
-		client = &http.Client{Timeout: fetchTimeout}
+		client = &http.Client{Timeout: sendTimeout}
 	}
 	res, err := client.Do(req)
 	if err != nil {

@@ -3,17 +3,14 @@ package productkit
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/annexhq/annex/internal/core/compact"
 )
 
 const (
@@ -25,7 +22,6 @@ const (
 
 	maxToken = 16 << 10
 	maxEvent = 400 << 10
-	maxDepth = 32
 
 	// leeway is what the clocks of issuer and verifier may differ by.
 	leeway = 10 * time.Second
@@ -55,18 +51,18 @@ func opened(ctx context.Context, token, typ string, limit int, envelope []string
 	if len(token) > limit {
 		return nil, nil, refuse(TooLarge, "it has more than %d bytes", limit)
 	}
-	head, payload, err := split(token)
+	head, payload, err := compact.Split(token)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, refuse(Malformed, "%v", err)
 	}
 	c, kid, err := checkHeader(head, typ, envelope)
 	if err != nil {
 		return nil, nil, err
 	}
 	if envelope == nil {
-		c, err = object(payload)
+		c, err = compact.Object(payload)
 	} else {
-		err = strict(payload)
+		err = compact.Strict(payload)
 	}
 	if err != nil {
 		return nil, nil, refuse(Malformed, "its claims: %v", err)
@@ -99,31 +95,10 @@ func opened(ctx context.Context, token, typ string, limit int, envelope []string
 	return c, payload, nil
 }
 
-// split takes a compact token apart. It must be in the one form that its bytes have:
-// decoders differ in what else they take.
-func split(token string) (head, payload []byte, err error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return nil, nil, refuse(Malformed, "it has %d parts instead of three", len(parts))
-	}
-	decoded := make([][]byte, 3)
-	for i, p := range parts {
-		for j := range len(p) {
-			if c := p[j]; (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return nil, nil, refuse(Malformed, "it has a character that is not of base64url")
-			}
-		}
-		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(p); err != nil || p == "" {
-			return nil, nil, refuse(Malformed, "a part is not base64url in its canonical form")
-		}
-	}
-	return decoded[0], decoded[1], nil
-}
-
 // checkHeader takes a header of exactly three members, and those of the kind's envelope:
 // nothing else may say which key or rule counts.
 func checkHeader(head []byte, typ string, envelope []string) (h claims, kid string, err error) {
-	h, err = object(head)
+	h, err = compact.Object(head)
 	if err != nil {
 		return nil, "", refuse(Malformed, "its header: %v", err)
 	}
@@ -148,66 +123,3 @@ func checkHeader(head []byte, typ string, envelope []string) (h claims, kid stri
 
 // claims are the members of a JSON object by their exact names.
 type claims map[string]json.RawMessage
-
-// object reads one JSON object without repeated names, at any depth, and nothing after it.
-func object(data []byte) (claims, error) {
-	if err := strict(data); err != nil {
-		return nil, err
-	}
-	var c claims
-	if err := json.Unmarshal(data, &c); err != nil || c == nil {
-		return nil, errors.New("not a JSON object")
-	}
-	return c, nil
-}
-
-// strict takes one JSON value that every reader reads as the same.
-func strict(data []byte) error {
-	if !utf8.Valid(data) {
-		return errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := walk(dec, 0); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something after the JSON value")
-	}
-	return nil
-}
-
-func walk(dec *json.Decoder, depth int) error {
-	t, err := dec.Token()
-	if err != nil {
-		return errors.New("not JSON")
-	}
-	d, ok := t.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth == maxDepth {
-		return fmt.Errorf("deeper than %d", maxDepth)
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		if d == '{' {
-			name, err := dec.Token()
-			if err != nil {
-				return errors.New("not JSON")
-			}
-			if n, _ := name.(string); seen[n] {
-				return errors.New("a name is there twice")
-			} else {
-				seen[n] = true
-			}
-		}
-		if err := walk(dec, depth+1); err != nil {
-			return err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return errors.New("not JSON")
-	}
-	return nil
-}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"time"
+
+	"github.com/annexhq/annex/internal/core/compact"
 )
 
 const (
@@ -146,7 +148,7 @@ func VerifyPanel(ctx context.Context, token string, e Expect) (*Panel, error) {
 	}
 	r := &reader{claims: c}
 	p := &Panel{User: *readUser(r, e), Module: r.text("module", 200)}
-	extension, err := object(c["extension"])
+	extension, err := compact.Object(c["extension"])
 	if err != nil || len(c["extension"]) > maxExtension || json.Unmarshal(c["extension"], &p.Extension) != nil || extension == nil {
 		r.bad("extension", "an object of at most 8 KiB")
 	}

@@ -2,14 +2,15 @@ package remotekit
 
 import (
 	"bytes"
-	"encoding/base64"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/annexhq/annex/internal/core/compact"
 )
 
 // Call is who calls, as the server says.
@@ -93,91 +94,51 @@ func refuse(r Reason, format string, args ...any) *Error {
 	return &Error{Reason: r, Detail: fmt.Sprintf(format, args...)}
 }
 
-// parts are those of a compact token.
-type parts struct {
-	header, claims map[string]json.RawMessage
-	signed         string
-	signature      []byte
-}
-
-// split takes a token apart, in the one form that its bytes have: readers differ in what
-// else they take.
-func split(token string) (t parts, err error) {
-	texts := strings.Split(token, ".")
-	if len(texts) != 3 {
-		return t, refuse(Malformed, "it has %d parts instead of three", len(texts))
+// opened reads a token and verifies its signature. Everything that two implementations could
+// read differently is refused before any key is looked at.
+func opened(ctx context.Context, token string, keys KeySource) (claims map[string]json.RawMessage, err error) {
+	if len(token) > maxToken {
+		return nil, refuse(Malformed, "it has more than %d bytes", maxToken)
 	}
-	decoded := make([][]byte, 3)
-	for i, text := range texts {
-		decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(text)
-		if err != nil || text == "" || strings.ContainsAny(text, "\r\n") { // the decoder passes over line ends
-			return t, refuse(Malformed, "a part is not base64url in its canonical form")
-		}
-	}
-	if t.header, err = object(decoded[0]); err == nil {
-		t.claims, err = object(decoded[1])
-	}
+	head, payload, err := compact.Split(token)
 	if err != nil {
-		return t, refuse(Malformed, "%v", err)
+		return nil, refuse(Malformed, "%v", err)
 	}
-	t.signed, t.signature = texts[0]+"."+texts[1], decoded[2]
-	return t, nil
+	kid, err := keyID(head)
+	if err != nil {
+		return nil, err
+	}
+	if claims, err = compact.Object(payload); err != nil {
+		return nil, refuse(Malformed, "its claims: %v", err)
+	}
+	key, err := keys.Key(ctx, kid)
+	if err != nil {
+		return nil, &Error{Reason: NoKeys, Detail: "the server's keys cannot be had at present", err: err}
+	}
+	if key == nil {
+		return nil, refuse(UnknownKey, "the server has no such key")
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return nil, &Error{Reason: Malformed, Detail: "it is no signed token", err: err}
+	}
+	if verified, err := signed.Verify(key); err != nil || !bytes.Equal(verified, payload) {
+		return nil, refuse(BadSign, "it was not signed with that key")
+	}
+	return claims, nil
 }
 
 // keyID takes a header of exactly three members: nothing in a token says which rule counts.
-func (t parts) keyID() (string, error) {
-	alg, typ, kid := text(t.header, "alg"), text(t.header, "typ"), text(t.header, "kid")
-	if len(t.header) != 3 || alg != "RS256" || typ != tokenType || kid == "" {
+func keyID(head []byte) (string, error) {
+	h, err := compact.Object(head)
+	if err != nil {
+		return "", refuse(Malformed, "its header: %v", err)
+	}
+	kid := text(h, "kid")
+	if len(h) != 3 || text(h, "alg") != string(jose.RS256) || text(h, "typ") != tokenType || kid == "" {
 		return "", refuse(Malformed, "its header is not alg RS256, typ %s and kid", tokenType)
 	}
 	return kid, nil
-}
-
-// object reads one JSON object in which no name is there twice, at any depth.
-func object(data []byte) (out map[string]json.RawMessage, err error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := once(dec, 0); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something after the JSON value")
-	}
-	if err := json.Unmarshal(data, &out); err != nil || out == nil {
-		return nil, errors.New("not a JSON object")
-	}
-	return out, nil
-}
-
-func once(dec *json.Decoder, depth int) error {
-	t, err := dec.Token()
-	if err != nil || depth > 32 {
-		return errors.New("not JSON, or too deep")
-	}
-	open, ok := t.(json.Delim)
-	if !ok {
-		return nil
-	}
-	seen := map[any]bool{}
-	for dec.More() {
-		if open == '{' {
-			name, err := dec.Token()
-			if err != nil || seen[name] {
-				return errors.New("not JSON, or a name is there twice")
-			}
-			seen[name] = true
-		}
-		if err := once(dec, depth+1); err != nil {
-			return err
-		}
-	}
-	if _, err = dec.Token(); err != nil {
-		return errors.New("not JSON")
-	}
-	return nil
 }
 
 // text is a claim that is a text, "" for anything else.
@@ -203,7 +164,7 @@ func read(c map[string]json.RawMessage) (*Call, error) {
 		ID: text(c, "jti"), Remote: text(c, "remote"), Method: text(c, "htm"), URL: text(c, "htu"), Principal: text(c, "principal"), Context: c["context"],
 		Issued: seconds(c, "iat"), Expires: seconds(c, "exp"), issuer: text(c, "iss"), server: text(c, "server"), audience: text(c, "aud"),
 	}
-	app, err := object(c["app"])
+	app, err := compact.Object(c["app"])
 	switch {
 	case out.ID == "" || out.Remote == "" || out.Method == "" || out.URL == "":
 		return nil, refuse(BadClaim, "jti, remote, htm and htu must be texts")

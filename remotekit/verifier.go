@@ -2,9 +2,6 @@ package remotekit
 
 import (
 	"context"
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -133,29 +130,11 @@ func tokenOf(h http.Header) (string, error) {
 
 // Token verifies the token of a request of that method and URL, which has no query.
 func (v *Verifier) Token(ctx context.Context, token, method, target string) (*Call, error) {
-	if len(token) > maxToken {
-		return nil, refuse(Malformed, "it has more than %d bytes", maxToken)
-	}
-	t, err := split(token)
+	claims, err := opened(ctx, token, v.cfg.Keys)
 	if err != nil {
 		return nil, err
 	}
-	kid, err := t.keyID()
-	if err != nil {
-		return nil, err
-	}
-	key, err := v.cfg.Keys.Key(ctx, kid)
-	if err != nil {
-		return nil, &Error{Reason: NoKeys, Detail: "the server's keys cannot be had at present", err: err}
-	}
-	if key == nil {
-		return nil, refuse(UnknownKey, "the server has no such key")
-	}
-	sum := sha256.Sum256([]byte(t.signed))
-	if rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], t.signature) != nil {
-		return nil, refuse(BadSign, "it was not signed with that key")
-	}
-	c, err := read(t.claims)
+	c, err := read(claims)
 	if err != nil {
 		return nil, err
 	}

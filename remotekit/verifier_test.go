@@ -206,7 +206,9 @@ func TestWhatIsNoVerifierOrKeySet(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON": `x`, "a key twice": `{"keys":[` + key + `,` + key + `]}`, "a private key": `{"keys":[` + strings.Replace(key, `"kty"`, `"d":"AQ","kty"`, 1) + `]}`,
 		"a small key": `{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]}`, "an even exponent": `{"keys":[` + strings.Replace(key, `"AQAB"`, `"AQAA"`, 1) + `]}`,
-		"too large": `{"keys":[]}` + strings.Repeat(" ", 70<<10),
+		"a private key for something else": `{"keys":[{"kty":"EC","kid":"b","d":"AQ"},` + key + `]}`, "a secret": `{"keys":[{"kty":"oct","kid":"b","k":"AQ"},` + key + `]}`,
+		"an exponent of 32 bits": `{"keys":[` + strings.Replace(key, `"AQAB"`, `"gAAAAQ"`, 1) + `]}`, "an exponent of 72 bits": `{"keys":[` + strings.Replace(key, `"AQAB"`, `"AQAAAAAAAQAB"`, 1) + `]}`,
+		"no keys": `{}`, "too large": `{"keys":[]}` + strings.Repeat(" ", 70<<10),
 	} {
 		if set, err := remotekit.ParseKeySet([]byte(text)); err == nil {
 			t.Errorf("%s: %v", name, set)
