@@ -42,7 +42,7 @@ func TestAttackCallAWebTriggerWithoutItsSecret(t *testing.T) {
 	refuse := func(name, url string, header http.Header) {
 		t.Helper()
 		w := h.ask(url, header)
-		if w.Code != 401 || strings.Contains(w.Body.String(), "secret of the app") || len(h.ran) != 0 {
+		if w.Code != 404 || strings.Contains(w.Body.String(), "secret of the app") || len(h.ran) != 0 {
 			t.Errorf("%s: %d %s, %d functions ran", name, w.Code, w.Body, len(h.ran))
 		}
 		h.ran = nil

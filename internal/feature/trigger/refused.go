@@ -1,27 +1,12 @@
 package trigger
 
 import (
-	"encoding/json"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 )
-
-// maxRefusals is how many requests of a module a minute are told that they proved
-// nothing; the rest is told to slow down. Those that prove themselves are never counted,
-// so nobody is shut out by a stranger's flood.
-const maxRefusals = 120
-
-var proofWanted = func() []byte {
-	b, _ := json.Marshal(problem{Code: "PROOF_WANTED", Message: "The request does not prove who sent it."})
-	return b
-}()
-
-// challenges are what an answer says of the proof that is wanted.
-var challenges = map[string][]string{byBearer: {`Bearer realm="web trigger"`}, byHMAC: {`Annex-HMAC-SHA256 realm="web trigger"`}}
 
 // refused counts refused requests by module.
 type refused struct {
@@ -30,10 +15,9 @@ type refused struct {
 	modules *lru.Cache[secretKey, *refusals]
 }
 
-// refusals are those of a module in a minute, and what was not told yet.
+// refusals are those of a module that were not told yet, and when some were told last.
 type refusals struct {
-	since   time.Time
-	count   int
+	told    time.Time
 	reasons map[string]int
 }
 
@@ -42,9 +26,9 @@ func newRefused(now func() time.Time) *refused {
 	return &refused{now: now, modules: modules}
 }
 
-// add counts one. tell is what the app's log is to say now, and wait is how long the
-// sender should stay away, 0 below the limit.
-func (c *refused) add(key secretKey, reason string) (tell map[string]int, wait time.Duration) {
+// add counts one, and gives what the app's log is to say now: nothing for a minute after it
+// said something.
+func (c *refused) add(key secretKey, reason string) (tell map[string]int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	of, ok := c.modules.Get(key)
@@ -53,29 +37,18 @@ func (c *refused) add(key secretKey, reason string) (tell map[string]int, wait t
 		c.modules.Add(key, of)
 	}
 	of.reasons[reason]++
-	if now := c.now(); now.Sub(of.since) >= time.Minute || now.Before(of.since) {
-		of.since, of.count = now, 0
-		tell, of.reasons = of.reasons, map[string]int{}
+	if now := c.now(); now.Sub(of.told) >= time.Minute || now.Before(of.told) {
+		tell, of.reasons, of.told = of.reasons, map[string]int{}, now
 	}
-	if of.count++; of.count > maxRefusals {
-		wait = of.since.Add(time.Minute).Sub(c.now())
-	}
-	return tell, wait
+	return tell
 }
 
-// refuse answers a request that did not prove itself. The answer is one and the same for
-// whatever was wrong with it.
-func (s *Service) refuse(w http.ResponseWriter, t *target, why *refusal) {
-	tell, wait := s.refused.add(keyOf(t.place.install, t.place.module), why.reason)
+// refuse answers a request that did not prove itself as one to an address that does not
+// exist, whatever was wrong with it: who tries addresses or secrets learns nothing.
+func (s *Service) refuse(w http.ResponseWriter, r *http.Request, t *target, why *refusal) {
+	tell := s.refused.add(keyOf(t.place.install, t.place.module), why.reason)
 	if tell != nil && s.cfg.Refusals != nil {
 		s.cfg.Refusals.Refused(t.policy, t.place.module, tell)
 	}
-	if wait > 0 {
-		w.Header()["Retry-After"] = []string{strconv.Itoa(int(wait/time.Second) + 1)}
-		body, _ := json.Marshal(problem{Code: "LIMIT_REFUSALS", Message: "Too many requests did not prove who sent them.", Limit: "refused requests a minute", Figure: maxRefusals})
-		writeProblem(w, http.StatusTooManyRequests, body)
-		return
-	}
-	w.Header()["Www-Authenticate"] = challenges[t.module.proof()]
-	writeProblem(w, http.StatusUnauthorized, proofWanted)
+	s.fail(w, r, nil, nil, notFound())
 }

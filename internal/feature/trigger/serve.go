@@ -35,7 +35,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c, err := s.call(w, r, t)
 	if refusal, ok := errors.AsType[*refusal](err); ok {
-		s.refuse(w, &t, refusal)
+		s.refuse(w, r, &t, refusal)
 		return
 	}
 	if err != nil {

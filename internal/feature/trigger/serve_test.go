@@ -20,6 +20,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/db/dbtest"
 )
 
 func TestRequestReachesTheFunction(t *testing.T) {
@@ -256,8 +257,7 @@ func TestDroppedHeaders(t *testing.T) {
 
 // TestNothingHere: every reason for which there is nothing gives the very same answer.
 func TestNothingHere(t *testing.T) {
-	s, p := one(t)
-	p.install("i-bob", "s-1", "v-1", "hook")
+	s, p := proving(t, dbtest.SQLite(t))
 	known := address(t, s, p, "i-alice", "hook")
 	gone := address(t, s, p, "i-alice", "other")
 	if err := s.Delete(t.Context(), scopeOf(t, p, "i-alice"), gone); err != nil {
@@ -267,6 +267,9 @@ func TestNothingHere(t *testing.T) {
 	p.uninstall("i-bob")
 	worker := request("GET", known, "")
 	worker.Header.Set("Service-Worker", "script")
+	signed := request("POST", address(t, s, p, "i-alice", "signed"), "{}")
+	signed.Header.Set("Annex-Timestamp", "0")
+	signed.Header.Set("Annex-Signature", "v1=00")
 	requests := map[string]*http.Request{
 		"unknown":        request("GET", "https://0123456789abcdef0123456789abcdef.hooks.apps.example/", ""),
 		"malformed":      request("GET", "https://short.hooks.apps.example/", ""),
@@ -274,6 +277,8 @@ func TestNothingHere(t *testing.T) {
 		"deleted":        request("GET", gone, ""),
 		"uninstalled":    request("GET", bob, ""),
 		"service worker": worker,
+		"no proof":       request("GET", address(t, s, p, "i-alice", "bearer"), ""),
+		"a wrong proof":  signed,
 	}
 	var first *bytes.Buffer
 	check := func(name string, r *http.Request) {
