@@ -164,21 +164,33 @@ func (s *snapshot) fresh(now time.Time) bool {
 	return s != nil && now.Sub(s.confirmed) < staleAfter
 }
 
-// readIfOlder reads unless somebody else's reading began after asked, or one began so
-// recently that another could hardly tell more.
+// readIfOlder reads unless somebody else's reading began after asked. After one that began
+// a moment before, it waits: readings that strangers cause come one by one, with pauses.
 func (p *policies) readIfOlder(ctx context.Context, asked time.Time) error {
-	const recent = 20 * time.Millisecond
+	const pause = 20 * time.Millisecond
 	// The caller's own end must not end a reading that others profit from.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
 	defer cancel()
-	if err := p.take(ctx); err != nil {
-		return err
+	for waited := false; ; waited = true {
+		if err := p.take(ctx); err != nil {
+			return err
+		}
+		since := p.now().Sub(p.tried)
+		switch {
+		case !p.tried.Before(asked):
+			p.release()
+			return nil
+		case since >= pause || waited:
+			defer p.release()
+			return p.readOn(ctx)
+		}
+		p.release()
+		select {
+		case <-time.After(pause - since):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	defer p.release()
-	if !p.tried.IsZero() && asked.Sub(p.tried) < recent {
-		return nil
-	}
-	return p.readOn(ctx)
 }
 
 // read reads what changed; what was committed before the call is seen after it.

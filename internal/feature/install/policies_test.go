@@ -174,6 +174,11 @@ func TestUnknownInstallationIsLookedForOnce(t *testing.T) {
 		if _, err := p.get(t.Context(), "new"); err != nil {
 			t.Errorf("made a moment ago: %v", err)
 		}
+		time.Sleep(time.Millisecond)
+		m.put("newer", 1)
+		if _, err := p.get(t.Context(), "newer"); err != nil {
+			t.Errorf("made a moment after another was looked for: %v", err)
+		}
 		before := m.reads
 		for range 1000 {
 			if _, err := p.get(t.Context(), "none"); code(err) != "NOT_INSTALLED" {
