@@ -198,7 +198,7 @@ profile: build bench/node_modules/.done ## Take the profile that the compiler is
 	scripts/profile
 
 bench/node_modules/.done: bench/package.json bench/package-lock.json
-	npm --prefix bench ci --no-audit --no-fund --silent
+	npm --prefix bench ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: apps

