@@ -17,6 +17,7 @@ type desk struct {
 	*platform
 	mu     sync.Mutex
 	answer http.HandlerFunc
+	reader http.HandlerFunc // takes a request's body itself, where it is set
 	got    []sent
 }
 
@@ -100,6 +101,13 @@ func newDesk(t *testing.T, egress ...string) (*desk, place) {
 }
 
 func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	reader := d.reader
+	d.mu.Unlock()
+	if reader != nil && r.Method == http.MethodPost {
+		reader(w, r)
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	d.mu.Lock()
 	d.got = append(d.got, sent{r.Method, r.RequestURI, r.Header.Get("Authorization"), string(body)})
@@ -115,6 +123,13 @@ func (d *desk) answers(how http.HandlerFunc) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.answer = how
+}
+
+// reads says who takes what is posted, body and all.
+func (d *desk) reads(how http.HandlerFunc) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reader = how
 }
 
 // took is what the product was sent since it was asked last.

@@ -42,7 +42,7 @@ func (c *Capabilities) Admit(req call.Request) func(ctx context.Context) (call.R
 
 // takesBody are the host calls that bring a body. Any other one's would only take room in
 // the server until it is answered.
-var takesBody = map[string]bool{"fetch": true, "product.request": true, "product.graph": true, "kvs.set": true, "queue.push": true, "kvs.secret.set": true,
+var takesBody = map[string]bool{"fetch": true, "product.request": true, "product.send": true, "product.graph": true, "kvs.set": true, "queue.push": true, "kvs.secret.set": true,
 	"kvs.batch.delete": true, "kvs.batch.get": true, "kvs.batch.set": true, "kvs.entity.query": true, "kvs.entity.set": true, "kvs.transact": true,
 	"ui.invoke": true, "remote.request": true, "provider.fetch": true}
 

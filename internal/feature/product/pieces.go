@@ -73,7 +73,7 @@ func (l *lasting) giveAll() {
 
 // inPieces is the room of an answer that may be taken piece by piece, nil where it is held whole.
 func (c *caller) inPieces(req *call.Request, h *head) *lasting {
-	if !h.Pieces || req.Lasting == nil || req.Streams || req.Method != requestMethod {
+	if !h.Pieces || req.Lasting == nil || req.Streams {
 		return nil
 	}
 	c.mu.Lock()
@@ -190,7 +190,7 @@ func (c *caller) more(ctx context.Context, p *call.Policy, req call.Request) (ca
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	piece, whole, err := []byte(nil), true, c.still(ctx, p, u)
+	piece, whole, err := []byte(nil), true, c.still(ctx, p, u.let, u.as)
 	if err == nil {
 		piece, whole, err = fill(u.body, req.Room)
 	}
@@ -204,21 +204,21 @@ func (c *caller) more(ctx context.Context, p *call.Policy, req call.Request) (ca
 	return call.Reply{Head: json.RawMessage(fmt.Sprintf(`{"done":%t}`, whole)), Body: piece}, nil
 }
 
-// still says whether the answer might be asked for now: what is revoked ends it in the middle.
-func (c *caller) still(ctx context.Context, p *call.Policy, u *underway) error {
-	on, err := c.installed(ctx, p, u.let.api.Product, &Decision{})
+// still says whether what is under way might be asked for now: what is revoked ends it in the middle.
+func (c *caller) still(ctx context.Context, p *call.Policy, let *pass, as string) error {
+	on, err := c.installed(ctx, p, let.api.Product, &Decision{})
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(u.let.scopes, func(s string) bool { return !perm.HasScope(on.Set, s) }) {
-		return closed("SCOPE_NOT_GRANTED", "what this answer was asked with is not granted any more")
+	if slices.ContainsFunc(let.scopes, func(s string) bool { return !perm.HasScope(on.Set, s) }) {
+		return closed("SCOPE_NOT_GRANTED", "what this request was made with is not granted any more")
 	}
-	if u.as == asApp {
+	if as == asApp {
 		return nil
 	}
-	now := *u.let
+	now := *let
 	now.policy = on
-	return c.mayAct(ctx, &now, now.scopes, u.as == offline)
+	return c.mayAct(ctx, &now, now.scopes, as == offline)
 }
 
 // fill reads a piece, and says whether it was the last one.

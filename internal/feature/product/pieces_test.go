@@ -111,6 +111,27 @@ func TestFunctionsTakePieces(t *testing.T) {
 	}
 }
 
+// So does an answer of a product's GraphQL.
+func TestGraphAnswersComeInPieces(t *testing.T) {
+	w, _ := graphWorld(t, "read")
+	w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(&source{n: 3 * pieceSize}), nil })
+	f := w.function(t.Context())
+	head, err := json.Marshal(map[string]any{"product": "jira", "as": "app", "pieces": true, "method": "POST", "headers": [][2]string{{"Content-Type", "application/json"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := counted{}
+	reply, err := f.ask(t.Context(), w.policy, call.Request{Method: graphMethod, Head: head, Body: []byte(`{"query":"{ issue { id } }"}`), Room: &room, Lasting: &f.lasting})
+	var first replyHead
+	if err != nil || json.Unmarshal(reply.Head, &first) != nil || first.Body == 0 || len(reply.Body) != pieceSize {
+		t.Fatalf("%s, %d bytes, %v", reply.Head, len(reply.Body), err)
+	}
+	w.policy = &call.Policy{Install: "i", Site: "s", Product: "tracker", App: "a"}
+	if _, piece, err := f.host(bodyMethod, map[string]any{"body": first.Body}); fault.CodeOf(err) != "SCOPE_NOT_GRANTED" || len(piece) > 0 || f.lasting.taken != 0 {
+		t.Errorf("without the scope: %d bytes, %v", len(piece), err)
+	}
+}
+
 // What fits one piece comes with its head, and of nothing more is asked.
 func TestShortAnswersAreWhole(t *testing.T) {
 	w := newWorld(t, "read")

@@ -204,10 +204,13 @@ const (
 	requestMethod = "product.request"
 	graphMethod   = "product.graph"
 	bodyMethod    = "product.body"
+	sendMethod    = "product.send"
 )
 
 // Methods are the host calls that the gate answers.
-func (g *Gate) Methods() []string { return []string{requestMethod, graphMethod, bodyMethod} }
+func (g *Gate) Methods() []string {
+	return []string{requestMethod, graphMethod, bodyMethod, sendMethod}
+}
 
 // Bind gives the handler of one call; its allowance begins with it.
 func (g *Gate) Bind(b call.Binding) call.Handler {

@@ -31,6 +31,8 @@ type caller struct {
 	open    map[uint32]*underway // answers that are taken piece by piece
 	kept    uint32               // how many there were
 	opening int                  // how many are about to be among them
+	sending map[uint32]*sending  // bodies that are given piece by piece
+	sent    uint32               // how many there were
 }
 
 // head is the request as the SDK writes it. Path begins with "/" and stands below the
@@ -57,18 +59,32 @@ type replyHead struct {
 
 // serve answers one request: decide, send, and tell the app and the log under one reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
-	if req.Method == bodyMethod {
+	switch req.Method {
+	case bodyMethod:
 		return c.more(ctx, p, req)
+	case sendMethod:
+		return c.give(ctx, p, req)
 	}
 	if out, ok, err := c.own(ctx, p, req); ok || err != nil {
 		return out, err
 	}
 	started := c.gate.cfg.Now()
-	d := Decision{
+	d := c.decision(p, &req)
+	var r sent
+	r.out, r.body, r.err = c.request(ctx, p, &req, d)
+	return c.finish(ctx, req, d, started, r)
+}
+
+// decision is what is known of a request before it is decided about.
+func (c *caller) decision(p *call.Policy, req *call.Request) *Decision {
+	return &Decision{
 		ReasonID: uuid.NewString(), Install: p.Install, Site: p.Site, App: p.App, Version: p.Version, Epoch: p.Epoch,
 		Invocation: c.call.ID, Function: c.call.Function, Actor: c.call.Principal, As: asApp, Sent: max(int64(len(req.Body)), req.Size),
 	}
-	out, sent, err := c.request(ctx, p, &req, &d)
+}
+
+// finish gives what came of a request to the host call that waits for it, and tells of it.
+func (c *caller) finish(ctx context.Context, req call.Request, d *Decision, started time.Time, r sent) (call.Reply, error) {
 	tell := func(err error) {
 		if err != nil {
 			d.Code = fault.CodeOf(err)
@@ -76,31 +92,31 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 				d.Fix = f.Fix
 			}
 		}
-		if sent != nil {
-			sent.count(&d)
+		if r.body != nil {
+			r.body.count(d)
 		}
-		c.gate.tell(context.WithoutCancel(ctx), d)
+		c.gate.tell(context.WithoutCancel(ctx), *d)
 	}
-	if b, ok := out.Stream.(*answerBody); ok {
+	if b, ok := r.out.Stream.(*answerBody); ok {
 		// What came of it is known when the answer has been passed on.
 		after := req.Afterwards
-		b.failed = func(err error) error { return failed(err, &d, b.timeout) }
+		b.failed = func(err error) error { return failed(err, d, b.timeout) }
 		b.end = func(received int64) {
 			d.Received, d.Took = received, c.gate.cfg.Now().Sub(started)
 			after(func() { tell(b.err) })
 		}
 		if b.underway == nil {
-			return out, nil
+			return r.out, nil
 		}
 		b.underway.as, b.underway.alone = d.As, func() { after = func(do func()) { do() } }
-		return c.begin(ctx, req, out, b.underway)
+		return c.begin(ctx, req, r.out, b.underway)
 	}
 	d.Took = c.gate.cfg.Now().Sub(started)
-	req.Afterwards(func() { tell(err) })
-	if refused, ok := reply(err, ""); ok {
+	req.Afterwards(func() { tell(r.err) })
+	if refused, ok := reply(r.err, ""); ok {
 		return refused, nil
 	}
-	return out, err
+	return r.out, r.err
 }
 
 func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request, d *Decision) (out call.Reply, sent *sentBody, err error) {
@@ -132,6 +148,9 @@ func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request,
 		}
 	} else if let, err = c.admit(ctx, p, &h, d); err != nil {
 		return out, nil, err
+	}
+	if s, ok := req.Stream.(*sending); ok {
+		s.let = let
 	}
 	r, sent, err := c.build(let, &h, req, d)
 	if err != nil {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { host } from '../../runtime/test/mock-kernel.js';
+import { Blob } from '../../runtime/src/web/blob.js';
 import { FormData } from '../../runtime/src/web/formdata.js';
+import { ReadableStream } from '../../runtime/src/web/stream.js';
 import { asApp, asUser, authorize, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
 
 beforeEach(() => host.reset());
@@ -150,4 +152,109 @@ test('a long answer comes piece by piece, as it is wanted', async () => {
   host.on('product.request', ({ path }) => (path === '/a' ? first({ status: 302, headers: [['location', '/b']] }) : ok('{"c":1}')));
   assert.deepEqual(await (await get()).json(), { c: 1 });
   assert.deepEqual(given, [{ body: 7, close: true }]);
+});
+
+// sent answers a body that comes piece by piece, and keeps what came.
+function sent(answer) {
+  const got = { pieces: [], heads: [], whole: () => Buffer.concat(got.pieces).toString() };
+  const take = (head, body) => {
+    got.heads.push(head);
+    if (head.close) return { head: { closed: true } };
+    got.pieces.push(Buffer.from(body));
+    return answer(got, head) ?? { head: { sending: 7 } };
+  };
+  host.on('product.send', take);
+  host.on('product.request', (head, body) => take({ ...head, done: true, alone: true }, body ?? new Uint8Array(0)));
+  return got;
+}
+const atTheEnd = (got, head) => (head.done ? ok(`{"n":${got.pieces.length}}`) : undefined);
+
+test('a long body goes piece by piece, a short one with its request', async () => {
+  const long = `"${'ab'.repeat(300_000)}"`;
+  let got = sent(atTheEnd);
+  const res = await asApp().requestJira(route`/a`, { method: 'POST', body: long });
+  assert.deepEqual([res.status, await res.json()], [200, { n: 3 }]);
+  assert.equal(got.whole(), long);
+  const { headers, ...opened } = got.heads[0];
+  assert.deepEqual(opened, { product: 'jira', as: 'app', path: '/a', pieces: true, method: 'POST', size: long.length });
+  assert.ok(headers.some(([k, v]) => k === 'content-type' && v === 'application/json'));
+  assert.deepEqual(got.heads.slice(1), [{ sending: 7, done: false }, { sending: 7, done: true }]);
+  assert.ok(got.pieces.every((p) => p.length <= 256 << 10));
+
+  const form = new FormData();
+  form.append('file', new Blob([long]), 'a.txt');
+  got = sent(atTheEnd);
+  await asUser().requestJira(route`/a`, { method: 'POST', body: form });
+  assert.ok(got.heads.length > 2 && got.heads[0].size === got.whole().length && got.whole().includes(long));
+
+  for (const body of ['x'.repeat(256 << 10), new ReadableStream({ start(c) { c.enqueue(text('short')); c.close(); } })]) {
+    got = sent(atTheEnd);
+    await asApp().requestJira(route`/a`, { method: 'POST', body });
+    assert.deepEqual(got.heads.map((h) => h.alone), [true]);
+  }
+});
+
+test('a stream is asked for no more than the product has taken', async () => {
+  let made = 0;
+  let ended;
+  const stream = () => new ReadableStream({
+    pull(c) {
+      if (made === 10) { c.close(); return; }
+      made++;
+      c.enqueue(new Uint8Array(100 << 10).fill(made));
+    },
+    cancel(why) { ended = why; },
+  }, { highWaterMark: 0 });
+  const ahead = [];
+  let got = sent((all, head) => {
+    ahead.push(made * (100 << 10) - all.pieces.reduce((n, p) => n + p.length, 0));
+    return atTheEnd(all, head);
+  });
+  await asApp().requestJira(route`/a`, { method: 'PUT', body: stream() });
+  assert.ok(ahead.length > 3 && ahead.every((n) => n >= 0 && n < 100 << 10), String(ahead));
+  assert.equal(got.heads[0].size, 0);
+  assert.equal(got.whole().length, 10 * (100 << 10));
+
+  // The answer may come before the end.
+  made = 0;
+  got = sent(() => ({ head: { status: 413, statusText: '', headers: [], url: '/a' } }));
+  assert.equal((await asApp().requestJira(route`/a`, { method: 'PUT', body: stream() })).status, 413);
+  assert.ok(made < 10 && ended instanceof TypeError);
+
+  // A stream that fails ends the request, and so does a signal.
+  got = sent(atTheEnd);
+  const failing = new ReadableStream({ pull(c) { if (made++ < 15) c.enqueue(new Uint8Array(100 << 10)); else c.error(new Error('gone')); } }, { highWaterMark: 0 });
+  await assert.rejects(asApp().requestJira(route`/a`, { method: 'PUT', body: failing }), /gone/);
+  assert.deepEqual(got.heads.at(-1), { sending: 7, close: true });
+  made = 0;
+  const stop = new AbortController();
+  got = sent((all) => { if (all.pieces.length === 2) stop.abort(); });
+  await assert.rejects(asApp().requestJira(route`/a`, { method: 'PUT', body: stream(), duplex: 'half', signal: stop.signal }), { name: 'AbortError' });
+  await new Promise((done) => { setTimeout(done, 5); });
+  assert.ok(got.heads.some((h) => h.close) && made < 10 && ended.name === 'AbortError');
+
+  // What was a stream cannot be sent again, bytes can.
+  const moved = (all, head) => (head.done ? { head: { status: 307, statusText: '', headers: [['location', '/b']], url: '/a' } } : undefined);
+  made = 0;
+  sent(moved);
+  await assert.rejects(asApp().requestJira(route`/a`, { method: 'PUT', body: stream() }), /cannot be sent again/);
+  let asked = 0;
+  got = sent((all, head) => (head.done && asked++ === 0 ? moved(all, head) : atTheEnd(all, head)));
+  assert.equal((await asApp().requestJira(route`/a`, { method: 'PUT', body: 'x'.repeat(300 << 10) })).status, 200);
+  assert.equal(got.whole().length, 2 * (300 << 10));
+});
+
+test('of many long bodies as many go at once as the host takes', async () => {
+  let at = 0;
+  let top = 0;
+  let n = 0;
+  host.on('product.send', async ({ sending }) => {
+    if (sending === undefined) { top = Math.max(top, ++at); return { head: { sending: ++n } }; }
+    await new Promise((done) => { setTimeout(done, 1); });
+    at--;
+    return ok();
+  });
+  const all = await Promise.all(Array.from({ length: 40 }, () => asApp().requestJira(route`/a`, { method: 'POST', body: 'x'.repeat(300 << 10) })));
+  assert.ok(all.every((r) => r.status === 200));
+  assert.equal(top, 16);
 });

@@ -128,6 +128,14 @@ export class Body extends Anything {
 
   /** Whole body as bytes, or undefined if there is none; marks it as read. */
   static async take(source) { return Body.#has(source) ? source.#take() : undefined; }
+  /** The body as bytes where they are known, else as the stream that it is; marks it as read. */
+  static give(source) {
+    if (!Body.#has(source)) return undefined;
+    if (source.#bytes !== null) return source.#take();
+    if (source.bodyUsed || source.#stream.locked) throw unusable();
+    source.#used = true;
+    return source.#stream;
+  }
   static #has(source) { return source.#bytes !== null || source.#stream !== null; }
 
   static copy(source, target) {
@@ -156,10 +164,11 @@ export class Body extends Anything {
 export const setBody = Body.set;
 export const hasBody = Body.has;
 export const takeBody = Body.take;
+export const giveBody = Body.give;
 export const copyBody = Body.copy;
 /** Gives the body of one to another; the first has been read then. */
 export const moveBody = Body.move;
-for (const name of ['set', 'has', 'take', 'copy', 'move']) delete Body[name];
+for (const name of ['set', 'has', 'take', 'give', 'copy', 'move']) delete Body[name];
 
 /** Makes the members of Body those of an interface whose constructor calls new Body(this). */
 export function includeBody(Class) {

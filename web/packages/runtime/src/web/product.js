@@ -3,11 +3,12 @@
 import { kernel } from '@annex/runtime/kernel';
 import { classed } from '../errors.js';
 import { onAbort } from './abort.js';
-import { takeBody } from './body.js';
+import { giveBody, takeBody } from './body.js';
 import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
+import { isLong, piecesOf, sendPieces } from './sending.js';
 import { ReadableStream } from './stream.js';
 import { dictionary } from './webidl.js';
 
@@ -35,11 +36,15 @@ export function askProduct(who, path, init = undefined) {
   if (init === undefined || init === null) return followed({ who, path, asItIs, method: 'GET', headers: undefined, body: undefined, redirect: 'follow', signal: null });
   const options = dictionary(init, 'requestProduct');
   if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
-  const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType);
+  const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType, goesInPieces(who));
   const request = { who, path, method, headers, body, redirect, signal: null };
   if (!(body instanceof Promise)) return followed(request);
   return body.then((bytes) => followed({ ...request, body: bytes }));
 }
+
+// What is asked of a product, and not of its GraphQL or a remote, may have a body that goes
+// while the app makes it.
+const goesInPieces = (who) => who.product !== undefined && !who.graph;
 
 // askUntil is askProduct with a signal, which gives up waiting.
 async function askUntil(who, path, options) {
@@ -48,7 +53,8 @@ async function askUntil(who, path, options) {
   if (typeof options.body === 'string' && !new Headers(options.headers ?? undefined).has('content-type')) whole.headers.set('content-type', textType);
   whole.signal.throwIfAborted();
   const { method, headers, redirect, signal } = whole;
-  const request = { who, path, method, headers, body: await takeBody(whole), redirect, signal };
+  const body = goesInPieces(who) ? giveBody(whole) : await takeBody(whole);
+  const request = { who, path, method, headers, body, redirect, signal };
   return new Promise((resolve, reject) => {
     const done = onAbort(signal, reject);
     followed(request).then(resolve, reject).finally(done);
@@ -63,7 +69,7 @@ function ask(request, hops, resolve, reject) {
   const { who, signal } = request;
   const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
   signal?.throwIfAborted();
-  kernel.ask(askProduct, call, headOf(request), request.body, true, ({ head, body }) => {
+  const answered = ({ head, body }) => {
     try {
       const status = statusOf(head);
       const next = redirects.has(status) && call !== 'remote.request' ? redirected(request, parse(head), hops) : undefined; // a remote's is the app's own to follow
@@ -77,7 +83,13 @@ function ask(request, hops, resolve, reject) {
     } catch (err) {
       reject(err);
     }
-  }, (err) => reject(classed(err)));
+  };
+  if (call !== 'product.request' || !isLong(request.body)) {
+    kernel.ask(askProduct, call, headOf(request), request.body, true, answered, (err) => reject(classed(err)));
+    return;
+  }
+  const asked = (method, head, body) => new Promise((done, failed) => kernel.ask(askProduct, method, head, body, true, done, (err) => failed(classed(err))));
+  sendPieces(piecesOf(request.body), signal, asked, () => headOf(request)).then(answered, reject);
 }
 
 const first = '{"status":';
@@ -152,6 +164,7 @@ function redirected(request, head, hops) {
     headers = new Headers(headers);
     for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
   }
+  if (body instanceof ReadableStream) throw new TypeError(`${request.path} was redirected, and a body that is a stream cannot be sent again`);
   return { ...request, method, headers, body, path: location, asItIs: false };
 }
 

@@ -44,14 +44,15 @@ export function redirectOf(redirect = 'follow') { return oneOf(['follow', 'error
 
 /**
  * What leaves of a RequestInit that has no signal: a Request costs more than all else of a
- * call. A body that is a stream comes as a promise of its bytes.
+ * call. A body that is a stream comes as a promise of its bytes, unless it may stay one.
  *
  * @param {RequestInit} init
  * @param {string} what errors call it
  * @param {string} [typeOfText] the content type of a body that is a text
- * @returns {{method: string, headers: Headers, body?: Uint8Array | Promise<Uint8Array>, redirect: string}}
+ * @param {boolean} [streams] whether a body may stay a stream
+ * @returns {{method: string, headers: Headers, body?: Uint8Array | Promise<Uint8Array> | ReadableStream, redirect: string}}
  */
-export function outgoing(init, what, typeOfText = undefined) {
+export function outgoing(init, what, typeOfText = undefined, streams = false) {
   checkInit(init);
   const out = { method: methodOf(init.method), headers: new Headers(init.headers ?? undefined), body: undefined, redirect: redirectOf(init.redirect) };
   if (init.body === undefined || init.body === null) return out;
@@ -59,7 +60,7 @@ export function outgoing(init, what, typeOfText = undefined) {
   const content = bodyOf(init.body);
   const type = typeof init.body === 'string' ? typeOfText ?? content.type : content.type;
   if (type && !out.headers.has('content-type')) out.headers.set('content-type', type);
-  out.body = content.bytes ?? drain(content.stream).then((parts) => concat([new Uint8Array(0), ...parts]));
+  out.body = content.bytes ?? (streams ? content.stream : undefined) ?? drain(content.stream).then((parts) => concat([new Uint8Array(0), ...parts]));
   return out;
 }
 
