@@ -126,7 +126,7 @@ func message(args json.RawMessage) string {
 }
 
 func (a *API) readActivity(w http.ResponseWriter, r *request) error {
-	q, err := a.logQuery(r)
+	q, err := a.callQuery(r)
 	if err != nil {
 		return err
 	}
@@ -213,16 +213,14 @@ func traceID(text string) (string, error) {
 	return t, nil
 }
 
-func (a *API) logQuery(r *request) (q applog.Query, err error) {
+// callQuery is whose calls a request asks about.
+func (a *API) callQuery(r *request) (q applog.Query, err error) {
 	v := r.URL.Query()
 	if err := required("app", v.Get("app"), "environment", v.Get("environment")); err != nil {
 		return applog.Query{}, err
 	}
 	q = applog.Query{
-		App: id.App(v.Get("app")), Env: v.Get("environment"), Invocation: id.Invocation(v.Get("invocation")), Follow: v.Get("cursor"),
-	}
-	if q.Trace, err = traceID(v.Get("trace")); err != nil {
-		return q, err
+		App: id.App(v.Get("app")), Env: v.Get("environment"), Invocation: id.Invocation(v.Get("invocation")),
 	}
 	if v.Get("site") != "" {
 		s, err := a.site(r.ctx(), v.Get("site"))
@@ -242,6 +240,19 @@ func (a *API) logQuery(r *request) (q applog.Query, err error) {
 			return q, fault.New(fault.Usage, "BAD_TIME", "since must be an RFC 3339 time, such as 2026-01-31T08:00:00Z")
 		}
 		q.Since = at
+	}
+	return q, nil
+}
+
+// logQuery is which of their lines it asks for.
+func (a *API) logQuery(r *request) (q applog.Query, err error) {
+	if q, err = a.callQuery(r); err != nil {
+		return q, err
+	}
+	v := r.URL.Query()
+	q.Follow = v.Get("cursor")
+	if q.Trace, err = traceID(v.Get("trace")); err != nil {
+		return q, err
 	}
 	if limit := v.Get("limit"); limit != "" {
 		n, err := strconv.Atoi(limit)
