@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { start } from './demo.js';
+import { look } from './look.js';
 import { frameIn, openProduct } from './people.js';
 
 // PICTURES=FOLDER writes the pictures of docs/providers.md.
@@ -205,6 +206,7 @@ async function connect(page, shell, name) {
   for (const part of ['Listening', host, 'openid']) assert.ok(text.includes(part), `the window does not say ${part}:\n${text}`);
   assert.match(text, /as alice/i);
   await sound(window_, 'the window');
+  if (name === '') await look(window_, 'connect');
   await picture(window_, `connect-window${name}`);
   await window_.locator('[data-annex-connect-go]').click();
   await window_.locator('[data-annex-leave]').click();
@@ -215,6 +217,14 @@ async function connect(page, shell, name) {
   assert.doesNotMatch(window_.url(), /code=|state=/);
   await window_.getByText('alice of the provider').first().waitFor();
   await picture(window_, `connect-done${name}`);
+  if (name === '') {
+    await look(window_, 'my-accounts');
+    const all = await window_.context().newPage();
+    await all.goto(`${demo.access.uiUrl}/accounts/external`);
+    await all.getByText('alice of the provider').first().waitFor();
+    await look(all, 'external-accounts');
+    await all.close();
+  }
   return window_;
 }
 
