@@ -67,20 +67,18 @@ test('what an app gave up is looked at, tried again and dropped; what it left is
   await look(page, 'running');
   await press(page, 'link', /^Look at/);
   await page.getByRole('heading', { name: /Given up by/ }).waitFor();
-  await page.getByText('RangeError').waitFor();
+  await page.getByText('FUNCTION_ERR').waitFor();
   assert.match(await page.locator('pre').innerText(), /issue/);
   assert.doesNotMatch(await page.locator('main').innerText(), /out of ink/); // the app's own words are in its log
   await look(page, 'letter');
   await press(page, 'button', /^Drop/);
   await press(page, 'button', 'Drop', { exact: true });
-  await page.goto(`${demo.access.uiUrl}/apps/${installation}/running`);
   await page.getByText('Nothing.').waitFor();
 
   await page.goto(`${demo.access.uiUrl}/apps/${installation}`);
   await press(page, 'button', /^Uninstall/);
   await press(page, 'button', 'Uninstall', { exact: true });
   await page.getByText('The app is gone.').waitFor();
-  await page.goto(`${demo.access.uiUrl}/apps`);
   await page.getByRole('heading', { name: /not yet erased/ }).waitFor();
   await look(page, 'left');
   const taken = page.waitForEvent('download');
@@ -89,7 +87,7 @@ test('what an app gave up is looked at, tried again and dropped; what it left is
   await press(page, 'button', /^Erase/);
   await page.getByRole('heading', { name: /Erase/ }).waitFor();
   await press(page, 'button', 'Erase', { exact: true });
-  await page.goto(`${demo.access.uiUrl}/apps`);
+  await page.getByRole('heading', { name: 'Connected apps' }).waitFor();
   assert.equal(await page.getByRole('heading', { name: /not yet erased/ }).count(), 0);
   await context.close();
 });
@@ -107,10 +105,12 @@ test('a program shows a code or has the browser come back, and its user lets it 
   await page.getByRole('heading', { name: /Desk assistant/ }).waitFor();
   await look(page, 'program');
   await press(page, 'button', 'Let it in');
-  await page.getByRole('button', { name: /^End/ }).waitFor();
-  await look(page, 'programs');
+  await page.getByRole('heading', { name: 'My programs' }).waitFor();
   const got = await post('/oauth/token', form({ grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: asked.device_code, client_id: 'Desk assistant' }));
   assert.match(got.access_token, /^anx_user_/);
+  await page.goto(`${demo.access.uiUrl}/my/programs`);
+  await page.getByRole('button', { name: /^End/ }).waitFor();
+  await look(page, 'programs');
   const listed = (token) => fetch(resource, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }, body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' });
   assert.notEqual((await listed(got.access_token)).status, 401);
   await press(page, 'button', /^End/);
