@@ -169,6 +169,16 @@ func TestJSXOfUIKit1IsForForgeUI(t *testing.T) {
 	}
 }
 
+// An app that moved from one kit to the other has the old one's factory in tsconfig.json.
+func TestJSXFactoryOfAnotherKit(t *testing.T) {
+	dir := app(t, "tsconfig.json", `{"compilerOptions": {"jsx": "react", "jsxFactory": "ForgeUI.createElement"}} // of UI Kit 1`,
+		"src/new.jsx", "export const run = () => <b>hi</b>;\n",
+		"src/old.jsx", "import ForgeUI from '@forge/ui';\nexport const run = () => <i>hi</i>;\n",
+		"src/own.jsx", "const ForgeUI = { createElement: (x) => x };\nexport const run = () => <u>hi</u>;\n")
+	res := build(t, Options{Dir: dir, Handlers: []string{"new.run", "old.run", "own.run"}})
+	contains(t, res.Code, `jsx("b"`, `.createElement("i"`, `ForgeUI.createElement("u"`)
+}
+
 func TestCommonJS(t *testing.T) {
 	dir := app(t, "src/index.js", "const { storage } = require('@forge/api');\nconst EventEmitter = require('events');\nclass E extends EventEmitter {}\nmodule.exports.run = () => [storage, E];\n")
 	res := build(t, Options{Dir: dir, Handlers: []string{"index.run"}})

@@ -162,6 +162,7 @@ var reserved = strings.Fields(`arguments await break case catch class const cont
 
 var (
 	forgeUI      = regexp.MustCompile(`\bimport\s+([A-Za-z_$][\w$]*)\s*(?:,\s*\{[^}]*\}\s*)?from\s*['"]@(?:forge|annex)/ui['"]`)
+	tsFactory    = regexp.MustCompile(`"jsxFactory"\s*:\s*"([A-Za-z_$][\w$]*)`)
 	jsxFactory   = regexp.MustCompile(`@jsx\s+[\w$.]+`)
 	jsxRuntime   = regexp.MustCompile(`@jsxRuntime\s`)
 	jsxPragma    = regexp.MustCompile(`@jsx(Runtime|ImportSource|Frag)?\s`)
@@ -211,6 +212,9 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 	} else if m := forgeUI.FindSubmatch(text); own && m != nil && !jsxPragma.Match(text) {
 		// UI Kit 1 apps write JSX for ForgeUI without saying so.
 		after += fmt.Sprintf("\n/** @jsxRuntime classic @jsx %[1]s.createElement @jsxFrag %[1]s.Fragment */\n", m[1])
+	} else if own && !jsxPragma.Match(text) && r.b.namesOtherFactory(rel, text) {
+		// tsconfig.json was written for another kit of the app's: it names what this file has not.
+		after += "\n/** @jsxRuntime automatic @jsxImportSource react */\n"
 	}
 	if own {
 		if refs := dirnameRefs(rel, text); len(refs) > 0 {
@@ -237,6 +241,21 @@ func (r *resolver) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		r.mu.Unlock()
 	}
 	return api.OnLoadResult{Contents: &contents, Loader: loaderFor(a.Path), ResolveDir: filepath.Dir(a.Path)}, nil
+}
+
+// namesOtherFactory reports whether the tsconfig.json that counts for a file has JSX made by
+// a name that does not stand in the file.
+func (b *builder) namesOtherFactory(rel string, text []byte) bool {
+	for dir := path.Dir(rel); ; dir = path.Dir(dir) {
+		config, err := os.ReadFile(filepath.Join(b.dir, filepath.FromSlash(dir), "tsconfig.json"))
+		if err == nil {
+			m := tsFactory.FindSubmatch(config)
+			return m != nil && !regexp.MustCompile(`(^|[^\w$])`+regexp.QuoteMeta(string(m[1]))+`($|[^\w$])`).Match(text)
+		}
+		if dir == "." || dir == "/" || strings.HasPrefix(dir, "..") {
+			return false
+		}
+	}
 }
 
 // exportAssigned exports what an ES module assigns to `exports`, as webpack lets it: some

@@ -182,6 +182,7 @@
     assert.equal(util.format('%s %d %j', 'a', 1, { b: 2 }), 'a 1 {"b":2}');
     assert.match(util.inspect({ a: [1, { b: new Map([[1, 2]]) }] }), /Map/);
     assert.equal(await util.promisify((x, done) => done(null, x + 1))(1), 2);
+    assert.deepEqual([await util.promisify(setTimeout)(1, 'later'), await util.promisify(__annex_require('node:timers').setTimeout)(0, 'so'), await util.promisify(setImmediate)('now')], ['later', 'so', 'now']);
     const path = __annex_require('node:path');
     assert.equal(path.join('/a', '..', 'b'), '/b');
     const fs = __annex_require('node:fs');
@@ -331,6 +332,8 @@
     for (const name of modules) {
       const list = [];
       const m = __annex_require(name);
+      const absent = Object.keys(m).filter((key) => m[key] === undefined && key !== 'exitCode'); // a process has none until it is set
+      assert.deepEqual(absent, [], `members of ${name} that are undefined`);
       for (const key of Object.keys(m)) if (key !== 'default') look(m[key], key, 2, list);
       if (name === '@annex/api') {
         look(api.asApp(), 'asApp()', 1, list);

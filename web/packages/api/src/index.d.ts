@@ -90,7 +90,7 @@ export interface QueryResult<T = any> { key: string; value: T }
 export interface Query<T = any> {
   where(field: 'key', condition: WhereCondition): Query<T>;
   limit(limit: number): Query<T>;
-  cursor(cursor: string): Query<T>;
+  cursor(cursor?: string | null): Query<T>;
   getMany<V = T>(): Promise<{ results: QueryResult<V>[]; nextCursor?: string }>;
   getOne<V = T>(): Promise<QueryResult<V> | undefined>;
 }

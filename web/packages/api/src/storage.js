@@ -35,7 +35,7 @@ class Query {
     let query = kvs.query();
     if (this.#where) query = query.where('key', this.#where);
     if (this.#limit !== undefined) query = query.limit(this.#limit);
-    if (this.#cursor !== undefined) query = query.cursor(this.#cursor);
+    query = query.cursor(this.#cursor);
     return query.getMany();
   }
   /** @returns {Promise<{key: string, value: unknown} | undefined>} */

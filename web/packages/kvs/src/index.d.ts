@@ -18,7 +18,7 @@ export interface EntityQuery<T = any> {
   where(condition: Condition): EntityQuery<T>;
   filters(filter: Filter<T>): EntityQuery<T>;
   sort(order: 'ASC' | 'DESC'): EntityQuery<T>;
-  cursor(cursor: string): EntityQuery<T>;
+  cursor(cursor?: string | null): EntityQuery<T>;
   limit(limit: number): EntityQuery<T>;
   /** A filtered page may be empty and have a nextCursor. */
   getMany(): Promise<{ results: Result<T>[]; nextCursor?: string }>;
@@ -49,7 +49,7 @@ export interface Query<T = any> {
   where(field: 'key', condition: Condition): Query<T>;
   /** 10 unless said, 100 at most. */
   limit(limit: number): Query<T>;
-  cursor(cursor: string): Query<T>;
+  cursor(cursor?: string | null): Query<T>;
   getMany<V = T>(): Promise<{ results: Result<V>[]; nextCursor?: string }>;
   getOne<V = T>(): Promise<Result<V> | undefined>;
 }

@@ -86,6 +86,9 @@ function results(page, fields) {
   return page;
 }
 
+// Loops over pages begin with no cursor: null, undefined or an empty text.
+const from = (cursor) => (cursor ? String(cursor) : undefined);
+
 /** A query of the store: each step gives a new query. */
 class Query {
   #head;
@@ -107,8 +110,8 @@ class Query {
   }
   /** At most this many results: 10 unless said, 100 at most. */
   limit(limit) { return new Query({ ...this.#head, limit: Number(limit) }, this.#fields); }
-  /** Where an earlier page's nextCursor left off. Cursors do not last. */
-  cursor(cursor) { return new Query({ ...this.#head, cursor: String(cursor) }, this.#fields); }
+  /** Where an earlier page's nextCursor left off, without one the beginning. Cursors do not last. */
+  cursor(cursor) { return new Query({ ...this.#head, cursor: from(cursor) }, this.#fields); }
   /** @returns {Promise<{results: {key: string, value: unknown}[], nextCursor?: string}>} */
   async getMany() {
     const { body } = await ask('kvs.query', this.#fields ? { ...this.#head, times: true } : this.#head);
@@ -142,8 +145,8 @@ class EntityQuery {
   filters(filter) { return this.#with({ filters: conditions(filter) }); }
   /** Sort.ASC, the default, or Sort.DESC: by the range, then by the key. */
   sort(order) { return this.#with({ sort: String(order) }); }
-  /** Where an earlier page's nextCursor left off. Cursors do not last. */
-  cursor(cursor) { return this.#with({ cursor: String(cursor) }); }
+  /** Where an earlier page's nextCursor left off, without one the beginning. Cursors do not last. */
+  cursor(cursor) { return this.#with({ cursor: from(cursor) }); }
   /** At most this many results: 10 unless said, 100 at most. */
   limit(limit) { return this.#with({ limit: Number(limit) }); }
   /** @returns {Promise<{results: {key: string, value: object}[], nextCursor?: string}>} */

@@ -49,8 +49,9 @@ test('queries', async () => {
   const q = kvs.query().where('key', WhereConditions.beginsWith('p'));
   await q.limit(2).getMany();
   await q.cursor('c').getMany();
+  await q.cursor(null).getMany(); // as loops over pages begin
   assert.equal(await q.getOne(), undefined);
-  assert.deepEqual(host.calls.map((c) => c.head), [{ prefix: 'p', limit: 2 }, { prefix: 'p', cursor: 'c' }, { prefix: 'p', limit: 1 }]);
+  assert.deepEqual(host.calls.map((c) => c.head), [{ prefix: 'p', limit: 2 }, { prefix: 'p', cursor: 'c' }, { prefix: 'p', cursor: undefined }, { prefix: 'p', limit: 1 }]);
   assert.throws(() => kvs.query().where('key', WhereConditions.equalTo('x')), { code: 'QUERY_WHERE_INVALID' });
 });
 

@@ -1,6 +1,7 @@
 // The globals of the web and of Node.js that app code and libraries look for.
 import { Buffer } from './node/buffer.js';
 import process from './node/process.js';
+import { setImmediate as immediate, setTimeout as timeout } from './node/timers-promises.js';
 import { AbortController, AbortSignal } from './web/abort.js';
 import { Blob, File, installObjectURLs } from './web/blob.js';
 import { refuseToClone, structuredClone } from './web/clone.js';
@@ -44,10 +45,16 @@ export const globals = {
   PerformanceObserver, PerformanceObserverEntryList, QuotaExceededError, console, process, ...operations,
 };
 
+// What util.promisify makes of timers, whose callback comes first.
+const promised = Symbol.for('nodejs.util.promisify.custom');
+
 /** Defines the globals as the standards do. */
 export function installGlobals(target) {
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: name in operations });
+  }
+  for (const [timer, value] of [[target.setTimeout, timeout], [target.setImmediate, immediate]]) {
+    if (timer) Object.defineProperty(timer, promised, { value });
   }
   Object.defineProperty(target, 'global', { value: target, writable: true, configurable: true, enumerable: false });
   Object.defineProperty(target, 'self', { value: target, writable: true, configurable: true, enumerable: false });

@@ -7,5 +7,9 @@ export const clearInterval = (timer) => globalThis.clearInterval(timer);
 export const clearImmediate = (timer) => globalThis.clearImmediate(timer);
 import promises from './timers-promises.js';
 
+const promised = Symbol.for('nodejs.util.promisify.custom');
+setTimeout[promised] = promises.setTimeout;
+setImmediate[promised] = promises.setImmediate;
+
 export { promises };
 export default { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate, promises };

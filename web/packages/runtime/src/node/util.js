@@ -23,7 +23,7 @@ export function promisify(fn) {
   return own;
 }
 promisify.custom = custom;
-export const types = { ...util.types, isExternal: () => false, isModuleNamespaceObject: () => false };
+export const types = { ...util.types, isProxy: notOfferedNow('util.types.isProxy'), isExternal: () => false, isModuleNamespaceObject: () => false };
 export const debug = debuglog;
 
 export const toUSVString = (text) => String(text).toWellFormed();
