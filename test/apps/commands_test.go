@@ -306,13 +306,20 @@ func (a *app) log(since time.Time) (string, error) {
 	return strings.ReplaceAll(string(raw), `\"`, `"`), err
 }
 
-// logged demands a line in the app's log.
+// logWait is how long a queue's consumer may take to write a line.
+const logWait = 20 * time.Second
+
+// logged demands a line in the app's log, which what the app queued may write later.
 func (a *app) logged(_ *testscript.TestScript, args []string) error {
-	log, err := a.log(a.since)
-	if err != nil || !strings.Contains(log, args[0]) {
-		return errors.Join(err, a.wrong("", "the app's log lacks %s", args[0]))
+	for until := time.Now().Add(logWait); ; time.Sleep(100 * time.Millisecond) {
+		log, err := a.log(a.since)
+		switch {
+		case err == nil && strings.Contains(log, args[0]):
+			return nil
+		case err != nil || time.Now().After(until):
+			return errors.Join(err, a.wrong("", "the app's log lacks %s", args[0]))
+		}
 	}
-	return nil
 }
 
 // take keeps a part of the last answer.

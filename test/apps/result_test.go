@@ -260,7 +260,11 @@ func (rs *results) sum() string {
 		called += r.count(func(u unit) bool { return u.Called })
 		right += r.count(func(u unit) bool { return u.Right })
 	}
-	return fmt.Sprintf("| **%d of %d** | | **%d of %d** | **%d** | the other %d | |\n", apps, len(shown), called, all, right, called-right)
+	rest := "none"
+	if called > right {
+		rest = fmt.Sprintf("the other %d", called-right)
+	}
+	return fmt.Sprintf("| **%d of %d** | | **%d of %d** | **%d** | %s | |\n", apps, len(shown), called, all, right, rest)
 }
 
 // intoDocs writes a table to its place in docs/compat.md.
