@@ -1,7 +1,6 @@
 package csp
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -35,18 +34,7 @@ func ExplainLine(number int, line []byte) []byte {
 	if json.Unmarshal(line, &members) != nil || json.Unmarshal(members["kind"], &kind) != nil || kind != "csp" {
 		return hostrule.ExplainLine(number, line)
 	}
-	a := explainVector(members, line)
-	if a.Error != "" {
-		a.Line = number
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(a); err != nil {
-		// Strings, a bool and a number always encode.
-		panic("csp: an answer has no JSON: " + err.Error())
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	return explainVector(members, line).Encode(number)
 }
 
 func explainVector(members map[string]json.RawMessage, line []byte) hostrule.Answer {

@@ -110,6 +110,11 @@ func ExplainLine(number int, line []byte) []byte {
 	if ok {
 		a = Explain(v)
 	}
+	return a.Encode(number)
+}
+
+// Encode is the answer to the line of that number, as JSON on one line without its end.
+func (a Answer) Encode(number int) []byte {
 	if a.Error != "" {
 		a.Line = number
 	}

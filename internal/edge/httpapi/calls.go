@@ -54,6 +54,7 @@ func scope(p id.Principal, i install.Installation) (tenant.Scope, error) {
 	return tenant.ForInstall(p, i.Site, i.ID)
 }
 
+// scoped is the scope of an installation that the principal may see.
 func (a *API) scoped(ctx context.Context, p id.Principal, t install.Target) (tenant.Scope, error) {
 	i, err := a.Installs.Find(ctx, p, t)
 	if err != nil {
@@ -62,12 +63,25 @@ func (a *API) scoped(ctx context.Context, p id.Principal, t install.Target) (ten
 	return scope(p, i)
 }
 
-func (a *API) listWebTriggers(w http.ResponseWriter, r *request) error {
+// named is the scope of the installation that a body names, asked is that of the one in a query.
+func (a *API) named(r *request, t target) (tenant.Scope, error) {
+	found, err := a.resolve(r.ctx(), t)
+	if err != nil {
+		return tenant.Scope{}, err
+	}
+	return a.scoped(r.ctx(), r.caller, found)
+}
+
+func (a *API) asked(r *request) (tenant.Scope, error) {
 	t, err := a.queried(r)
 	if err != nil {
-		return err
+		return tenant.Scope{}, err
 	}
-	s, err := a.scoped(r.ctx(), r.caller, t)
+	return a.scoped(r.ctx(), r.caller, t)
+}
+
+func (a *API) listWebTriggers(w http.ResponseWriter, r *request) error {
+	s, err := a.asked(r)
 	if err != nil {
 		return err
 	}
@@ -98,11 +112,7 @@ func (a *API) createWebTrigger(w http.ResponseWriter, r *request) error {
 	if err := required("module", in.Module); err != nil {
 		return err
 	}
-	t, err := a.resolve(r.ctx(), in.target)
-	if err != nil {
-		return err
-	}
-	s, err := a.scoped(r.ctx(), r.caller, t)
+	s, err := a.named(r, in.target)
 	if err != nil {
 		return err
 	}
@@ -131,11 +141,7 @@ func (a *API) rotateWebTriggerSecret(w http.ResponseWriter, r *request) error {
 	if err := required("module", in.Module); err != nil {
 		return err
 	}
-	t, err := a.resolve(r.ctx(), in.target)
-	if err != nil {
-		return err
-	}
-	s, err := a.scoped(r.ctx(), r.caller, t)
+	s, err := a.named(r, in.target)
 	if err != nil {
 		return err
 	}
@@ -156,11 +162,7 @@ func (a *API) retireWebTriggerSecret(w http.ResponseWriter, r *request) error {
 	if err := required("module", module); err != nil {
 		return err
 	}
-	t, err := a.queried(r)
-	if err != nil {
-		return err
-	}
-	s, err := a.scoped(r.ctx(), r.caller, t)
+	s, err := a.asked(r)
 	if err != nil {
 		return err
 	}
@@ -176,11 +178,7 @@ func (a *API) deleteWebTrigger(w http.ResponseWriter, r *request) error {
 	if err := required("url", address); err != nil {
 		return err
 	}
-	t, err := a.queried(r)
-	if err != nil {
-		return err
-	}
-	s, err := a.scoped(r.ctx(), r.caller, t)
+	s, err := a.asked(r)
 	if err != nil {
 		return err
 	}

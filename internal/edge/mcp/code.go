@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/account"
 )
 
@@ -40,7 +41,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Whoever asks for a secret gets none: a program on its user's machine keeps none.
-	writeJSON(w, http.StatusCreated, map[string]any{
+	pagejson.Write(w, http.StatusCreated, map[string]any{
 		"client_id": clientID, "client_name": in.Name, "redirect_uris": in.Redirects, "token_endpoint_auth_method": "none",
 		"grant_types": []string{codeGrant}, "response_types": []string{"code"}, "scope": scope,
 	})
@@ -62,7 +63,7 @@ func (s *Server) redeem(w http.ResponseWriter, r *http.Request, form url.Values)
 		s.failLogin(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	pagejson.Write(w, http.StatusOK, map[string]any{
 		"access_token": secret, "token_type": "Bearer", "expires_in": int(account.ProgramLife / time.Second), "scope": scope,
 	})
 }

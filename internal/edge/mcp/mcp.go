@@ -26,6 +26,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/action"
 )
@@ -160,7 +161,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, user id.Principal)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"actions": all})
+	pagejson.Write(w, http.StatusOK, map[string]any{"actions": all})
 	return nil
 }
 
@@ -177,7 +178,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, user id.Principal) 
 	if out.Value != nil {
 		answer["result"] = out.Value
 	}
-	writeJSON(w, http.StatusOK, answer)
+	pagejson.Write(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -192,7 +193,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	writeJSON(w, e.Kind.Status(), map[string]any{"error": problem(e)})
+	pagejson.Write(w, e.Kind.Status(), map[string]any{"error": problem(e)})
 }
 
 // public is an error as it may be read outside.
@@ -220,14 +221,4 @@ func problem(e *fault.Error) map[string]any {
 		out["fields"] = e.Fields
 	}
 	return out
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(`{"error":{"kind":"internal","code":"INTERNAL"}}`)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n'))
 }

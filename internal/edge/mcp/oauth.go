@@ -11,6 +11,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/account"
 )
 
@@ -24,7 +25,7 @@ const (
 // resource says where tokens for a site's actions come from (RFC 9728). It says the same of
 // every name: which sites there are is nobody's business.
 func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{
+	pagejson.Write(w, http.StatusOK, map[string]any{
 		"resource": s.cfg.URL + strings.TrimPrefix(r.URL.EscapedPath(), "/.well-known/oauth-protected-resource"), "resource_name": "Actions of apps",
 		"authorization_servers": []string{s.cfg.URL}, "bearer_methods_supported": []string{"header"}, "scopes_supported": []string{scope},
 	})
@@ -33,7 +34,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 // authorization says how tokens are asked for (RFC 8414): by a browser that comes back to the
 // program with a code (PKCE), or by a code that the user types where no browser can come back.
 func (s *Server) authorization(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{
+	pagejson.Write(w, http.StatusOK, map[string]any{
 		"issuer": s.cfg.URL, "device_authorization_endpoint": s.cfg.URL + "/oauth/device_authorization", "token_endpoint": s.cfg.URL + "/oauth/token",
 		"revocation_endpoint": s.cfg.URL + "/oauth/revoke", "registration_endpoint": s.cfg.URL + "/oauth/register",
 		"authorization_endpoint": s.cfg.UIURL + "/my/programs/authorize", "response_types_supported": []string{"code"}, "response_modes_supported": []string{"query"},
@@ -77,7 +78,7 @@ func (s *Server) startLogin(w http.ResponseWriter, r *http.Request) {
 		s.failLogin(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	pagejson.Write(w, http.StatusOK, map[string]any{
 		"device_code": started.Secret, "user_code": started.Code, "verification_uri": s.cfg.UIURL + "/my/programs",
 		"expires_in": int(account.DeviceLife / time.Second), "interval": int(account.DeviceInterval / time.Second),
 	})
@@ -127,7 +128,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	pagejson.Write(w, http.StatusOK, map[string]any{
 		"access_token": secret, "token_type": "Bearer", "expires_in": int(account.ProgramLife / time.Second), "scope": scope,
 	})
 }
@@ -177,5 +178,5 @@ func (s *Server) failLogin(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func oauthError(w http.ResponseWriter, status int, code, description string) {
-	writeJSON(w, status, map[string]any{"error": code, "error_description": description})
+	pagejson.Write(w, status, map[string]any{"error": code, "error_description": description})
 }
