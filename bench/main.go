@@ -4,7 +4,8 @@
 // Honest by construction: the handler counts calls at module scope and returns the
 // count, and a run fails unless every fresh answer says 1 and the reused ones grow; the
 // server under test is the shipped binary with its defaults, reached through its
-// listener; rounds are interleaved and all are printed.
+// listener, but for quotas: these are counted and set higher than the load gets; rounds
+// are interleaved and all are printed.
 package main
 
 import (

@@ -3,11 +3,14 @@ package script
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -98,6 +101,49 @@ func TestDemoHints(t *testing.T) {
 	}
 	if !regexp.MustCompile(`export ADMIN_TOKEN=anx_admin_\S+`).MatchString(text) {
 		t.Errorf("no admin's token in: %s", text)
+	}
+}
+
+// Whoever waits for demo.json after a restart finds the new addresses, with the tokens and
+// passwords that were handed out before.
+func TestDemoJSONIsOfThisStart(t *testing.T) {
+	if _, err := assets.SDKTable(); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	start := func() *testenv.Env {
+		env, err := testenv.Start(t.Context(), testenv.Setup{Dir: dir, Listen: "127.0.0.1:0", Workers: 1, ChildCommand: annex.ChildCommand, Version: "test", NoProduct: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return env
+	}
+	first := start()
+	if err := errors.Join(first.Write(), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, ready := range []bool{false, true} { // a start that ends early loses nothing
+		env := start()
+		if _, err := os.Stat(dir + "/demo.json"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("there is a demo.json before it is ready: %v", err)
+		}
+		if env.Access.AdminToken != first.Access.AdminToken || env.Access.Users["bob"] != first.Access.Users["bob"] {
+			t.Error("what was handed out is forgotten")
+		}
+		if ready {
+			if err := env.Write(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if info, err := os.Stat(dir + "/demo.json"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if left, err := filepath.Glob(dir + "/demo.json?*"); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

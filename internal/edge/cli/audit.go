@@ -113,7 +113,7 @@ func (c *cli) auditVerifyCommand() *cobra.Command {
 				r, err = trail.VerifyExtends(old, file, pins)
 			}
 			if err != nil {
-				return fault.New(fault.Internal, "NO_FILE", "the file cannot be read to its end: %v", err).Because(err)
+				return fault.New(fault.Invalid, "NO_FILE", "the file cannot be read to its end: %v", err).WithFix("name an export, a file of JSON lines").Because(err)
 			}
 			return c.printTrail(args[0], r)
 		},

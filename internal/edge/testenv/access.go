@@ -40,17 +40,21 @@ type Access struct {
 type User struct {
 	ID       string `json:"id"`
 	Password string `json:"password"`
-	Admin    bool   `json:"admin,omitempty"`
+	Admin    bool   `json:"admin"`
 }
 
-// access reads what an earlier start handed out, so that tokens and passwords stay.
+// access reads what an earlier start handed out, so that tokens and passwords stay. It puts
+// the file aside until Write: whoever waits for it is not sent to an earlier start's address.
 func (e *Env) access(_ context.Context, file string) error {
-	raw, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(raw, &e.Access)
+	err := os.Rename(file, file+aside)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		var raw []byte
+		if raw, err = os.ReadFile(file + aside); err == nil {
+			err = json.Unmarshal(raw, &e.Access)
+		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.Invalid, "DEMO_JSON", "%s cannot be read", file).Because(err).WithFix("remove it; new tokens are made")
+		return fault.New(fault.Invalid, "DEMO_JSON", "%s cannot be read", file+aside).Because(err).WithFix("remove it; new tokens are made")
 	}
 	e.Access.file = file
 	e.Access.URL, e.Access.UIURL = e.System.Origins.ControlURL(), e.System.Origins.UIURL()
@@ -62,6 +66,9 @@ func (e *Env) access(_ context.Context, file string) error {
 	}
 	return nil
 }
+
+// aside ends the name of the file of an earlier start.
+const aside = ".before"
 
 func password() string { return rand.Text()[:12] }
 
@@ -127,7 +134,11 @@ func (e *Env) Write() error {
 	if err := os.WriteFile(tmp, append(raw, '\n'), 0o600); err != nil {
 		return fault.Op("testenv.Write", err)
 	}
-	return fault.Op("testenv.Write", os.Rename(tmp, e.Access.file))
+	if err := os.Rename(tmp, e.Access.file); err != nil {
+		return fault.Op("testenv.Write", err)
+	}
+	_ = os.Remove(e.Access.file + aside) // there is none at a first start
+	return nil
 }
 
 // Developer is the principal of the developer's token.

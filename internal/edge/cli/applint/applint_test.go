@@ -118,6 +118,10 @@ func TestWhatADeployRefusesIsAnError(t *testing.T) {
 			t.Errorf("%s, and it is an error: %v", why, r.Diagnostics)
 		}
 	}
+	without := strings.Replace(manifestText, "  runtime:\n", "  runtime:\n    snapshots: false\n", 1)
+	if got, want := severities(check(t, without+code)), []string{"3 warning"}; !slices.Equal(got, want) { // nothing there is the same in every call
+		t.Errorf("without snapshots: got %q, want %q", got, want)
+	}
 }
 
 func TestUnknownAddressesSilenceTheUnusedWarning(t *testing.T) {

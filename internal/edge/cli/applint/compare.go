@@ -40,6 +40,8 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, pages *pages) (ou
 	}
 	for _, e := range f.ModuleScope {
 		switch {
+		case !m.Snapshots() && e.Kind != bundle.EffectCall:
+			continue // it is another one in each call, and slows none that would be faster
 		case certain && e.Refused && e.Kind == bundle.EffectRandom:
 			refuse(e.Position, e.What+" at module scope is refused at deploy: every call would get the same value",
 				"move it into the function that needs it, or say app.runtime.snapshots: false")
