@@ -148,11 +148,14 @@ func (c *caller) beginSending(ctx context.Context, p *call.Policy, req call.Requ
 		room: &lasting{Room: req.Lasting}, started: c.gate.cfg.Now(),
 		next: make(chan lump), wants: make(chan struct{}), result: make(chan sent, 1), over: make(chan struct{}), left: req.Body,
 	}
+	s.mu.Lock() // whoever guesses its number waits until it has begun
+	defer s.mu.Unlock()
 	n, err := c.keepSending(s)
 	if err != nil {
 		return call.Reply{}, err
 	}
 	if err := room(s.room, perOpen); err != nil {
+		s.told = true
 		c.forgetSending(n)
 		return call.Reply{}, err
 	}
@@ -171,8 +174,6 @@ func (c *caller) beginSending(ctx context.Context, p *call.Policy, req call.Requ
 		}()
 		out.out, out.body, out.err = c.request(ctx, p, &r, s.decided)
 	}()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.unhook = context.AfterFunc(ctx, func() {
 		s.stop(brokenBody())
 		c.unsent(ctx, n, s)
