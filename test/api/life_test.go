@@ -439,6 +439,9 @@ func (l *life) logs() {
 	l.ask("GET", "/api/v1/logs"+at+"&since=2999-01-01T00:00:00Z", l.bob, nil).is(200).length(0, "entries")
 	l.ask("GET", "/api/v1/activity"+at, l.bob, nil).is(200).want("index.echo", "activity", 0, "function")
 	l.ask("GET", "/api/v1/activity"+at+"&since=2999-01-01T00:00:00Z", l.bob, nil).is(200).length(0, "activity")
+	l.ask("GET", "/api/v1/activity"+at+"&product=desk", l.bob, nil).is(200).want("index.echo", "activity", 0, "function")
+	l.ask("GET", "/api/v1/activity"+at+"&product=nothing", l.bob, nil).fails(404, "PRODUCT_UNKNOWN")
+	l.ask("GET", "/api/v1/activity"+at+"&invocation="+first, l.bob, nil).is(200).length(1, "calls").want(first, "calls", 0, "invocation")
 
 	for _, path := range []string{"/api/v1/logs", "/api/v1/activity"} {
 		l.ask("GET", path+at+"&since=yesterday", l.bob, nil).fails(400, "BAD_TIME")
