@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/assets"
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
@@ -221,12 +222,13 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		return err
 	}
 	s.Tenancy = tenancy.New(tenancy.Config{DB: s.DB, Audit: s.Audit})
-	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Log: log})
+	s.Registry = registry.New(registry.Config{DB: s.DB, Blobs: s.Blobs, Sealer: s.Ring, Audit: s.Audit, Products: s.Tenancy, Reserved: s.Origins.Reserved(), Log: log})
 	s.Installs = install.New(install.Config{
-		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: s.Tenancy, Log: log,
+		DB: s.DB, Audit: s.Audit, Releases: s.Registry, Sites: s.Tenancy, Words: s.Tenancy, Reserved: s.Origins.Reserved(), Log: log,
 		// An open connection is of the policy under which it was made.
 		Changed: func(install id.Install) {
 			s.Guard.Forget(string(install))
+			s.Broker.Changed(install, s.Installs.Running()[install])
 			if ui := s.changed.Load(); ui != nil {
 				ui.Changed(install)
 			}
@@ -246,6 +248,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{
 		Network: s.network("egress"), Decisions: denials{logs: s.Logs, policies: s.Installs, audit: s.Audit, receipts: s.Receipts, metrics: s.metrics}, Receipts: brokerReceipts{s.Receipts}, Quota: s.Quotas.Request, Log: log, Reserved: s.Origins.Reserved(),
+		Current: func(install id.Install) *call.Policy { return s.Installs.Running()[install] },
 	})
 	declared := newProducts(s.Tenancy, s.Guard, s.collector()...)
 	s.declared = declared

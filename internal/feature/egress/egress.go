@@ -102,7 +102,9 @@ type Config struct {
 	Receipts  Receipts // may be nil: then nothing is written down
 	// Quota counts a request over all calls and servers, or refuses it; it may be nil.
 	Quota func(p *call.Policy) error
-	Log   *slog.Logger
+	// Current is an installation's policy of now, nil for none; it must not wait. It may be nil.
+	Current func(install id.Install) *call.Policy
+	Log     *slog.Logger
 	// Reserved are host names of the platform itself; they and everything below them
 	// are refused whatever a policy says.
 	Reserved []string
@@ -142,6 +144,7 @@ const (
 type Broker struct {
 	cfg     Config
 	budgets *budgets
+	flights flights
 }
 
 // New makes a broker.

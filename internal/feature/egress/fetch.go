@@ -78,7 +78,8 @@ func (c *caller) told(ctx context.Context, d *Decision, err error) {
 }
 
 func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Request, d *Decision) (call.Reply, error) {
-	v := c.broker.decide(p, typeOf(c.call.Kind), h.URL)
+	typ := typeOf(c.call.Kind)
+	v := c.broker.decide(p, typ, h.URL)
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
 	d.Matched, d.Missed = v.matched, v.missed
 	d.Scheme, d.Host, d.Port = v.url.Scheme, v.url.Host, v.url.Port
@@ -97,6 +98,7 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 	a, err := c.leave(ctx, p, outgoing{
 		url: v.url, method: h.Method, header: header, body: req.Body, raw: h.Raw, room: req.Room,
 		timeout: time.Duration(h.TimeoutMs) * time.Millisecond,
+		may:     func(now *call.Policy) bool { return now.Rules.AllowsURL(now.Set, typ, v.url).Allow },
 	}, d)
 	if err != nil {
 		return call.Reply{}, err
@@ -118,6 +120,8 @@ type outgoing struct {
 	secrets [][]byte
 	opened  *call.Network // the private network that the request goes into, nil for none
 	as      *netguard.Identity
+	// may reports whether a later policy admits the request; nil for what no policy ends.
+	may func(p *call.Policy) bool
 }
 
 // leave checks what is left to check, takes the request out of its budgets and makes it.
@@ -144,6 +148,19 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if o.may != nil {
+		under, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		defer b.lifted(p, &flight{o.may, end})()
+		defer func() {
+			if err != nil {
+				err = c.cutOff(under, err, d)
+			}
+		}()
+		if ctx = under; ctx.Err() != nil {
+			return a, ctx.Err()
+		}
+	}
 	release, err := b.budgets.take(ctx, p.Install, d)
 	if err != nil {
 		return a, refused(err, d)

@@ -114,9 +114,21 @@ func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask
 	}
 	a, err = c.leave(ctx, p, outgoing{
 		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room,
-		inject: to.Inject, secrets: to.Secrets, opened: v.opened, as: to.As,
+		inject: to.Inject, secrets: to.Secrets, opened: v.opened, as: to.As, may: c.broker.mayPinned(to, ask.Path, v.opened),
 	}, d)
 	return a, u, err
+}
+
+// mayPinned is what ends a request to a destination that has a name. What the platform asks for
+// itself goes on: it is how credentials are withdrawn when an installation ends.
+func (b *Broker) mayPinned(to Destination, path string, opened *call.Network) func(*call.Policy) bool {
+	if to.Mints {
+		return nil
+	}
+	return func(now *call.Policy) bool {
+		v := b.decidePinned(now, to, path)
+		return v.allow && (v.opened == nil) == (opened == nil)
+	}
 }
 
 // decidePinned is decide for a destination that has a name.
