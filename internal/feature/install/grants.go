@@ -202,6 +202,9 @@ func (s *Service) AddEgress(ctx context.Context, p id.Principal, install id.Inst
 		if !perm.Bounds(bounds, t, pattern) {
 			return outsideBounds(bounds, Destination{t, pattern})
 		}
+		if err := s.notOurs(pattern); err != nil {
+			return err
+		}
 		if n := slices.IndexFunc(i.Configured, same(t, pattern)); n >= 0 {
 			return errNothingChanged
 		}

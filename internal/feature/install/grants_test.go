@@ -316,3 +316,24 @@ func TestAdminsCannotAllowMoreThanAHeaderTakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// P7: no admin allows an app what belongs to the platform itself, by its name or by a wildcard
+// over it, alone or in a group.
+func TestThePlatformsHostsAreNotConfigured(t *testing.T) {
+	b, at := setup(t, dbtest.SQLite(t)), production("site-a")
+	b.publish(t, "production", "v1", perm.Set{Configurable: &perm.Configurable{}})
+	i := b.grant(t, alice, at, nil).Installation
+	for _, host := range []string{"ui.annex.example", "*.annex.example", "wss://x.ui.annex.example:8443"} {
+		_, err := b.AddEgress(t.Context(), alice, i.ID, perm.Client, host)
+		want(t, err, "BAD_DOMAIN")
+		p, err := hostrule.ParsePattern(host, hostrule.Resource)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.SetGroups(t.Context(), alice, i.ID, []install.GroupSet{{Key: "g", Egress: []install.Destination{{Type: perm.Images, Pattern: p}}}}, b.policy(t, i.ID).Epoch)
+		want(t, err, "BAD_DOMAIN")
+	}
+	if _, err := b.AddEgress(t.Context(), alice, i.ID, perm.Client, "other.annex.example"); err != nil {
+		t.Error(err)
+	}
+}

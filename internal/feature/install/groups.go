@@ -49,6 +49,11 @@ func (s *Service) SetGroups(ctx context.Context, p id.Principal, install id.Inst
 		before := i.Settings
 		i.Configured, i.Groups = slices.Clone(i.Configured), slices.Clone(i.Groups)
 		for _, g := range groups {
+			for _, d := range g.Egress {
+				if err := s.notOurs(d.Pattern); err != nil {
+					return err
+				}
+			}
 			if err := i.setGroup(g, p.String(), s.Now().UTC().Truncate(time.Millisecond)); err != nil {
 				return err
 			}
@@ -187,6 +192,14 @@ func (i *Installation) setGroup(g GroupSet, by string, at time.Time) error {
 		i.Groups = append(i.Groups, group)
 	}
 	i.dropEmptyGroups()
+	return nil
+}
+
+// notOurs refuses a destination that is, or covers, a host of the platform's own.
+func (s *Service) notOurs(p hostrule.Pattern) error {
+	if err := p.CheckReserved(s.Reserved); err != nil {
+		return fault.New(fault.Invalid, "BAD_DOMAIN", "%s: %v", p, err).With("status", 422)
+	}
 	return nil
 }
 

@@ -71,8 +71,10 @@ type Config struct {
 	// transaction; it may be nil.
 	RemoteChanged func(ctx context.Context, scope tenant.Scope, remote string) error
 	Words         Words
-	Now           func() time.Time // time.Now when nil
-	Log           *slog.Logger
+	// Reserved are the platform's own hosts, which no admin allows an app.
+	Reserved []string
+	Now      func() time.Time // time.Now when nil
+	Log      *slog.Logger
 }
 
 // Service answers for installations and their policies.

@@ -85,7 +85,7 @@ func setup(t *testing.T, d *db.DB) *bundle {
 // another is the service of another server process on the same database.
 func (b *bundle) another(t *testing.T) *install.Service {
 	t.Helper()
-	s := install.New(install.Config{DB: b.db, Audit: b.audit, Releases: b.releases, Sites: b.sites, Words: words{}, Now: b.now})
+	s := install.New(install.Config{DB: b.db, Audit: b.audit, Releases: b.releases, Sites: b.sites, Words: words{}, Reserved: []string{"ui.annex.example"}, Now: b.now})
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

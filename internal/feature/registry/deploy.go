@@ -80,6 +80,11 @@ func (s *Service) Deploy(ctx context.Context, p id.Principal, u Upload) (Deploym
 			WithFix("leave app.runtime.isolation out")
 	}
 	// What an admin could not allow is not shown to one.
+	for _, e := range c.declared.Egress {
+		if err := e.Pattern.CheckReserved(s.Reserved); err != nil {
+			return Deployment{}, fault.New(fault.Invalid, "PLATFORM_HOST", "permissions.external (%s): %v", e.Type, err)
+		}
+	}
 	if err := csp.Fits(c.declared); err != nil {
 		return Deployment{}, err
 	}

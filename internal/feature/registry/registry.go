@@ -74,8 +74,10 @@ type Config struct {
 	Entities Entities
 	// AllowProcess admits app.runtime.isolation: process, which is weaker than the sandbox.
 	AllowProcess bool
-	Now          func() time.Time // time.Now when nil
-	Log          *slog.Logger
+	// Reserved are the platform's own hosts, which no version may name as a destination.
+	Reserved []string
+	Now      func() time.Time // time.Now when nil
+	Log      *slog.Logger
 }
 
 // Service answers for apps, environments, variables and versions.

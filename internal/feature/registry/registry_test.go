@@ -84,7 +84,7 @@ func setup(t *testing.T, d *db.DB) *platform {
 	p := &platform{db: d, engine: &engine{}}
 	log := audit.New(d, nil)
 	p.tenancy = tenancy.New(tenancy.Config{DB: d, Audit: log})
-	p.Service = registry.New(registry.Config{DB: d, Blobs: blobs, Sealer: ring, Audit: log, Preparer: p.engine, Products: p.tenancy})
+	p.Service = registry.New(registry.Config{DB: d, Blobs: blobs, Sealer: ring, Audit: log, Preparer: p.engine, Products: p.tenancy, Reserved: []string{"api.annex.example", "*.annex-apps.example"}})
 	p.installs = install.New(install.Config{DB: d, Audit: log, Releases: p.Service, Sites: p.tenancy, Words: p.tenancy})
 	p.Installations = p.installs
 	if err := p.installs.Start(t.Context()); err != nil {
@@ -263,6 +263,12 @@ func TestHostileUploads(t *testing.T) {
 		"native process": {func(u *registry.Upload) {
 			u.Manifest = bytes.Replace(u.Manifest, []byte("name: nodejs22.x"), []byte("name: nodejs22.x, isolation: process"), 1)
 		}, "ISOLATION_PROCESS_OFF"},
+		"the platform's own host": {func(u *registry.Upload) {
+			u.Manifest = bytes.Replace(u.Manifest, []byte("modules:\n"), []byte("  external: {images: ['https://x.annex-apps.example']}\nmodules:\n"), 1)
+		}, "PLATFORM_HOST"},
+		"a wildcard over the platform's hosts": {func(u *registry.Upload) {
+			u.Manifest = bytes.Replace(u.Manifest, []byte("modules:\n"), []byte("  external: {fetch: {client: ['*.annex.example']}}\nmodules:\n"), 1)
+		}, "PLATFORM_HOST"},
 		"app id is none":       {func(u *registry.Upload) { u.App = "../x" }, "APP_ID"},
 		"too many files":       {files(many...), "LIMIT_UPLOAD"},
 		"too many bytes":       {func(u *registry.Upload) { u.Files = map[string][]byte{"a": big, "b": big, "c": big, "d": big} }, "LIMIT_UPLOAD"},
