@@ -3,11 +3,15 @@ package hosting
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/csp"
 )
+
+// EpochHeader says under which state of the grant an answer's policy was made.
+const EpochHeader = "Annex-Policy-Epoch"
 
 // closed is the policy of an answer for which none can be made.
 const closed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
@@ -51,6 +55,7 @@ func (s *Service) under(r *http.Request, h http.Header, p *call.Policy, hashes [
 			return err
 		}
 		set = p.Set
+		h.Set(EpochHeader, strconv.FormatUint(p.Epoch, 10))
 		if slices.Contains(set.Sandbox, "allow-storage-access-by-user-activation") {
 			h.Set("Permissions-Policy", strings.Replace(permissions, "storage-access=(), ", "", 1))
 		}

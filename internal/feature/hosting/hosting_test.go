@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -295,6 +296,9 @@ func TestThePolicyIsOfTheMoment(t *testing.T) {
 		t.Errorf("%d %v", again.StatusCode, again.Header)
 	}
 	bounded(t, again)
+	if was, is := r.Header.Get("Annex-Policy-Epoch"), again.Header.Get("Annex-Policy-Epoch"); is != strconv.FormatUint(narrower.Epoch, 10) || is == was {
+		t.Errorf("the answers say that they are of the epochs %q and %q", was, is)
+	}
 	if doc := w.do("GET", w.Origin(i)+"/abc/main/index.html"); strings.Contains(doc.Header.Get("Content-Security-Policy"), "alice") {
 		t.Error("a document under the old policy")
 	}
