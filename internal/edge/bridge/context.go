@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 
-	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/perm"
 )
 
@@ -28,27 +27,7 @@ func (b *Bridge) context(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	maps.Copy(out, facts)
-	out["permissions"] = permissions(x.policy)
+	out["permissions"] = perm.Told(x.policy.Set)
 	out["userAccess"] = map[string]any{"enabled": false, "hasAccess": true}
 	return map[string]any{"context": out}, nil
-}
-
-// permissions are the granted scopes and addresses by the names that manifests use.
-func permissions(p *call.Policy) map[string]any {
-	scopes := make([]string, 0, len(p.Set.Scopes))
-	for _, s := range p.Set.Scopes {
-		scopes = append(scopes, s.Name)
-	}
-	by := map[perm.EgressType][]string{}
-	for _, t := range perm.EgressTypes {
-		by[t] = []string{}
-	}
-	for _, e := range p.Set.Egress {
-		by[e.Type] = append(by[e.Type], e.Pattern.String())
-	}
-	return map[string]any{"scopes": scopes, "external": map[string]any{
-		"fetch":  map[string]any{"backend": by[perm.Backend], "client": by[perm.Client]},
-		"images": by[perm.Images], "media": by[perm.Media], "scripts": by[perm.Scripts], "styles": by[perm.Styles], "fonts": by[perm.Fonts],
-		"frames": by[perm.Frames],
-	}, "remotes": perm.Reachable(p.Set)}
 }

@@ -74,39 +74,11 @@ func render(p *call.Policy, place func(id.Site, id.Product) (url, ariName string
 		InstallationID:  string(p.Install), InstallationARI: install,
 		InstallContext: context, CloudID: string(p.Site), SiteURL: url, Product: string(p.Product),
 		Installation: installation{ARI: install, Contexts: []installContext{{CloudID: string(p.Site), ARI: context}}},
-		Permissions:  permissions(p.Set),
+		Permissions:  perm.Told(p.Set),
 	}
 	out, err := json.Marshal(a)
 	if err != nil { // strings and slices of strings only
 		return json.RawMessage("{}")
 	}
 	return out
-}
-
-// permissions are the granted scopes and hosts as an app reads them.
-func permissions(s perm.Set) map[string]any {
-	scopes := make([]string, 0, len(s.Scopes))
-	for _, sc := range s.Scopes {
-		scopes = append(scopes, sc.Name)
-	}
-	fetch, external := map[string]any{}, map[string]any{}
-	for _, t := range perm.EgressTypes {
-		hosts := []string{}
-		for _, e := range s.Egress {
-			if e.Type == t {
-				hosts = append(hosts, e.Pattern.String())
-			}
-		}
-		switch {
-		case t == perm.Backend:
-			fetch["backend"] = hosts
-		case len(hosts) == 0:
-		case t == perm.Client:
-			fetch["client"] = hosts
-		default:
-			external[string(t)] = hosts
-		}
-	}
-	external["fetch"] = fetch
-	return map[string]any{"scopes": scopes, "external": external, "remotes": perm.Reachable(s)}
 }
