@@ -1,4 +1,5 @@
 // Tells the host how much room the page needs, so that no frame scrolls inside a page.
+import { watchHeight } from './height.js';
 
 export function reportSize(send) {
   let last = 0;
@@ -14,10 +15,7 @@ export function reportSize(send) {
     last = height;
     void send('resize', { height }).catch(() => {});
   };
-  const begin = () => {
-    new ResizeObserver(report).observe(document.documentElement);
-    report();
-  };
+  const begin = () => watchHeight(document.documentElement, report);
   if (document.documentElement && document.readyState !== 'loading') begin();
   else addEventListener('DOMContentLoaded', begin, { once: true });
 }

@@ -1,6 +1,7 @@
 // /shell/app/TICKET: one module, under the policy of its installation. It holds the session
 // and asks the bridge; the app's frame holds a port, and asks this page by a fixed list of
 // commands.
+import { watchHeight } from '../../bridge/src/height.js';
 import { AskError, ask, useSession, whenExpired } from './ask.js';
 import { makeCommands } from './commands.js';
 import { connectFrame } from './frame.js';
@@ -144,8 +145,12 @@ function problem(title, text, again) {
 }
 
 function watchSize(shell) {
-  new ResizeObserver(() => {
-    if (main.classList.contains('covered')) return; // a question stands in its place, and told its own height
-    shell.tell({ kind: 'height', height: Math.ceil(main.getBoundingClientRect().height) });
-  }).observe(main);
+  let told;
+  watchHeight(main, () => {
+    // A question that stands in its place told its own height.
+    const height = main.classList.contains('covered') ? undefined : Math.ceil(main.getBoundingClientRect().height);
+    if (height === told) return;
+    told = height;
+    if (height !== undefined) shell.tell({ kind: 'height', height });
+  });
 }

@@ -8,7 +8,7 @@ import { say } from './texts.js';
 /** heights by what the manifest asks for; a page takes what its place has. */
 export const heights = { small: 160, medium: 360, large: 560, xlarge: 760 };
 
-const style = css(':host{display:block}iframe{display:block;width:100%;border:0;background:transparent}');
+const style = css(':host{display:block}iframe{display:block;width:100%;height:100%;border:0;background:transparent}');
 
 /**
  * nest makes the page and gives `{ element, post, retheme, end }`. hear gets its messages;
@@ -24,9 +24,9 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
   let port;
   let over = false;
   let silence;
-  const size = (px) => { frame.style.height = full ? '100%' : `${px}px`; };
+  // Of the element, where the page around it notices it.
+  const size = (px) => { element.style.height = full ? '100%' : `${px}px`; };
   if (full) element.classList.add('full');
-  if (full) element.style.height = '100%';
   size(height ?? fixed ?? 120);
   frame.style.colorScheme = resolved(theme);
   root.append(frame);

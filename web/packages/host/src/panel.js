@@ -1,4 +1,5 @@
 // The list of apps in one place.
+import { watchHeight } from '../../bridge/src/height.js';
 import { AskError, ask, session, useSession, whenExpired } from './ask.js';
 import { clean, el, unguessable } from './small.js';
 import { nest } from './nest.js';
@@ -32,7 +33,12 @@ export function runPanel({ facts, given, port }) {
     for (const n of nests.values()) n.retheme(theme);
   });
   whenExpired(() => port.postMessage({ kind: 'expired' }));
-  if (!given.full) new ResizeObserver(() => port.postMessage({ kind: 'height', height: document.body.scrollHeight })).observe(document.body);
+  let told;
+  const look = () => {
+    const height = document.body.scrollHeight;
+    if (height !== told) port.postMessage({ kind: 'height', height: (told = height) });
+  };
+  if (!given.full) watchHeight(document.body, look);
 
   async function open() {
     let got;
