@@ -344,6 +344,65 @@ test('a list opens in a panel that is no higher than its field', async () => {
   await (await shown(page, (f) => f.getByText('Chosen: green'))).waitFor();
 });
 
+test('what is entered while the connection is away arrives, once, when it is back', async () => {
+  const page = await signIn('alice', '/browse/DEMO-4');
+  const field = await shown(page, (f) => f.getByLabel('New item'));
+  const frame = await (await field.elementHandle()).ownerFrame();
+  await field.fill('Tea');
+  await page.waitForTimeout(300);
+  await page.context().setOffline(true);
+  await field.pressSequentially(' and milk');
+  await frame.getByText('No connection.').waitFor();
+  assert.equal(await field.inputValue(), 'Tea and milk');
+  await frame.getByRole('button', { name: 'Add', exact: true }).click();
+  assert.equal(await frame.getByRole('alert').count(), 0, 'it says that the app failed');
+  await page.context().setOffline(false);
+  await frame.getByText('Tea and milk', { exact: true }).waitFor();
+  await frame.getByText('No connection.').waitFor({ state: 'hidden' });
+  assert.equal(await field.inputValue(), '');
+  assert.equal(await frame.getByText('Tea and milk', { exact: true }).count(), 1);
+});
+
+test('an answer that got lost on its way has nothing done twice', async () => {
+  const page = await signIn('alice', '/projects/DEMO/apps');
+  await (await shown(page, (f) => f.getByRole('tab', { name: 'Lazy' }))).click();
+  const press = await shown(page, (f) => f.getByRole('button', { name: 'Press' }));
+  const frame = await (await press.elementHandle()).ownerFrame();
+  // The server takes the event; what it says breaks off, twice for each.
+  const session = await page.context().newCDPSession(frame).catch(() => page.context().newCDPSession(frame.parentFrame()));
+  let sent = 0;
+  session.on('Fetch.requestPaused', ({ requestId }) => void session.send(...(sent++ % 3 < 2 ? ['Fetch.failRequest', { requestId, errorReason: 'ConnectionReset' }] : ['Fetch.continueRequest', { requestId }])).catch(() => {}));
+  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*/bridge/ui/*/event', requestStage: 'Response' }] });
+  await press.click();
+  await frame.getByText('Pressed 1 times').waitFor();
+  await press.click();
+  await frame.getByText('Pressed 2 times').waitFor();
+  for (let n = 0; n < 100 && sent < 6; n++) await page.waitForTimeout(100);
+  assert.equal(sent, 6);
+  await page.waitForTimeout(300);
+  await frame.getByText('Pressed 2 times').waitFor();
+  assert.equal(await frame.getByRole('alert').count(), 0);
+});
+
+test('a panel out of sight is as high as what is in it', async () => {
+  const page = await signIn('alice', '/issues');
+  await page.addInitScript(() => { if (self === top) addEventListener('DOMContentLoaded', () => { document.body.style.paddingTop = '6000px'; }); });
+  await page.goto(`${demo.access.productPageUrl}/browse/DEMO-4`);
+  const { frame } = await frameOf(page, 'probe');
+  let kit;
+  for (let n = 0; n < 100 && !kit; n++, await page.waitForTimeout(100)) for (const f of page.frames()) if (f.url().includes('/shell/app/') && (await f.getByLabel('New item').count().catch(() => 0))) kit = f;
+  const height = () => page.evaluate(() => document.querySelector('annex-panel[data-module="tracker:issuePanel"]').offsetHeight);
+  const settled = async () => { for (let was = -1, n = 0; n < 50; n++, await page.waitForTimeout(300)) { const is = await height(); if (is === was) return is; was = is; } return height(); };
+  for (const [what, f, where] of [['a page of the app’s own', frame, 'body'], ['a view of UI Kit', kit, '#app']]) {
+    const before = await settled();
+    await f.evaluate((at) => { for (let n = 0; n < 3; n++) { const p = document.createElement('p'); p.style.height = '200px'; document.querySelector(at).append(p); } }, where);
+    let is = 0;
+    for (let n = 0; n < 100 && (is = await height()) < before + 600; n++) await page.waitForTimeout(100);
+    assert.ok(is >= before + 600, `${what}: the panel has ${is} px, and had ${before} before 600 were added`);
+  }
+  assert.equal(await page.evaluate(() => scrollY), 0);
+});
+
 test('a page’s attributes and a used token make nothing', async () => {
   const page = await signIn('bob', '/browse/DEMO-3');
   await frameOf(page, 'probe');

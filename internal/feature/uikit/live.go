@@ -37,6 +37,7 @@ type live struct {
 	size    int // bytes of backlog
 	out     *stream
 	queue   []task
+	event   int64 // number of the newest that was taken
 	running bool
 	wake    time.Time // when a timer of it is due; zero when none is
 	alarm   *time.Timer
@@ -120,6 +121,14 @@ func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
 	return err == nil
 }
 
+// taken says whether an event came before: a page that did not hear the answer sends it again.
+// It sends one after the other, so it can only be the newest.
+func (l *live) taken(number int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return number != 0 && number == l.event
+}
+
 // enqueue has an event handled after those that wait.
 func (l *live) enqueue(event map[string]any, number int64) error {
 	payload, err := json.Marshal(event)
@@ -133,6 +142,12 @@ func (l *live) enqueue(event map[string]any, number int64) error {
 	}
 	if len(l.queue) >= maxQueued {
 		return fault.New(fault.Limit, "LIMIT_EVENTS", "%d events of this view wait already", maxQueued).With("limit", "events").With("figure", maxQueued)
+	}
+	if number != 0 {
+		if number == l.event {
+			return nil
+		}
+		l.event = number
 	}
 	l.used = l.s.Now()
 	l.queue = append(l.queue, task{payload, number})

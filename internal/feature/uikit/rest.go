@@ -23,6 +23,7 @@ type state struct {
 	Tree    json.RawMessage `json:"tree,omitempty"`
 	Effects []string        `json:"fx,omitempty"`
 	Seq     uint64          `json:"seq"`
+	Event   int64           `json:"event,omitempty"`
 	Wake    int64           `json:"wake,omitempty"`
 }
 
@@ -96,7 +97,7 @@ func (s *Service) let(ctx context.Context, l *live, handOver bool) error {
 // keep writes a session down; false where there is nothing to write, or nobody wants it.
 func (s *Service) keep(ctx context.Context, l *live, handOver bool) (bool, error) {
 	l.mu.Lock()
-	st := state{Spec: l.spec, Seq: l.seq}
+	st := state{Spec: l.spec, Seq: l.seq, Event: l.event}
 	if l.rested != nil {
 		st.Tree = l.rested.JSON()
 	}
@@ -303,7 +304,7 @@ func (l *live) open(p *call.Policy, sealed []byte, gen int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spec, l.gen, l.seq, l.parked = st.Spec, gen, st.Seq, bytes.Clone(rest[n:])
+	l.spec, l.gen, l.seq, l.event, l.parked = st.Spec, gen, st.Seq, st.Event, bytes.Clone(rest[n:])
 	l.tree, l.rested, l.resting, l.used = tree, tree, false, l.s.Now()
 	for _, h := range st.Effects {
 		l.fx[h] = true

@@ -198,6 +198,7 @@ func (s *Service) room(ctx context.Context, scope tenant.Scope, who Person, now 
 
 // Event is something that a user did.
 type Event struct {
+	// Number counts a page's events; the newest that comes again counts once.
 	Number int64             `json:"event"`
 	Handle string            `json:"handle"`
 	Args   []json.RawMessage `json:"args"`
@@ -221,6 +222,9 @@ func (s *Service) Event(ctx context.Context, who Person, name string, e Event) e
 	}
 	if err := s.bring(ctx, l); err != nil {
 		return err
+	}
+	if l.taken(e.Number) {
+		return nil
 	}
 	if len(e.Shell) > 0 {
 		var shell struct {

@@ -57,7 +57,11 @@ func (l *live) since(seen uint64) [][]byte {
 		if l.tree == nil {
 			return nil
 		}
-		text, err := marshal(map[string]any{"seq": l.seq, "tree": l.tree.JSON()})
+		message := map[string]any{"seq": l.seq, "tree": l.tree.JSON()}
+		if !l.running && len(l.queue) == 0 && l.event != 0 { // nothing else will say that they are handled
+			message["idle"], message["event"] = true, l.event
+		}
+		text, err := marshal(message)
 		if err != nil {
 			return nil
 		}

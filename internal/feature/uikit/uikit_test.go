@@ -208,6 +208,44 @@ func TestSessionsAtRest(t *testing.T) {
 	})
 }
 
+// A page that did not hear that its event arrived sends it again, and it counts once: at once,
+// and after the session rested. A page that comes back too late for the messages in between
+// learns with the tree what was handled.
+func TestEventsCountOnce(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		s := newService(t, d, newRing(t), &counter{wake: -1})
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, session, 0)
+		r.until(t, `"n":0`)
+		for range 3 {
+			click(t, s, session, 1)
+		}
+		r.until(t, `"event":1,`)
+		s.Rest(time.Now().Add(time.Hour))
+		for range 2 {
+			click(t, s, session, 1)
+		}
+		click(t, s, session, 2)
+		click(t, s, session, 2)
+		r.until(t, `"event":2,`)
+		if all := r.all(); !strings.Contains(all, `"n":2`) || strings.Contains(all, `"n":3`) {
+			t.Errorf("two events, some sent again: %s", all)
+		}
+		s.Rest(time.Now().Add(time.Hour))
+		late := read(t, s, session, 1)
+		late.until(t, `"tree"`)
+		if all := late.all(); !strings.Contains(all, `"n":2`) || !strings.Contains(all, `"event":2,"idle":true`) {
+			t.Errorf("a page that was away for long is told: %s", all)
+		}
+	})
+}
+
 // A user's views of an app are bounded, also when they open at once.
 func TestRoomOfAUser(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -3,6 +3,7 @@
 import { AskError, ask, session } from './ask.js';
 import { effects } from './effects.js';
 import { people } from './people.js';
+import { el } from './small.js';
 import { say as words } from './texts.js';
 
 // Another view is opened by itself where the one before was over, or its app another one. What
@@ -35,9 +36,11 @@ export async function runNative({ main, state, shell, commands, consent, connect
   // say sends one event after the other; its number comes back when it is handled.
   const say = (body) => {
     const event = next++;
-    queue = queue.then(() => post({ event, ...body })).catch(() => {});
+    const view = ui;
+    queue = queue.then(() => post(view, { event, ...body })).catch(() => {});
     return event;
   };
+  const linked = link();
   const drawn = kit.mount(main, {
     send: (handle, args) => say({ handle, args }),
     locale: state.context.locale, timezone: state.context.timezone, theme: state.theme.colorMode,
@@ -61,13 +64,22 @@ export async function runNative({ main, state, shell, commands, consent, connect
     if (m.kind === 'theme') drawn.theme?.(m.theme);
   });
 
-  async function post(body) {
-    try {
-      await ask(`ui/${ui}/event`, body);
-    } catch (e) {
-      if (e.code === 'SESSION_GONE' || e.fields.gone) await gone(e);
-      else drawn.apply({ error: e.wire(), event: body.event });
+  // post sends an event of a view until the server has it, or the view is over: what a person
+  // did while the connection was away is kept. The server counts a number once.
+  async function post(view, body) {
+    for (let pause = 250; view === ui && !over; pause = Math.min(pause * 2, 4000)) {
+      try {
+        await ask(`ui/${view}/event`, body);
+        return linked(true);
+      } catch (e) {
+        if (view !== ui) return undefined;
+        if (e.code === 'SESSION_GONE' || e.fields.gone) return gone(e);
+        if (!passing(e)) return drawn.apply({ error: e.wire(), event: body.event });
+        linked(false);
+        await new Promise((r) => { setTimeout(r, pause); });
+      }
     }
+    return undefined;
   }
 
   async function open() {
@@ -133,6 +145,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     for (;;) {
       const { done, value } = await reader.read();
       if (done || signal.aborted) return null;
+      linked(true);
       rest += value;
       const lines = rest.split('\n');
       rest = lines.pop();
@@ -167,10 +180,9 @@ export async function runNative({ main, state, shell, commands, consent, connect
         else {
           const why = await read();
           if (why) await gone(why);
-          else drawn.lost?.();
         }
       } catch {
-        drawn.lost?.(); // said, and tried again
+        if (!reading?.signal.aborted) linked(false); // said, and tried again
       }
       if (performance.now() - began > 2000 || reading?.signal.aborted) pause = 50;
       await new Promise((r) => { setTimeout(r, pause); });
@@ -178,6 +190,28 @@ export async function runNative({ main, state, shell, commands, consent, connect
   })();
   addEventListener('pagehide', () => {
     over = true;
+    linked(true);
     void fetch(`/bridge/ui/${ui}`, { method: 'DELETE', keepalive: true, credentials: 'omit', headers: { authorization: `Bearer ${session()}` } }).catch(() => {});
   });
+}
+
+// link gives a function that is told whether the server is reached. Who looks on learns of it
+// when that lasts; what they enter meanwhile is kept.
+function link() {
+  const said = el('p', { class: 'cut', role: 'status', hidden: true });
+  document.body.append(said);
+  let timer = 0;
+  return (is) => {
+    if (is) {
+      clearTimeout(timer);
+      timer = 0;
+      said.hidden = true;
+      said.textContent = '';
+    } else {
+      timer ||= setTimeout(() => {
+        said.textContent = words('cut');
+        said.hidden = false;
+      }, 1500);
+    }
+  };
 }

@@ -6,7 +6,7 @@ const en = {
   ended: 'This page was open for a while.', endedFix: 'Reload the page to go on.', browser: 'This browser does not enforce the rules that keep the app in its place, so its page is not shown.',
   consentTitle: '{app} asks to act as you', consentText: 'It wants to do something in your name. You see what, and decide, in a window of its own.', review: 'Review', connectTitle: '{app} asks to use your account of {name}', connectText: 'You connect it at {name} itself, in a window of its own. The app uses it and never sees its password or token.', connect: 'Connect {name}', later: 'Not now',
   waiting: 'Waiting for your decision in the other window.', again: 'I have decided', close: 'Close', dismiss: 'Dismiss', linkTitle: 'Leave for another site?', linkText: '{app} wants to open a page of',
-  linkWhole: 'The whole address', linkGo: 'Open {host}', cancel: 'Stay here', actions: 'Actions of apps', development: 'its developer can change it at any time', error: 'Something went wrong', app: 'App', asks: '{app} asks for a decision',
+  linkWhole: 'The whole address', linkGo: 'Open {host}', cancel: 'Stay here', actions: 'Actions of apps', development: 'its developer can change it at any time', error: 'Something went wrong', app: 'App', asks: '{app} asks for a decision', cut: 'No connection. What you enter is kept, and sent when it is back.',
 };
 const de = {
   loading: '{title} wird geladen', slow: 'Das dauert lange.', reload: 'Noch einmal versuchen', none: 'Hier gibt es keine Apps.', apps: 'Apps: {titles}', by: 'von {app}',
@@ -14,7 +14,7 @@ const de = {
   ended: 'Diese Seite war eine Weile offen.', endedFix: 'Laden Sie die Seite neu, um fortzufahren.', browser: 'Dieser Browser setzt die Regeln nicht durch, die die App an ihrem Platz halten; ihre Seite wird nicht gezeigt.',
   consentTitle: '{app} möchte für Sie handeln', consentText: 'Die App möchte etwas in Ihrem Namen tun. Was, sehen und entscheiden Sie in einem eigenen Fenster.', review: 'Ansehen', connectTitle: '{app} möchte Ihr Konto bei {name} verwenden', connectText: 'Sie verbinden es bei {name} selbst, in einem eigenen Fenster. Die App verwendet es und sieht weder Passwort noch Token.', connect: '{name} verbinden', later: 'Nicht jetzt',
   waiting: 'Ihre Entscheidung im anderen Fenster steht noch aus.', again: 'Ich habe entschieden', close: 'Schließen', dismiss: 'Ausblenden', linkTitle: 'Zu einer anderen Website?', linkText: '{app} möchte eine Seite öffnen von',
-  linkWhole: 'Die ganze Adresse', linkGo: '{host} öffnen', cancel: 'Hier bleiben', actions: 'Aktionen von Apps', development: 'ihre Entwickler können sie jederzeit ändern', error: 'Etwas ist schiefgegangen', app: 'App', asks: '{app} bittet um eine Entscheidung',
+  linkWhole: 'Die ganze Adresse', linkGo: '{host} öffnen', cancel: 'Hier bleiben', actions: 'Aktionen von Apps', development: 'ihre Entwickler können sie jederzeit ändern', error: 'Etwas ist schiefgegangen', app: 'App', asks: '{app} bittet um eine Entscheidung', cut: 'Keine Verbindung. Ihre Eingaben bleiben erhalten und werden danach gesendet.',
 };
 const fr = {
   loading: 'Chargement de {title}', slow: 'Cela prend du temps.', reload: 'Réessayer', none: 'Aucune application ici.', apps: 'Applications : {titles}', by: 'par {app}',
@@ -22,7 +22,7 @@ const fr = {
   ended: 'Cette page est restée ouverte un moment.', endedFix: 'Rechargez la page pour continuer.', browser: 'Ce navigateur n’applique pas les règles qui contiennent l’application ; sa page n’est pas affichée.',
   consentTitle: '{app} demande à agir en votre nom', consentText: 'Vous voyez ce qu’elle veut faire, et décidez, dans une fenêtre à part.', review: 'Examiner', connectTitle: '{app} demande à utiliser votre compte {name}', connectText: 'Vous le connectez chez {name} même, dans une fenêtre à part. L’application l’utilise sans voir ni mot de passe ni jeton.', connect: 'Connecter {name}', later: 'Pas maintenant',
   waiting: 'En attente de votre décision dans l’autre fenêtre.', again: 'J’ai décidé', close: 'Fermer', dismiss: 'Masquer', linkTitle: 'Aller sur un autre site ?', linkText: '{app} veut ouvrir une page de',
-  linkWhole: 'L’adresse complète', linkGo: 'Ouvrir {host}', cancel: 'Rester ici', actions: 'Actions des applications', development: 'ses développeurs peuvent la modifier à tout moment', error: 'Une erreur est survenue', app: 'Application', asks: '{app} demande une décision',
+  linkWhole: 'L’adresse complète', linkGo: 'Ouvrir {host}', cancel: 'Rester ici', actions: 'Actions des applications', development: 'ses développeurs peuvent la modifier à tout moment', error: 'Une erreur est survenue', app: 'Application', asks: '{app} demande une décision', cut: 'Pas de connexion. Votre saisie est conservée, et envoyée à son retour.',
 };
 
 const all = { en, de, fr };
