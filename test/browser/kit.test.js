@@ -65,6 +65,18 @@ test('what the kit says itself is in the reader’s language, and the app’s wo
   await page.getByText('Owner').waitFor();
 });
 
+test('labels that only a screen reader meets are in the reader’s language too', async () => {
+  const tree = root([el('TagGroup', {}, el('Tag', { text: 'rot', onAfterRemoveAction: fn('x') })), el('ProgressBar', { value: 0.5 }), el('Spinner', {}), el('SectionMessage', { appearance: 'warning' }, 'x'),
+    el('Tabs', {}, el('TabList', {}, el('Tab', {}, 'Eins')), el('TabPanel', {}, 'x')), el('BarChart', { data: [['a', 1]], xAccessor: 0, yAccessor: 1 }), el('PieChart', { data: [['a', 1]] }), el('FileCard', { fileName: 'a.txt', onDownload: fn('d'), onRetry: fn('r') }),
+    el('FilePicker', { label: 'Dateien' }), el('Comment', { author: 'Alice', edited: true, content: 'x' }), el('Breadcrumbs', {}), el('InlineEdit', { label: 'Name', defaultValue: 'x' }), el('Mystery', {}, 'x'),
+    el('AdfRenderer', { document: { type: 'doc', content: [{ type: 'taskList', content: [{ type: 'taskItem', attrs: { state: 'DONE' }, content: [] }] }, { type: 'expand', content: [] }] } })]);
+  await page.evaluate((t) => window.start(t, { locale: 'de-DE' }), tree);
+  for (const label of ['Schlagwörter', 'rot entfernen', 'Fortschritt', 'Wird geladen', 'Warnung', 'Registerkarten', 'a.txt herunterladen', 'a.txt noch einmal versuchen', 'Kommentar', 'Pfad', 'Name bearbeiten', 'erledigt', 'Mystery ist in diesem Produkt nicht bekannt']) {
+    assert.ok(await page.getByLabel(label, { exact: true }).count() > 0, label);
+  }
+  for (const words of ['Balkendiagramm', 'Kreisdiagramm', 'Anteil', 'oder Dateien hier ablegen', 'Mehr']) assert.ok(await page.getByText(words, { exact: true }).count() > 0, words);
+});
+
 describe('the gallery', () => {
   for (const [name, nodes] of Object.entries(parts)) {
     test(`${name}: can be read by everybody, on a phone and a desk, by day and by night`, async () => {

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { fromText, inline, toText } from '../src/adf.js';
 import { monthOf, shift, weekStart } from '../src/days.js';
 import { names, shapes } from '../src/icons.data.js';
@@ -77,6 +77,18 @@ test('what the platform passes on is drawn', () => {
   const passed = readFileSync(new URL('../../../../internal/core/uitree/components.go', import.meta.url), 'utf8').match(/set\(`([^`]+)`/)[1].split(/\s+/);
   // An option is drawn by its select, a text by itself.
   assert.deepEqual(passed.filter((name) => !['Option', 'String'].includes(name) && !new RegExp(`\\b${name}\\b`).test(components)), []);
+});
+
+test('no component says a word of its own beside the texts', () => {
+  const folder = new URL('../src/parts/', import.meta.url);
+  const found = [];
+  for (const file of readdirSync(folder)) {
+    const source = readFileSync(new URL(file, folder), 'utf8');
+    for (const [line] of source.matchAll(/\b(?:aria-label|title|label|placeholder|kind)="[^"]*[a-z]{3}[^"]*"|\b(?:aria-label|title|label|placeholder)=\{[^}\n]*(?:\|\||\?|:) ['`][A-Z]?[a-z]{2}[^'`]*['`]|\|\| '[A-Z][a-z]+[^']*'|>[A-Z][a-z]+ ?[a-z]*</g)) {
+      if (!/kind="\w+Chart"|kit\.say\(|dateStyle/.test(line)) found.push(`${file}: ${line}`);
+    }
+  }
+  assert.deepEqual(found, []);
 });
 
 test('the kit says the same in each language, with the same names in it', () => {

@@ -58,7 +58,7 @@ export function Button({ node, props }) {
     <button type={form ? type : 'button'} id={kit.id(props.id)} disabled={off} autofocus={false}
       class={`k-button k-button-${oneOf(props.appearance, LOOKS, 'default')}${props.spacing === 'compact' ? ' k-compact' : ''}${props.shouldFitContainer ? ' k-fit' : ''}${props.isSelected ? ' k-selected' : ''}`}
       aria-busy={pending || busy || undefined} data-busy={busy || undefined} data-pending={pending || undefined} aria-pressed={props.isSelected === true || undefined}
-      aria-label={text(props['aria-label']) || text(props.label) || (iconOnly ? text(props.icon) || 'Button' : undefined)} onClick={click}>
+      aria-label={text(props['aria-label']) || text(props.label) || (iconOnly ? text(props.icon) || kit.say('button') : undefined)} onClick={click}>
       <span class="k-button-content">
         <Side value={props.iconBefore ?? props.icon} /><span class="k-button-label">{label}</span><Side value={props.iconAfter} />
       </span>
@@ -100,8 +100,9 @@ export function ThreeLOPrompt({ props }) {
 }
 
 export function Breadcrumbs({ node, props }) {
+  const kit = useKit();
   return (
-    <nav class="k-breadcrumbs" aria-label={text(props.label) || 'Breadcrumbs'}>
+    <nav class="k-breadcrumbs" aria-label={text(props.label) || kit.say('breadcrumbs')}>
       <ol>{node.children.map((c) => <li key={c}><Node k={c} /></li>)}</ol>
     </nav>
   );

@@ -22,7 +22,7 @@ function Frame({ props, kind, children, head, rows, legend }) {
   const title = text(props.title);
   return (
     <figure class={`k-chart${props.showBorder === true ? ' k-bordered' : ''}`} aria-labelledby={id}>
-      <figcaption id={id}>{title ? <strong>{title}</strong> : <span class="k-hidden">{kind}</span>}{text(props.subtitle) && <div class="k-subtle">{text(props.subtitle)}</div>}</figcaption>
+      <figcaption id={id}>{title ? <strong>{title}</strong> : <span class="k-hidden">{kit.say(kind)}</span>}{text(props.subtitle) && <div class="k-subtle">{text(props.subtitle)}</div>}</figcaption>
       <div aria-hidden="true" hidden={table}>{children}</div>
       {legend?.length > 1 && !table && <ul class="k-legend" aria-hidden="true">{legend.map(([name, fill]) => <li key={name}><span style={{ background: fill }} />{name}</li>)}</ul>}
       <div class={table ? 'k-scroll' : 'k-hidden'}>
@@ -77,7 +77,7 @@ function Axes({ props, kind, stacked, flat, line }) {
     });
   }
   return (
-    <Frame props={props} kind={kind} head={[hidden('Label'), ...data.names.map((n) => n || 'Value')]} rows={data.places.map((p) => [p, ...data.names.map((s) => (data.at(p, s) === undefined ? '' : format.format(data.at(p, s))))])}
+    <Frame props={props} kind={kind} head={[hidden(kit.say('label')), ...data.names.map((n) => n || kit.say('value'))]} rows={data.places.map((p) => [p, ...data.names.map((s) => (data.at(p, s) === undefined ? '' : format.format(data.at(p, s))))])}
       legend={data.names.map((n, i) => [n, fill(i, n)])}>
       <svg viewBox={`0 0 ${width} ${height}`} style={{ maxWidth: `${width}px` }} class="k-svg" focusable="false">
         {marks.map((m) => (flat
@@ -95,11 +95,11 @@ function Axes({ props, kind, stacked, flat, line }) {
 
 const clip = (s, n) => (s.length > n ? `${s.slice(0, n - 1)}…` : s);
 
-export const BarChart = ({ props }) => <Axes props={props} kind="Bar chart" />;
-export const StackBarChart = ({ props }) => <Axes props={props} kind="Stacked bar chart" stacked />;
-export const HorizontalBarChart = ({ props }) => <Axes props={props} kind="Bar chart" flat />;
-export const HorizontalStackBarChart = ({ props }) => <Axes props={props} kind="Stacked bar chart" flat stacked />;
-export const LineChart = ({ props }) => <Axes props={props} kind="Line chart" line />;
+export const BarChart = ({ props }) => <Axes props={props} kind="barChart" />;
+export const StackBarChart = ({ props }) => <Axes props={props} kind="stackedChart" stacked />;
+export const HorizontalBarChart = ({ props }) => <Axes props={props} kind="barChart" flat />;
+export const HorizontalStackBarChart = ({ props }) => <Axes props={props} kind="stackedChart" flat stacked />;
+export const LineChart = ({ props }) => <Axes props={props} kind="lineChart" line />;
 
 export function PieChart({ node, props }) {
   const kit = useKit();
@@ -115,7 +115,7 @@ export function PieChart({ node, props }) {
   const r = side / 2 - 8;
   let turn = 0;
   return (
-    <Frame props={props} kind={donut ? 'Donut chart' : 'Pie chart'} head={[hidden('Label'), 'Value', 'Share']}
+    <Frame props={props} kind={donut ? 'donutChart' : 'pieChart'} head={[hidden(kit.say('label')), kit.say('value'), kit.say('share')]}
       rows={data.places.map((p, i) => [p, format.format(values[i]), new Intl.NumberFormat(kit.locale, { style: 'percent', maximumFractionDigits: 1 }).format(total ? values[i] / total : 0)])}
       legend={data.places.map((p, i) => [p, fill(i, p)])}>
       <svg viewBox={`0 0 ${side} ${side}`} style={{ maxWidth: `${side}px` }} class="k-svg" focusable="false">

@@ -9,7 +9,6 @@ import { Icon } from './icons.jsx';
 
 const MESSAGES = { information: 'info', info: 'info', success: 'success', warning: 'warning', error: 'error', danger: 'error', discovery: 'question', confirmation: 'success', change: 'question' };
 const LOOKS = { info: 'information', error: 'danger', confirmation: 'success', change: 'discovery' };
-const WORDS = { information: 'Information', success: 'Success', warning: 'Warning', danger: 'Error', discovery: 'Note' };
 
 export function SectionMessage({ node, props }) {
   const kit = useKit();
@@ -17,8 +16,8 @@ export function SectionMessage({ node, props }) {
   const name = LOOKS[look] ?? look;
   const actions = node.children.filter((c) => kit.tree.get(c)?.type === 'SectionMessageAction');
   return (
-    <section class={`k-message k-${name}`} aria-label={text(props.title) || WORDS[name]}>
-      <span class="k-message-icon"><Icon name={MESSAGES[look]} label={WORDS[name]} size={20} /></span>
+    <section class={`k-message k-${name}`} aria-label={text(props.title) || kit.say(name)}>
+      <span class="k-message-icon"><Icon name={MESSAGES[look]} label={kit.say(name)} size={20} /></span>
       <div class="k-stack">
         {shown(props.title) && <strong class="k-message-title"><Any value={props.title} /></strong>}
         <div class="k-message-body">{shown(props.text) && <Any value={props.text} />}<Children node={{ children: node.children.filter((c) => !actions.includes(c)) }} /></div>
@@ -46,7 +45,7 @@ export function EmptyState({ node, props }) {
       {shown(props.description) && <div class="k-text"><Any value={props.description} /></div>}
       <Children node={node} />
       {(shown(props.primaryAction) || shown(props.secondaryAction) || props.isLoading) && (
-        <div class="k-buttons"><Any value={props.secondaryAction} /><Any value={props.primaryAction} />{props.isLoading === true && <span class="k-spinner" role="img" aria-label="Loading" />}</div>
+        <div class="k-buttons"><Any value={props.secondaryAction} /><Any value={props.primaryAction} />{props.isLoading === true && <span class="k-spinner" role="img" aria-label={kit.say('loading')} />}</div>
       )}
       {shown(props.tertiaryAction) && <div><Any value={props.tertiaryAction} /></div>}
     </div>
@@ -90,6 +89,7 @@ export function Badge({ node, props }) {
 const TAG_HUES = ['blue', 'red', 'yellow', 'green', 'teal', 'purple', 'lime', 'magenta', 'orange', 'gray'];
 
 export function Tag({ node, props }) {
+  const kit = useKit();
   const [pending, run] = usePending();
   const hue = oneOf(text(props.color).replace(/(?:Light|-light)$/, '').replace('grey', 'gray').replace('standard', 'gray'), TAG_HUES, 'gray');
   const content = node.children.length ? <Children node={node} /> : text(props.text);
@@ -99,7 +99,7 @@ export function Tag({ node, props }) {
       {shown(props.elemBefore) && <span class="k-side"><Any value={props.elemBefore} /></span>}
       {props.href ? <Anchor href={props.href}>{content}</Anchor> : <span>{content}</span>}
       {removable && props.isRemovable !== false && (
-        <button type="button" class="k-quiet" aria-label={text(props.removeButtonLabel) || `Remove ${text(props.text)}`.trim()}
+        <button type="button" class="k-quiet" aria-label={text(props.removeButtonLabel) || kit.say('remove', { name: text(props.text) }).trim()}
           onClick={() => {
             if (fn(props.onBeforeRemoveAction)) run(props.onBeforeRemoveAction, []);
             if (fn(props.onAfterRemoveAction)) run(props.onAfterRemoveAction, [text(props.text)]);
@@ -110,12 +110,13 @@ export function Tag({ node, props }) {
   );
 }
 
-export const TagGroup = ({ node, props }) => <div class="k-tags" role="group" aria-label="Tags" style={{ justifyContent: props.alignment === 'end' ? 'flex-end' : undefined }}><Children node={node} /></div>;
+export const TagGroup = ({ node, props }) => <div class="k-tags" role="group" aria-label={useKit().say('tags')} style={{ justifyContent: props.alignment === 'end' ? 'flex-end' : undefined }}><Children node={node} /></div>;
 
 export function ProgressBar({ node, props }) {
+  const kit = useKit();
   const look = node.type === 'SuccessProgressBar' ? 'success' : oneOf(props.appearance, ['success', 'inverse'], 'default');
   const value = number(props.value, 0, 0, 1);
-  const label = text(props.ariaLabel) || text(props['aria-label']) || 'Progress';
+  const label = text(props.ariaLabel) || text(props['aria-label']) || kit.say('progress');
   return props.isIndeterminate === true
     ? <progress class={`k-progress k-progress-${look}`} aria-label={label} />
     : <progress class={`k-progress k-progress-${look}`} value={value} max={1} aria-label={label} />;
@@ -125,7 +126,7 @@ export function ProgressTracker({ props }) {
   const kit = useKit();
   const items = (Array.isArray(props.items) ? props.items : []).filter((i) => i && typeof i === 'object').slice(0, 50);
   return (
-    <ol class={`k-tracker${props.animated === false ? ' k-still' : ''}`} aria-label={text(props.label) || 'Progress'}>
+    <ol class={`k-tracker${props.animated === false ? ' k-still' : ''}`} aria-label={text(props.label) || kit.say('progress')}>
       {items.map((item, i) => {
         const status = oneOf(item.status, ['unvisited', 'visited', 'current', 'disabled'], 'unvisited');
         const label = text(item.label);
@@ -144,22 +145,24 @@ export function ProgressTracker({ props }) {
 const SPIN = { xsmall: 12, small: 16, medium: 24, large: 48, xlarge: 72 };
 
 export function Spinner({ props }) {
+  const kit = useKit();
   const px = typeof props.size === 'number' ? Math.min(200, Math.max(8, props.size)) : SPIN[oneOf(props.size, Object.keys(SPIN), 'medium')];
-  return <span class="k-spinner" role="img" aria-label={text(props.label) || text(props['aria-label']) || 'Loading'} style={{ width: `${px}px`, height: `${px}px` }} />;
+  return <span class="k-spinner" role="img" aria-label={text(props.label) || text(props['aria-label']) || kit.say('loading')} style={{ width: `${px}px`, height: `${px}px` }} />;
 }
 
 export function Comment({ node, props }) {
+  const kit = useKit();
   return (
-    <article class={`k-comment${props.highlighted ? ' k-marked' : ''}`} aria-label="Comment">
+    <article class={`k-comment${props.highlighted ? ' k-marked' : ''}`} aria-label={kit.say('comment')}>
       {shown(props.avatar) && <div><Any value={props.avatar} /></div>}
       <div class="k-stack">
         <div class="k-inline k-comment-head">
           <strong><Any value={props.author} /></strong>
           {shown(props.type) && <span class="k-lozenge k-gray"><Any value={props.type} /></span>}
           <span class="k-subtle"><Any value={props.time} /></span>
-          {props.isEdited || props.edited ? <span class="k-subtle">{text(props.edited) || 'Edited'}</span> : null}
-          {shown(props.restrictedTo) && <span class="k-subtle"><Icon name="lock" label="restricted to" size={12} /> <Any value={props.restrictedTo} /></span>}
-          {props.isSaving === true && <span class="k-subtle" role="status">{text(props.savingText) || 'Saving…'}</span>}
+          {props.isEdited || props.edited ? <span class="k-subtle">{text(props.edited) || kit.say('edited')}</span> : null}
+          {shown(props.restrictedTo) && <span class="k-subtle"><Icon name="lock" label={kit.say('restricted')} size={12} /> <Any value={props.restrictedTo} /></span>}
+          {props.isSaving === true && <span class="k-subtle" role="status">{text(props.savingText) || kit.say('saving')}</span>}
         </div>
         <div><Any value={props.content} /></div>
         {shown(props.actions) && <div class="k-comment-actions"><Any value={props.actions} /></div>}
@@ -173,7 +176,7 @@ export function Comment({ node, props }) {
 export function FileCard({ props }) {
   const kit = useKit();
   const [pending, run] = usePending();
-  const name = text(props.fileName) || text(props.name) || 'File';
+  const name = text(props.fileName) || text(props.name) || kit.say('file');
   const bytes = props.fileSize ?? props.size;
   const icon = picture(props.iconUrl ?? props.dataUri ?? props.thumbnailUrl, kit.options.assetURL);
   return (
@@ -182,11 +185,11 @@ export function FileCard({ props }) {
       <div class="k-stack">
         <strong>{name}</strong>
         <span class="k-subtle">{[text(props.fileType), bytes === undefined ? '' : size(bytes, kit.locale)].filter(Boolean).join(' · ')}</span>
-        {props.isUploading === true && <progress class="k-progress" value={number(props.uploadProgress, undefined, 0, 100)} max={100} aria-label="Upload" />}
+        {props.isUploading === true && <progress class="k-progress" value={number(props.uploadProgress, undefined, 0, 100)} max={100} aria-label={kit.say('upload')} />}
         {text(props.error) && <span class="k-note k-note-error" role="alert">{text(props.error)}</span>}
       </div>
-      {[['onDownload', 'download', 'Download'], ['onRetry', 'refresh', 'Try again'], ['onDelete', 'delete', 'Delete'], ['onRemove', 'delete', 'Remove']].map(([prop, glyph, label]) => fn(props[prop]) && (
-        <button key={prop} type="button" class="k-quiet" aria-label={`${label} ${name}`} disabled={props.isDisabled === true} onClick={() => run(props[prop], [{ type: 'click' }])}><Icon name={glyph} /></button>
+      {[['onDownload', 'download', 'download'], ['onRetry', 'refresh', 'retry'], ['onDelete', 'delete', 'delete'], ['onRemove', 'delete', 'remove']].map(([prop, glyph, what]) => fn(props[prop]) && (
+        <button key={prop} type="button" class="k-quiet" aria-label={kit.say(what, { name })} disabled={props.isDisabled === true} onClick={() => run(props[prop], [{ type: 'click' }])}><Icon name={glyph} /></button>
       ))}
     </div>
   );
@@ -199,7 +202,7 @@ export function Image({ props }) {
   const src = picture(props.src, kit.options.assetURL);
   const length = (v) => (typeof v === 'number' ? Math.min(10000, Math.max(1, v)) : /^\d{1,5}(?:px)?$/.test(text(v)) ? parseInt(v, 10) : undefined);
   const alt = text(props.alt);
-  if (!src) return <span class="k-broken"><Icon name="image" /> {alt || 'Image'}</span>;
+  if (!src) return <span class="k-broken"><Icon name="image" /> {alt || kit.say('image')}</span>;
   return <img class="k-image" src={src} alt={alt} width={length(props.width)} height={length(props.height)} referrerPolicy="no-referrer" decoding="async"
     style={{ maxWidth: props.width === undefined && Object.hasOwn(IMAGE_SIZES, text(props.size)) ? IMAGE_SIZES[props.size] : undefined }} />;
 }
@@ -232,7 +235,8 @@ export function Frame({ props }) {
 }
 
 export function ErrorPanel({ node }) {
-  return <div class="k-message k-danger" role="alert"><span class="k-message-icon"><Icon name="error" label="Error" size={20} /></span><div><Children node={node} /></div></div>;
+  const kit = useKit();
+  return <div class="k-message k-danger" role="alert"><span class="k-message-icon"><Icon name="error" label={kit.say('danger')} size={20} /></span><div><Children node={node} /></div></div>;
 }
 
 /** AvatarStack and the like: children side by side. */

@@ -41,33 +41,33 @@ function Block({ node, depth }) {
     case 'listItem': return <li>{inner}</li>;
     case 'taskList': case 'decisionList': return <ul class="k-tasks">{inner}</ul>;
     case 'taskItem': return (
-      <li><span class="k-task" role="img" aria-label={attrs.state === 'DONE' ? 'done' : 'open'}>{attrs.state === 'DONE' ? '☑' : '☐'}</span><span>{inner}</span></li>
+      <li><span class="k-task" role="img" aria-label={kit.say(attrs.state === 'DONE' ? 'done' : 'open')}>{attrs.state === 'DONE' ? '☑' : '☐'}</span><span>{inner}</span></li>
     );
-    case 'decisionItem': return <li><Icon name="decision" label="decision" /><span>{inner}</span></li>;
-    case 'codeBlock': return <pre class="k-codeblock" tabindex={0} role="group" aria-label="Code"><code>{inner}</code></pre>;
+    case 'decisionItem': return <li><Icon name="decision" label={kit.say('decision')} /><span>{inner}</span></li>;
+    case 'codeBlock': return <pre class="k-codeblock" tabindex={0} role="group" aria-label={kit.say('code')}><code>{inner}</code></pre>;
     case 'blockquote': return <blockquote>{inner}</blockquote>;
     case 'panel': return <div class={`k-message k-${PANELS[oneOf(attrs.panelType, Object.keys(PANELS), 'info')]}`}><div>{inner}</div></div>;
     case 'rule': return <hr />;
-    case 'table': return <div class="k-scroll" tabindex={0} role="group" aria-label="Table"><table class="k-table"><tbody>{inner}</tbody></table></div>;
+    case 'table': return <div class="k-scroll" tabindex={0} role="group" aria-label={kit.say('table')}><table class="k-table"><tbody>{inner}</tbody></table></div>;
     case 'tableRow': return <tr>{inner}</tr>;
     case 'tableHeader': return <th colSpan={number(attrs.colspan, 1, 1, 100)} rowSpan={number(attrs.rowspan, 1, 1, 1000)}>{inner}</th>;
     case 'tableCell': return <td colSpan={number(attrs.colspan, 1, 1, 100)} rowSpan={number(attrs.rowspan, 1, 1, 1000)}>{inner}</td>;
     case 'mention': return <span class="k-mention">{text(attrs.text) || '@…'}</span>;
-    case 'emoji': return <span role="img" aria-label={text(attrs.shortName) || 'emoji'}>{text(attrs.text) || text(attrs.shortName)}</span>;
+    case 'emoji': return <span role="img" aria-label={text(attrs.shortName) || kit.say('emoji')}>{text(attrs.text) || text(attrs.shortName)}</span>;
     case 'date': return <time class="k-lozenge k-gray">{date(attrs.timestamp, kit)}</time>;
     case 'status': return <span class={`k-lozenge k-${oneOf(attrs.color, ['blue', 'green', 'yellow', 'red', 'purple', 'teal'], 'gray')}`}>{text(attrs.text)}</span>;
     case 'inlineCard': case 'blockCard': case 'embedCard': return <Anchor href={attrs.url}>{text(attrs.url)}</Anchor>;
-    case 'expand': case 'nestedExpand': return <details class="k-expand"><summary>{text(attrs.title) || 'More'}</summary>{inner}</details>;
+    case 'expand': case 'nestedExpand': return <details class="k-expand"><summary>{text(attrs.title) || kit.say('more')}</summary>{inner}</details>;
     case 'layoutSection': return <div class="k-columns">{inner}</div>;
     case 'layoutColumn': case 'mediaSingle': case 'mediaGroup': return <div>{inner}</div>;
     case 'media': case 'mediaInline': {
       const src = attrs.type === 'external' ? picture(attrs.url, kit.options.assetURL) : null;
       return src ? <img class="k-image" src={src} alt={text(attrs.alt)} referrerPolicy="no-referrer" />
-        : <span class="k-file"><Icon name="attachment" />{text(attrs.alt) || 'Attached file'}</span>;
+        : <span class="k-file"><Icon name="attachment" />{text(attrs.alt) || kit.say('attachment')}</span>;
     }
     case 'placeholder': return <span class="k-subtle">{text(attrs.text)}</span>;
     case 'caption': return <p class="k-subtle">{inner}</p>;
-    default: return node.content ? <div class="k-unknown" role="group" aria-label={`${text(node.type)}: not shown by this product`}>{inner}</div> : text(node.text) || text(attrs.text) || null;
+    default: return node.content ? <div class="k-unknown" role="group" aria-label={kit.say('notShown', { name: text(node.type) })}>{inner}</div> : text(node.text) || text(attrs.text) || null;
   }
 }
 

@@ -83,7 +83,7 @@ export function Config({ node, props }) {
       {text(props.header) && <h2 class="k-heading">{text(props.header)}</h2>}
       <FormContext.Provider value={form}><Children node={node} /></FormContext.Provider>
       <div class="k-buttons k-form-footer">
-        <button type="submit" class="k-button k-button-primary" disabled={props.isSubmitDisabled === true} data-pending={pending || undefined}>Save</button>
+        <button type="submit" class="k-button k-button-primary" disabled={props.isSubmitDisabled === true} data-pending={pending || undefined}>{kit.say('save')}</button>
       </div>
     </form>
   );
@@ -447,7 +447,7 @@ export function FilePicker({ node, props }) {
   const kit = useKit();
   const take = async (list) => {
     const some = [...list].slice(0, props.isMultiple === false ? 1 : 20);
-    if (some.reduce((n, f) => n + f.size, 0) > MAX_FILES) return tell(`An app can be given files of ${size(MAX_FILES, kit.locale)} at once.`);
+    if (some.reduce((n, f) => n + f.size, 0) > MAX_FILES) return tell(kit.say('tooLarge', { size: size(MAX_FILES, kit.locale) }));
     tell('');
     const read = await Promise.all(some.map(async (f) => ({ name: f.name, size: f.size, type: f.type, data: await base64(f) })));
     set(read.map(({ name, size }) => ({ name, size })));
@@ -458,7 +458,7 @@ export function FilePicker({ node, props }) {
       onDrop={(e) => { e.preventDefault(); hover(false); if (!field.off) take(e.dataTransfer.files); }}>
       {field.label && <label class="k-label" for={field.id}>{field.label}</label>}
       <input ref={input} {...field.attrs} type="file" multiple={props.isMultiple !== false} disabled={field.off} accept={text(props.accept) || undefined} onChange={(e) => take(e.currentTarget.files)} />
-      <p class="k-subtle">{text(props.description) || 'or drop files here'}</p>
+      <p class="k-subtle">{text(props.description) || kit.say('drop')}</p>
       {files.length > 0 && <ul class="k-list">{files.map((f) => <li key={f.name}>{f.name} ({size(f.size, kit.locale)})</li>)}</ul>}
       {trouble && <div class="k-note k-note-error" role="alert">{trouble}</div>}
     </div>
@@ -517,7 +517,7 @@ export function InlineEdit({ node, props }) {
         {label && <span class="k-label" id={id}>{label}</span>}
         <div class={`k-inline-read${props.readViewFitContainerWidth ? ' k-fit' : ''}`} data-pending={pending || undefined} onClick={start}>
           {reading}
-          <button type="button" ref={back} class="k-quiet" aria-label={text(props.editButtonLabel) || `Edit${label ? ` ${label}` : ''}`}><Icon name="edit" /></button>
+          <button type="button" ref={back} class="k-quiet" aria-label={text(props.editButtonLabel) || kit.say('edit', { name: label }).trim()}><Icon name="edit" /></button>
         </div>
       </div>
     );
@@ -527,7 +527,7 @@ export function InlineEdit({ node, props }) {
       onKeyDown={(e) => { if (e.key === 'Escape') { e.stopPropagation(); stop(false); } }}>
       {label && <span class="k-label" id={id}>{label}</span>}
       <FormContext.Provider value={form}>
-        {shown(props.editView) ? <Any value={props.editView} /> : node.children.length ? <Children node={node} /> : <Plain name="value" initial={asText(props.defaultValue) ?? ''} label={label || 'Value'} />}
+        {shown(props.editView) ? <Any value={props.editView} /> : node.children.length ? <Children node={node} /> : <Plain name="value" initial={asText(props.defaultValue) ?? ''} label={label || kit.say('value')} />}
       </FormContext.Provider>
       {props.hideActionButtons !== true && (
         <div class="k-buttons">
@@ -557,8 +557,8 @@ export function Editor({ node, props }) {
   return (
     <div class="k-field">
       <div class="k-input k-area" data-look={node.type === 'ChromelessEditor' ? 'subtle' : undefined}>
-        <Typed as="textarea" {...field.attrs} aria-label={field.hasLabel ? undefined : text(props['aria-label']) || text(props.placeholder) || 'Text'} rows={5} value={value} disabled={field.off}
-          placeholder={text(props.placeholder) || 'Write here. **bold**, _italic_, `code`, - list, # heading'}
+        <Typed as="textarea" {...field.attrs} aria-label={field.hasLabel ? undefined : text(props['aria-label']) || text(props.placeholder) || kit.say('text')} rows={5} value={value} disabled={field.off}
+          placeholder={text(props.placeholder) || kit.say('write')}
           {...listeners(kit, props, value)} onValue={(v) => { set(v); state.edit(v, [fromText(v)]); }} />
       </div>
       {(fn(props.onSave) || fn(props.onCancel)) && (

@@ -96,8 +96,9 @@ export function Fragment({ node }) {
 
 /** Unknown shows what is inside a component that this kit does not have. */
 export function Unknown({ node, props }) {
+  const kit = useContext(KitContext);
   return (
-    <div class="k-unknown" role="group" aria-label={`${node.type}: not a component of this product`} title={`${node.type} is not a component of this product`}>
+    <div class="k-unknown" role="group" aria-label={kit.say('unknown', { name: node.type })} title={kit.say('unknown', { name: node.type })}>
       {shown(props.text) && node.children.length === 0 ? <Any value={props.text} /> : <Children node={node} />}
     </div>
   );

@@ -123,7 +123,7 @@ export function Popup({ node, props }) {
   return (
     <>
       <span class="k-tip" ref={anchor}>{trigger}</span>
-      <div ref={panel} popover="manual" class="k-popup" role={oneOf(props.role, ['dialog', 'menu', 'listbox'], 'dialog') === 'dialog' ? 'dialog' : undefined} aria-label={text(props.label) || text(props.titleId) || 'Popup'}>
+      <div ref={panel} popover="manual" class="k-popup" role={oneOf(props.role, ['dialog', 'menu', 'listbox'], 'dialog') === 'dialog' ? 'dialog' : undefined} aria-label={text(props.label) || text(props.titleId) || kit.say('popup')}>
         {open && (shown(props.content) ? <Any value={props.content} /> : <Children node={{ children: parts('PopupContent') }} />)}
       </div>
     </>
@@ -153,7 +153,7 @@ export function Modal({ node, props }) {
   const named = header !== '' || kit.tree.find(node.key, ['ModalTitle']).length > 0;
   const wanted = text(props.size) || text(props.width);
   return (
-    <dialog ref={ref} class="k-modal" aria-labelledby={named ? title : undefined} aria-label={named ? undefined : text(props.label) || 'Dialog'}
+    <dialog ref={ref} class="k-modal" aria-labelledby={named ? title : undefined} aria-label={named ? undefined : text(props.label) || kit.say('dialog')}
       style={{ '--k-width': Object.hasOwn(WIDTHS, wanted) ? WIDTHS[wanted] : typeof props.width === 'number' ? `${Math.min(2000, Math.max(200, props.width))}px` : undefined }}
       onCancel={(e) => { e.preventDefault(); if (props.shouldCloseOnEscapePress !== false) close(); }}
       onMouseDown={(e) => { if (e.target === ref.current && props.shouldCloseOnOverlayClick !== false) close(); }}>
@@ -180,8 +180,9 @@ export function ModalHeader({ node }) {
 }
 
 export function ModalTitle({ node, props }) {
+  const kit = useKit();
   const look = oneOf(props.appearance, ['warning', 'danger'], undefined);
-  return <h2 class="k-heading k-heading-medium" id={useContext(ModalTitleId)}>{look && <span class={`k-inked-${look}`}><Icon name={look === 'danger' ? 'error' : 'warning'} label={look} size={20} /></span>} <Children node={node} /></h2>;
+  return <h2 class="k-heading k-heading-medium" id={useContext(ModalTitleId)}>{look && <span class={`k-inked-${look}`}><Icon name={look === 'danger' ? 'error' : 'warning'} label={kit.say(look)} size={20} /></span>} <Children node={node} /></h2>;
 }
 
 export const ModalBody = ({ node }) => <div class="k-modal-body"><Children node={node} /></div>;
@@ -189,6 +190,7 @@ export const ModalFooter = ({ node }) => <footer class="k-modal-footer k-buttons
 
 /** InlineDialog of the older kit: a popup that its children open. */
 export function InlineDialog({ node, props }) {
+  const kit = useKit();
   const anchor = useRef(null);
   const panel = useRef(null);
   const [open, set] = useState(false);
@@ -196,7 +198,7 @@ export function InlineDialog({ node, props }) {
   return (
     <>
       <span class="k-tip" ref={anchor} onClick={() => set((o) => !o)}><Children node={node} /></span>
-      <div ref={panel} popover="manual" class="k-popup" role="dialog" aria-label="More" onKeyDown={(e) => { if (e.key === 'Escape') set(false); }}>{open && <Any value={props.content} />}</div>
+      <div ref={panel} popover="manual" class="k-popup" role="dialog" aria-label={kit.say('more')} onKeyDown={(e) => { if (e.key === 'Escape') set(false); }}>{open && <Any value={props.content} />}</div>
     </>
   );
 }

@@ -98,7 +98,7 @@ export function Avatar({ node, props }) {
   return (
     <span class="k-person" title={name || undefined}>
       <Face name={name} src={picture(props.src, kit.options.assetURL)} size={props.size} square={props.appearance === 'square'} />
-      <span class="k-hidden">{name || 'Avatar'}</span>
+      <span class="k-hidden">{name || kit.say('avatar')}</span>
       <Children node={node} />
     </span>
   );

@@ -54,7 +54,7 @@ export function DynamicTable({ props }) {
                     }}>
                       <Any value={cell.content} /><Icon name={on ? (sorted.value.order === 'DESC' ? 'arrow-down' : 'arrow-up') : 'sort'} size={12} />
                     </button>
-                  ) : shown(cell.content) ? <Any value={cell.content} /> : <span class="k-hidden">{text(cell.key) || 'Column'}</span>}
+                  ) : shown(cell.content) ? <Any value={cell.content} /> : <span class="k-hidden">{text(cell.key) || kit.say('column')}</span>}
                 </th>
               );
             })}</tr></thead>
@@ -133,7 +133,7 @@ export function Table({ node, props }) {
           <tbody>{(per ? rows.slice((page - 1) * per, page * per) : rows).map((k) => <Node key={k} k={k} />)}</tbody>
         </table>
       </div>
-      {pages > 1 && <Pages count={pages} page={page} label="Pages of the table" onPage={set} />}
+      {pages > 1 && <Pages count={pages} page={page} label={kit.say('pagesOfTable')} onPage={set} />}
     </div>
   );
 }

@@ -22,7 +22,7 @@ export function Tabs({ node, props }) {
   return (
     <div class="k-tabs" id={kit.id(props.id)}>
       <TabsContext.Provider value={value}>
-        {older.length > 0 && <div class="k-tablist" role="tablist" aria-label={text(props.label) || 'Tabs'}>{older.map((k) => <TabButton key={k} k={k} label={kit.tree.get(k).props.label} />)}</div>}
+        {older.length > 0 && <div class="k-tablist" role="tablist" aria-label={text(props.label) || kit.say('tabs')}>{older.map((k) => <TabButton key={k} k={k} label={kit.tree.get(k).props.label} />)}</div>}
         {older.length > 0 ? <div class="k-tabpanel" role="tabpanel" id={`${id}-panel-${at}`} aria-labelledby={`${id}-tab-${at}`}><Children node={kit.tree.get(older[at])} /></div> : <Children node={node} />}
       </TabsContext.Provider>
     </div>
@@ -30,7 +30,8 @@ export function Tabs({ node, props }) {
 }
 
 export function TabList({ node }) {
-  return <div class="k-tablist" role="tablist" aria-label="Tabs"><TipRole.Provider value="presentation"><Children node={node} /></TipRole.Provider></div>;
+  const kit = useKit();
+  return <div class="k-tablist" role="tablist" aria-label={kit.say('tabs')}><TipRole.Provider value="presentation"><Children node={node} /></TipRole.Provider></div>;
 }
 
 export function Tab({ node, props }) {
