@@ -133,6 +133,7 @@ export interface WantedPermissions {
 export function checkPermissions(wanted?: WantedPermissions): Promise<{ granted: boolean; missing: WantedPermissions | null }>;
 /** Not offered. */
 export const createUploadPromise: NotOffered;
+export const getCookieConsentPreferences: NotOffered;
 /** Events among the frames and views of one app on the page. */
 export const events: {
   on<T = any>(event: string, callback: (payload: T) => void): Promise<Subscription>;

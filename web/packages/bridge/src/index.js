@@ -20,6 +20,7 @@ export const showFlag = notOfferedNow('showFlag');
 export const checkPermissions = notOffered('checkPermissions');
 export const getCallBridge = notOfferedNow('getCallBridge');
 export const createUploadPromise = notOffered('createUploadPromise');
+export const getCookieConsentPreferences = notOffered('getCookieConsentPreferences');
 
 export const view = Object.freeze({
   ...members('view', ['getContext', 'submit', 'close', 'onClose', 'open', 'refresh', 'createHistory', 'changeWindowTitle', 'emitReadyEvent', 'getFrameDispatch', 'createAdfRendererIframeProps']),

@@ -176,6 +176,7 @@ export const objectStore = group('objectStore', ['upload', 'download', 'getMetad
 export const rovo = Object.freeze({ open: offered('rovo.open'), isEnabled: async () => false });
 export const frontendCustomMetrics = group('frontendCustomMetrics', ['counter']);
 export const createUploadPromise = offered('createUploadPromise');
+export const getCookieConsentPreferences = offered('getCookieConsentPreferences');
 export class FeatureFlags {
   initialize = offered('FeatureFlags.initialize');
 }

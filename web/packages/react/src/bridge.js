@@ -81,6 +81,7 @@ async function askRemote(who, path, init) {
 export const requestTeamworkGraph = notOffered('requestTeamworkGraph');
 export const getCallBridge = notOfferedNow('getCallBridge');
 export const createUploadPromise = notOffered('createUploadPromise');
+export const getCookieConsentPreferences = notOffered('getCookieConsentPreferences');
 
 /** What the app may know of where it is shown. The server vouches for the resolver's context, not for this one's use. */
 export async function getContext() {
