@@ -190,7 +190,7 @@ conformance: build ## Web platform tests and test262 (fetches them; docs/conform
 	scripts/conformance
 
 .PHONY: bench
-bench: build test-deps bench/node_modules/.done ## The benchmarks of docs/bench.md (ONLY=PART, BENCH_JSON=FILE writes the figures)
+bench: build test-deps bench/node_modules/.done test/browser/node_modules/.done ## The benchmarks of docs/bench.md (ONLY=PART, BENCH_JSON=FILE writes the figures)
 	go run ./bench $(if $(ONLY),-only $(ONLY)) $(if $(BENCH_JSON),-json $(BENCH_JSON))
 
 .PHONY: profile

@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,20 +26,28 @@ type benchmarks struct {
 	// repeated are those of the usual kind, whose times per operation are medians of five runs;
 	// the others have rounds of their own, and run once.
 	repeated bool
+	// script is one of test/browser in their place, which writes its figures as JSON.
+	script string
 }
 
-// parts are measured in this order. Each takes three minutes at most, at a scale of 100 percent.
+// parts are measured in this order. Each takes three minutes at most at a scale of 100 percent,
+// ui some ten.
 var parts = []part{
 	{"egress", []benchmarks{
-		{"./internal/feature/egress", "^BenchmarkDecision$", true},
-		{"./internal/feature/install", "^BenchmarkPolicy$", true},
-		{"./bench/inside", "^BenchmarkBroker$", false},
+		{pkg: "./internal/feature/egress", names: "^BenchmarkDecision$", repeated: true},
+		{pkg: "./internal/feature/install", names: "^BenchmarkPolicy$", repeated: true},
+		{pkg: "./bench/inside", names: "^BenchmarkBroker$"},
 	}},
-	{"queue", []benchmarks{{"./bench/inside", "^BenchmarkQueue$", false}}},
-	{"fair", []benchmarks{{"./bench/inside", "^BenchmarkFair$", false}}},
-	{"events", []benchmarks{{"./bench/inside", "^(BenchmarkEvents|BenchmarkPublished)$", false}}},
-	{"schedules", []benchmarks{{"./bench/inside", "^BenchmarkSchedules$", false}}},
-	{"storage", []benchmarks{{"./bench/inside", "^(BenchmarkKVS|BenchmarkRows)$", false}}},
+	{"queue", []benchmarks{{pkg: "./bench/inside", names: "^BenchmarkQueue$"}}},
+	{"fair", []benchmarks{{pkg: "./bench/inside", names: "^BenchmarkFair$"}}},
+	{"events", []benchmarks{{pkg: "./bench/inside", names: "^(BenchmarkEvents|BenchmarkPublished)$"}}},
+	{"schedules", []benchmarks{{pkg: "./bench/inside", names: "^BenchmarkSchedules$"}}},
+	{"storage", []benchmarks{{pkg: "./bench/inside", names: "^(BenchmarkKVS|BenchmarkRows)$"}}},
+	{"ui", []benchmarks{
+		{pkg: "./internal/core/csp", names: "^BenchmarkCompose$", repeated: true},
+		{pkg: "./test/uikit", names: "^(BenchmarkEvent|BenchmarkParked)$"},
+		{script: "bench.js", names: "^BenchmarkBrowser$"},
+	}},
 }
 
 // measured are figures by benchmark, "Queue", and by metric, "river-jobs/s".
@@ -64,7 +74,10 @@ func inParts(ctx context.Context, o options) (measured, error) {
 }
 
 func (r benchmarks) run(ctx context.Context, o options, into measured) error {
-	args := []string{"test", "-run", "^$", "-bench", r.names, "-timeout", "20m"}
+	if r.script != "" {
+		return inBrowser(ctx, o, r.script, into)
+	}
+	args := []string{"test", "-run", "^$", "-bench", r.names, "-timeout", "40m"}
 	if r.repeated {
 		args = append(args, "-count", "5")
 	} else {
@@ -100,6 +113,31 @@ func (r benchmarks) run(ctx context.Context, o options, into measured) error {
 		for unit, xs := range metrics {
 			into[name][unit] = median(xs)
 		}
+	}
+	return nil
+}
+
+// inBrowser runs a script of test/browser, whose figures are a median and a 95th percentile each.
+func inBrowser(ctx context.Context, o options, script string, into measured) error {
+	out := filepath.Join(os.TempDir(), fmt.Sprintf("annex-bench-%d.json", os.Getpid()))
+	defer os.Remove(out)
+	cmd := exec.CommandContext(ctx, "node", script)
+	cmd.Dir = filepath.Join(o.root, "test", "browser")
+	cmd.Env = append(os.Environ(), "BENCH_UI_JSON="+out, fmt.Sprintf("RUNS=%d", max(3, int(0.3*o.scale))))
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", script, err, text)
+	}
+	raw, err := os.ReadFile(out)
+	if err != nil {
+		return err
+	}
+	var figures map[string]struct{ Median, P95 float64 }
+	if err := json.Unmarshal(raw, &figures); err != nil {
+		return fmt.Errorf("%s: %w", script, err)
+	}
+	into["Browser"] = map[string]float64{}
+	for name, f := range figures {
+		into["Browser"][name+"-p50"], into["Browser"][name+"-p95"] = f.Median, f.P95
 	}
 	return nil
 }
@@ -145,6 +183,11 @@ var rows = []row{
 	{"KVS get, query of ten, set on Postgres", "{KVS/postgres get-µs}, {KVS/postgres query-µs}, {KVS/postgres set-µs} µs", "the same SQL by hand: {KVS/postgres get-hand-µs}, {KVS/postgres query-hand-µs}, {KVS/postgres set-hand-µs} µs", ""},
 	{"get, query, set among {Rows/sqlite rows} rows of 1,000 installations on SQLite", "{Rows/sqlite many-get-µs}, {Rows/sqlite many-query-µs}, {Rows/sqlite many-set-µs} µs", "among 4,000 rows: {Rows/sqlite few-get-µs}, {Rows/sqlite few-query-µs}, {Rows/sqlite few-set-µs} µs", "flat"},
 	{"get, query, set among {Rows/postgres rows} rows of 1,000 installations on Postgres", "{Rows/postgres many-get-µs}, {Rows/postgres many-query-µs}, {Rows/postgres many-set-µs} µs", "among 4,000 rows: {Rows/postgres few-get-µs}, {Rows/postgres few-query-µs}, {Rows/postgres few-set-µs} µs", "flat"},
+	{"a page of an app's own visible in Chromium, after navigation (median, p95)", "{Browser panel_visible_ms-p50}, {Browser panel_visible_ms-p95} ms", "", ""},
+	{"a first tree of UI Kit painted in Chromium, after navigation (median, p95)", "{Browser first_tree_painted_ms-p50}, {Browser first_tree_painted_ms-p95} ms", "", ""},
+	{"an event of UI Kit in Chromium until what it changed is painted (median, p95)", "{Browser event_painted_ms-p50}, {Browser event_painted_ms-p95} ms", "over HTTP alone until the patch is there: {Event/typing ms-median}, {Event/typing ms-p95} ms; with a value stored {Event/ticking ms-median} ms", "≤ 50 ms"},
+	{"{Parked sessions} sessions of UI Kit that nobody touches: each in memory; each at rest, in the database", "{Parked KB-parked}; {Parked KB-at-rest} KB", "each at rest, in memory: {Parked KB-of-RAM-at-rest} KB", "≤ 1,500; ≤ 400 KB"},
+	{"the policy of an app's page composed", "{Compose µs} µs", "", "≤ 20 µs"},
 }
 
 var figure = regexp.MustCompile(`\{(\S+) (\S+)\}`)

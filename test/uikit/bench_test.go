@@ -23,8 +23,8 @@ func BenchmarkEvent(b *testing.B) {
 		add(v, fmt.Sprint("thing ", n))
 	}
 	b.Run("typing", func(b *testing.B) {
-		took := make([]time.Duration, 0, b.N)
-		for n := range b.N {
+		took := make([]time.Duration, 0, events(b))
+		for n := range events(b) {
 			field := v.Now().Tree.All("Textfield")[0]
 			text := fmt.Sprint("some text ", n)
 			began := time.Now()
@@ -34,8 +34,8 @@ func BenchmarkEvent(b *testing.B) {
 		report(b, took)
 	})
 	b.Run("ticking", func(b *testing.B) {
-		took := make([]time.Duration, 0, b.N)
-		for n := range b.N {
+		took := make([]time.Duration, 0, events(b))
+		for n := range events(b) {
 			box := v.Now().Tree.All("Checkbox")[n%10]
 			began := time.Now()
 			v.Click(box, "onChange", map[string]any{"target": map[string]any{"checked": n%20 < 10}})
@@ -43,6 +43,18 @@ func BenchmarkEvent(b *testing.B) {
 		}
 		report(b, took)
 	})
+}
+
+// events is how many are timed: `-benchtime 200x`, or what ANNEX_BENCH_SCALE says in percent of that.
+func events(b *testing.B) int { return max(b.N, int(2*scale())) }
+
+// scale is 0 unless the benchmarks of `make bench` are run.
+func scale() float64 {
+	percent, err := strconv.ParseFloat(os.Getenv("ANNEX_BENCH_SCALE"), 64)
+	if err != nil {
+		return 0
+	}
+	return percent
 }
 
 func report(b *testing.B, took []time.Duration) {
@@ -53,9 +65,12 @@ func report(b *testing.B, took []time.Duration) {
 }
 
 // BenchmarkParked is what sessions cost the server that nobody touches: in its memory, and at
-// rest. ANNEX_UI_SESSIONS says how many (100).
+// rest. ANNEX_UI_SESSIONS says how many (100), or `make bench`: 10,000.
 func BenchmarkParked(b *testing.B) {
 	n := 100
+	if s := scale(); s > 0 {
+		n = max(10, int(100*s))
+	}
 	if text := os.Getenv("ANNEX_UI_SESSIONS"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
