@@ -20,7 +20,7 @@ const deadline = 55 * time.Second
 // origin without cookies or storage, cannot be framed, and can register no service
 // worker. The installation's own computed policy replaces default-src once hosting
 // computes one.
-const contentPolicy = "default-src 'none'; sandbox allow-scripts allow-forms; frame-ancestors 'none'"
+const contentPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; sandbox allow-scripts allow-forms; frame-ancestors 'none'"
 
 // ServeHTTP serves a request whose Host is a trigger's address.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -211,7 +211,7 @@ func TestAnswers(t *testing.T) {
 // sandboxed holds for every answer, errors too.
 func sandboxed(t *testing.T, h http.Header) {
 	t.Helper()
-	if got := h.Values("Content-Security-Policy"); len(got) != 1 || got[0] != "default-src 'none'; sandbox allow-scripts allow-forms; frame-ancestors 'none'" {
+	if got := h.Values("Content-Security-Policy"); len(got) != 1 || got[0] != "default-src 'none'; base-uri 'none'; form-action 'self'; sandbox allow-scripts allow-forms; frame-ancestors 'none'" {
 		t.Errorf("Content-Security-Policy = %q", got)
 	}
 	if got := h.Values("X-Content-Type-Options"); len(got) != 1 || got[0] != "nosniff" {
