@@ -14,7 +14,7 @@ func TestExplainLine(t *testing.T) {
 		{"unknown field", `{"id":"e","kind":"csp","patterns":[],"url":"x","zz":1,"aa":2}`, `{"id":"e","skipped":true,"reason":"the field \"aa\" is not known for kind csp"}`},
 		{"no url", `{"id":"f","kind":"csp","patterns":[]}`, `{"id":"f","error":"a vector of kind csp needs the fields patterns and url","line":7}`},
 		{"another kind", `{"id":"g","kind":"pattern","pattern":"x.example"}`, `{"id":"g","allow":true,"reason":"kept as https://x.example","rule":"pattern-valid"}`},
-		{"no object", `[]`, `{"error":"not a JSON object: json: cannot unmarshal array into Go value of type map[string]json.RawMessage","line":9}`},
+		{"no object", `[]`, `{"error":"not a JSON object: array in the place of an object","line":9}`},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

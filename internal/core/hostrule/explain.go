@@ -3,7 +3,9 @@ package hostrule
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -133,7 +135,7 @@ func (a Answer) Encode(number int) []byte {
 func readVector(line []byte) (Vector, Answer, bool) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(line, &members); err != nil {
-		return Vector{}, Answer{Error: "not a JSON object: " + err.Error()}, false
+		return Vector{}, Answer{Error: "not a JSON object: " + inWords(err)}, false
 	}
 	if members == nil {
 		return Vector{}, Answer{Error: "not a JSON object"}, false
@@ -145,7 +147,7 @@ func readVector(line []byte) (Vector, Answer, bool) {
 			return nil
 		}
 		if err := json.Unmarshal(raw, into); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %s", name, inWords(err))
 		}
 		return nil
 	}
@@ -186,6 +188,16 @@ func readVector(line []byte) (Vector, Answer, bool) {
 		}
 	}
 	return v, Answer{}, true
+}
+
+// inWords says what is wrong with JSON without the names of Go's types.
+func inWords(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err.Error()
+	}
+	kinds := map[reflect.Kind]string{reflect.String: "a text", reflect.Slice: "a list", reflect.Int: "a whole number", reflect.Map: "an object"}
+	return wrong.Value + " in the place of " + kinds[wrong.Type.Kind()]
 }
 
 func skip(v Vector, reason string) Answer { return Answer{ID: v.ID, Skipped: true, Reason: reason} }

@@ -140,11 +140,13 @@ func TestExplainLine(t *testing.T) {
 		`{"id":"d","kind":"backend","patterns":[],"url":"x","URL":"y"}`:                           `{"id":"d","skipped":true,"reason":"the field \"URL\" is not known for kind backend"}`,
 		`{"id":"e","kind":"pattern","pattern":"a.example","context":"x"}`:                         `{"id":"e","skipped":true,"reason":"the context \"x\" is not known"}`,
 		`{"id":"f","kind":"backend","patterns":[]}`:                                               `{"id":"f","error":"a vector of kind backend needs the field url","line":7}`,
-		`{"id":"g","kind":"backend","patterns":"x","url":"y"}`:                                    `{"id":"g","error":"patterns: json: cannot unmarshal string into Go value of type []string","line":7}`,
+		`{"id":"g","kind":"backend","patterns":"x","url":"y"}`:                                    `{"id":"g","error":"patterns: string in the place of a list","line":7}`,
 		`{"id":"h","kind":"resource","patterns":[],"url":"x","type":"ALL"}`:                       `{"id":"h","skipped":true,"reason":"the type \"ALL\" is not known"}`,
-		`{"id":`: `{"error":"not a JSON object: unexpected end of JSON input","line":7}`,
-		`null`:   `{"error":"not a JSON object","line":7}`,
-		` `:      ``,
+		`{"id":`:                    `{"error":"not a JSON object: unexpected end of JSON input","line":7}`,
+		`[]`:                        `{"error":"not a JSON object: array in the place of an object","line":7}`,
+		`{"id":1,"kind":"backend"}`: `{"error":"id: number in the place of a text","line":7}`,
+		`null`:                      `{"error":"not a JSON object","line":7}`,
+		` `:                         ``,
 	} {
 		if got := string(ExplainLine(7, []byte(line))); got != want {
 			t.Errorf("%s\n got %s\nwant %s", line, got, want)

@@ -188,13 +188,13 @@ func TestServeAndDemoPassTheirFlags(t *testing.T) {
 	}
 	ca := filepath.Join(dir, "ca.pem")
 	os.WriteFile(ca, nil, 0o644)
-	if got := run(t, dir, "", nil, h, "demo", "--data", "d", "--upstream", "api.example.com=127.0.0.1:9", "--upstream-ca", "ca.pem"); got.code != 0 {
+	if got := run(t, dir, "", nil, h, "demo", "--data", "d", "--upstream", "API.example.com=127.0.0.1:9", "--upstream-ca", "ca.pem"); got.code != 0 {
 		t.Fatal(got)
 	}
 	if shown.Upstreams["api.example.com"] != "127.0.0.1:9" || shown.UpstreamCA != ca {
 		t.Errorf("%+v", shown)
 	}
-	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"},
+	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream", "a.example.com=localhost"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"},
 		{"serve", "--listen", "nonsense"}, {"demo", "--listen", "127.0.0.1:http"}} {
 		if got := run(t, dir, "", nil, h, args...); got.code != 2 {
 			t.Errorf("%v: %+v", args, got)

@@ -88,10 +88,11 @@ func (c *cli) demoCommand() *cobra.Command {
 			o.Upstreams = map[string]string{}
 			for _, u := range upstreams {
 				host, addr, ok := strings.Cut(u, "=")
-				if !ok || host == "" || addr == "" {
-					return usage("--upstream %q is not HOST=ADDR", u).WithFix("for instance --upstream api.example.com=127.0.0.1:9443")
+				_, port, err := net.SplitHostPort(addr)
+				if !ok || host == "" || err != nil || port == "" {
+					return usage("--upstream %q is not HOST=ADDR, with a port in ADDR", u).WithFix("for instance --upstream api.example.com=127.0.0.1:9443")
 				}
-				o.Upstreams[host] = addr
+				o.Upstreams[strings.ToLower(host)] = addr // as requests name it
 			}
 			if o.UpstreamCA != "" {
 				o.UpstreamCA = c.absolute(o.UpstreamCA)
