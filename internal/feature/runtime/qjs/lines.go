@@ -15,8 +15,8 @@ import (
 // mapPatience bounds how long a call's end waits for its source map.
 const mapPatience = 2 * time.Second
 
-// lines are a call's console lines on their way to its log. Warnings and errors that hold
-// places of the bundle get those of the app's source. A source map must not be read by the
+// lines are a call's console lines on their way to its log. Stacks, and warnings and errors
+// that hold places of the bundle, get those of the app's source. A source map must not be read by the
 // worker's reader, so when it is not at hand, that line and those after it wait for the
 // call's end. Lines without such places never look for a map.
 type lines struct {
@@ -31,8 +31,11 @@ type lines struct {
 // inBundle is what a place of the bundle begins with.
 var inBundle = []byte("app.js:")
 
+// stackLine begins each line of a stack, in JSON text.
+var stackLine = []byte(`\n    at `)
+
 func hasPlaces(l call.LogLine) bool {
-	return (l.Level == "warn" || l.Level == "error") && bytes.Contains(l.Args, inBundle)
+	return (l.Level == "warn" || l.Level == "error" || bytes.Contains(l.Args, stackLine)) && bytes.Contains(l.Args, inBundle)
 }
 
 // add takes one line.

@@ -71,6 +71,11 @@ export async function failing() {
   Promise.reject("a text");
   throw new Error("outer", { cause: new TypeError("inner") });
 }
+export function retell() {
+  console.log("so: " + new Error("told").stack);
+  console.info({ stack: new Error("kept").stack });
+  console.trace("here");
+}
 `
 
 // What app code logs names the lines of its source, as what it throws does; lines keep
@@ -98,6 +103,23 @@ func TestLogsNameTheAppsSource(t *testing.T) {
 			if i > 0 && strings.Contains(got, "app.js:") || !json.Valid(lines[i].Args) {
 				t.Errorf("line %d: %s", i, got)
 			}
+		}
+	}
+}
+
+// A stack is one at every level, also as text.
+func TestLoggedStacksNameTheAppsSource(t *testing.T) {
+	h := &runtimetest.Host{}
+	if _, err := newRuntime(t).Run(t.Context(), mapped(t, "retelling", talkative), runtimetest.Call("index.retell", "1"), nil, h); err != nil {
+		t.Fatal(err)
+	}
+	lines := h.Lines()
+	if len(lines) != 3 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, want := range []string{"src/index.ts:33:", "src/index.ts:34:", "src/index.ts:35:"} {
+		if got := string(lines[i].Args); !strings.Contains(got, want) || strings.Contains(got, "app.js:") {
+			t.Errorf("line %d lacks %q: %s", i, want, got)
 		}
 	}
 }
