@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -101,6 +102,62 @@ func TestDemoHints(t *testing.T) {
 	}
 	if !regexp.MustCompile(`export ADMIN_TOKEN=anx_admin_\S+`).MatchString(text) {
 		t.Errorf("no admin's token in: %s", text)
+	}
+}
+
+// A later start of the demo decides nothing anew: what the admin ended stays ended, and
+// what was changed in a sample's source waits until somebody deploys it.
+func TestDemoStartsAgain(t *testing.T) {
+	if _, err := assets.SDKTable(); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	var access testenv.Access
+	start := func(meanwhile func()) string {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		out, over := &said{done: make(chan string, 1)}, make(chan error, 1)
+		ready := out.done
+		go func() {
+			over <- testenv.Demo(ctx, testenv.DemoConfig{Version: "test", ChildCommand: annex.ChildCommand,
+				Options: cli.DemoOptions{Data: dir, Listen: "127.0.0.1:0", Out: out, Err: io.Discard}})
+		}()
+		var text string
+		select {
+		case text = <-ready:
+		case err := <-over:
+			t.Fatalf("the demo ended: %v", err)
+		}
+		raw, err := os.ReadFile(dir + "/demo.json")
+		if err == nil {
+			err = json.Unmarshal(raw, &access)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		meanwhile()
+		stop()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		return text
+	}
+	counter := dir + "/apps/counter"
+	start(func() {
+		env := cli.Env{Args: []string{"uninstall", "--site", access.Site, "--product", access.Product, "--confirm"}, Dir: counter, In: strings.NewReader(""), Out: io.Discard, Err: io.Discard,
+			Getenv: func(name string) string {
+				return map[string]string{"ANNEX_URL": access.URL, "ANNEX_TOKEN": access.AdminToken}[name]
+			}}
+		if code := cli.Run(t.Context(), env, cli.Hooks{}); code != 0 {
+			t.Errorf("uninstall: exit code %d", code)
+		}
+	})
+	if err := os.WriteFile(dir+"/apps/notes/src/index.ts", []byte("not finished ("), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := start(func() {})
+	if !regexp.MustCompile(`counter +\(does not run any more\)`).MatchString(text) || !regexp.MustCompile(`notes +http`).MatchString(text) {
+		t.Errorf("it says: %s", text)
 	}
 }
 

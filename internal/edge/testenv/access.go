@@ -51,6 +51,7 @@ func (e *Env) access(_ context.Context, file string) error {
 		var raw []byte
 		if raw, err = os.ReadFile(file + aside); err == nil {
 			err = json.Unmarshal(raw, &e.Access)
+			e.again = err == nil
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

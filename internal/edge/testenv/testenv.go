@@ -61,6 +61,7 @@ type Env struct {
 	System  *server.System
 	Tracker *tracker.Tracker
 	Access  Access
+	again   bool // an earlier start came to its end
 
 	product *http.Server
 	stop    context.CancelFunc
