@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/invoke"
@@ -43,7 +45,7 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
-		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Log: s.Config.Log,
+		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Permissions: perm.Told, Log: s.Config.Log,
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
@@ -82,8 +84,27 @@ func (s *System) TakeEvents(ctx context.Context, m productkit.Message) error {
 			Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Data: e.Data,
 		}
 	}
+	if err := s.onASite(ctx, signed[0]); err != nil { // what is signed together is of one site
+		return err
+	}
 	_, err = s.Unattended.Take(ctx, events...)
 	return err
+}
+
+// onASite refuses what a product says of a site that it is not on: nobody would ever be told,
+// and a mistake in its configuration would look like success.
+func (s *System) onASite(ctx context.Context, e signer.Event) error {
+	if slices.ContainsFunc(s.Installs.OnSite(e.Site), func(p *call.Policy) bool { return p.Product == e.Product }) {
+		return nil
+	}
+	has, _, err := s.Tenancy.SiteOffers(ctx, e.Site, e.Product)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	if !has {
+		return fault.New(fault.NotFound, "SITE_UNKNOWN", "the product is on no site of this id").WithFix("`annex site list` has the sites and their products")
+	}
+	return nil
 }
 
 // lifecycle tells apps of their installation and of what an admin approved.
@@ -109,12 +130,16 @@ func (l lifecycle) happened(ctx context.Context, by id.Principal, i *install.Ins
 		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment, EnvName: i.EnvName,
 		EnvType: i.EnvType, Version: i.Version, Number: i.Number, Set: i.Effective(), Epoch: i.Epoch, Scope: scope,
 	}
-	return l.unattended.Lifecycle(ctx, p, event, string(i.Version)+time.Now().UTC().Format(time.RFC3339Nano), map[string]any{
+	data := map[string]any{
 		"id": i.ID, "installerAccountId": string(by.Account),
 		"app":         map[string]any{"id": i.App, "version": i.Number, "name": l.name(ctx, i), "ownerAccountId": i.Owner},
 		"environment": map[string]any{"id": i.Environment},
 		"context":     map[string]any{"cloudId": i.Site, "product": i.Product},
-	})
+	}
+	if event == unattended.UpgradedEvent {
+		data["upgraderAccountId"], data["permissions"] = data["installerAccountId"], perm.Told(p.Set)
+	}
+	return l.unattended.Lifecycle(ctx, p, event, string(i.Version)+time.Now().UTC().Format(time.RFC3339Nano), data)
 }
 
 func (l lifecycle) name(ctx context.Context, i *install.Installation) string {

@@ -56,6 +56,8 @@ type told struct {
 	// Trace and Span are of the request that brought it.
 	Trace string `json:"trace,omitempty"`
 	Span  string `json:"span,omitempty"`
+	// Origin is what first caused it, of an app's own event; "" for what a product says.
+	Origin string `json:"origin,omitempty"`
 }
 
 // Take keeps events for every installation that is to be told of them, all or none. When it
@@ -199,6 +201,10 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	if c.Payload, err = t.payload(data, before); err != nil {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}
+	if t.Origin != "" {
+		s.origins.Store(c.ID, t.Origin)
+		defer s.origins.Delete(c.ID)
+	}
 	res, err := s.Invoker.Invoke(ctx, c)
 	if fault.CodeOf(err) == overQuota {
 		return s.refused(err) // it was not tried
@@ -324,8 +330,9 @@ func (s *Service) Lifecycle(ctx context.Context, p *call.Policy, event, occasion
 	return fault.Op("unattended.Lifecycle", err)
 }
 
-// publish tells other apps of the same site and product of an app's own event.
-func (s *Service) publish(ctx context.Context, p *call.Policy, head json.RawMessage) (call.Reply, error) {
+// publish tells other apps of the same site and product of an app's own event. It is counted
+// as a push is: it is work for others, and may come back to who published it.
+func (s *Service) publish(ctx context.Context, c *call.Call, p *call.Policy, head json.RawMessage) (call.Reply, error) {
 	var in struct {
 		Events []struct {
 			Key string `json:"key"`
@@ -338,13 +345,22 @@ func (s *Service) publish(ctx context.Context, p *call.Policy, head json.RawMess
 	if err != nil {
 		return call.Reply{}, err
 	}
+	if s.Quota != nil {
+		if err := s.Quota(p, len(in.Events)); err != nil {
+			return call.Reply{}, err
+		}
+	}
+	origin, err := s.chain(ctx, c, p)
+	if err != nil {
+		return call.Reply{}, err
+	}
 	var list []jobs.Job
 	for n, e := range in.Events {
 		i := slices.IndexFunc(m.Modules.Event, func(x manifest.Event) bool { return x.Key == e.Key })
 		if i < 0 {
 			return call.Reply{}, fault.New(fault.NotFound, "UNKNOWN_EVENT", "the manifest has no event %q", clip(e.Key)).WithFix("add an event module")
 		}
-		some, err := s.appEvent(ctx, p, m.Modules.Event[i], n)
+		some, err := s.appEvent(ctx, p, m.Modules.Event[i], n, origin)
 		if err != nil {
 			return call.Reply{}, err
 		}
@@ -357,7 +373,7 @@ func (s *Service) publish(ctx context.Context, p *call.Policy, head json.RawMess
 	return reply(struct{}{})
 }
 
-func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event, n int) ([]jobs.Job, error) {
+func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event, n int, cause string) ([]jobs.Job, error) {
 	at := slices.IndexFunc(p.Set.AppEvents, func(x perm.AppEvent) bool { return x.Name == e.Name })
 	if at < 0 {
 		return nil, fault.New(fault.Denied, "NOT_GRANTED", "the event %q is not granted to this installation", e.Name).WithFix("a site admin has to approve it")
@@ -368,7 +384,7 @@ func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event
 	t := told{Type: name, Name: name, Time: now, Event: derived(name, string(p.Install), now.Format(time.RFC3339Nano), string(rune('a'+n))), Data: json.RawMessage(`{}`)}
 	var list []jobs.Job
 	look, origin := &looks{steps: takeSteps}, call.OriginOf(ctx)
-	t.Trace, t.Span = origin.Trace, origin.Span
+	t.Trace, t.Span, t.Origin = origin.Trace, origin.Span, cause
 	for _, other := range s.Installed.OnSite(p.Site) {
 		if other.Product != p.Product || !slices.Contains(recipients, "*") && !slices.Contains(recipients, string(other.App)) &&
 			!slices.Contains(recipients, "ari:cloud:ecosystem::app/"+string(other.App)) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/condition"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/jobs"
 	"github.com/annexhq/annex/manifest"
 )
@@ -64,7 +65,7 @@ func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f m
 	if err != nil || !may {
 		return false, false, err
 	}
-	holds, cut, err := s.evaluate(f.Expression, look, t, hidden)
+	holds, cut, err := s.evaluate(f.Expression, look, t, hidden, p.Set)
 	if cut {
 		return false, true, nil
 	}
@@ -80,7 +81,7 @@ func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f m
 }
 
 // evaluate holds a condition against an event; cut says that it had too few steps here.
-func (s *Service) evaluate(expression string, look *looks, t told, hidden []string) (holds, cut bool, err error) {
+func (s *Service) evaluate(expression string, look *looks, t told, hidden []string, granted perm.Set) (holds, cut bool, err error) {
 	if look.steps <= 0 {
 		return false, !look.whole, &condition.Failure{Why: "there are no steps left"}
 	}
@@ -95,10 +96,24 @@ func (s *Service) evaluate(expression string, look *looks, t told, hidden []stri
 	if err != nil {
 		return false, false, err
 	}
+	if s.Permissions != nil && strings.Contains(expression, "permissions") {
+		if event["permissions"], err = plain(s.Permissions(granted)); err != nil {
+			return false, false, err
+		}
+	}
 	most := min(look.steps, condition.MaxSteps)
 	holds, steps, err := e.Holds(map[string]any{"event": event}, most)
 	look.steps -= steps
 	return holds, err != nil && steps >= most && most < condition.MaxSteps && !look.whole, err
+}
+
+// plain is a value as conditions know values.
+func plain(v any) (out any, err error) {
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	return out, err
 }
 
 // included takes away what a trigger has to ask for and did not: members of the data, or, by

@@ -40,7 +40,7 @@ func (s *Service) Bind(b call.Binding) call.Handler {
 		case "queue.push":
 			return s.push(ctx, b.Call, p, req.Body)
 		case "events.publish":
-			return s.publish(ctx, p, req.Head)
+			return s.publish(ctx, b.Call, p, req.Head)
 		}
 		var head struct {
 			Job string `json:"jobId"`
@@ -174,8 +174,8 @@ func (in *pushed) check(size int, long bool) error {
 	}
 	for n, e := range in.Events {
 		switch {
-		case len(e.Body) == 0 || e.Body[0] != '{':
-			return refuse("INVALID_PUSH_SETTINGS", "the body of event %d is no object", n)
+		case len(e.Body) == 0 || string(e.Body) == "null": // the older form has texts, numbers and lists too
+			return refuse("INVALID_PUSH_SETTINGS", "event %d has no body", n)
 		case long && len(e.Body) > maxLongEvent:
 			return refuse("PAYLOAD_TOO_BIG", "an event of a consumer that runs longer than 55 seconds takes %d bytes", maxLongEvent).With("figure", maxLongEvent)
 		case math.IsNaN(e.Delay) || e.Delay < 0 || e.Delay > maxDelay:
@@ -187,8 +187,9 @@ func (in *pushed) check(size int, long bool) error {
 	return nil
 }
 
-// chain is what first caused this call. What a consumer pushes is counted with what caused
-// the consumer, so that apps that push to themselves end.
+// chain is what first caused this call. What a consumer pushes, or a trigger of an app's own
+// event publishes, is counted with what caused the consumer or trigger, so that apps that push
+// to themselves, or call each other, end.
 func (s *Service) chain(ctx context.Context, c *call.Call, p *call.Policy) (origin string, err error) {
 	found, ok := s.origins.Load(c.ID)
 	if !ok {
@@ -309,12 +310,16 @@ func (s *Service) asyncEvent(j jobs.Job, r *retry, method string) ([]byte, error
 		}
 	}
 	if method != "" {
-		context := map[string]any{"jobId": j.Batch, "eventId": j.ID}
+		payload, context := json.RawMessage(j.Body), map[string]any{"jobId": j.Batch, "eventId": j.ID}
 		if again != nil {
 			context["retryContext"] = again
+			var err error
+			if payload, err = besides(payload, again); err != nil {
+				return nil, err
+			}
 		}
 		return json.Marshal(map[string]any{
-			"call": map[string]any{"functionKey": method, "payload": json.RawMessage(j.Body), "jobId": j.Batch}, "context": context,
+			"call": map[string]any{"functionKey": method, "payload": payload, "jobId": j.Batch}, "context": context,
 		})
 	}
 	event := map[string]any{"body": json.RawMessage(j.Body), "jobId": j.Batch, "eventId": j.ID, "queueName": j.Name}
@@ -322,4 +327,19 @@ func (s *Service) asyncEvent(j jobs.Job, r *retry, method string) ([]byte, error
 		event["retryContext"] = again
 	}
 	return json.Marshal(event)
+}
+
+// besides is a payload with what its resolver looks for in it when it is called again; a
+// payload that is no object stays as it is, and the context alone says so.
+func besides(payload json.RawMessage, again any) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(payload, &members) != nil || members == nil {
+		return payload, nil
+	}
+	text, err := json.Marshal(again)
+	if err != nil {
+		return nil, err
+	}
+	members["retryContext"] = text
+	return json.Marshal(members)
 }

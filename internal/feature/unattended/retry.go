@@ -47,6 +47,8 @@ type retry struct {
 var reasons = map[string]string{
 	"LIMIT_WALL": "FUNCTION_TIME_OUT", "LIMIT_CPU": "FUNCTION_TIME_OUT", "LIMIT_MEMORY": "FUNCTION_OUT_OF_MEMORY",
 	"LIMIT_CONCURRENCY": "FUNCTION_PLATFORM_RATE_LIMITED", "LIMIT_INVOCATIONS": "FUNCTION_PLATFORM_RATE_LIMITED",
+	// Of endpoints: what the app's back end made of the call.
+	"INVALID_REMOTE_INVOCATION_ERROR": "INVALID_REMOTE_INVOCATION_ERROR", "INVALID_FORGE_INVOCATION_TOKEN": "INVALID_FORGE_INVOCATION_TOKEN", "FETCH_TIMEOUT": "TIMEOUT_ERROR",
 }
 
 func reasonOf(code string) string {
@@ -59,7 +61,10 @@ func reasonOf(code string) string {
 // askedAgain is the verdict on an answer that asks to be called again, and what the next
 // run learns.
 func (s *Service) askedAgain(j jobs.Job, a again) (jobs.Verdict, retry) {
-	after := min(max(time.Duration(a.Options.After*float64(time.Second)), 0), maxAfter)
+	after := time.Duration(min(a.Options.After, maxAfter.Seconds()) * float64(time.Second))
+	if after <= 0 { // it says no time: as after a failure
+		after = backoff(j.Attempt)
+	}
 	reason := a.Options.Reason
 	if reason != "FUNCTION_UPSTREAM_RATE_LIMITED" { // developers read it: no text of the app's
 		reason = "FUNCTION_RETRY_REQUEST"

@@ -175,6 +175,9 @@ func (s *Service) tick(ctx context.Context, j jobs.Job) jobs.Verdict {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}
 	if _, err = s.Invoker.Invoke(ctx, c); err != nil {
+		if fault.CodeOf(err) == overQuota {
+			return s.refused(err) // it did not begin, whatever else used the figure up
+		}
 		if fault.KindOf(err) == fault.Unavailable && j.Attempt < eventTries {
 			return jobs.Verdict{Next: jobs.Again, At: s.Now().Add(backoff(j.Attempt)), Class: fault.CodeOf(err)}
 		}

@@ -9,7 +9,8 @@
 //     narrowed, or an app removed, brings nothing of the old authority with it.
 //   - What fails is tried again, less and less often, until its time is over; then it
 //     stays as a dead letter, whose body the site's admin reads, and in production nobody else.
-//   - What causes itself ends: one call gives rise to a thousand pushes at most.
+//   - What causes itself ends: one call gives rise to a thousand pushes and published events at
+//     most, in each installation.
 package unattended
 
 import (
@@ -27,6 +28,7 @@ import (
 	"github.com/annexhq/annex/internal/core/condition"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/jobs"
 	"github.com/annexhq/annex/manifest"
@@ -82,7 +84,7 @@ type Log interface {
 	Note(p *call.Policy, c *call.Call, level, what string, facts map[string]any)
 }
 
-// Config is what the service stands on; all but Retention, Now and Log is required.
+// Config is what the service stands on; all but Permissions, Retention, Now and Log is required.
 type Config struct {
 	DB        *db.DB
 	Jobs      *jobs.Queue
@@ -93,6 +95,9 @@ type Config struct {
 	AppLog    Log
 	// Quota counts events that an app queues, or refuses them; it may be nil.
 	Quota func(p *call.Policy, events int) error
+	// Permissions words what a set grants for conditions, which find it as event.permissions; it
+	// may be nil.
+	Permissions func(perm.Set) map[string]any
 	// Retention is how long a pushed event is tried; 24 hours when zero.
 	Retention time.Duration
 	Now       func() time.Time
@@ -103,7 +108,8 @@ type Config struct {
 type Service struct {
 	Config
 
-	// origins are the calls of consumers that run, and what first pushed what they handle.
+	// origins are the calls of consumers and of triggers of apps' events that run, and what first
+	// caused what they handle.
 	origins sync.Map // id.Invocation → string
 	// conditions are what triggers' expressions were read as.
 	conditions *lru.Cache[string, condition.Expression]

@@ -115,8 +115,9 @@ const (
 	dropDead  = `DELETE FROM jobs WHERE owner = ? AND id = ? AND state = 2`
 	unfail    = `UPDATE job_batches SET failed = failed - 1 WHERE owner = ? AND batch = ? AND failed > 0`
 
+	// Its time is that of the last use: a slow chain that is still going on is not forgotten.
 	useChain = `INSERT INTO job_chains (owner, origin, used, created_at) VALUES (?, ?, 1, ?)
-		ON CONFLICT (owner, origin) DO UPDATE SET used = job_chains.used + 1 RETURNING used`
+		ON CONFLICT (owner, origin) DO UPDATE SET used = job_chains.used + 1, created_at = excluded.created_at RETURNING used`
 
 	eraseJobs    = `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE owner = ? LIMIT ?)`
 	eraseBatches = `DELETE FROM job_batches WHERE owner = ?`

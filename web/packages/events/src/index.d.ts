@@ -1,6 +1,12 @@
 export interface PushEvent { body: Record<string, any>; delayInSeconds?: number; concurrency?: { key: string; limit: number } }
 export interface AsyncEvent<Body = any> { body: Body; jobId: string; eventId: string; queueName: string; retryContext?: RetryContext }
-export interface RetryContext { retryCount: number; retryReason: string; retryData?: any }
+export interface RetryContext {
+  retryCount: number;
+  retryReason: string;
+  retryData?: any;
+  /** Of a queued event: since when it is tried, and how long still. */
+  retentionWindow?: { startTime: string; remainingTimeMs: number };
+}
 export interface RetryOptions {
   /** Seconds, at most 900. */
   retryAfter?: number;

@@ -82,7 +82,7 @@ export class Queue {
 
   /**
    * Pushes one event or up to 50. Resolves when they are kept: each is handled at least once.
-   * The older form takes payloads in place of events, and resolves to the job's id alone.
+   * The older form takes payloads in place of events, of any kind, and resolves to the job's id alone.
    * @returns {Promise<{jobId: string}>}
    */
   async push(events, options) {
@@ -90,8 +90,8 @@ export class Queue {
     if (list.length === 0) throw new NoEventsToPushError('there is no event to push');
     const old = !list.every(isEvent);
     if (old && !list.every((v) => v !== undefined && v !== null)) throw new InvalidPushSettingsError('an event is {body, delayInSeconds, concurrency}');
-    const sent = old ? list.map((payload) => ({ body: isObject(payload) ? payload : { payload }, delayInSeconds: options?.delayInSeconds ?? 0 })) : list;
-    for (const event of sent) {
+    const sent = old ? list.map((payload) => ({ body: payload, delayInSeconds: options?.delayInSeconds ?? 0 })) : list;
+    for (const event of old ? [] : sent) {
       if (!isObject(event.body)) throw new InvalidPushSettingsError('the body of an event is an object');
     }
     const { jobId } = await call('queue.push', {}, JSON.stringify({ queue: this.key, events: sent }));

@@ -18,7 +18,7 @@ test('events are pushed as they are, payloads of the older form as bodies', asyn
   assert.deepEqual([0, 1, 2, 3].map(sent), [
     { queue: 'q', events: [event] }, { queue: 'q', events: [event, { body: {} }] },
     { queue: 'q', events: [{ body: { hello: 'world' }, delayInSeconds: 3 }] },
-    { queue: 'q', events: [{ body: { a: 1 }, delayInSeconds: 0 }, { body: { payload: 'text' }, delayInSeconds: 0 }] },
+    { queue: 'q', events: [{ body: { a: 1 }, delayInSeconds: 0 }, { body: 'text', delayInSeconds: 0 }] },
   ]);
 });
 
