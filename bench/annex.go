@@ -69,7 +69,7 @@ func (a *annex) serve(ctx context.Context, env ...string) (*process, error) {
 }
 
 // highQuotas are counted as any figures are, and higher than a minute of load.
-const highQuotas = `installation: &all {calls: 1000000000, outbound: 1000000000, productCalls: 1000000000, pushes: 1000000000, logLines: 1000000000}
+const highQuotas = `installation: &all {calls: 1000000000, outbound: 1000000000, productCalls: 1000000000, pushes: 1000000000, logLines: 1000000000, storageReads: 1000000000, storageWrites: 1000000000}
 app: *all
 site: *all
 user: *all

@@ -14,14 +14,16 @@ import (
 // counted for the admin; what is queued in vain is not kept.
 func TestAttackUseMoreThanItsShare(t *testing.T) {
 	limits := quota.None()
-	limits.Installation = quota.Figures{Calls: 40, Outbound: 15, ProductCalls: -1, Pushes: 60, LogLines: 30}
+	limits.Installation = quota.Figures{Calls: 40, Outbound: 15, ProductCalls: -1, Pushes: 60, LogLines: 30, StorageReads: 7, StorageWrites: 9}
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.Quotas = limits })
 	e := &ears{}
 	p.Host(t, "beat.example", e)
 	flood := source{
-		also: []string{"push", "fetches", "logs", "consume"}, egress: []string{"beat.example"}, modules: "  consumer:\n    - {key: c, queue: work, function: consume}\n",
+		also: []string{"push", "publish", "fetches", "logs", "reads", "writes", "consume"}, egress: []string{"beat.example"}, scopes: []string{"storage:app"},
+		modules: "  consumer:\n    - {key: c, queue: work, function: consume}\n  event:\n    - {key: told, name: Told, allowedRecipients: ['*']}\n",
 		code: `
-const { Queue } = __annex_require("@annex/events");
+const { Queue, appEvents } = __annex_require("@annex/events");
+const kvs = __annex_require("@annex/kvs").default;
 const { fetch } = __annex_require("@annex/api");
 const queue = new Queue({ key: "work" });
 async function times(n, what) {
@@ -30,6 +32,9 @@ async function times(n, what) {
   return { done, code };
 }
 async function push(n) { return times(n, () => queue.push(Array(20).fill({ body: {}, delayInSeconds: 900 }))); }
+async function publish(n) { return times(n, () => appEvents.publish(Array(10).fill({ key: "told" }))); }
+async function reads(n) { return times(n, () => kvs.get("large")); }
+async function writes(n) { return times(n, () => kvs.set("large", "x".repeat(35000))); }
 async function fetches(n) { return times(n, () => fetch("https://beat.example/x", { method: "POST", body: "{}" })); }
 async function logs(n) { for (let i = 0; i < n; i++) console.log("line"); return {}; }
 async function consume() {}`}
@@ -48,7 +53,10 @@ async function consume() {}`}
 		}
 	}
 	expect(at, "push", 10, 3, "LIMIT_QUEUE")
+	expect(at, "publish", 1, 0, "LIMIT_QUEUE") // what it tells others is work too
 	expect(at, "fetches", 20, 15, "LIMIT_OUTBOUND")
+	expect(at, "writes", 5, 2, "RATE_LIMIT_EXCEEDED") // each counts as four
+	expect(at, "reads", 5, 2, "RATE_LIMIT_EXCEEDED")
 	var none map[string]any
 	at.result("logs", 90, &none)
 	refused := 0
@@ -61,7 +69,10 @@ async function consume() {}`}
 	if refused < 20 || !strings.Contains(last.body, "LIMIT_INVOCATIONS") || last.header.Get("Retry-After") == "" {
 		t.Errorf("%d were refused: %s", refused, last.body)
 	}
-	expect(neighbour, "push", 3, 3, "")
+	expect(neighbour, "push", 2, 2, "")
+	expect(neighbour, "publish", 2, 2, "")
+	expect(neighbour, "writes", 2, 2, "")
+	expect(neighbour, "reads", 2, 2, "")
 	expect(neighbour, "fetches", 15, 15, "")
 	var u struct {
 		Days []struct {
@@ -74,7 +85,8 @@ async function consume() {}`}
 	for _, d := range u.Days {
 		got[d.What] = [2]int{d.Used, d.Refused}
 	}
-	if got["pushes"] != [2]int{60, 140} || got["outbound"] != [2]int{15, 5} || got["calls"][0] != 40 || got["logLines"][0] > 30 || got["logLines"][1] < 60 {
+	if got["pushes"] != [2]int{60, 150} || got["outbound"] != [2]int{15, 5} || got["calls"][0] != 40 || got["logLines"][0] > 30 || got["logLines"][1] < 60 ||
+		got["storageWrites"] != [2]int{8, 12} || got["storageReads"] != [2]int{8, 3} {
 		t.Errorf("%v", got)
 	}
 	var q struct {

@@ -81,7 +81,7 @@ func (p place) serve(t *testing.T, more ...string) *exec.Cmd {
 	args := []string{"serve", "--data", p.data, "--key-ring", p.ring, "--listen", "127.0.0.1:0", "--workers", "1"}
 	// More is done here than an installation may do within a minute.
 	quotas := filepath.Join(t.TempDir(), "quotas.yaml")
-	if err := os.WriteFile(quotas, []byte("installation: {calls: -1, outbound: -1, pushes: -1, logLines: -1}\n"), 0o644); err != nil {
+	if err := os.WriteFile(quotas, []byte("installation: {calls: -1, outbound: -1, pushes: -1, logLines: -1, storageReads: -1, storageWrites: -1}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	args = append(args, "--quotas", quotas)

@@ -11,6 +11,7 @@ import (
 // counted are the things that quotas count, in the order in which they are shown.
 var counted = []struct{ key, words string }{
 	{"calls", "calls"}, {"outbound", "outbound requests"}, {"productCalls", "product calls"}, {"pushes", "queued events"}, {"logLines", "log lines"},
+	{"storageReads", "storage reads"}, {"storageWrites", "storage writes"},
 }
 
 func (c *cli) usageCommand() *cobra.Command {

@@ -22,6 +22,7 @@ const lettersShown = 100
 // counted words what quotas count.
 var counted = map[string]string{
 	quota.Calls: "Calls", quota.Outbound: "Requests that left", quota.ProductCalls: "Calls of the product", quota.Pushes: "Queued events", quota.LogLines: "Log lines",
+	quota.StorageReads: "Pieces of 10 KB read from its storage", quota.StorageWrites: "Pieces of 10 KB written into its storage",
 }
 
 // jobKinds words what is queued.
@@ -62,9 +63,10 @@ func (c *Console) showRunning(v *visit) error {
 	}
 	today := c.Now().UTC().Format("2006-01-02")
 	f := c.Quotas.Limits(i.App, i.ID)
-	figures := map[string]int{quota.Calls: f.Calls, quota.Outbound: f.Outbound, quota.ProductCalls: f.ProductCalls, quota.Pushes: f.Pushes, quota.LogLines: f.LogLines}
+	figures := map[string]int{quota.Calls: f.Calls, quota.Outbound: f.Outbound, quota.ProductCalls: f.ProductCalls, quota.Pushes: f.Pushes, quota.LogLines: f.LogLines,
+		quota.StorageReads: f.StorageReads, quota.StorageWrites: f.StorageWrites}
 	var rows []usedRow
-	for _, what := range []string{quota.Calls, quota.Outbound, quota.ProductCalls, quota.Pushes, quota.LogLines} {
+	for _, what := range []string{quota.Calls, quota.Outbound, quota.ProductCalls, quota.Pushes, quota.LogLines, quota.StorageReads, quota.StorageWrites} {
 		row := usedRow{What: counted[what], Figure: figures[what]}
 		for _, u := range used {
 			if u.What == what && u.Day.Format("2006-01-02") == today {

@@ -13,6 +13,9 @@ type figuresJSON struct {
 	ProductCalls int `json:"productCalls"`
 	Pushes       int `json:"pushes"`
 	LogLines     int `json:"logLines"`
+
+	StorageReads  int `json:"storageReads"`
+	StorageWrites int `json:"storageWrites"`
 }
 
 type usedJSON struct {
@@ -58,5 +61,5 @@ func (a *API) showUsage(w http.ResponseWriter, r *request) error {
 }
 
 func figures(f quota.Figures) figuresJSON {
-	return figuresJSON{f.Calls, f.Outbound, f.ProductCalls, f.Pushes, f.LogLines}
+	return figuresJSON{f.Calls, f.Outbound, f.ProductCalls, f.Pushes, f.LogLines, f.StorageReads, f.StorageWrites}
 }

@@ -240,6 +240,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Tenancy.Accounts = s.Accounts
 	s.Quotas = quota.New(quota.Config{DB: s.DB, Limits: s.Config.Quotas, Log: log})
 	s.KV = kvstore.New(s.DB, s.Ring, s.Registry)
+	s.KV.Count = s.Quotas
 	if q := s.Config.Quotas.Storage; q.Keys > 0 {
 		s.KV.Bound(kvstore.Quota{Keys: q.Keys, Bytes: q.Bytes})
 	}

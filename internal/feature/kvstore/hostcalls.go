@@ -59,8 +59,38 @@ func (s *Store) Bind(call.Binding) call.Handler {
 		if !ok {
 			return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "%s is not offered by this server", req.Method)
 		}
+		return s.counted(ctx, p, req, m)
+	}
+}
+
+// piece is what is counted as one.
+const piece = 10_000
+
+func pieces(bytes int) int { return max(1, (bytes+piece-1)/piece) }
+
+// reads are the methods that change nothing.
+var reads = map[string]bool{"kvs.batch.get": true, "kvs.entity.get": true, "kvs.entity.query": true, "kvs.get": true, "kvs.query": true, "kvs.secret.get": true}
+
+// counted answers what the installation's figures have room for. How much is read is known
+// only afterwards: what is beyond the first piece may go over the figure, and what is asked next is refused.
+func (s *Store) counted(ctx context.Context, p *call.Policy, req call.Request, m method) (call.Reply, error) {
+	if s.Count == nil {
 		return m(s, ctx, p, req)
 	}
+	if !reads[req.Method] {
+		if err := s.Count.Write(p, pieces(len(req.Body))); err != nil {
+			return call.Reply{}, err
+		}
+		return m(s, ctx, p, req)
+	}
+	if err := s.Count.Read(p, 1); err != nil {
+		return call.Reply{}, err
+	}
+	rep, err := m(s, ctx, p, req)
+	if more := pieces(len(rep.Body)) - 1; err == nil && more > 0 {
+		s.Count.HasRead(p, more)
+	}
+	return rep, err
 }
 
 func get(read func(*Store, context.Context, tenant.Scope, string) (Item, bool, error)) method {

@@ -13,6 +13,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
@@ -33,8 +34,19 @@ type Store struct {
 	clock  *clock
 	usages *usages
 
+	// Count bounds what apps read and write, in pieces of 10 KB; it may be nil. It is set before
+	// anything is stored.
+	Count Count
+
 	manifests Manifests
 	kinds     *lru.Cache[id.Version, map[string]*Kind]
+}
+
+// Count counts pieces of 10 KB that an app reads or writes, or refuses them.
+type Count interface {
+	Read(p *call.Policy, pieces int) error
+	HasRead(p *call.Policy, pieces int)
+	Write(p *call.Policy, pieces int) error
 }
 
 // maxVersions bounds how many versions' declarations are kept in memory.

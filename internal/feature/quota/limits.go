@@ -18,6 +18,9 @@ type Figures struct {
 	ProductCalls int `yaml:"productCalls"`
 	Pushes       int `yaml:"pushes"`
 	LogLines     int `yaml:"logLines"`
+	// StorageReads and StorageWrites are operations of at most 10 KB; larger ones count as several.
+	StorageReads  int `yaml:"storageReads"`
+	StorageWrites int `yaml:"storageWrites"`
 }
 
 // Limits are the figures of a server.
@@ -40,18 +43,18 @@ type Storage struct {
 	Bytes int64 `yaml:"bytes"`
 }
 
-// Defaults are the figures where nothing else is said (forge-facts 5.4, 11.4).
+// Defaults are the figures where nothing else is said (forge-facts 5.4, 9.1, 11.4).
 var Defaults = Limits{
-	Installation: Figures{Calls: 5000, Outbound: 12_000, ProductCalls: 5000, Pushes: 500, LogLines: 6000},
-	App:          Figures{Calls: 30_000, Outbound: 50_000, ProductCalls: 50_000, Pushes: 30_000, LogLines: 60_000},
-	Site:         Figures{Calls: 60_000, Outbound: 100_000, ProductCalls: 60_000, Pushes: 30_000, LogLines: 60_000},
+	Installation: Figures{Calls: 5000, Outbound: 12_000, ProductCalls: 5000, Pushes: 500, LogLines: 6000, StorageReads: 60_000, StorageWrites: 60_000},
+	App:          Figures{Calls: 30_000, Outbound: 50_000, ProductCalls: 50_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000},
+	Site:         Figures{Calls: 60_000, Outbound: 100_000, ProductCalls: 60_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000},
 	User:         Figures{Calls: 1200, ProductCalls: 1200},
 	Storage:      Storage{Keys: 1_000_000, Bytes: 1 << 30},
 }
 
 // None bounds nothing but what is stored.
 func None() Limits {
-	all := Figures{Calls: -1, Outbound: -1, ProductCalls: -1, Pushes: -1, LogLines: -1}
+	all := Figures{Calls: -1, Outbound: -1, ProductCalls: -1, Pushes: -1, LogLines: -1, StorageReads: -1, StorageWrites: -1}
 	return Limits{Installation: all, App: all, Site: all, User: all, Storage: Defaults.Storage}
 }
 

@@ -1,5 +1,5 @@
 // Package quota says how much one installation, app, site and user may use of what all
-// share: calls, requests that leave, product calls, queued events, log lines.
+// share: calls, requests that leave, product calls, queued events, log lines, storage.
 //
 // Promises:
 //
@@ -57,6 +57,9 @@ const (
 	ProductCalls = "productCalls"
 	Pushes       = "pushes"
 	LogLines     = "logLines"
+
+	StorageReads  = "storageReads"
+	StorageWrites = "storageWrites"
 )
 
 // subject is whose use of what a window counts.
@@ -126,6 +129,31 @@ func (s *Service) Push(p *call.Policy, events int) error {
 	return s.take(p, Pushes, events, s.subjects(p, Pushes, l.Of(p.App, p.Install).Pushes, l.App.Pushes, l.Site.Pushes))
 }
 
+// Read counts reading what is stored, so many pieces of 10 KB.
+func (s *Service) Read(p *call.Policy, pieces int) error {
+	return s.take(p, StorageReads, pieces, s.reads(p))
+}
+
+func (s *Service) reads(p *call.Policy) []bound {
+	l := s.cfg.Limits
+	return s.subjects(p, StorageReads, l.Of(p.App, p.Install).StorageReads, l.App.StorageReads, l.Site.StorageReads)
+}
+
+// HasRead counts what turned out to be read, which is not refused any more.
+func (s *Service) HasRead(p *call.Policy, pieces int) {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(now)
+	s.add(s.today(p, StorageReads, now), pieces, s.reads(p))
+}
+
+// Write counts writing, as Read does.
+func (s *Service) Write(p *call.Policy, pieces int) error {
+	l := s.cfg.Limits
+	return s.take(p, StorageWrites, pieces, s.subjects(p, StorageWrites, l.Of(p.App, p.Install).StorageWrites, l.App.StorageWrites, l.Site.StorageWrites))
+}
+
 // Line counts a line that an app logs; false for one that is dropped.
 func (s *Service) Line(p *call.Policy) bool {
 	l := s.cfg.Limits
@@ -159,6 +187,12 @@ func (s *Service) take(p *call.Policy, what string, n int, is []bound) error {
 			return s.refusal(b, now)
 		}
 	}
+	s.add(today, n, is)
+	return nil
+}
+
+// add counts n for all subjects. The caller holds mu.
+func (s *Service) add(today *count, n int, is []bound) {
 	for _, b := range is {
 		if b.limit <= 0 {
 			continue
@@ -171,7 +205,6 @@ func (s *Service) take(p *call.Policy, what string, n int, is []bound) error {
 		w.mine, w.limit = w.mine+n, b.limit
 	}
 	today.used += int64(n)
-	return nil
 }
 
 // turn begins a new minute where the last one is over. The caller holds mu.
@@ -193,9 +226,15 @@ func (s *Service) today(p *call.Policy, what string, now time.Time) *count {
 }
 
 // codes are those of the errors, which the SDK and the reasons of retries know.
-var codes = map[string]string{Calls: "LIMIT_INVOCATIONS", Outbound: "LIMIT_OUTBOUND", ProductCalls: "LIMIT_PRODUCT_CALLS", Pushes: "LIMIT_QUEUE", LogLines: "LIMIT_LOG"}
+var codes = map[string]string{
+	Calls: "LIMIT_INVOCATIONS", Outbound: "LIMIT_OUTBOUND", ProductCalls: "LIMIT_PRODUCT_CALLS", Pushes: "LIMIT_QUEUE", LogLines: "LIMIT_LOG",
+	StorageReads: "RATE_LIMIT_EXCEEDED", StorageWrites: "RATE_LIMIT_EXCEEDED", // as apps know it of the store
+}
 
-var words = map[string]string{Calls: "calls", Outbound: "outbound requests", ProductCalls: "calls of the product's API", Pushes: "queued events", LogLines: "log lines"}
+var words = map[string]string{
+	Calls: "calls", Outbound: "outbound requests", ProductCalls: "calls of the product's API", Pushes: "queued events", LogLines: "log lines",
+	StorageReads: "pieces of 10 KB read from the store", StorageWrites: "pieces of 10 KB written into the store",
+}
 
 var whose = map[string]string{"installation": "an installation", "app": "an app's environment", "site": "a site", "user": "a user and app"}
 

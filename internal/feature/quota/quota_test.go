@@ -68,7 +68,7 @@ func TestFigures(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		c := &clock{now: time.Date(2026, 1, 2, 3, 4, 15, 0, time.UTC)}
 		s := server(t, d, c, quota.Limits{
-			Installation: quota.Figures{Calls: 5, Pushes: 10, LogLines: 3}, App: quota.Figures{Calls: 8, Outbound: 4}, Site: quota.Figures{Calls: 20},
+			Installation: quota.Figures{Calls: 5, Pushes: 10, LogLines: 3, StorageReads: 10, StorageWrites: 4}, App: quota.Figures{Calls: 8, Outbound: 4}, Site: quota.Figures{Calls: 20},
 			User: quota.Figures{ProductCalls: 2}, Installations: map[string]quota.Figures{"big": {Calls: 7}},
 		})
 		one, two, big := policy(t, "s", "one", "a"), policy(t, "s", "two", "a"), policy(t, "s2", "big", "b")
@@ -120,11 +120,24 @@ func TestFigures(t *testing.T) {
 		if err := s.Request(two); fault.CodeOf(err) != "LIMIT_OUTBOUND" {
 			t.Error(err)
 		}
+		if s.Read(one, 6) != nil || s.Write(one, 1) != nil {
+			t.Error("what the figures have room for was refused")
+		}
+		s.HasRead(one, 7) // more than there is room for
+		if err := s.Read(one, 1); fault.CodeOf(err) != "RATE_LIMIT_EXCEEDED" {
+			t.Error(err)
+		}
+		if err := s.Write(one, 4); fault.CodeOf(err) != "RATE_LIMIT_EXCEEDED" {
+			t.Error(err)
+		}
+		if s.Read(two, 10) != nil || s.Write(two, 4) != nil {
+			t.Error("another one's figure was used")
+		}
 		c.pass(46 * time.Second)
 		if n, _ := allowed(one, 100); n != 5 {
 			t.Error(n)
 		}
-		if got := used(t, s, one); got[quota.Calls] != [2]int64{10, 2} || got[quota.Pushes] != [2]int64{10, 11} || got[quota.LogLines] != [2]int64{3, 1} {
+		if got := used(t, s, one); got[quota.Calls] != [2]int64{10, 2} || got[quota.Pushes] != [2]int64{10, 11} || got[quota.LogLines] != [2]int64{3, 1} || got[quota.StorageReads] != [2]int64{13, 1} || got[quota.StorageWrites] != [2]int64{1, 4} {
 			t.Error(got)
 		}
 		if got := used(t, s, big); got[quota.Calls] != [2]int64{7, 1} {
