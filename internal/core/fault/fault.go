@@ -130,6 +130,14 @@ func (e *Error) Because(err error) *Error {
 	return &c
 }
 
+// RetryAfter is in how many seconds whoever met a limit may come again; 0 where nothing is said.
+func (e *Error) RetryAfter() int {
+	if n, ok := e.Fields["retryAfter"].(int); ok && e.Kind == Limit && n > 0 {
+		return n
+	}
+	return 0
+}
+
 // Op wraps err with an operation for the log; nil stays nil. Kind, code and public
 // text of err remain visible to As and KindOf.
 func Op(op string, err error) error {

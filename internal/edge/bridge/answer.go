@@ -14,7 +14,6 @@ func missing(http.ResponseWriter, *http.Request) (any, error) {
 // answer writes what a route gives, or says why not.
 func (b *Bridge) answer(serve func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusOK
 		v, err := serve(w, r)
 		if a, ok := v.(*framedAnswer); ok && err == nil {
 			a.write(w)
@@ -27,8 +26,9 @@ func (b *Bridge) answer(serve func(http.ResponseWriter, *http.Request) (any, err
 			e := pagejson.Public(r, b.Log, err)
 			said := pagejson.Error(e)
 			said["fields"] = e.Fields
-			status, v = e.Kind.Status(), map[string]any{"error": said}
+			pagejson.Refuse(w, e, said)
+			return
 		}
-		pagejson.Write(w, status, v)
+		pagejson.Write(w, http.StatusOK, v)
 	}
 }

@@ -74,7 +74,7 @@ func resolver(u manifest.Module) string {
 // failed words an app's failure for the page: what the app's own code said, no place in its
 // source. Where the user's agreement is missing it says where to give it.
 func (b *Bridge) failed(c *call.Call, err error) error {
-	out, ok := call.Outward(err, "name", "message", "limit", "figure")
+	out, ok := call.Outward(err, "name", "message", "limit", "figure", "retryAfter")
 	if !ok {
 		return err
 	}

@@ -54,7 +54,7 @@ func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 	if e.Kind == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="annex"`)
 	}
-	if n, ok := e.Fields["retryAfter"].(int); ok && e.Kind == fault.Limit && n > 0 {
+	if n := e.RetryAfter(); n > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(n))
 	}
 	writeJSON(w, e.Kind.Status(), body)

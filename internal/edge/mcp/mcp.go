@@ -34,6 +34,9 @@ import (
 // maxBody bounds a request: an action's input and what the protocol puts around it.
 const maxBody = 600 << 10
 
+// What a user's programs may ask, all of them together.
+const callsPerSecond, callsAtOnce = 10, 60
+
 // Actions lists and runs what apps offer.
 type Actions interface {
 	List(ctx context.Context, user id.Principal) ([]action.Action, error)
@@ -71,7 +74,7 @@ type Server struct {
 
 // New makes the surface.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), logins: newPaces(1, 20), calls: newPaces(10, 60)}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), logins: newPaces(1, 20), calls: newPaces(callsPerSecond, callsAtOnce)}
 	protocol := s.protocol()
 	s.mux.Handle("/mcp/{site}", s.entered(func(w http.ResponseWriter, r *http.Request, user id.Principal) error {
 		protocol.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
@@ -120,7 +123,8 @@ func (s *Server) entered(serve func(http.ResponseWriter, *http.Request, id.Princ
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, err := s.enter(r)
 		if err == nil && !s.calls.allow(string(user.Site)+"/"+string(user.Product)+"/"+string(user.User)) {
-			err = fault.New(fault.Limit, "LIMIT_REQUESTS", "too many requests are made for this user").WithFix("wait a moment").With("limit", "requests")
+			err = fault.New(fault.Limit, "LIMIT_REQUESTS", "a user has %d requests a second here, and %d at once", callsPerSecond, callsAtOnce).
+				WithFix("wait a moment").With("limit", "requests a second of a user").With("figure", callsPerSecond).With("retryAfter", 1)
 		}
 		if err == nil {
 			err = serve(w, r, user)
@@ -193,7 +197,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	pagejson.Write(w, e.Kind.Status(), map[string]any{"error": problem(e)})
+	pagejson.Refuse(w, e, problem(e))
 }
 
 // public is an error as it may be read outside.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -49,6 +50,14 @@ func Write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n'))
+}
+
+// Refuse answers with an error, said as Error does or more fully.
+func Refuse(w http.ResponseWriter, e *fault.Error, said map[string]any) {
+	if n := e.RetryAfter(); n > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(n))
+	}
+	Write(w, e.Kind.Status(), map[string]any{"error": said})
 }
 
 // Public is what the outside may read of an error. One without a public sentence becomes an

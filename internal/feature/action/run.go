@@ -90,7 +90,7 @@ func (a *Action) call(user id.Principal, input json.RawMessage) (*call.Call, err
 // failed words an app's failure for who asked: what its code said and where the user agrees,
 // no place in its source.
 func (s *Service) failed(c *call.Call, err error) error {
-	out, ok := call.Outward(err, "name", "message", "limit", "figure")
+	out, ok := call.Outward(err, "name", "message", "limit", "figure", "retryAfter")
 	if !ok {
 		return err
 	}

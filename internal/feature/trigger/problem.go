@@ -128,7 +128,7 @@ func incident(err error) string {
 
 func retryAfter(err error) string {
 	if f, ok := fault.As(err); ok {
-		if n, ok := f.Fields["retryAfter"].(int); ok && n > 0 {
+		if n := f.RetryAfter(); n > 0 {
 			return strconv.Itoa(n)
 		}
 	}
