@@ -3,6 +3,7 @@ package attack
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -62,6 +63,8 @@ func TestAttackForgeEvents(t *testing.T) {
 	elsewhere.Audience = "https://api.other.example"
 	foreign := good
 	foreign.Product = "desk"
+	nowhere := good
+	nowhere.Site = "0199a1b2-0000-7000-8000-0000000000ff"
 	undeclared := good
 	undeclared.Type, undeclared.ID = "desk:issue:created", "event-0123456789abcdeg"
 	user, err := productkit.SignUser(key, productkit.User{Product: at.p.Access.Product, Audience: p.Access.URL, Site: at.siteID(), ID: "alice", Name: "Alice", Locale: "en-US", Timezone: "UTC", AuthTime: time.Now()})
@@ -74,7 +77,7 @@ func TestAttackForgeEvents(t *testing.T) {
 		status int
 	}{
 		"another key": {p.signed(other, good), 401}, "for another server": {p.signed(key, elsewhere), 401}, "of another product": {p.signed(key, foreign), 401},
-		"a type that is not the product's": {p.signed(key, undeclared), 404}, "a sign-in": {user, 401}, "no signature": {cut[0] + "." + cut[1] + ".", 401},
+		"a type that is not the product's": {p.signed(key, undeclared), 404}, "a sign-in": {user, 401}, "of a site that is not": {p.signed(key, nowhere), 404}, "no signature": {cut[0] + "." + cut[1] + ".", 401},
 		"nothing": {"", 401}, "an operator's token": {p.operator, 401},
 	} {
 		if a := p.tell(c.token); a.status != c.status {
@@ -366,6 +369,48 @@ func TestAttackReadDeadLetters(t *testing.T) {
 		t.Errorf("the developer drops it: %d %s", a.status, a.body)
 	}
 	eventually(t, "it is given up again, and the admin drops it", func() bool { return p.api("DELETE", path+"/"+q.Dead[0].ID, at.admin, nil).status == 204 })
+	at.lettersInTheConsole(canary)
+}
+
+// lettersInTheConsole has the site's admin do in a browser what may be done with a dead letter.
+func (at place) lettersInTheConsole(canary string) {
+	t, p := at.p.t, at.p
+	t.Helper()
+	if a := p.tell(p.signed(p.Tracker.Key(), at.event("tracker:issue:created", map[string]any{"fails": true, "secret": canary}))); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	type letter struct{ ID, EndedAt string }
+	dead := func() []letter {
+		var q struct{ Dead []letter }
+		p.api("GET", "/api/v1/installations/"+at.installation+"/queue", at.admin, nil).must(t).into(t, &q)
+		return q.Dead
+	}
+	eventually(t, "it is given up", func() bool { return len(dead()) == 1 })
+	first := dead()[0]
+	app := "/apps/" + at.installation
+	alice := (&people{p, strings.TrimPrefix(p.Access.UIURL, "http://"), strings.TrimPrefix(p.Access.ProductPageURL, "http://")}).signedIn("alice")
+	if shown := alice.get(app + "/running"); shown.status != 200 || !strings.Contains(shown.body, "FUNCTION_ERR") || !strings.Contains(shown.body, "Try all again") || strings.Contains(shown.body, canary) {
+		t.Errorf("%d %s", shown.status, shown.body)
+	}
+	act := func(act string, form url.Values) {
+		t.Helper()
+		from := alice.get(app + "/running/" + first.ID)
+		if from.status != 200 || !strings.Contains(from.body, canary) {
+			t.Fatalf("%d %s", from.status, from.body)
+		}
+		form.Set("act", act)
+		asked := alice.post(from, app+"/propose", form)
+		decision := found(asked.body, `/sign-in\?decision=([0-9a-f-]+)`)
+		if done := alice.post(alice.get("/sign-in?decision="+decision), "/decide/"+decision, url.Values{}); done.status != http.StatusSeeOther {
+			t.Fatalf("%s: %d %s", act, done.status, done.body)
+		}
+	}
+	act("retry-letters", url.Values{}) // all of them
+	eventually(t, "it is given up once more", func() bool { d := dead(); return len(d) == 1 && d[0].ID == first.ID && d[0].EndedAt != first.EndedAt })
+	act("drop-letter", url.Values{"letter": {first.ID}})
+	if d := dead(); len(d) != 0 {
+		t.Errorf("%v", d)
+	}
 }
 
 // An app that keeps pushing to itself ends.
@@ -400,4 +445,44 @@ async function consume({ body }) {
 		p.api("GET", "/api/v1/installations/"+at.installation+"/queue", at.admin, nil).must(t).into(t, &q)
 		return len(q.Counts) == 0
 	})
+}
+
+// Apps that tell each other of events of their own end too: what a trigger publishes counts
+// with what first caused the trigger, also once it went by a queue.
+func TestAttackTellForEver(t *testing.T) {
+	t.Parallel()
+	p, e := workers(t)
+	const app = "0195d7a8-0000-7000-8000-0000000000aa"
+	at := p.deploy("development", source{
+		id: "ari:cloud:ecosystem::app/" + app, also: []string{"begin", "hear", "consume"}, egress: []string{"beat.example"},
+		modules: `  event:
+    - {key: ping, name: Ping, allowedRecipients: ['*']}
+  trigger:
+    - {key: t, function: hear, events: ['avi:cloud:ecosystem::event/` + app + `/ping']}
+  consumer:
+    - {key: c, queue: work, function: consume}
+`,
+		code: `
+const { Queue, appEvents } = __annex_require("@annex/events");
+const { fetch } = __annex_require("@annex/api");
+async function until(what) {
+  try {
+    await what();
+  } catch (err) {
+    await fetch("https://beat.example/one", { method: "POST", body: JSON.stringify({ ended: { code: err.code, name: err.name } }) });
+  }
+}
+const begin = () => until(() => appEvents.publish({ key: "ping" }));
+const hear = () => until(async () => { for (let i = 0; i < 40; i++) await new Queue({ key: "work" }).push({ body: { leaf: i > 0 } }); });
+const consume = async ({ body }) => { if (!body.leaf) await begin(); };`})
+	if a := at.invoke("begin", nil); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	eventually(t, "it ends", func() bool { return len(e.of("one", "ended")) > 0 })
+	for _, x := range e.of("one", "ended") {
+		if x["code"] != "INVOCATION_LIMIT_REACHED" {
+			t.Errorf("%v", x)
+		}
+	}
+	eventually(t, "nothing is queued any more", func() bool { return p.waiting(at) == 0 })
 }

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -56,6 +58,8 @@ func TestRealServer(t *testing.T) {
 			"keep": keep,
 			// web CODE URL [TEXT] asks a web trigger and compares status and, in parts, body.
 			"web": web,
+			// until PATTERN annex ARGS… runs the command until its stdout has the pattern.
+			"until": until,
 			// genbytes FILE N writes a file of N letters.
 			"genbytes": genbytes,
 		},
@@ -178,6 +182,22 @@ func web(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "answer"), body, 0o600))
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN annex ARGS…")
+	}
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for range 400 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s never said %s: %s", strings.Join(args[1:], " "), args[0], ts.ReadFile("stdout"))
 }
 
 func genbytes(ts *testscript.TestScript, neg bool, args []string) {
