@@ -31,12 +31,12 @@ type news struct {
 }
 
 // happened notes what apps may be told of. It does not wait for anybody to take it.
-func (t *Tracker) happened(act string, i Issue, by caller) {
+func (t *Tracker) happened(act string, i Issue, by caller, changes []Change) {
 	a, typ := t.annex.Load(), eventTypes[act]
 	if a == nil || typ == "" {
 		return
 	}
-	data, err := json.Marshal(newsOf(typ, i))
+	data, err := json.Marshal(newsOf(typ, i, changes))
 	if err != nil {
 		t.cfg.Log.Error("an event cannot be told", "err", err)
 		return
@@ -77,7 +77,7 @@ func (t *Tracker) tell(a *Annex) {
 }
 
 // newsOf is what an event says: who wants more asks, as somebody who may see it.
-func newsOf(typ string, i Issue) map[string]any {
+func newsOf(typ string, i Issue, changes []Change) map[string]any {
 	who := func(id string) any {
 		if id == "" {
 			return nil
@@ -89,6 +89,13 @@ func newsOf(typ string, i Issue) map[string]any {
 		"status": map[string]any{"name": i.Status}, "priority": map[string]any{"name": i.Priority}, "labels": i.Labels,
 		"assignee": who(i.Assignee), "reporter": who(i.Reporter), "created": jiraTime(i.Created), "updated": jiraTime(i.Updated),
 	}}}
+	if typ == "tracker:issue:updated" {
+		items := []any{}
+		for _, c := range changes {
+			items = append(items, map[string]any{"field": c.Field, "fieldId": c.Field, "fieldtype": "jira", "fromString": c.From, "toString": c.To})
+		}
+		out["changelog"] = map[string]any{"items": items}
+	}
 	if typ == "tracker:comment:created" && len(i.Comments) > 0 {
 		c := i.Comments[len(i.Comments)-1]
 		out["comment"] = map[string]any{"id": c.ID, "body": c.Body, "author": who(c.Author), "created": jiraTime(c.Created)}

@@ -45,7 +45,7 @@ type store struct {
 	now  func() time.Time
 	data data
 	// told is told of each change that is kept, with the lock held; it may be nil.
-	told func(act string, i Issue, by caller)
+	told func(act string, i Issue, by caller, changes []Change)
 	// names are those of data.Apps, for whoever holds no lock or holds it already.
 	names sync.Map
 }
@@ -173,15 +173,15 @@ func (s *store) update(ref string, c caller, act string, fn func(i *Issue) error
 		*i, s.data.Records = before, records
 		return Issue{}, err
 	}
-	s.tell(act, i, c)
+	s.tell(act, i, c, i.Changes[len(before.Changes):])
 	return clone(i), nil
 }
 
 // tell tells of a change; never of a private project's, which apps do not see.
-func (s *store) tell(act string, i *Issue, by caller) {
+func (s *store) tell(act string, i *Issue, by caller, changes []Change) {
 	private := slices.ContainsFunc(s.data.Projects, func(p *Project) bool { return p.Key == i.Project && p.Private })
 	if s.told != nil && !private {
-		s.told(act, clone(i), by)
+		s.told(act, clone(i), by, slices.Clone(changes))
 	}
 }
 
@@ -205,7 +205,7 @@ func (s *store) create(project string, by caller, fn func(i *Issue) error) (Issu
 		p.Next, s.data.NextID, s.data.Issues, s.data.Records = next, nextID, issues, records
 		return Issue{}, err
 	}
-	s.tell("issue.create", issue, by)
+	s.tell("issue.create", issue, by, nil)
 	return clone(issue), nil
 }
 
@@ -246,7 +246,7 @@ func (s *store) remove(ref string, c caller) error {
 		s.data.Issues, s.data.Records = before, records
 		return err
 	}
-	s.tell("issue.delete", i, c)
+	s.tell("issue.delete", i, c, nil)
 	return nil
 }
 
