@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -302,5 +303,25 @@ func TestAttackActByActions(t *testing.T) {
 	}
 	if _, _, err := p.System.Accounts.CreateToken(t.Context(), id.Principal{Kind: id.Operator}, account.TokenRequest{Kind: id.EndUser}); err == nil {
 		t.Error("a token of a user's is made without the user")
+	}
+	// His programs have a pace together, and are told when to come again.
+	var asking sync.WaitGroup
+	told := make(chan answer, 500)
+	for range cap(told) {
+		asking.Go(func() { told <- p.api("GET", "/mcp/"+site+"/actions", fourth, nil) })
+	}
+	asking.Wait()
+	close(told)
+	refused := 0
+	for a := range told {
+		if a.status != http.StatusTooManyRequests {
+			continue
+		}
+		if refused++; a.header.Get("Retry-After") != "1" || !strings.Contains(a.body, `"figure":10`) {
+			t.Errorf("%v %s", a.header, a.body)
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing bounds what his programs ask")
 	}
 }

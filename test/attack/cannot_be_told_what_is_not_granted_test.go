@@ -454,7 +454,7 @@ func TestAttackTellForEver(t *testing.T) {
 	p, e := workers(t)
 	const app = "0195d7a8-0000-7000-8000-0000000000aa"
 	at := p.deploy("development", source{
-		id: "ari:cloud:ecosystem::app/" + app, also: []string{"begin", "hear", "consume"}, egress: []string{"beat.example"},
+		id: app, also: []string{"begin", "hear", "consume"}, egress: []string{"beat.example"},
 		modules: `  event:
     - {key: ping, name: Ping, allowedRecipients: ['*']}
   trigger:
