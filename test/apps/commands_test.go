@@ -52,6 +52,10 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"hook":     command((*app).hook),
 	"logged":   command((*app).logged),
 	"take":     command((*app).take),
+	"person":   command((*app).person),
+	"ran":      command((*app).ran),
+	"tick":     command((*app).tick),
+	"settle":   command((*app).settle),
 	"token":    command((*app).token),
 	"sign": command(func(_ *app, ts *testscript.TestScript, args []string) error {
 		sum := hmac.New(sha256.New, []byte(args[1]))

@@ -185,7 +185,16 @@ func scanner(w http.ResponseWriter, r *http.Request) {
 	case "/api/v4/Issues/Application/none":
 		answer(w, 200, object{"Count": 0, "Items": []any{}})
 	case "/api/v4/Issues/Application/a":
-		answer(w, 200, object{"Count": 1, "Items": []any{object{"Id": "i", "IssueType": "XSS"}}})
+		if r.Method == http.MethodPut {
+			answer(w, 200, notified(r))
+			return
+		}
+		answer(w, 200, object{"Count": 1, "Items": []any{object{"Id": "i", "ApplicationId": "a", "IssueType": "XSS", "IssueTypeId": "xss", "Severity": "High", "Location": "/login",
+			"ScanName": "nightly", "Cwe": 79, "Cvss": 6.1, "Scanner": "AppScan Static Analyzer", "DateCreated": "2026-01-01T00:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z",
+			"LastFound": "2026-01-01T00:00:00Z"}}})
+	case "/api/v4/Issues/i/Details":
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<h1>XSS</h1>")
 	case "/api/v4/Apps":
 		answer(w, 200, object{"Items": []any{object{"Id": "1", "Name": "shop"}}, "Asked": r.Header.Get("Authorization")})
 	default:
