@@ -20,7 +20,7 @@
 //	tick MODULE FUNCTION              has a schedule's time come, and waits for its run
 //	settle                            lets time pass until everything that is queued has run, and nothing was given up
 //	person USER METHOD PATH [JSON]    a user does something in the product, which tells its apps
-//	ran FUNCTION PART...              demands lines of the app's log of a function that nobody here called
+//	ran [FUNCTION:]KEY PART...        demands lines of the app's log of a function that nobody here called
 //	logged PART                       demands a line of the app's log
 //	take NAME REGEXP                  keeps a part of the last answer as a variable
 //	token NAME [CHANGE]...            keeps a signed token as a variable

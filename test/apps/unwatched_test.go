@@ -49,7 +49,13 @@ func (a *app) person(_ *testscript.TestScript, args []string) error {
 // ran waits for a line of the app's log, which a function wrote that nobody called by hand.
 func (a *app) ran(_ *testscript.TestScript, args []string) error {
 	if len(args) < 2 {
-		return errors.New("ran FUNCTION PART...")
+		return errors.New("ran [FUNCTION:]KEY PART...")
+	}
+	function, unit, ok := strings.Cut(args[0], ":")
+	if !ok {
+		unit = function
+	} else {
+		a.result.dispatches(function)
 	}
 	var log string
 	found := func() (bool, error) {
@@ -63,9 +69,9 @@ func (a *app) ran(_ *testscript.TestScript, args []string) error {
 		return true, err
 	}
 	if err := eventually(found); err != nil {
-		return a.wrong(args[0], "did not log %q: %v", args[1:], err)
+		return a.wrong(unit, "did not log %q: %v", args[1:], err)
 	}
-	a.result.right(args[0])
+	a.result.right(unit)
 	return nil
 }
 
