@@ -1,6 +1,7 @@
 package hostcall
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 )
@@ -67,6 +68,8 @@ type Decoder struct {
 	frames uint64
 	// wantsFile is set by a message that a descriptor belongs to.
 	wantsFile bool
+	// Most is what a message's body may hold; MaxBody when 0.
+	Most int
 }
 
 // Room gives space to read into; Fed says how much of it was filled.
@@ -138,7 +141,7 @@ func (d *Decoder) frame(b []byte) (done bool, err error) {
 		if d.open == nil || d.open.Handle != h || head != 0 || flags&flagFile != 0 {
 			return false, fmt.Errorf("%w: stray body", ErrProtocol)
 		}
-		if len(d.open.Body)+len(data) > MaxBody || len(data) == 0 {
+		if len(d.open.Body)+len(data) > cmp.Or(d.Most, MaxBody) || len(data) == 0 {
 			return false, fmt.Errorf("%w: body too large", ErrProtocol)
 		}
 		d.open.Body = append(d.open.Body, data...)
