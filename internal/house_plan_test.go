@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/devtunnel"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -109,7 +110,7 @@ func fillTables(t *testing.T, d *db.DB) {
 	t.Helper()
 	var steps []db.Migration
 	for _, m := range [][]db.Migration{audit.Migrations, receipts.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations,
-		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations, quota.Migrations, remote.Migrations} {
+		install.Migrations, kvstore.Migrations, applog.Migrations, trigger.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, provider.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, unattended.Migrations, quota.Migrations, remote.Migrations, devtunnel.Migrations} {
 		steps = append(steps, m...)
 	}
 	if err := d.Migrate(t.Context(), steps); err != nil {

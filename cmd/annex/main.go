@@ -23,7 +23,7 @@ func main() {
 	// net/http's client writes pieces of what hosts answer to the standard logger. No log of
 	// ours goes there.
 	log.SetOutput(io.Discard)
-	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo, Backup: backup, Restore: restore})
+	cli.Main(cli.Hooks{Version: annex.Version(), Serve: serve, Demo: demo, Backup: backup, Restore: restore, ChildCommand: annex.ChildCommand})
 }
 
 func serve(ctx context.Context, o cli.ServeOptions) error {

@@ -388,6 +388,12 @@ func (l *life) invocations() {
 	l.ask("POST", path, l.bob, l.target("function", "gone")).fails(404, "FUNCTION_UNKNOWN")
 	l.ask("POST", path, l.bob, l.target("function", "echo", "site", "demo")).fails(404, "NOT_INSTALLED")
 	l.ask("POST", path, l.developer, l.target("function", "echo")).fails(404, "NOT_INSTALLED")
+	tunnel := func(environment string) string {
+		return "/api/v1/apps/" + l.appID + "/environments/" + environment + "/tunnel"
+	}
+	l.ask("GET", tunnel("development"), l.bob, nil).fails(400, "UPGRADE_REQUIRED")
+	l.ask("GET", tunnel("staging"), l.bob, nil).fails(403, "TUNNEL_DEVELOPMENT_ONLY")
+	l.ask("GET", tunnel("production"), l.bob, nil).fails(403, "TUNNEL_DEVELOPMENT_ONLY")
 }
 
 // trail has what was ended and removed: those acts leave nothing else behind.

@@ -54,6 +54,8 @@ func TestRealServer(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// exits CODE annex ARGS… runs the command and compares its exit code.
 			"exits": exits,
+			// answers TEXT COMMAND ARGS… runs a command until it succeeds and says so.
+			"answers": answers,
 			// keep NAME PATH… takes a member of the JSON on stdout into the environment.
 			"keep": keep,
 			// web CODE URL [TEXT] asks a web trigger and compares status and, in parts, body.
@@ -132,6 +134,19 @@ func (d *deployment) cast(t *testing.T) (cast, error) {
 		}
 	}
 	return out, nil
+}
+
+func answers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: answers TEXT COMMAND ARGS…")
+	}
+	for range 240 {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	ts.Fatalf("it never says %q: %s%s", args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 }
 
 func keep(ts *testscript.TestScript, neg bool, args []string) {

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	annex.Child() // this binary is the workers of the real server too
 	testscript.Main(m, map[string]func(){
-		"annex": func() { cli.Main(cli.Hooks{Version: "test"}) },
+		"annex": func() { cli.Main(cli.Hooks{Version: "test", ChildCommand: annex.ChildCommand}) },
 	})
 }
 

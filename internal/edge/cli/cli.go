@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type Hooks struct {
 	Restore func(ctx context.Context, o ServeOptions, r RestoreOptions) (RestoreReport, error)
 	// Demo runs platform, reference product and sample apps until ctx ends.
 	Demo func(ctx context.Context, o DemoOptions) error
+	// ChildCommand makes the command of a process that runs app code, for `annex tunnel`.
+	ChildCommand func() *exec.Cmd
 }
 
 // ServeOptions are the settings of `annex serve` (package settings).

@@ -198,6 +198,17 @@ func (c *Console) showApp(v *visit) error {
 	a.Permissions = lineSections(perm.Describe(i.Effective(), words))
 	withheld := perm.Describe(perm.Diff(i.Granted, i.Declared), words)
 	data := map[string]any{"App": a, "Withheld": withheld, "Types": egressChoices()}
+	if i.EnvType == call.Development && c.Tunnels != nil {
+		open, err := c.Tunnels(v.ctx(), i.Environment)
+		if err != nil {
+			return err
+		}
+		var whose []string
+		for _, account := range open {
+			whose = append(whose, c.accountName(v.ctx(), account))
+		}
+		data["Tunnels"] = whose
+	}
 	p, err := c.viewer(v)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/edge/outflow"
 	"github.com/annexhq/annex/internal/feature/account"
@@ -61,6 +62,9 @@ type Config struct {
 	// Erasures knows what ended installations left.
 	Erasures *erasure.Service
 	Stored   func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
+	// Tunnels are the developers on whose machines their own calls of an environment run now;
+	// nil where nobody can have one.
+	Tunnels func(ctx context.Context, environment id.Env) ([]id.Account, error)
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil

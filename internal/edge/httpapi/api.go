@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/devtunnel"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -55,6 +56,7 @@ type Config struct {
 	Installs  *install.Service
 	Erasures  *erasure.Service
 	Triggers  *trigger.Service
+	Tunnels   *devtunnel.Service
 	Hosting   *hosting.Service
 	Logs      *applog.Service
 	// Quotas counts what installations use, KV has what they stored.
@@ -162,6 +164,7 @@ var routes = []route{
 	{"DELETE", "/api/v1/apps/{app}/environments/{environment}/variables/{key}", []id.Kind{id.Developer}, (*API).unsetVariable},
 	{"GET", "/api/v1/apps/{app}/environments/{environment}/providers", []id.Kind{id.Developer}, (*API).listProviders},
 	{"PUT", "/api/v1/apps/{app}/environments/{environment}/providers/{key}", []id.Kind{id.Developer}, (*API).configureProvider},
+	{"GET", "/api/v1/apps/{app}/environments/{environment}/tunnel", []id.Kind{id.Developer}, (*API).tunnel},
 	{"POST", "/api/v1/deployments", []id.Kind{id.Developer, id.CI}, (*API).deploy},
 	{"POST", "/api/v1/apps/{app}/promotions", []id.Kind{id.Developer}, (*API).promote},
 	{"POST", "/api/v1/installations/preview", []id.Kind{id.Developer, id.SiteAdmin}, (*API).previewInstallation},

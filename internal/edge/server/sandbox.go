@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/exec"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jail"
@@ -36,6 +37,17 @@ func openPrepared(ctx context.Context, cfg Config) *os.File {
 		return nil
 	}
 	return dir
+}
+
+// Walls makes the room for workers of a program that is no server, and finds what they would
+// otherwise make at each start; that is nil where there is nothing.
+func Walls(ctx context.Context, childCommand func() *exec.Cmd, insecure bool, log *slog.Logger) (*jail.Jail, *os.File, error) {
+	cfg := Config{ChildCommand: childCommand, InsecureNoSandbox: insecure, Log: log}
+	j, err := openJail(ctx, cfg)
+	if err != nil {
+		return nil, nil, fault.Op("server.Walls", err)
+	}
+	return j, openPrepared(ctx, cfg), nil
 }
 
 // Isolation says which walls a server with this configuration would stand behind, by

@@ -26,6 +26,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/devtunnel"
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
@@ -97,6 +98,7 @@ type System struct {
 	declared   *products
 	Jail       *jail.Jail
 	Runtime    *qjs.Runtime
+	Tunnels    *devtunnel.Service
 	Triggers   *trigger.Service
 	Hosting    *hosting.Service
 	Door       *invoke.Door
@@ -123,7 +125,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations, remote.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations, remote.Migrations, devtunnel.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -299,6 +301,7 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 		Isolation: grade, Memory: s.Config.WorkerMemory << 20,
 	})
 	s.Registry.Preparer = s.Runtime
+	s.openTunnels()
 	return err
 }
 
@@ -333,7 +336,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		Policies: s.Installs, Versions: s.Registry, Runtime: s.Runtime, Recorder: recorder,
 		Facilities: []invoke.Facility{s.Broker, s.Products, s.KV, s.Triggers, s.Interfaces, s.Unattended, s.Asking, s.Providers, s.Remotes}, Log: log, Place: s.place, Quota: s.Quotas,
 		HostCalled: s.hostCalled, Follow: s.follow(),
-		Endpoints: s.Remotes, Ready: s.Providers.Ready,
+		Endpoints: s.Remotes, Ready: s.Providers.Ready, Divert: s.divert,
 	})
 	if err != nil {
 		return err
@@ -363,14 +366,14 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	out := &outflow.Service{Installs: s.Installs, Receipts: s.Receipts, Logs: s.Logs, Outward: s.outward, Slots: s.Remotes.Slots, Manifest: s.Registry.Manifest, Name: s.Accounts.NameOf}
 	s.API = httpapi.New(httpapi.Config{
 		Receipts: s.Receipts, Outflow: out,
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvents: s.TakeEvents,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvents: s.TakeEvents, Tunnels: s.Tunnels,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})
 	s.Console = console.New(console.Config{
 		Outflow: out,
 		URL:     s.Origins.UIURL(), Sessions: s.Sessions, Installs: s.Installs, Registry: s.Registry, Tenancy: s.Tenancy, Accounts: s.Accounts,
-		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Erasures: s.Erasures, Stored: s.KV.Stored, Server: s.about, Log: log,
+		Audit: s.Audit, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Consents: s.Consents, Hosting: s.Hosting, Logs: s.Logs, Asking: s.Asking, Unattended: s.Unattended, Quotas: s.Quotas, Erasures: s.Erasures, Stored: s.KV.Stored, Tunnels: s.Tunnels.Open, Server: s.about, Log: log,
 	})
 	who := people.New(people.Config{
 		Directories: directories{s.declared}, Credentials: peopleAsked{signer: s.Signer, products: s.declared, accounts: s.Linked}, Network: s.network("people"),
@@ -445,6 +448,9 @@ func (s *System) Close() {
 	}
 	if s.MetricsListener != nil {
 		_ = s.MetricsListener.Close()
+	}
+	if s.Tunnels != nil {
+		s.Tunnels.Close()
 	}
 	if s.Interfaces != nil {
 		s.Interfaces.Close()

@@ -86,6 +86,9 @@ type Config struct {
 	// Follow begins to follow a call, for whoever keeps traces; it may be nil, and then
 	// nothing is done for it.
 	Follow func(ctx context.Context, p *call.Policy, c *call.Call, began time.Time) (context.Context, Trail)
+	// Divert gives the runtime of a call that runs elsewhere than the others, nil for those
+	// that do not; it may be nil.
+	Divert func(ctx context.Context, p *call.Policy, c *call.Call) (Runtime, error)
 	// Endpoints runs calls whose function is an endpoint of a remote; it may be nil.
 	Endpoints Endpoints
 	// Ready refuses a call before it begins, where its user has to do something first; it may
@@ -180,10 +183,14 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	if err != nil {
 		return call.Result{}, fault.Op("invoke.Invoke", err)
 	}
+	at, err := d.runtime(ctx, p, c)
+	if err != nil {
+		return call.Result{}, fault.Op("invoke.Invoke", err)
+	}
 	// ctx carries no deadline: the runtime ends the call at c.Deadline itself, and has to
 	// tell a worker that does not heed it, which it kills, from a caller who went away.
 	caps := &Capabilities{door: d, call: c, policy: p}
-	res, err := d.run(ctx, artifact, caps, started)
+	res, err := d.run(ctx, at, artifact, caps, started)
 	caps.end()
 	if res.Stats.HostCalls == 0 {
 		res.Stats.HostCalls = int(caps.served.Load())
@@ -195,14 +202,26 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 	return res, err
 }
 
-func (d *Door) run(ctx context.Context, artifact call.Artifact, caps *Capabilities, started time.Time) (call.Result, error) {
+// runtime is where a call runs.
+func (d *Door) runtime(ctx context.Context, p *call.Policy, c *call.Call) (Runtime, error) {
+	if d.cfg.Divert == nil {
+		return d.cfg.Runtime, nil
+	}
+	elsewhere, err := d.cfg.Divert(ctx, p, c)
+	if err != nil || elsewhere != nil {
+		return elsewhere, err
+	}
+	return d.cfg.Runtime, nil
+}
+
+func (d *Door) run(ctx context.Context, at Runtime, artifact call.Artifact, caps *Capabilities, started time.Time) (call.Result, error) {
 	c, p := caps.call, caps.policy
 	if d.cfg.Follow == nil {
-		return d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+		return at.Run(ctx, artifact, c, d.facts.of(p), caps)
 	}
 	ctx, whole := d.cfg.Follow(ctx, p, c, started)
 	ctx, caps.trail = whole.Step(ctx, "function")
-	res, err := d.cfg.Runtime.Run(ctx, artifact, c, d.facts.of(p), caps)
+	res, err := at.Run(ctx, artifact, c, d.facts.of(p), caps)
 	caps.trail.End(err)
 	whole.End(err)
 	return res, err

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -135,6 +136,30 @@ func (s *Service) SuspendApp(ctx context.Context, p id.Principal, app id.App, re
 	}
 	s.Installations.Refresh(ctx)
 	return reached, nil
+}
+
+// Tunnelled gives what a development environment of an own app runs, where calls of its
+// developer may run on the developer's machine instead.
+func (s *Service) Tunnelled(ctx context.Context, p id.Principal, app id.App, environment string) (*call.Release, error) {
+	if _, err := s.owned(ctx, p, app); err != nil {
+		return nil, fault.Op("registry.Tunnelled", err)
+	}
+	env, err := s.environment(ctx, app, environment)
+	if err != nil {
+		return nil, fault.Op("registry.Tunnelled", err)
+	}
+	if env.Type != call.Development {
+		return nil, fault.New(fault.Denied, "TUNNEL_DEVELOPMENT_ONLY", "%q is a %s environment; only development can be tunnelled", environment, strings.ToLower(string(env.Type))).
+			WithFix("use development, or create a development environment of your own: annex environments create NAME")
+	}
+	release, err := s.Release(ctx, app, environment)
+	if err != nil {
+		return nil, fault.Op("registry.Tunnelled", err)
+	}
+	if release.Suspended != "" {
+		return nil, suspended(release.Suspended)
+	}
+	return release, nil
 }
 
 func suspended(reason string) error {

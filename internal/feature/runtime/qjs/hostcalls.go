@@ -149,6 +149,10 @@ func (w *worker) logLine(a *attempt, m hostcall.Message) error {
 	if !json.Valid(args) {
 		return fmt.Errorf("%w: a log line that is no JSON", hostcall.ErrProtocol)
 	}
-	a.lines.add(call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args})
+	line := call.LogLine{Time: time.UnixMilli(h.TimeM), Level: h.Level, Args: args}
+	if w.guest {
+		line = guestLine(line)
+	}
+	a.lines.add(line)
 	return nil
 }

@@ -169,12 +169,8 @@ func (r *Runtime) Prepare(ctx context.Context, art call.Artifact, handlers []str
 // Run runs one call to its end. app is a JSON object of the app's own facts; its members
 // win over the call's context. Errors are *fault.Error with one of the codes of errors.go.
 func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app json.RawMessage, host call.Host) (call.Result, error) {
-	if len(c.Payload) > maxRequest {
-		return call.Result{}, fault.New(fault.Limit, "LIMIT_REQUEST", "the request has %d bytes; %d are allowed", len(c.Payload), maxRequest).
-			With("limit", "request").With("figure", maxRequest)
-	}
-	if !isObject(c.Context) || !isObject(app) {
-		return call.Result{}, fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
+	if err := fits(c, app); err != nil {
+		return call.Result{}, err
 	}
 	leave, err := r.crowd.enter(art.Environment, c.Installation)
 	if err != nil {
@@ -218,6 +214,18 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 		}
 		r.log.Info("call runs again elsewhere", "invocation", c.ID, "trace", c.Trace, "version", art.Version)
 	}
+}
+
+// fits refuses a call that is too large, or whose context is no object.
+func fits(c *call.Call, app json.RawMessage) error {
+	if len(c.Payload) > maxRequest {
+		return fault.New(fault.Limit, "LIMIT_REQUEST", "the request has %d bytes; %d are allowed", len(c.Payload), maxRequest).
+			With("limit", "request").With("figure", maxRequest)
+	}
+	if !isObject(c.Context) || !isObject(app) {
+		return fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
+	}
+	return nil
 }
 
 // tries is how often a call may run again: once for a worker that was lost, once for one

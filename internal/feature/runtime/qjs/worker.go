@@ -22,13 +22,27 @@ import (
 	"github.com/annexhq/annex/internal/infra/prepared"
 )
 
-// worker is one child process.
+// carrier moves messages between the server and a worker; *hostcall.Conn is one.
+type carrier interface {
+	Send(m hostcall.Message) error
+	SendBefore(done <-chan struct{}, m hostcall.Message) error
+	TrySend(m hostcall.Message) (bool, error)
+	Post(m hostcall.Message) error
+	Receive() (hostcall.Message, error)
+	Sent() uint64
+	Close() error
+}
+
+// worker is one child process, or a guest: somebody's machine at the other end of a carrier,
+// which has no process here.
 type worker struct {
 	log  *slog.Logger
-	cmd  *exec.Cmd
-	conn *hostcall.Conn
-	base *image.Image // of its hello
-	gone chan struct{}
+	cmd  *exec.Cmd // nil of a guest
+	conn carrier
+	// guest says that somebody else runs it.
+	guest bool
+	base  *image.Image // of its hello
+	gone  chan struct{}
 
 	ending    atomic.Bool  // it was killed, or hung up: it gets no more calls
 	lastHeard atomic.Int64 // Unix nanoseconds
@@ -209,10 +223,12 @@ func (w *worker) silent(now time.Time) time.Duration {
 func (w *worker) read() {
 	err := logPanic(w.log, safely(w.readAll))
 	if err != nil && !errors.Is(err, io.EOF) {
-		w.log.Warn("worker is hung up on", "pid", w.cmd.Process.Pid, "err", err)
+		w.log.Warn("worker is hung up on", "pid", w.pid(), "err", err)
 	}
 	w.kill()
-	_ = w.cmd.Wait()
+	if w.cmd != nil {
+		_ = w.cmd.Wait()
+	}
 	w.mu.Lock()
 	w.dead = true
 	attempts, builds := w.attempts, w.builds
@@ -235,6 +251,9 @@ func (w *worker) readAll() error {
 			return err
 		}
 		w.heard()
+		if w.guest && !guestSays(m.Type) {
+			return fmt.Errorf("%w: a message of type %d from a guest", hostcall.ErrProtocol, m.Type)
+		}
 		if err := w.handle(m); err != nil {
 			return err
 		}
@@ -303,9 +322,15 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 	e := ended{result: call.Result{Head: h.Head, Body: m.Body}}
 	e.result.Stats.CPU = time.Duration(h.CPUUS) * time.Microsecond
 	e.result.Stats.Logs, e.result.Stats.LogsDropped = h.Logs, max(h.LogsDropped, 0)
+	if w.guest {
+		e.result.Stats = call.Stats{Logs: int(a.logs.Load())} // a guest uses none of ours, and may say anything
+	}
 	switch {
 	case h.Fault != nil:
 		e.err = h.Fault.Err()
+		if w.guest {
+			e.err = asApp(h.Fault.Err())
+		}
 	case !h.OK:
 		e.err = parseAppError(m.Body)
 	case a.call.Session == nil && len(m.Body) > maxResponse:
@@ -397,13 +422,29 @@ func (w *worker) handOver() {
 // kill ends the process; its reader cleans up.
 func (w *worker) kill() {
 	w.ending.Store(true)
+	if w.cmd == nil {
+		_ = w.conn.Close()
+		return
+	}
 	_ = w.cmd.Process.Kill()
+}
+
+// pid is the process's, 0 of a guest.
+func (w *worker) pid() int {
+	if w.cmd == nil {
+		return 0
+	}
+	return w.cmd.Process.Pid
 }
 
 // run runs one attempt to its end.
 func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.Result, error) {
 	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
-	id, err := w.give(hostCalls.Done(), f.version)
+	var id uint32
+	var err error
+	if !w.guest { // which has the code already
+		id, err = w.give(hostCalls.Done(), f.version)
+	}
 	if err != nil {
 		stop()
 		if errors.Is(err, hostcall.ErrUnsent) {
@@ -509,6 +550,10 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 				late = tooLate(a.flight)
 				w.cancel(a, late)
 				timer.Reset(grace)
+				continue
+			}
+			if w.guest { // it stops nobody else
+				w.end(a, ended{err: late})
 				continue
 			}
 			w.suspect(time.Now())
