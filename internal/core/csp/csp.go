@@ -55,10 +55,32 @@ func Compose(set perm.Set, p Place) (string, error) {
 }
 
 func compose(set perm.Set, p Place) string {
-	s := sourcesOf(set)
 	var b builder
+	b.loads(sourcesOf(set), p.Hashes)
+	b.directive("frame-ancestors", orNone(p.ancestors())...)
+	b.directive("webrtc", "'block'")
+	b.directive("sandbox", sandbox(set)...)
+	b.directive("report-uri", ReportPath)
+	b.directive("report-to", ReportGroup)
+	return b.String()
+}
+
+// Answer makes the policy of what a function answers to a request from outside, at an address
+// that is nobody's page: it loads what the app's pages may, is an origin that nothing else
+// has, and is framed by none.
+func Answer(set perm.Set) (string, error) {
+	var b builder
+	b.loads(sourcesOf(set), nil)
+	b.directive("frame-ancestors", "'none'")
+	b.directive("webrtc", "'block'")
+	b.directive("sandbox", "allow-scripts", "allow-forms")
+	return bounded(b.String())
+}
+
+// loads are the directives of what an app's document may load and where it may send.
+func (b *builder) loads(s sources, hashes []string) {
 	b.directive("default-src", "'none'")
-	b.directive("script-src", s.scripts(p.Hashes)...)
+	b.directive("script-src", s.scripts(hashes)...)
 	b.directive("style-src", slices.Concat([]string{"'self'"}, s.of[perm.Styles], s.styleWords)...)
 	b.directive("img-src", slices.Concat([]string{"'self'", "data:", "blob:"}, s.of[perm.Images])...)
 	b.directive("font-src", slices.Concat([]string{"'self'", "data:"}, s.of[perm.Fonts])...)
@@ -71,12 +93,6 @@ func compose(set perm.Set, p Place) string {
 	b.directive("object-src", "'none'")
 	b.directive("base-uri", "'none'")
 	b.directive("form-action", "'self'")
-	b.directive("frame-ancestors", orNone(p.ancestors())...)
-	b.directive("webrtc", "'block'")
-	b.directive("sandbox", sandbox(set)...)
-	b.directive("report-uri", ReportPath)
-	b.directive("report-to", ReportGroup)
-	return b.String()
 }
 
 // sandbox leaves out what leads out of the frame: popups, navigation of the top. What a

@@ -16,16 +16,10 @@ import (
 // deadline is how long a web trigger's function may take.
 const deadline = 55 * time.Second
 
-// contentPolicy is sent with every answer. Nothing may be loaded, the page is an opaque
-// origin without cookies or storage, cannot be framed, and can register no service
-// worker. The installation's own computed policy replaces default-src once hosting
-// computes one.
-const contentPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; sandbox allow-scripts allow-forms; frame-ancestors 'none'"
-
 // ServeHTTP serves a request whose Host is a trigger's address.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h["Content-Security-Policy"] = policyHeader
+	h["Content-Security-Policy"] = closedHeader
 	h["X-Content-Type-Options"] = nosniffHeader
 
 	t, err := s.target(r.Context(), r)
@@ -52,6 +46,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &t, c, err)
 		return
 	}
+	// Only what the app says is a page of its own; what is refused looks the same everywhere.
+	h["Content-Security-Policy"] = s.pages.header(t.place.install, t.policy)
 	a.write(w)
 }
 
@@ -76,11 +72,6 @@ func (s *Service) invoke(r *http.Request, t *target, c *call.Call) (call.Result,
 	c.Version, c.Function = now.policy.Version, now.module.Function
 	return s.cfg.Invoker.Invoke(ctx, c)
 }
-
-var (
-	policyHeader  = []string{contentPolicy}
-	nosniffHeader = []string{"nosniff"}
-)
 
 // target is what a request's address leads to now.
 type target struct {

@@ -17,7 +17,7 @@
 //     mistake a header that anybody can send for the proxy's word.
 //   - The answer is the function's, less every header by which it could set state in
 //     the browser or widen what its page may do; every answer, errors too, is sandboxed
-//     into an opaque origin.
+//     into an opaque origin, and its page reaches what the installation's pages may.
 //
 // What a function returns: {statusCode, headers, body} from a dynamic trigger,
 // {outputKey} from a static one. A function that returns nothing answers 204, since
@@ -133,6 +133,7 @@ type Service struct {
 	domain string // host below which triggers live, with a leading dot and its port
 	suffix string // the same without the port, for matching
 	seen   *seen[id.Trigger, place]
+	pages  pages
 	// secrets are those of modules, by secretKey, newest first.
 	secrets *seen[secretKey, []secret]
 	refused *refused
