@@ -19,7 +19,6 @@ import (
 type machine struct {
 	t    *testing.T
 	link *weblink.Link
-	on   func(m hostcall.Message)
 
 	mu   sync.Mutex
 	told []hostcall.Message
@@ -109,7 +108,8 @@ const tunnelled = `function ask(x) { return "deployed"; } function hook() { retu
 // SPEC 9, CONTRACTS 2: a tunnel gets the developer's own calls of a development environment,
 // nobody else's and no others, and ends with the right to have one.
 func TestAttackTunnelOthersCalls(t *testing.T) {
-	p := newPlatform(t)
+	w := newPeople(t)
+	p := w.platform
 	s := source{hooks: []string{"hook"}, also: []string{"ask"}, code: tunnelled}
 	alice := p.account(account.NewAccount{Name: "alice", Developer: true})
 	at := place{p: p, environment: "development", site: p.Access.Site, developer: p.token(alice, account.TokenRequest{Kind: id.Developer}), admin: p.Access.AdminToken}
@@ -144,6 +144,10 @@ func TestAttackTunnelOthersCalls(t *testing.T) {
 		t.Fatal(status)
 	}
 	until(t, "own calls go to the tunnel", func() bool { return strings.Contains(at.invoke("ask", 1).must(t).body, "laptop") })
+	admin := w.signedIn("alice")
+	if seen := admin.get("/apps/" + at.installation); !strings.Contains(seen.body, "A tunnel is open: what ") {
+		t.Error("the site's admin is not told of the tunnel")
+	}
 	before, _ := m.calls()
 	if a := p.get(address); a.body != "deployed" {
 		t.Errorf("a stranger's request went to the developer's machine: %d %s", a.status, a.body)
