@@ -125,7 +125,8 @@ attack-canary: build test-deps ## CALLS (1000000) calls over 108 installations f
 	go run ./test/attack/red -run '^canary-' -json '$(abspath $(ATTACK_JSON))'
 
 .PHONY: attack-red
-attack-red: assets ## Remove each guard in turn and show that its attack test turns red (an hour or two; RUN=REGEXP for some)
+attack-red: assets test/browser/node_modules/.done ## Remove each guard in turn and show that its attack test turns red (an hour or two; RUN=REGEXP for some)
+	@scripts/require chromium
 	go run ./test/attack/red -limit 5h $(if $(RUN),-run "$(RUN)")
 
 .PHONY: prove

@@ -61,11 +61,12 @@ func copyTree(ctx context.Context, root string) (*tree, error) {
 			return nil, err
 		}
 	}
-	// What patches of JavaScript are bundled with; it is only read.
-	err = os.Symlink(filepath.Join(root, "web/node_modules"), filepath.Join(dir, "web/node_modules"))
-	if err != nil {
-		t.remove()
-		return nil, err
+	// What patches of JavaScript are bundled with, and what drives browsers; it is only read.
+	for _, modules := range []string{"web/node_modules", "test/browser/node_modules"} {
+		if err := os.Symlink(filepath.Join(root, modules), filepath.Join(dir, modules)); err != nil {
+			t.remove()
+			return nil, err
+		}
 	}
 	return t, nil
 }
