@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -157,8 +158,9 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 				err = c.cutOff(under, err, d)
 			}
 		}()
-		if ctx = under; ctx.Err() != nil {
-			return a, ctx.Err()
+		ctx = under
+		if cause := context.Cause(ctx); errors.Is(cause, errOver) || errors.Is(cause, errTakenAway) {
+			return a, cause
 		}
 	}
 	release, err := b.budgets.take(ctx, p.Install, d)

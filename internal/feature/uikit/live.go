@@ -348,6 +348,15 @@ func (l *live) note(p *call.Policy, what string, facts map[string]any) {
 // end ends the session, here and in the database.
 func (l *live) end(why *fault.Error) {
 	l.mu.Lock()
+	over := l.over
+	l.mu.Unlock()
+	if over {
+		return
+	}
+	if why != nil {
+		l.s.remember(l, why) // before the page hears of its end: it may ask for the reason at once
+	}
+	l.mu.Lock()
 	if l.over {
 		l.mu.Unlock()
 		return
@@ -368,9 +377,6 @@ func (l *live) end(why *fault.Error) {
 	l.mu.Unlock()
 	if out != nil {
 		out.finish()
-	}
-	if why != nil {
-		l.s.remember(l, why)
 	}
 	l.s.mu.Lock()
 	delete(l.s.live, l.id)

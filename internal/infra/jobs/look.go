@@ -45,13 +45,9 @@ func (q *Queue) Load(ctx context.Context) (l Load, err error) {
 
 // Batch says what became of a batch so far; false when it is unknown.
 func (q *Queue) Batch(ctx context.Context, owner, batch string) (s Stats, known bool, err error) {
-	var cancelled int
-	err = q.cfg.DB.QueryRow(ctx, batchOf, owner, batch).Scan(&s.Succeeded, &s.Failed, &cancelled)
+	err = q.cfg.DB.QueryRow(ctx, stateOf, owner, batch, owner, batch).Scan(&s.Succeeded, &s.Failed, &s.InProgress)
 	if errors.Is(err, db.ErrNoRows) {
 		return Stats{}, false, nil
-	}
-	if err == nil {
-		err = q.cfg.DB.QueryRow(ctx, ofBatch, owner, batch).Scan(&s.InProgress)
 	}
 	return s, err == nil, fault.Op("jobs.Batch", err)
 }

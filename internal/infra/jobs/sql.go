@@ -102,7 +102,8 @@ const (
 	// A SQLite database has one server: what anybody holds when it starts, nobody holds.
 	releaseAll = `UPDATE jobs SET due = ?, token = '' WHERE token <> '' RETURNING owner, limit_key`
 
-	ofBatch      = `SELECT COUNT(*) FROM jobs WHERE owner = ? AND batch = ? AND batch <> '' AND state < 2`
+	// One look: a job that ends between two would be neither in progress nor done.
+	stateOf      = `SELECT succeeded, failed, (SELECT COUNT(*) FROM jobs WHERE owner = ? AND batch = ? AND batch <> '' AND state < 2) FROM job_batches WHERE owner = ? AND batch = ?`
 	batchOf      = `SELECT succeeded, failed, cancelled FROM job_batches WHERE owner = ? AND batch = ?`
 	cancelBatch  = `DELETE FROM jobs WHERE owner = ? AND batch = ? AND batch <> '' AND state < 2 AND token = ''`
 	countCancels = `UPDATE job_batches SET cancelled = cancelled + ? WHERE owner = ? AND batch = ?`
