@@ -42,6 +42,8 @@ const (
 type Guest interface {
 	Run(ctx context.Context, a call.Artifact, c *call.Call, app json.RawMessage, h call.Host) (call.Result, error)
 	Gone() <-chan struct{}
+	// Leave ends the calls that run there, and has nothing heard of them any more.
+	Leave()
 	Close() error
 }
 
@@ -124,20 +126,29 @@ func (s *Service) May(ctx context.Context, p id.Principal, app id.App, environme
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, again := s.open[whose{place.Environment, p.Account}]; again {
-		return place, nil
+	return place, s.room(whose{place.Environment, p.Account})
+}
+
+// room refuses one tunnel too many; s.mu is held. One that takes another's place needs none.
+func (s *Service) room(w whose) error {
+	if s.open[w] != nil {
+		return nil
 	}
 	mine := 0
-	for w := range s.open {
-		if w.account == p.Account {
+	for other := range s.open {
+		if other.account == w.account {
 			mine++
 		}
 	}
-	if mine >= maxOfAccount || len(s.open) >= maxOpen {
-		return Place{}, fault.New(fault.Limit, "LIMIT_TUNNELS", "%d tunnels are open", max(mine, maxOfAccount)).With("limit", "tunnels").With("figure", maxOfAccount).
-			WithFix("close one of yours")
+	switch {
+	case mine >= maxOfAccount:
+		return fault.New(fault.Limit, "LIMIT_TUNNELS", "%d tunnels of yours are open", mine).With("limit", "tunnels").With("figure", maxOfAccount).
+			WithFix("close one of them")
+	case len(s.open) >= maxOpen:
+		return fault.New(fault.Limit, "LIMIT_TUNNELS", "this server has %d tunnels open", len(s.open)).With("limit", "tunnels").With("figure", maxOpen).
+			WithFix("try again later")
 	}
-	return place, nil
+	return nil
 }
 
 // Serve holds a tunnel until it is over. again proves the developer's token anew.
@@ -169,11 +180,12 @@ func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, link *
 		link.End(false, "the server could not note the tunnel")
 		return fault.Op("devtunnel.Serve", err)
 	}
-	if !s.add(t) {
-		t.end(false, "the server stops")
+	if err := s.add(t); err != nil {
+		t.end(over(err))
 	}
 	s.watch(ctx, t, p, place, again)
 	s.remove(t)
+	t.guest.Leave() // before anything that may take a while: whoever lost the right is not waited for
 	if _, err := s.cfg.DB.Exec(ctx, dropHolder, t.environment, t.account, t.id); err != nil {
 		s.cfg.Log.WarnContext(ctx, "a tunnel's end is not noted; others wait for its time", "err", err)
 	}
@@ -183,20 +195,23 @@ func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, link *
 	return fault.Op("devtunnel.Serve", err)
 }
 
-// add makes a tunnel the one of its developer and environment; the one before ends. It is
-// false when the server stops.
-func (s *Service) add(t *tunnel) bool {
+// add makes a tunnel the one of its developer and environment; the one before ends. What May
+// found may have changed: others open tunnels too.
+func (s *Service) add(t *tunnel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all.Add(1)
 	if s.closed {
-		return false
+		return fault.New(fault.Unavailable, "SHUTTING_DOWN", "the server stops")
+	}
+	if err := s.room(t.whose); err != nil {
+		return err
 	}
 	if before := s.open[t.whose]; before != nil {
 		before.end(true, replaced)
 	}
 	s.open[t.whose] = t
-	return true
+	return nil
 }
 
 const replaced = "another tunnel of yours took this one's place"
@@ -241,7 +256,10 @@ func (s *Service) watch(ctx context.Context, t *tunnel, p id.Principal, place Pl
 // over is what a developer is told of a check that failed, and whether coming again helps.
 func over(err error) (final bool, words string) {
 	f, ok := fault.As(err)
-	if !ok || f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+	switch {
+	case ok && f.Code == "SHUTTING_DOWN":
+		return false, f.Public
+	case !ok || f.Kind == fault.Internal || f.Kind == fault.Unavailable:
 		return false, "the server cannot tell whether the tunnel may stay open"
 	}
 	return true, f.Code + ": " + f.Public

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,12 +25,14 @@ import (
 type guest struct {
 	link *weblink.Link
 	gone chan struct{}
+	left chan struct{}
 }
 
 func (g *guest) Run(context.Context, call.Artifact, *call.Call, json.RawMessage, call.Host) (call.Result, error) {
 	return call.Result{}, nil
 }
 func (g *guest) Gone() <-chan struct{} { return g.gone }
+func (g *guest) Leave()                { close(g.left) }
 func (g *guest) Close() error          { return g.link.Close() }
 
 type noTrail struct{}
@@ -46,15 +49,19 @@ type house struct {
 	t   *testing.T
 	url string
 
-	mu  sync.Mutex
-	may error
+	mu     sync.Mutex
+	may    error
+	guests []*guest
 }
 
 func newHouse(t *testing.T, d *db.DB) *house {
 	h := &house{t: t}
 	h.Service = New(Config{DB: d, Audit: noTrail{}, Log: slog.New(slog.DiscardHandler),
 		Lend: func(link *weblink.Link) Guest {
-			g := &guest{link, make(chan struct{})}
+			g := &guest{link, make(chan struct{}), make(chan struct{})}
+			h.mu.Lock()
+			h.guests = append(h.guests, g)
+			h.mu.Unlock()
 			go func() {
 				defer close(g.gone)
 				for {
@@ -183,4 +190,60 @@ func TestTwoServers(t *testing.T) {
 		one.eventually("deployed")
 		two.eventually("deployed")
 	})
+}
+
+// Whoever lost the right to a tunnel is not waited for: its calls end before a last word is
+// said, which takes as long as the other end likes.
+func TestCallsEndBeforeTheLastWord(t *testing.T) {
+	d := dbtest.SQLite(t)
+	if err := d.Migrate(t.Context(), Migrations); err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, d)
+	last := h.dial()
+	h.eventually("tunnel")
+	h.mu.Lock()
+	h.may = fault.New(fault.Denied, "NOT_YOURS", "the app is not yours")
+	g := h.guests[0]
+	h.mu.Unlock()
+	if word := <-last; !strings.Contains(word, "NOT_YOURS") {
+		t.Error(word)
+	}
+	select {
+	case <-g.left:
+	default:
+		t.Error("the last word was said while its calls ran")
+	}
+}
+
+// However many come at once, and whatever each was told before, no more are open than may be.
+func TestRoom(t *testing.T) {
+	d := dbtest.SQLite(t)
+	if err := d.Migrate(t.Context(), Migrations); err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{DB: d})
+	add := func(account id.Account, environment int) error {
+		return s.add(&tunnel{whose: whose{id.Env(strconv.Itoa(environment)), account}, over: make(chan struct{})})
+	}
+	for n := range maxOfAccount {
+		if err := add("alice", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, ok := fault.As(add("alice", maxOfAccount))
+	if !ok || f.Code != "LIMIT_TUNNELS" || f.Fields["figure"] != maxOfAccount {
+		t.Errorf("%+v", f)
+	}
+	if err := add("alice", 0); err != nil {
+		t.Errorf("one in another's place: %v", err)
+	}
+	for n := len(s.open); n < maxOpen; n++ {
+		if err := add(id.Account(strconv.Itoa(n)), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f, ok = fault.As(add("bob", 0)); !ok || f.Fields["figure"] != maxOpen {
+		t.Errorf("%+v", f)
+	}
 }

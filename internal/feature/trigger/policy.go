@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"sync"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -38,4 +39,14 @@ func (x *pages) header(install id.Install, p *call.Policy) []string {
 	}
 	x.kept.Store(install, pagePolicy{of: p, header: out})
 	return out
+}
+
+// pageNow is the policy of an answer that leaves now: what was taken away while the function
+// ran is not in it.
+func (s *Service) pageNow(ctx context.Context, install id.Install) []string {
+	p, err := s.cfg.Policies.Policy(context.WithoutCancel(ctx), install)
+	if err != nil {
+		return closedHeader
+	}
+	return s.pages.header(install, p)
 }

@@ -47,7 +47,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Only what the app says is a page of its own; what is refused looks the same everywhere.
-	h["Content-Security-Policy"] = s.pages.header(t.place.install, t.policy)
+	h["Content-Security-Policy"] = s.pageNow(r.Context(), t.place.install)
 	a.write(w)
 }
 

@@ -263,6 +263,14 @@ func TestThePolicyIsTheInstallations(t *testing.T) {
 		}
 	}
 	allow(perm.Images)
+	p.invoke = func(context.Context, *call.Call) (call.Result, error) {
+		allow() // an admin takes it away meanwhile
+		return call.Result{Head: json.RawMessage(`{"statusCode":200}`)}, nil
+	}
+	if told(url, "img-src") {
+		t.Error("the answer may load what was taken away while its function ran")
+	}
+	allow(perm.Images)
 	if told("https://"+strings.Repeat("0", 32)+".hooks.example/", "img-src") {
 		t.Error("an answer that is not the app's may load what the app may")
 	}

@@ -47,6 +47,10 @@ func (g *Guest) Close() error {
 	return nil
 }
 
+// Leave ends its calls with TUNNEL_LOST; nothing that it says is heard any more. The carrier
+// stays open for a last word.
+func (g *Guest) Leave() { g.w.forsake() }
+
 // Run runs one call at the guest's, once.
 func (g *Guest) Run(ctx context.Context, art call.Artifact, c *call.Call, app json.RawMessage, host call.Host) (call.Result, error) {
 	if err := fits(c, app); err != nil {

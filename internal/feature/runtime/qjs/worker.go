@@ -229,6 +229,13 @@ func (w *worker) read() {
 	if w.cmd != nil {
 		_ = w.cmd.Wait()
 	}
+	w.forsake()
+	_ = w.conn.Close()
+	close(w.gone)
+}
+
+// forsake ends what runs here: under no handle is anything heard any more.
+func (w *worker) forsake() {
 	w.mu.Lock()
 	w.dead = true
 	attempts, builds := w.attempts, w.builds
@@ -240,8 +247,6 @@ func (w *worker) read() {
 	for _, b := range builds {
 		b <- built{err: lost()}
 	}
-	_ = w.conn.Close()
-	close(w.gone)
 }
 
 func (w *worker) readAll() error {
