@@ -61,7 +61,7 @@ type Config struct {
 	Quotas     *quota.Service
 	// Erasures knows what ended installations left.
 	Erasures *erasure.Service
-	Stored   func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
+	Stored   func(ctx context.Context, scope tenant.Scope) ([]kvstore.Stored, error)
 	// Tunnels are the developers on whose machines their own calls of an environment run now;
 	// nil where nobody can have one.
 	Tunnels func(ctx context.Context, environment id.Env) ([]id.Account, error)
