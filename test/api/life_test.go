@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/trail"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
 )
@@ -394,6 +395,7 @@ func (l *life) invocations() {
 	l.ask("GET", tunnel("development"), l.bob, nil).fails(400, "UPGRADE_REQUIRED")
 	l.ask("GET", tunnel("staging"), l.bob, nil).fails(403, "TUNNEL_DEVELOPMENT_ONLY")
 	l.ask("GET", tunnel("production"), l.bob, nil).fails(403, "TUNNEL_DEVELOPMENT_ONLY")
+	l.tunnelLogin(tunnel)
 }
 
 // trail has what was ended and removed: those acts leave nothing else behind.
@@ -543,4 +545,29 @@ func (l *life) counted() func(int) string {
 		l.t.Fatal(err)
 	}
 	return func(i int) string { b, _ := json.Marshal(n + int64(i)); return string(b) }
+}
+
+// tunnelLogin: a person agrees at the console that a developer's tunnel carries their calls.
+func (l *life) tunnelLogin(tunnel func(environment string) string) {
+	asked := object{"site": l.site, "product": "helpdesk", "name": "desk"}
+	l.ask("POST", tunnel("staging")+"/logins", l.bob, asked).fails(403, "TUNNEL_DEVELOPMENT_ONLY")
+	l.ask("POST", tunnel("development")+"/logins", l.bob, object{"site": l.site, "product": "helpdesk"}).fails(400, "MISSING")
+	l.ask("POST", tunnel("development")+"/logins", l.bob, object{"site": "demo", "product": "helpdesk", "name": "desk"}).fails(404, "NOT_INSTALLED")
+	started := l.ask("POST", tunnel("development")+"/logins", l.bob, asked).is(201)
+	secret, typed := started.text("device_code"), started.text("user_code")
+	if at := started.text("verification_uri"); at != l.env.Access.UIURL+"/my/tunnels" {
+		l.t.Errorf("the code is typed at %q", at)
+	}
+	site, err := l.env.System.Tenancy.SiteByName(l.t.Context(), l.site)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	person := id.Principal{Kind: id.EndUser, Site: site.ID, Product: "helpdesk", User: "carol"}
+	if err := l.env.System.Accounts.AgreeToTunnel(l.t.Context(), person, typed); err != nil {
+		l.t.Fatal(err)
+	}
+	token := tunnel("development") + "/logins/token"
+	l.ask("POST", token, l.bob, object{}).fails(400, "MISSING")
+	l.ask("POST", token, l.bob, object{"device_code": secret}).is(201).want("carol", "user")
+	l.ask("POST", token, l.bob, object{"device_code": secret}).fails(422, "EXPIRED_TOKEN")
 }

@@ -29,6 +29,7 @@ func (l *life) operations() []operation {
 		"addSite":     {"name": "third", "products": []string{"desk"}, "developmentApps": true}, "updateSite": {"developmentApps": true},
 		"signIn": {"state": "s", "assertion": "a"}, "setClientSecret": {"secret": "a-secret-of-a-client"},
 		"startDeviceLogin": {"name": "n"}, "pollDeviceLogin": {"device_code": "d"},
+		"startTunnelLogin": {"site": l.site, "product": "helpdesk", "name": "n"}, "pollTunnelLogin": {"device_code": "d"},
 		"registerApp": {"name": "Third"}, "createEnvironment": {"name": "third"}, "setVariable": {"value": "v", "sealed": true}, "configureProvider": {"secret": "secret-of-it"},
 		"promote": {"from": "development", "to": "staging"}, "previewInstallation": l.target(),
 		"rotateSigningKeys": {"withdraw": true},

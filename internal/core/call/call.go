@@ -46,8 +46,11 @@ type Call struct {
 	Context     json.RawMessage
 	Payload     []byte
 	ContentType string
-	Seed        [16]byte // for Math.random; differs between calls
-	Deadline    time.Time
+	// TunnelKey is what a web trigger's caller said to have a developer's tunnel run the call,
+	// "" for any other call. App code never sees it.
+	TunnelKey string
+	Seed      [16]byte // for Math.random; differs between calls
+	Deadline  time.Time
 	// Trace is a W3C trace id, 32 hexadecimal digits: the request's that made the call, or the
 	// ID without its dashes. Span is the request's in it, where the request is over.
 	Trace, Span string

@@ -100,6 +100,17 @@ func (c *cli) askConsole(ctx context.Context, k *credentials) error {
 	if err != nil {
 		return err
 	}
+	return c.awaitConsole(ctx, login, func() error {
+		made, err := api.PollLogin(ctx, login.DeviceCode)
+		if err == nil {
+			k.Token = made.Secret
+		}
+		return err
+	})
+}
+
+// awaitConsole shows a code and asks until somebody typed it at the console and decided.
+func (c *cli) awaitConsole(ctx context.Context, login client.DeviceLogin, poll func() error) error {
 	// On stderr also with --json: without the code nothing goes on.
 	fmt.Fprintln(c.env.Err, clean(fmt.Sprintf("Open   %s\nType   %s   (good for %d minutes)", login.URL, login.UserCode, login.ExpiresIn/60)))
 	wait := time.Duration(max(login.Interval, 1)) * time.Second
@@ -107,7 +118,7 @@ func (c *cli) askConsole(ctx context.Context, k *credentials) error {
 		if err := c.sleep(ctx, wait); err != nil {
 			return err
 		}
-		made, err := api.PollLogin(ctx, login.DeviceCode)
+		err := poll()
 		switch fault.CodeOf(err) {
 		case "AUTHORIZATION_PENDING":
 		case "SLOW_DOWN":
@@ -115,9 +126,6 @@ func (c *cli) askConsole(ctx context.Context, k *credentials) error {
 		case "UNREACHABLE": // RFC 8628, 3.5: ask more seldom
 			wait *= 2
 		default:
-			if err == nil {
-				k.Token = made.Secret
-			}
 			return err
 		}
 	}

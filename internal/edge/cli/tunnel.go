@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -27,33 +31,37 @@ import (
 )
 
 func (c *cli) tunnelCommand() *cobra.Command {
-	var f appFlags
+	var f targetFlags
 	var insecure bool
 	cmd := &cobra.Command{
 		Use:   "tunnel",
 		Short: "Run your own calls in development on this machine, from the source as it is",
 		Long: "While it runs, calls that you make with `annex invoke` in this development environment run here, from the app's folder as\n" +
-			"it is: a change counts as soon as it is saved. What the code asks for (fetch, storage, products) goes to the server, is\n" +
-			"decided there, and is of the installation that was called. Everybody else's calls, and those of schedules, events and\n" +
-			"addresses, run what is deployed. Variables are this command's own: ANNEX_USER_VAR_NAME or FORGE_USER_VAR_NAME becomes\n" +
-			"process.env.NAME; those of the server stay there. A changed manifest counts when it is deployed. An interrupt ends it.",
+			"it is: a change counts as soon as it is saved. So do requests to the environment's web triggers that carry the header\n" +
+			"annex-tunnel with the key that is shown. With --site it first shows a code: who types it at the console, signed in to that\n" +
+			"site, agrees that what they do in the app's pages there runs here too (resolvers, not the components of UI Kit).\n" +
+			"What the code asks for (fetch, storage, products) goes to the server, is decided there, and is of the installation and\n" +
+			"the person of the call. Everybody else's calls, and those of schedules, events and queues, run what is deployed. Variables\n" +
+			"are this command's own: ANNEX_USER_VAR_NAME or FORGE_USER_VAR_NAME becomes process.env.NAME; those of the server stay\n" +
+			"there. A changed manifest counts when it is deployed. An interrupt ends it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.hooks.ChildCommand == nil {
 				return errors.New("this program holds no engine")
 			}
+			if f.product != "" && f.site == "" {
+				return usage("--product says on which product of a site: name the site with --site")
+			}
 			api, err := c.connect()
 			if err != nil {
 				return err
 			}
-			app, err := c.appID(f.app)
-			if err != nil {
-				return err
-			}
-			return c.tunnel(cmd.Context(), api, app, f.environment, insecure)
+			return c.tunnel(cmd.Context(), api, f, insecure)
 		},
 	}
-	f.add(cmd)
+	f.appFlags.add(cmd)
+	cmd.Flags().StringVarP(&f.site, "site", "s", "", "carry a person's calls too: `name` or id of the site on which they agree at the console")
+	cmd.Flags().StringVarP(&f.product, "product", "p", "", "`key` or alias of the product, if the app is installed on several of the site")
 	cmd.Flags().BoolVar(&insecure, "insecure-no-sandbox", false, insecureUsage)
 	return jsonFlag(cmd)
 }
@@ -73,11 +81,18 @@ type tunnelling struct {
 	products []client.Product
 	engine   *laptop.Engine
 	manifest []byte // as it was at the start
+	key      string // that requests to web triggers carry
+	carries  client.Carries
+	persons  []client.TunnelAgreement
 
 	mu sync.Mutex // of what is printed
 }
 
-func (c *cli) tunnel(ctx context.Context, api *client.Client, app, environment string, insecure bool) error {
+func (c *cli) tunnel(ctx context.Context, api *client.Client, f targetFlags, insecure bool) error {
+	app, err := c.appID(f.app)
+	if err != nil {
+		return err
+	}
 	products, err := api.Products(ctx)
 	if err != nil {
 		return err
@@ -98,10 +113,65 @@ func (c *cli) tunnel(ctx context.Context, api *client.Client, app, environment s
 	if _, err := t.engine.Use(ctx, code(report)); err != nil {
 		return err
 	}
+	if t.key, err = tunnelKey(); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(t.key))
+	t.carries.KeyHash = hex.EncodeToString(sum[:])
+	if f.site != "" {
+		if err := t.ask(ctx, api, f); err != nil {
+			return err
+		}
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go t.watch(ctx, seen)
-	return t.serve(ctx, api, app, environment)
+	return t.serve(ctx, api, app, f.environment)
+}
+
+// tunnelKey makes the key of one run of the command. The server is told its hash alone.
+func tunnelKey() (string, error) {
+	var bits [32]byte
+	if _, err := rand.Read(bits[:]); err != nil {
+		return "", err
+	}
+	return "anx_tunnel_" + hex.EncodeToString(bits[:]), nil
+}
+
+// ask has a person of the site agree at the console.
+func (t *tunnelling) ask(ctx context.Context, api *client.Client, f targetFlags) error {
+	at, err := t.c.target(ctx, api, f)
+	if err != nil {
+		return err
+	}
+	login, err := api.AskTunnel(ctx, at, cmp.Or(t.c.env.Host, "a machine without a name"))
+	if err != nil {
+		return err
+	}
+	return t.c.awaitConsole(ctx, login, func() error {
+		a, err := api.PollTunnel(ctx, at.App, at.Environment, login.DeviceCode)
+		if err == nil {
+			t.persons, t.carries.Proofs = append(t.persons, a), append(t.carries.Proofs, a.Proof)
+		}
+		return err
+	})
+}
+
+// opened says what runs here now.
+func (t *tunnelling) opened(app, environment string) {
+	people := []map[string]any{}
+	for _, a := range t.persons {
+		people = append(people, map[string]any{"site": a.Site, "product": a.Product, "user": a.User, "expiresAt": a.ExpiresAt.UTC()})
+	}
+	t.say(map[string]any{"event": "open", "app": app, "environment": environment, "key": t.key, "people": people},
+		"Tunnel open: what you call with `annex invoke` in %s runs here. An interrupt ends it.", environment)
+	if t.c.json {
+		return
+	}
+	t.say(nil, "Requests to its web triggers run here with the header   annex-tunnel: %s", t.key)
+	for _, a := range t.persons {
+		t.say(nil, "What %s of %s does in the app's pages runs here, until %s at most.", inline(a.User), inline(a.Product), a.ExpiresAt.Local().Format("15:04"))
+	}
 }
 
 // code is what runs here.
@@ -130,10 +200,9 @@ func ownVariables(environ []string) map[string]string {
 func (t *tunnelling) serve(ctx context.Context, api *client.Client, app, environment string) error {
 	pause, was := firstPause, false
 	for {
-		link, err := api.Tunnel(ctx, app, environment)
+		link, err := api.Tunnel(ctx, app, environment, t.carries)
 		if err == nil {
-			t.say(map[string]any{"event": "open", "app": app, "environment": environment},
-				"Tunnel open: what you call with `annex invoke` in %s runs here. An interrupt ends it.", environment)
+			t.opened(app, environment)
 			pause, was = firstPause, true
 			err = t.engine.Serve(ctx, link, laptop.Told{Line: t.line, Ended: t.ended})
 		}

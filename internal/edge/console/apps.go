@@ -199,13 +199,21 @@ func (c *Console) showApp(v *visit) error {
 	withheld := perm.Describe(perm.Diff(i.Granted, i.Declared), words)
 	data := map[string]any{"App": a, "Withheld": withheld, "Types": egressChoices()}
 	if i.EnvType == call.Development && c.Tunnels != nil {
-		open, err := c.Tunnels(v.ctx(), i.Environment)
+		open, err := c.Tunnels(v.ctx(), i.Environment, i.ID)
 		if err != nil {
 			return err
 		}
-		var whose []string
-		for _, account := range open {
-			whose = append(whose, c.accountName(v.ctx(), account))
+		type tunnel struct {
+			Developer string
+			Users     []string
+		}
+		var whose []tunnel
+		for _, t := range open {
+			one := tunnel{Developer: c.accountName(v.ctx(), t.Account)}
+			for _, u := range t.Users {
+				one.Users = append(one.Users, quote.Line(string(u), 60))
+			}
+			whose = append(whose, one)
 		}
 		data["Tunnels"] = whose
 	}

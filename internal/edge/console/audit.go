@@ -32,6 +32,8 @@ var actNames = map[string]string{
 	"consent.give": "A user agreed that an app acts as them", "consent.revoke": "A user's agreement was taken back",
 	"install.decline": "Declined an update", "install.pin": "Kept an app at its version", "install.unpin": "Let updates come again",
 	"site.add": "The site was added", "site.update": "The site was changed", "site.remove": "The site was removed",
+	"tunnel.open": "A developer's tunnel that carries a user's calls was opened", "tunnel.close": "A developer's tunnel that carried a user's calls was closed",
+	"tunnel.agree": "A user agreed that a developer's tunnel carries their calls", "tunnel.disagree": "A user's agreement to a developer's tunnel was taken back",
 	"token.create": "A token was made", "token.revoke": "A token was revoked",
 	"install.egress-set": "Addresses were granted to an app that asked", "install.egress-remove-group": "Addresses were taken away",
 	"install.remote-set": "The address of a remote was set", "install.remote-reset": "The address of a remote was taken away",

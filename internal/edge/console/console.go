@@ -25,6 +25,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/asking"
 	"github.com/annexhq/annex/internal/feature/audit"
 	"github.com/annexhq/annex/internal/feature/consent"
+	"github.com/annexhq/annex/internal/feature/devtunnel"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
 	"github.com/annexhq/annex/internal/feature/install"
@@ -61,10 +62,10 @@ type Config struct {
 	Quotas     *quota.Service
 	// Erasures knows what ended installations left.
 	Erasures *erasure.Service
-	Stored   func(ctx context.Context, scope tenant.Scope) ([]kvstore.Stored, error)
-	// Tunnels are the developers on whose machines their own calls of an environment run now;
-	// nil where nobody can have one.
-	Tunnels func(ctx context.Context, environment id.Env) ([]id.Account, error)
+	Stored   func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
+	// Tunnels are those of an environment that are open now, as they concern one installation of
+	// it; nil where nobody can have one.
+	Tunnels func(ctx context.Context, environment id.Env, install id.Install) ([]devtunnel.OpenTunnel, error)
 	// Server is what the first page says of this server.
 	Server func() Server
 	Now    func() time.Time // time.Now when nil
@@ -107,6 +108,11 @@ func New(cfg Config) *Console {
 	c.mux.Handle("POST /my/programs/end", c.user(c.endProgram))
 	c.mux.Handle("GET /my/programs/authorize", c.user(c.askAuthorize))
 	c.mux.Handle("POST /my/programs/authorize", c.user(c.authorize))
+	c.mux.Handle("GET /my/tunnels", c.user(c.showTunnels))
+	c.mux.Handle("POST /my/tunnels", c.user(c.askTunnel))
+	c.mux.Handle("POST /my/tunnels/allow", c.user(c.allowTunnel))
+	c.mux.Handle("POST /my/tunnels/deny", c.user(c.denyTunnel))
+	c.mux.Handle("POST /my/tunnels/end", c.user(c.endTunnel))
 	c.mux.Handle("GET /consent/{installation}", c.open(c.comeToConsent))
 	c.mux.Handle("POST /consent/{installation}", c.user(c.giveConsent))
 	c.mux.Handle("GET /connect/{ticket}", c.open(c.comeToConnect))

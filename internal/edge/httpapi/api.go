@@ -165,6 +165,8 @@ var routes = []route{
 	{"GET", "/api/v1/apps/{app}/environments/{environment}/providers", []id.Kind{id.Developer}, (*API).listProviders},
 	{"PUT", "/api/v1/apps/{app}/environments/{environment}/providers/{key}", []id.Kind{id.Developer}, (*API).configureProvider},
 	{"GET", "/api/v1/apps/{app}/environments/{environment}/tunnel", []id.Kind{id.Developer}, (*API).tunnel},
+	{"POST", "/api/v1/apps/{app}/environments/{environment}/tunnel/logins", []id.Kind{id.Developer}, (*API).startTunnelLogin},
+	{"POST", "/api/v1/apps/{app}/environments/{environment}/tunnel/logins/token", []id.Kind{id.Developer}, (*API).pollTunnelLogin},
 	{"POST", "/api/v1/deployments", []id.Kind{id.Developer, id.CI}, (*API).deploy},
 	{"POST", "/api/v1/apps/{app}/promotions", []id.Kind{id.Developer}, (*API).promote},
 	{"POST", "/api/v1/installations/preview", []id.Kind{id.Developer, id.SiteAdmin}, (*API).previewInstallation},

@@ -49,11 +49,8 @@ func (a *API) startDevice(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if err := required("name", in.Name); err != nil {
+	if err := machineName(in.Name); err != nil {
 		return err
-	}
-	if strings.ContainsFunc(in.Name, unicode.IsControl) {
-		return fault.New(fault.Usage, "DEVICE_NAME", "the name holds a character that cannot be shown").WithFix("name the machine in plain words")
 	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -89,5 +86,16 @@ func (a *API) pollDevice(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	writeJSON(w, http.StatusCreated, newTokenJSON{a.tokenView(r.ctx(), t), secret})
+	return nil
+}
+
+// machineName checks what a machine says that it is called.
+func machineName(name string) error {
+	if err := required("name", name); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return fault.New(fault.Usage, "DEVICE_NAME", "the name holds a character that cannot be shown").WithFix("name the machine in plain words")
+	}
 	return nil
 }

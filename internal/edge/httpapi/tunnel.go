@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/infra/hostcall/weblink"
 )
 
@@ -15,6 +18,10 @@ import (
 func (a *API) tunnel(w http.ResponseWriter, r *request) error {
 	app, environment := r.app(), r.PathValue("environment")
 	place, err := a.Tunnels.May(r.ctx(), r.caller, app, environment)
+	if err != nil {
+		return err
+	}
+	offer, err := a.Tunnels.Offered(r.ctx(), r.caller, r.Header.Get("Annex-Tunnel-Key"), r.Header.Values("Annex-Tunnel-Person"))
 	if err != nil {
 		return err
 	}
@@ -28,8 +35,75 @@ func (a *API) tunnel(w http.ResponseWriter, r *request) error {
 		return nil // it has its answer
 	}
 	again := func(ctx context.Context) (id.Principal, error) { return a.Accounts.Authenticate(ctx, token) }
-	if err := a.Tunnels.Serve(r.ctx(), r.caller, place, link, again); err != nil {
+	if err := a.Tunnels.Serve(r.ctx(), r.caller, place, offer, link, again); err != nil {
 		a.Log.WarnContext(r.ctx(), "a tunnel failed", "app", app, "err", err)
 	}
+	return nil
+}
+
+// startTunnelLogin asks a person of a site, as RFC 8628 describes, whether what they do in the
+// app's pages there may go through the developer's tunnel.
+func (a *API) startTunnelLogin(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Site    string `json:"site"`
+		Product string `json:"product"`
+		Name    string `json:"name"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := machineName(in.Name); err != nil {
+		return err
+	}
+	if _, err := a.Tunnels.May(r.ctx(), r.caller, r.app(), r.PathValue("environment")); err != nil {
+		return err
+	}
+	t, err := a.resolve(r.ctx(), target{App: r.app(), Environment: r.PathValue("environment"), Site: in.Site, Product: in.Product})
+	if err != nil {
+		return err
+	}
+	i, err := a.Installs.Find(r.ctx(), r.caller, t)
+	if err != nil {
+		return err
+	}
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr
+	}
+	if !a.logins.allow(address) {
+		return fault.New(fault.Limit, "LIMIT_LOGINS", "too many logins are begun from this address").WithFix("wait a moment")
+	}
+	started, err := a.Accounts.StartTunnel(r.ctx(), r.caller, in.Name, address, i.Site, i.ID)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, map[string]any{
+		"device_code": started.Secret, "user_code": started.Code, "verification_uri": a.UIURL + "/my/tunnels",
+		"expires_in": int(account.DeviceLife / time.Second), "interval": int(account.DeviceInterval / time.Second),
+	})
+	return nil
+}
+
+// pollTunnelLogin is the developer's question whether the person agreed. The proof opens
+// nothing by itself: it is shown when a tunnel is opened.
+func (a *API) pollTunnelLogin(w http.ResponseWriter, r *request) error {
+	var in struct {
+		Code string `json:"device_code"`
+	}
+	if err := r.decode(&in); err != nil {
+		return err
+	}
+	if err := required("device_code", in.Code); err != nil {
+		return err
+	}
+	if _, err := a.Tunnels.May(r.ctx(), r.caller, r.app(), r.PathValue("environment")); err != nil {
+		return err
+	}
+	agreed, proof, err := a.Accounts.PollTunnel(r.ctx(), r.caller, in.Code)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, map[string]any{"proof": proof, "site": agreed.Site, "product": agreed.Product, "user": agreed.User,
+		"installation": agreed.Install, "expiresAt": agreed.Expires.UTC()})
 	return nil
 }

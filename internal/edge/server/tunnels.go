@@ -22,6 +22,13 @@ func (s *System) openTunnels() {
 			}
 			return devtunnel.Place{App: r.App, Environment: r.Environment, Name: r.EnvName}, nil
 		},
+		Agreed: func(ctx context.Context, proof string) (devtunnel.Agreement, error) {
+			a, err := s.Accounts.AgreedTo(ctx, proof)
+			if err != nil {
+				return devtunnel.Agreement{}, err
+			}
+			return devtunnel.Agreement{Account: a.Account, Install: a.Install, Site: a.Site, Product: a.Product, User: a.User}, nil
+		},
 	})
 }
 

@@ -36,6 +36,8 @@ type Device struct {
 	Address string // where its question came from
 	Asked   time.Time
 	Expires time.Time
+
+	subject string // what a tunnel asks for
 }
 
 // Started is what a command line that asked is told.
@@ -47,14 +49,14 @@ type Started struct {
 
 // StartDevice begins a login. Whoever asks is nobody yet.
 func (s *Service) StartDevice(ctx context.Context, name, address string) (Started, error) {
-	out, err := s.startLogin(ctx, name, address, commandLine)
+	out, err := s.startLogin(ctx, name, address, commandLine, "")
 	return out, fault.Op("account.StartDevice", err)
 }
 
 // commandLine is what asks to be let in as an admin; a user's program names a site instead.
 const commandLine id.Site = ""
 
-func (s *Service) startLogin(ctx context.Context, name, address string, forSite id.Site) (Started, error) {
+func (s *Service) startLogin(ctx context.Context, name, address string, forSite id.Site, subject string) (Started, error) {
 	var bits [codeLength]byte
 	code, err := s.code(bits[:])
 	if err != nil {
@@ -84,7 +86,7 @@ func (s *Service) startLogin(ctx context.Context, name, address string, forSite 
 		if waiting >= maxPending {
 			return fault.New(fault.Limit, "LIMIT_LOGINS", "too many programs wait to be let in").WithFix("try again in some minutes")
 		}
-		_, err := s.DB.Exec(ctx, addDevice, out.ID, hashOf(secret), hashOf(code), out.Name, out.Address, forSite, now.UnixMilli(), out.Expires.UnixMilli())
+		_, err := s.DB.Exec(ctx, addDevice, out.ID, hashOf(secret), hashOf(code), out.Name, out.Address, forSite, subject, now.UnixMilli(), out.Expires.UnixMilli())
 		return err
 	})
 	return out, err
@@ -204,14 +206,14 @@ func (s *Service) TurnAway(ctx context.Context, by Person, typed string) error {
 // Poll is a command line's question whether it was let in. Its token is made at that
 // moment, so that it lies nowhere meanwhile.
 func (s *Service) Poll(ctx context.Context, secret string) (Token, string, error) {
-	t, token, err := s.poll(ctx, secret, func(forSite id.Site) bool { return forSite == commandLine }, s.putPerson)
+	t, token, err := s.poll(ctx, secret, func(forSite id.Site, _ string) bool { return forSite == commandLine }, s.putPerson)
 	return t, token, fault.Op("account.Poll", err)
 }
 
 // giver makes the token of who was let in.
-type giver func(ctx context.Context, who Person, note string, now time.Time) (Token, string, error)
+type giver func(ctx context.Context, who Person, subject, note string, now time.Time) (Token, string, error)
 
-func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.Site) bool, give giver) (Token, string, error) {
+func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.Site, subject string) bool, give giver) (Token, string, error) {
 	var (
 		out     Token
 		token   string
@@ -225,10 +227,11 @@ func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.
 		var asked, interval, expires int64
 		var name string
 		var forSite id.Site
+		var subject string
 		err := s.DB.QueryRow(ctx, deviceBySecret, hashOf(secret)).Scan(&device, &name, &state, (*string)(&who.Site), (*string)(&who.Product), (*string)(&who.User),
-			&asked, &interval, &expires, (*string)(&forSite))
+			&asked, &interval, &expires, (*string)(&forSite), &subject)
 		switch {
-		case isNoRows(err) || err == nil && (now.UnixMilli() >= expires || !mine(forSite)):
+		case isNoRows(err) || err == nil && (now.UnixMilli() >= expires || !mine(forSite, subject)):
 			refusal = fault.New(fault.Invalid, "EXPIRED_TOKEN", "nobody typed the code in time").WithFix("begin again")
 			return nil
 		case err != nil:
@@ -248,7 +251,7 @@ func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.
 		if n, err := s.DB.Exec(ctx, takeDevice, device); err != nil || n != 1 {
 			return err
 		}
-		out, token, err = give(ctx, who, name, now)
+		out, token, err = give(ctx, who, subject, name, now)
 		return err
 	})
 	if err == nil {
@@ -262,7 +265,7 @@ func (s *Service) poll(ctx context.Context, secret string, mine func(forSite id.
 
 func scanDevice(row *db.Row) (d Device, err error) {
 	var asked, expires int64
-	err = row.Scan(&d.ID, &d.Name, &d.Address, &asked, &expires)
+	err = row.Scan(&d.ID, &d.Name, &d.Address, &asked, &expires, &d.subject)
 	d.Asked, d.Expires = time.UnixMilli(asked), time.UnixMilli(expires)
 	return d, err
 }

@@ -203,3 +203,106 @@ func TestCodesAreNotGuessed(t *testing.T) {
 		}
 	})
 }
+
+// A person's agreement to a tunnel is fetched by the developer who asked, once; it ends by
+// its person, by signing out, by time and with the site, and is neither a program nor a token.
+func TestAgreements(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		dev := id.Principal{Kind: id.Developer, Account: "dev"}
+		user := id.Principal{Kind: id.EndUser, Site: "site-a", Product: "tracker", User: "bob"}
+		asks := func() account.Started {
+			t.Helper()
+			s, err := b.StartTunnel(t.Context(), dev, "desk", "192.0.2.1", "site-a", "i")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		agrees := func() string {
+			t.Helper()
+			s := asks()
+			if err := b.AgreeToTunnel(t.Context(), user, s.Code); err != nil {
+				t.Fatal(err)
+			}
+			other := dev
+			other.Account = "other"
+			_, _, err := b.PollTunnel(t.Context(), other, s.Secret)
+			want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+			_, _, err = b.Poll(t.Context(), s.Secret)
+			want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+			_, _, err = b.PollProgram(t.Context(), s.Secret)
+			want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+			a, proof, err := b.PollTunnel(t.Context(), dev, s.Secret)
+			if err != nil || a.Install != "i" || a.Account != "dev" || a.User != "bob" {
+				t.Fatalf("%+v %v", a, err)
+			}
+			_, _, err = b.PollTunnel(t.Context(), dev, s.Secret)
+			want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+			if now, err := b.AgreedTo(t.Context(), proof); err != nil || now.User != "bob" || now.Site != "site-a" || now.Product != "tracker" || now.Account != "dev" {
+				t.Fatalf("%+v %v", now, err)
+			}
+			_, err = b.Authenticate(t.Context(), proof)
+			want(t, err, fault.Unauthenticated, "UNAUTHENTICATED")
+			_, err = b.AuthenticateProgram(t.Context(), proof, "site-a")
+			want(t, err, fault.Unauthenticated, "UNAUTHENTICATED")
+			return proof
+		}
+		over := func(proof string) {
+			t.Helper()
+			_, err := b.AgreedTo(t.Context(), proof)
+			want(t, err, fault.Denied, "TUNNEL_AGREEMENT_ENDED")
+		}
+		proof := agrees()
+		all, err := b.Agreements(t.Context(), user)
+		if err != nil || len(all) != 1 || all[0].Install != "i" || all[0].Note != "desk" {
+			t.Fatalf("%+v %v", all, err)
+		}
+		carol := user
+		carol.User = "carol"
+		if err := b.EndAgreement(t.Context(), carol, all[0].Token); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.AgreedTo(t.Context(), proof); err != nil {
+			t.Error("ended by another person:", err)
+		}
+		if err := b.EndAgreement(t.Context(), user, all[0].Token); err != nil {
+			t.Error(err)
+		}
+		over(proof)
+
+		proof = agrees()
+		waits := asks()
+		if err := b.AgreeToTunnel(t.Context(), user, waits.Code); err != nil {
+			t.Error(err)
+		}
+		if err := b.SignedOut(t.Context(), "site-a", "tracker", "bob"); err != nil {
+			t.Error(err)
+		}
+		over(proof)
+		_, _, err = b.PollTunnel(t.Context(), dev, waits.Secret)
+		want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+
+		proof = agrees()
+		b.clock.advance(account.TunnelLife)
+		over(proof)
+		proof = agrees()
+		if _, err := b.EndSite(t.Context(), "site-a"); err != nil {
+			t.Error(err)
+		}
+		over(proof)
+
+		elsewhere := user
+		elsewhere.Site = "site-b"
+		_, _, err = b.TunnelByCode(t.Context(), elsewhere, asks().Code)
+		want(t, err, fault.NotFound, "NO_CODE")
+		s := asks()
+		if err := b.TurnTunnelAway(t.Context(), user, s.Code); err != nil {
+			t.Error(err)
+		}
+		_, _, err = b.PollTunnel(t.Context(), dev, s.Secret)
+		want(t, err, fault.Denied, "ACCESS_DENIED")
+		_, err = b.StartProgram(t.Context(), "x", "192.0.2.1", "tunnel:site-a")
+		want(t, err, fault.Usage, "MISSING")
+	})
+}

@@ -30,14 +30,24 @@ func (s *Service) wholeSite(ctx context.Context, site id.Site, product id.Produc
 // accountOf is how acts of a product's admins are written down.
 func accountOf(w Person) id.Account { return id.Account(string(w.Product) + "/" + string(w.User)) }
 
-func (s *Service) putPerson(ctx context.Context, who Person, note string, now time.Time) (Token, string, error) {
+// class is what a person let in: an admin's command line, a program, or a developer's tunnel.
+// Each has a column's value of its own, and none is ever found as another.
+type class int64
+
+const (
+	ofAdmin class = iota
+	ofProgram
+	ofTunnel
+)
+
+func (s *Service) putPerson(ctx context.Context, who Person, _, note string, now time.Time) (Token, string, error) {
 	secret, err := newSecret(s.Rand, id.SiteAdmin)
 	if err != nil {
 		return Token{}, "", err
 	}
 	t := Token{ID: id.Token(newID()), Kind: id.SiteAdmin, Account: accountOf(who), AccountName: string(who.User), Site: who.Site, Product: who.Product, User: who.User,
 		Note: note, Created: now, Expires: now.Add(PersonLife)}
-	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), false, who.Site, who.Product, who.User, note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
+	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), int64(ofAdmin), who.Site, who.Product, who.User, "", note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
 		return Token{}, "", err
 	}
 	return t, secret, s.Audit.Append(ctx, who.Site, "", t.principal(), "token.create", map[string]any{"token": t.ID, "kind": t.Kind, "account": t.Account, "expires": t.Expires.UTC(), "login": true})
@@ -50,7 +60,7 @@ func (t Token) principal() id.Principal {
 // person finds a token that a command line got at the console. The site may have got other
 // products since.
 func (s *Service) person(ctx context.Context, hash string) (Token, error) {
-	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, false))
+	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, int64(ofAdmin)))
 	if err != nil || t.Revoked {
 		return t, err
 	}
@@ -101,7 +111,7 @@ func (s *Service) RevokePerson(ctx context.Context, p id.Principal, token id.Tok
 
 // Demoted ends the command lines of somebody of whom the product says: no admin.
 func (s *Service) Demoted(ctx context.Context, site id.Site, product id.Product, user id.User) error {
-	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user, false)
+	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user, int64(ofAdmin))
 	if n > 0 {
 		s.forget()
 	}

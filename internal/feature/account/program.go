@@ -17,10 +17,10 @@ const ProgramLife = 8 * time.Hour
 
 // StartProgram begins the login of a program that asks for the actions of a site.
 func (s *Service) StartProgram(ctx context.Context, name, address string, site id.Site) (Started, error) {
-	if site == commandLine {
+	if site == commandLine || ofATunnel(site) {
 		return Started{}, fault.New(fault.Usage, "MISSING", "the site is missing")
 	}
-	out, err := s.startLogin(ctx, name, address, site)
+	out, err := s.startLogin(ctx, name, address, site, "")
 	return out, fault.Op("account.StartProgram", err)
 }
 
@@ -59,17 +59,17 @@ func (s *Service) TurnProgramAway(ctx context.Context, user id.Principal, typed 
 
 // PollProgram is a program's question whether it was let in.
 func (s *Service) PollProgram(ctx context.Context, secret string) (Token, string, error) {
-	t, token, err := s.poll(ctx, secret, func(forSite id.Site) bool { return forSite != commandLine }, s.putProgram)
+	t, token, err := s.poll(ctx, secret, func(forSite id.Site, _ string) bool { return forSite != commandLine && !ofATunnel(forSite) }, s.putProgram)
 	return t, token, fault.Op("account.PollProgram", err)
 }
 
-func (s *Service) putProgram(ctx context.Context, who Person, note string, now time.Time) (Token, string, error) {
+func (s *Service) putProgram(ctx context.Context, who Person, _, note string, now time.Time) (Token, string, error) {
 	secret, err := newSecret(s.Rand, id.EndUser)
 	if err != nil {
 		return Token{}, "", err
 	}
 	t := programToken(Token{ID: id.Token(newID()), Site: who.Site, Product: who.Product, User: who.User, Note: note, Created: now, Expires: now.Add(ProgramLife)})
-	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), true, who.Site, who.Product, who.User, note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
+	if _, err := s.DB.Exec(ctx, addPerson, string(t.ID), hashOf(secret), int64(ofProgram), who.Site, who.Product, who.User, "", note, now.UnixMilli(), t.Expires.UnixMilli()); err != nil {
 		return Token{}, "", err
 	}
 	return t, secret, s.Audit.Append(ctx, who.Site, "", t.principal(), "token.create", map[string]any{"token": t.ID, "kind": t.Kind, "expires": t.Expires.UTC(), "login": true})
@@ -100,7 +100,7 @@ func (s *Service) AuthenticateProgram(ctx context.Context, bearer string, site i
 		}
 		return seen.principal, nil
 	}
-	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, true))
+	t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, int64(ofProgram)))
 	switch {
 	case isNoRows(err):
 		return refused("the token opens no actions")
@@ -167,7 +167,7 @@ func (s *Service) EndBearer(ctx context.Context, bearer string) error {
 	}
 	hash := hashOf(bearer)
 	err := s.DB.Tx(ctx, func(ctx context.Context) error {
-		t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, true))
+		t, err := scanPerson(s.DB.QueryRow(ctx, personByHash, hash, int64(ofProgram)))
 		if isNoRows(err) {
 			return nil
 		}
@@ -186,9 +186,12 @@ func (s *Service) EndBearer(ctx context.Context, bearer string) error {
 
 // SignedOut ends what acts for a user who signs out, and what waits to be told that it may.
 func (s *Service) SignedOut(ctx context.Context, site id.Site, product id.Product, user id.User) error {
-	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user, true)
+	n, err := s.DB.Exec(ctx, demotePerson, s.Now().UnixMilli(), site, product, user, int64(ofProgram))
 	if n > 0 {
 		s.forget()
+	}
+	if err == nil {
+		err = s.tunnelsSignedOut(ctx, site, product, user)
 	}
 	if err == nil {
 		_, err = s.DB.Exec(ctx, demoteDevices, site, product, user, site)

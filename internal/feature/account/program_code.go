@@ -194,7 +194,7 @@ func (s *Service) RedeemProgram(ctx context.Context, code, clientID, redirect, v
 			_, err := s.DB.Exec(ctx, dropCode, hashOf(code))
 			return err
 		}
-		if out, secret, err = s.putProgram(ctx, who, name, now); err != nil {
+		if out, secret, err = s.putProgram(ctx, who, "", name, now); err != nil {
 			return err
 		}
 		_, err = s.DB.Exec(ctx, useCode, string(out.ID), hashOf(code))

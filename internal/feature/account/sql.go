@@ -89,6 +89,9 @@ CREATE TABLE program_codes (
 );
 CREATE INDEX program_codes_expires ON program_codes (expires_at);
 CREATE INDEX program_codes_person ON program_codes (site_id, product, user_id);
+`}, {ID: "account/6", SQL: `
+ALTER TABLE device_logins ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+ALTER TABLE person_tokens ADD COLUMN subject TEXT NOT NULL DEFAULT '';
 `}}
 
 const (
@@ -122,15 +125,16 @@ const (
 	liveOperators   = `SELECT COUNT(*) FROM tokens WHERE kind = 'operator' AND revoked_at = 0 AND expires_at > ?`
 
 	// for_site is the site whose actions a user's program asks for, '' for a command line, which
-	// asks to be let in as an admin. Neither is ever found as the other.
-	addDevice = `INSERT INTO device_logins (id, secret_hash, code_hash, name, address, for_site, state, site_id, product, user_id, created_at, asked_at, wait, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, 5000, ?)`
+	// asks to be let in as an admin, and 'tunnel:' with a site for a developer's tunnel, of which
+	// subject says more. None is ever found as another.
+	addDevice = `INSERT INTO device_logins (id, secret_hash, code_hash, name, address, for_site, subject, state, site_id, product, user_id, created_at, asked_at, wait, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', '', '', '', ?, 0, 5000, ?)`
 	oldDevices     = `DELETE FROM device_logins WHERE expires_at < ?`
 	countDevices   = `SELECT COUNT(*) FROM device_logins`
-	deviceColumns  = `SELECT id, name, address, created_at, expires_at FROM device_logins`
+	deviceColumns  = `SELECT id, name, address, created_at, expires_at, subject FROM device_logins`
 	deviceByCode   = deviceColumns + ` WHERE code_hash = ? AND for_site = ? AND state = 'pending'`
 	deviceByID     = deviceColumns + ` WHERE id = ? AND for_site = ? AND state = 'pending'`
-	deviceBySecret = `SELECT id, name, state, site_id, product, user_id, asked_at, wait, expires_at, for_site FROM device_logins WHERE secret_hash = ?`
+	deviceBySecret = `SELECT id, name, state, site_id, product, user_id, asked_at, wait, expires_at, for_site, subject FROM device_logins WHERE secret_hash = ?`
 	deviceAsked    = `UPDATE device_logins SET asked_at = ?, wait = ? WHERE id = ?`
 	letIn          = `UPDATE device_logins SET state = 'approved', site_id = ?, product = ?, user_id = ?
 		WHERE id = ? AND for_site = ? AND state = 'pending' AND expires_at > ?`
@@ -157,13 +161,19 @@ const (
 	oldWrong     = `DELETE FROM wrong_codes WHERE expires_at < ?`
 	endWrongSite = `DELETE FROM wrong_codes WHERE site_id = ?`
 
-	// program is 1 for what a user let in to call actions, 0 for an admin's command line.
-	addPerson = `INSERT INTO person_tokens (id, secret_hash, program, site_id, product, user_id, note, created_at, expires_at, revoked_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`
+	// program is 1 for what a user let in to call actions, 0 for an admin's command line, 2 for a
+	// tunnel that a user's calls may go through: of the installation and to the developer that
+	// subject names.
+	addPerson = `INSERT INTO person_tokens (id, secret_hash, program, site_id, product, user_id, subject, note, created_at, expires_at, revoked_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`
 	personColumns  = `SELECT id, site_id, product, user_id, note, created_at, expires_at, revoked_at FROM person_tokens`
 	personByHash   = personColumns + ` WHERE secret_hash = ? AND program = ?`
 	personsOfSite  = personColumns + ` WHERE site_id = ? AND product = ? AND program = 0 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
 	programsOf     = personColumns + ` WHERE site_id = ? AND product = ? AND user_id = ? AND program = 1 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
+	agreedByHash   = `SELECT id, site_id, product, user_id, subject, expires_at, revoked_at FROM person_tokens WHERE secret_hash = ? AND program = 2`
+	agreedOf       = `SELECT id, note, subject, created_at, expires_at FROM person_tokens WHERE site_id = ? AND product = ? AND user_id = ? AND program = 2 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
+	agreedSubject  = `SELECT subject FROM person_tokens WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 2 AND revoked_at = 0`
+	endAgreed      = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 2 AND revoked_at = 0`
 	revokePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND program = 0 AND revoked_at = 0`
 	endProgram     = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 1 AND revoked_at = 0`
 	demotePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE site_id = ? AND product = ? AND user_id = ? AND program = ? AND revoked_at = 0`

@@ -1,11 +1,14 @@
 // Package devtunnel has calls of an app's developer run on the developer's machine. A
-// tunnel is of one development environment and one account; only the calls that this
-// account makes itself go through it, and everybody else's run what is deployed. The
-// machine runs code and decides nothing: host calls come back here under the call's
-// handle and are decided by the policy in force at each.
+// tunnel is of one development environment and one account, the app's owner. What goes
+// through it: the calls that this account makes itself, requests to web triggers that carry
+// the tunnel's key, and what a person does in pages of one installation who agreed to that.
+// Everybody else's calls run what is deployed. The machine runs code and decides nothing:
+// host calls come back here under the call's handle and are decided by the policy in force
+// at each.
 //
 // A tunnel ends within a second after its developer's token is revoked, the app is not
-// theirs any more or is suspended, or the environment is gone.
+// theirs any more or is suspended, the environment is gone, or a person whose calls it
+// carries does not agree any more.
 package devtunnel
 
 import (
@@ -68,8 +71,11 @@ type Config struct {
 	// May says whether a developer may have a tunnel of an environment now. It is asked again
 	// and again while the tunnel is open.
 	May func(ctx context.Context, p id.Principal, app id.App, environment string) (Place, error)
-	Log *slog.Logger
-	Now func() time.Time // time.Now when nil
+	// Agreed is the agreement that a proof is of, as it is now. It is asked at each call of a
+	// person, and again and again while the tunnel is open.
+	Agreed func(ctx context.Context, proof string) (Agreement, error)
+	Log    *slog.Logger
+	Now    func() time.Time // time.Now when nil
 }
 
 // Service holds this server's tunnels.
@@ -90,13 +96,15 @@ type whose struct {
 
 type tunnel struct {
 	whose
-	id    string
-	guest Guest
-	link  *weblink.Link
-	over  chan struct{}
-	once  sync.Once
-	words string
-	final bool
+	id     string
+	guest  Guest
+	link   *weblink.Link
+	key    string // SHA-256 of the key of requests to web triggers, "" for none
+	people []agreed
+	over   chan struct{}
+	once   sync.Once
+	words  string
+	final  bool
 }
 
 // end closes a tunnel with a word to the developer; the first word counts.
@@ -152,9 +160,9 @@ func (s *Service) room(w whose) error {
 }
 
 // Serve holds a tunnel until it is over. again proves the developer's token anew.
-func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, link *weblink.Link, again func(context.Context) (id.Principal, error)) error {
+func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, more Offer, link *weblink.Link, again func(context.Context) (id.Principal, error)) error {
 	ctx = context.WithoutCancel(ctx)
-	t := &tunnel{whose: whose{place.Environment, p.Account}, id: uuid.NewString(), link: link, over: make(chan struct{})}
+	t := &tunnel{whose: whose{place.Environment, p.Account}, id: uuid.NewString(), link: link, key: more.Key, people: more.people, over: make(chan struct{})}
 	if _, err := link.Greet(hostcall.HelloHead{Features: []string{"tunnel"}}); err != nil {
 		link.End(true, "no hello that this server understands")
 		return fault.Op("devtunnel.Serve", err)
@@ -170,11 +178,15 @@ func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, link *
 		delete(s.mine, t.id)
 	}()
 	detail := map[string]any{"app": place.App, "environment": place.Environment, "request": t.id}
-	err := s.cfg.DB.Tx(ctx, func(ctx context.Context) error {
-		if _, err := s.cfg.DB.Exec(ctx, putHolder, t.environment, t.account, t.id, s.cfg.Now().UnixMilli()); err != nil {
+	carries, err := t.told()
+	if err != nil {
+		return fault.Op("devtunnel.Serve", err)
+	}
+	err = s.cfg.DB.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.cfg.DB.Exec(ctx, putHolder, t.environment, t.account, t.id, t.key, carries, s.cfg.Now().UnixMilli()); err != nil {
 			return err
 		}
-		return s.cfg.Audit.Append(ctx, "", "", p, "tunnel.open", detail)
+		return s.record(ctx, p, t, "tunnel.open", detail)
 	})
 	if err != nil {
 		link.End(false, "the server could not note the tunnel")
@@ -189,7 +201,7 @@ func (s *Service) Serve(ctx context.Context, p id.Principal, place Place, link *
 	if _, err := s.cfg.DB.Exec(ctx, dropHolder, t.environment, t.account, t.id); err != nil {
 		s.cfg.Log.WarnContext(ctx, "a tunnel's end is not noted; others wait for its time", "err", err)
 	}
-	err = s.cfg.Audit.Append(ctx, "", "", p, "tunnel.close", detail)
+	err = s.record(ctx, p, t, "tunnel.close", detail)
 	link.End(t.final, t.words)
 	s.all.Done()
 	return fault.Op("devtunnel.Serve", err)
@@ -237,7 +249,7 @@ func (s *Service) watch(ctx context.Context, t *tunnel, p id.Principal, place Pl
 			t.end(false, "the connection was lost")
 			return
 		case now := <-tick.C:
-			if err := s.check(ctx, p, place, again); err != nil {
+			if err := s.check(ctx, p, place, t, again); err != nil {
 				t.end(over(err))
 				return
 			}
@@ -266,7 +278,7 @@ func over(err error) (final bool, words string) {
 }
 
 // check asks whether a tunnel may be open still.
-func (s *Service) check(ctx context.Context, p id.Principal, place Place, again func(context.Context) (id.Principal, error)) error {
+func (s *Service) check(ctx context.Context, p id.Principal, place Place, t *tunnel, again func(context.Context) (id.Principal, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	now, err := again(ctx)
@@ -280,7 +292,10 @@ func (s *Service) check(ctx context.Context, p id.Principal, place Place, again 
 	if err == nil && here.Environment != place.Environment {
 		err = fault.New(fault.NotFound, "ENVIRONMENT_UNKNOWN", "the environment was deleted")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.stillAgreed(ctx, t)
 }
 
 // say tells other servers that this one holds the tunnel; mine is false when another does.
@@ -290,28 +305,6 @@ func (s *Service) say(ctx context.Context, t *tunnel) (mine bool, err error) {
 		return false, err
 	}
 	return n > 0, nil
-}
-
-// Divert gives what runs a call instead of the server: the tunnel of whoever makes it, nil
-// where there is none. A tunnel that another server holds is an error: to run what is
-// deployed in its place would be a lie.
-func (s *Service) Divert(ctx context.Context, p *call.Policy, c *call.Call) (Guest, error) {
-	if p.EnvType != call.Development || c.Kind != call.Invoke || !c.Principal.Is(id.Developer) || c.Principal.Account == "" {
-		return nil, nil
-	}
-	w := whose{p.Environment, c.Principal.Account}
-	if t := s.at(w); t != nil {
-		return t.guest, nil
-	}
-	elsewhere, err := s.heldElsewhere(ctx, w)
-	if err != nil {
-		return nil, fault.Op("devtunnel.Divert", err)
-	}
-	if elsewhere {
-		return nil, fault.New(fault.Unavailable, "TUNNEL_ELSEWHERE", "your tunnel is open at another server of this platform").With("retryable", true).
-			WithFix("try again: the next request may reach that server; or end `annex tunnel` to call what is deployed")
-	}
-	return nil, nil
 }
 
 // at is the tunnel that this server holds, nil when it is over.

@@ -51,6 +51,7 @@ type house struct {
 
 	mu     sync.Mutex
 	may    error
+	agreed map[string]Agreement // by proof
 	guests []*guest
 }
 
@@ -77,6 +78,15 @@ func newHouse(t *testing.T, d *db.DB) *house {
 			defer h.mu.Unlock()
 			return Place{App: app, Environment: id.Env("env-" + environment), Name: environment}, h.may
 		},
+		Agreed: func(_ context.Context, proof string) (Agreement, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			a, ok := h.agreed[proof]
+			if !ok {
+				return a, fault.New(fault.Denied, "TUNNEL_AGREEMENT_ENDED", "it ended")
+			}
+			return a, nil
+		},
 	})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		place, err := h.May(r.Context(), alice, "app", "development")
@@ -84,12 +94,17 @@ func newHouse(t *testing.T, d *db.DB) *house {
 			t.Error(err)
 			return
 		}
+		offer, err := h.Offered(r.Context(), alice, r.Header.Get("Annex-Tunnel-Key"), r.Header.Values("Annex-Tunnel-Person"))
+		if err != nil {
+			http.Error(w, fault.CodeOf(err), http.StatusForbidden)
+			return
+		}
 		link, err := weblink.Accept(w, r)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		if err := h.Serve(r.Context(), alice, place, link, func(context.Context) (id.Principal, error) { return alice, nil }); err != nil {
+		if err := h.Serve(r.Context(), alice, place, offer, link, func(context.Context) (id.Principal, error) { return alice, nil }); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -100,9 +115,11 @@ func newHouse(t *testing.T, d *db.DB) *house {
 }
 
 // dial opens a tunnel of Alice's and gives the server's last word when it is over.
-func (h *house) dial() (last chan string) {
+func (h *house) dial() (last chan string) { return h.dialWith(nil) }
+
+func (h *house) dialWith(header http.Header) (last chan string) {
 	h.t.Helper()
-	link, _, err := weblink.Dial(h.t.Context(), h.url, nil, http.DefaultClient)
+	link, _, err := weblink.Dial(h.t.Context(), h.url, header, http.DefaultClient)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -119,7 +136,7 @@ func (h *house) dial() (last chan string) {
 }
 
 func own() (*call.Policy, *call.Call) {
-	return &call.Policy{EnvType: call.Development, Environment: "env-development"}, &call.Call{Kind: call.Invoke, Principal: alice}
+	return &call.Policy{EnvType: call.Development, Environment: "env-development", Owner: "alice"}, &call.Call{Kind: call.Invoke, Principal: alice}
 }
 
 // goes says where a call goes: "tunnel", "deployed" or an error's code.
@@ -159,7 +176,7 @@ func TestTwoServers(t *testing.T) {
 		first := one.dial()
 		one.eventually("tunnel")
 		two.eventually("TUNNEL_ELSEWHERE")
-		if who, err := two.Open(t.Context(), "env-development"); err != nil || len(who) != 1 || who[0] != "alice" {
+		if who, err := two.Open(t.Context(), "env-development", "i"); err != nil || len(who) != 1 || who[0].Account != "alice" || len(who[0].Users) != 0 {
 			t.Errorf("open are %v, %v", who, err)
 		}
 		for name, change := range map[string]func(*call.Policy, *call.Call){
@@ -170,6 +187,7 @@ func TestTwoServers(t *testing.T) {
 			"a queue's":             func(_ *call.Policy, c *call.Call) { c.Kind = call.Queue },
 			"production's":          func(p *call.Policy, _ *call.Call) { p.EnvType = call.Production },
 			"staging's":             func(p *call.Policy, _ *call.Call) { p.EnvType = call.Staging },
+			"another owner's app":   func(p *call.Policy, _ *call.Call) { p.Owner = "bob" },
 			"another environment's": func(p *call.Policy, _ *call.Call) { p.Environment = "env-other" },
 		} {
 			p, c := own()

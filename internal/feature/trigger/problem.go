@@ -82,6 +82,9 @@ func public(err error, called bool) (int, problem) {
 	if !ok {
 		return http.StatusInternalServerError, problem{Code: "INTERNAL", Message: "The server failed."}
 	}
+	if status, message := tunnelled(f.Code); called && status != 0 && f.Kind != fault.App {
+		return status, problem{Code: f.Code, Message: message}
+	}
 	switch f.Kind {
 	case fault.NotFound, fault.Denied, fault.Unauthenticated, fault.Waiting:
 		// Unknown, foreign, revoked, not granted: the same answer for all. Once the call
@@ -101,6 +104,22 @@ func public(err error, called bool) (int, problem) {
 	default:
 		return http.StatusInternalServerError, problem{Code: "INTERNAL", Message: "The server failed."}
 	}
+}
+
+// tunnelled is what is said to somebody who asked for a developer's tunnel and does not get it,
+// 0 for any other code: the words are ours, since an app can make up a code.
+func tunnelled(code string) (status int, message string) {
+	switch code {
+	case "TUNNEL_UNKNOWN":
+		return http.StatusConflict, "No tunnel of this app is open with this key; nothing was run. Without the header annex-tunnel, what is deployed answers."
+	case "TUNNEL_DEVELOPMENT_ONLY":
+		return http.StatusForbidden, "Only development environments can be tunnelled; nothing was run. Without the header annex-tunnel, what is deployed answers."
+	case "TUNNEL_ELSEWHERE":
+		return http.StatusServiceUnavailable, "The tunnel is open at another server of this platform; nothing was run. Try again: the next request may reach that server."
+	case "TUNNEL_LOST":
+		return http.StatusServiceUnavailable, "The tunnel closed during the call, which may have had effects."
+	}
+	return 0, ""
 }
 
 // limitStatus tells the client whose figure was exceeded: its request's size, the

@@ -269,6 +269,16 @@ func withBody(r *http.Request, body string) *http.Request {
 	return next
 }
 
+// A tunnel's key proves nothing.
+func TestTunnelKeysProveNothing(t *testing.T) {
+	s, p := proving(t, dbtest.SQLite(t))
+	for _, module := range []string{"bearer", "signed"} {
+		r := request("GET", address(t, s, p, "i-alice", module), "")
+		r.Header.Set("annex-tunnel", "anx_tunnel_"+strings.Repeat("ab", 32))
+		unproven(t, p, module, serve(s, r))
+	}
+}
+
 // TestProofStaysHere: the function gets the request without what proved it.
 func TestProofStaysHere(t *testing.T) {
 	s, p := proving(t, dbtest.SQLite(t))

@@ -16,6 +16,7 @@ var unwanted = map[string]bool{
 	"X-Real-Ip": true, "X-Client-Ip": true, "X-Cluster-Client-Ip": true, "X-Proxyuser-Ip": true, "X-Original-Forwarded-For": true,
 	"X-Original-Url": true, "X-Original-Host": true, "X-Rewrite-Url": true, "X-Envoy-External-Address": true, "X-Remote-User": true, "Remote-User": true,
 	"True-Client-Ip": true, "Fastly-Client-Ip": true, "Fly-Client-Ip": true, "Client-Ip": true, "X-Azure-Clientip": true,
+	tunnelHeader:    true,
 	"X-Client-Cert": true, "Client-Cert": true, "Client-Cert-Chain": true, "X-Ssl-Client-Cert": true, "Ssl-Client-Cert": true,
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -128,9 +129,17 @@ func (s *Service) call(w http.ResponseWriter, r *http.Request, t target) (*call.
 		Context:      contextOf(r, carries[t.module.proof()]),
 		Payload:      body,
 		ContentType:  r.Header.Get("Content-Type"),
+		TunnelKey:    tunnelKey(r),
 		Deadline:     s.cfg.Now().Add(deadline),
 	}, nil
 }
+
+// tunnelHeader has a developer's tunnel run the request, if its value is the tunnel's key. No
+// function gets it: whoever reads an app's requests has no business with what runs them.
+const tunnelHeader = "Annex-Tunnel"
+
+// tunnelKey is what a request says of a tunnel; what says several keys has none that opens one.
+func tunnelKey(r *http.Request) string { return strings.Join(r.Header[tunnelHeader], ",") }
 
 // body reads the request's raw body. Memory follows what has arrived, not what the
 // header announces.

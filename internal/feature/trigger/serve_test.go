@@ -32,17 +32,18 @@ func TestRequestReachesTheFunction(t *testing.T) {
 	r.Header["X-Latin"] = []string{"caf\xe9 \"q\""}
 	for _, drop := range []string{
 		"Cookie", "X-Forwarded-For", "X-Forwarded-User", "Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X_Forwarded_For",
-		"X-Annex-Install", "Proxy-Authorization", "X-Auth-Request-Email", "Transfer-Encoding", "Upgrade", "Tailscale-User-Login", "X-Hop",
+		"X-Annex-Install", "Proxy-Authorization", "X-Auth-Request-Email", "Transfer-Encoding", "Upgrade", "Tailscale-User-Login", "X-Hop", "Annex_Tunnel",
 	} {
 		r.Header.Set(drop, "x")
 	}
 	r.Header.Set("Connection", "close, X-Hop")
+	r.Header.Set("annex-tunnel", "key")
 	if w := serve(s, r); w.Code != 200 {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	c := p.calls[0]
 	if c.Kind != call.WebTrigger || c.Installation != "i-alice" || c.Module != "hook" || c.Function != "index.run" || c.Version != "v-1" ||
-		c.Principal.Install != "i-alice" || c.Deadline.IsZero() || c.ContentType != "text/x-own; charset=utf-8" || string(c.Payload) != "raw\x00\xff" {
+		c.Principal.Install != "i-alice" || c.Deadline.IsZero() || c.ContentType != "text/x-own; charset=utf-8" || string(c.Payload) != "raw\x00\xff" || c.TunnelKey != "key" {
 		t.Errorf("call = %+v", c)
 	}
 	var ctx struct{ Request call.WebRequest }
@@ -318,6 +319,10 @@ func TestFailures(t *testing.T) {
 		{"memory", fault.New(fault.Limit, "LIMIT_MEMORY", "128 MB"), 502, "LIMIT_MEMORY"},
 		{"worker", fault.New(fault.Unavailable, "WORKER_LOST", "x"), 503, "WORKER_LOST"},
 		{"stale", fault.New(fault.Unavailable, "POLICY_STALE", "x"), 503, "POLICY_STALE"},
+		{"a key that opens nothing", fault.New(fault.Conflict, "TUNNEL_UNKNOWN", "x"), 409, "TUNNEL_UNKNOWN"},
+		{"a key in production", fault.New(fault.Denied, "TUNNEL_DEVELOPMENT_ONLY", "x"), 403, "TUNNEL_DEVELOPMENT_ONLY"},
+		{"a tunnel elsewhere", fault.New(fault.Unavailable, "TUNNEL_ELSEWHERE", "secret"), 503, "TUNNEL_ELSEWHERE"},
+		{"a tunnel that the app made up", fault.New(fault.App, "TUNNEL_UNKNOWN", "secret"), 500, "APP_ERROR"},
 		{"ours", fault.New(fault.Internal, "X", "secret of the platform"), 500, "INTERNAL"},
 		{"untyped", errors.New("secret of the platform"), 500, "INTERNAL"},
 	}

@@ -183,7 +183,9 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 			return err
 		},
 		func() error { return c.RetireWebTriggerSecret(ctx, target, "m") },
-		func() error { _, _ = c.Tunnel(ctx, "a", "development"); return nil }, // the server here opens none
+		func() error { _, _ = c.Tunnel(ctx, "a", "development", Carries{}); return nil }, // the server here opens none
+		func() error { _, err := c.AskTunnel(ctx, target, "n"); return err },
+		func() error { _, err := c.PollTunnel(ctx, "a", "development", "d"); return err },
 		func() error { _, err := c.Invoke(ctx, InvokeRequest{target, "f", []byte(`{"a":1}`)}); return err },
 		func() error {
 			_, err := c.Logs(ctx, LogQuery{"a", "e", "s", "p", "i", "t", "2026-01-01T00:00:00Z", "c", 5})

@@ -92,6 +92,14 @@ type (
 		ExpiresIn  int    `json:"expires_in"`
 		Interval   int    `json:"interval"`
 	}
+	TunnelAgreement struct {
+		Proof        string    `json:"proof"`
+		Site         string    `json:"site"`
+		Product      string    `json:"product"`
+		User         string    `json:"user"`
+		Installation string    `json:"installation"`
+		ExpiresAt    time.Time `json:"expiresAt"`
+	}
 	TokenRequest struct {
 		Kind          string   `json:"kind"`
 		Account       string   `json:"account,omitempty"`
@@ -365,7 +373,7 @@ type (
 	Usage struct {
 		PerMinute map[string]int `json:"perMinute"` // a negative figure bounds nothing
 		Days      []UsedOnDay    `json:"days"`
-		Stored    StoredHere     `json:"stored"`
+		Stored    Stored         `json:"stored"`
 	}
 	// UsedOnDay is one of Usage's counts.
 	UsedOnDay struct {
@@ -374,14 +382,7 @@ type (
 		Used    int64  `json:"used"`
 		Refused int64  `json:"refused"`
 	}
-	// StoredHere is what an installation has stored, and all of its app's environment, which the
-	// developer is told, or all of its site, which its admin is.
-	StoredHere struct {
-		Stored
-		App  *Stored `json:"app,omitempty"`
-		Site *Stored `json:"site,omitempty"`
-	}
-	// Stored is what is stored, and may be; a negative figure bounds nothing.
+	// Stored is what an installation has stored.
 	Stored struct {
 		Keys     int64 `json:"keys"`
 		Bytes    int64 `json:"bytes"`
