@@ -2,6 +2,7 @@ package attack
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -29,8 +30,16 @@ type machine struct {
 // tunnel opens one, and gives the answer where it is refused.
 func (p *platform) tunnel(t *testing.T, app, environment, token string, on func(*machine, hostcall.Message)) (*machine, int) {
 	t.Helper()
+	return p.tunnelWith(t, app, environment, token, nil, on)
+}
+
+// tunnelWith opens one that is to carry more than its developer's own calls.
+func (p *platform) tunnelWith(t *testing.T, app, environment, token string, more http.Header, on func(*machine, hostcall.Message)) (*machine, int) {
+	t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	maps.Copy(header, more)
 	url := "http://" + p.control() + "/api/v1/apps/" + app + "/environments/" + environment + "/tunnel"
-	link, res, err := weblink.Dial(t.Context(), url, http.Header{"Authorization": {"Bearer " + token}}, noRedirects)
+	link, res, err := weblink.Dial(t.Context(), url, header, noRedirects)
 	if err != nil {
 		if res == nil {
 			t.Fatal(err)
