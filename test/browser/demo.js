@@ -31,6 +31,7 @@ export async function start({ demo = [], browser: flags = [] } = {}) {
   return {
     access,
     browser,
+    annex, // the command
     // operatorToken is the one that an empty data directory gets.
     operatorToken: () => readFileSync(join(dir, 'operator.token'), 'utf8').trim(),
     // run runs the annex command and gives its JSON.

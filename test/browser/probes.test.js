@@ -215,7 +215,7 @@ for (const name of ['alice', 'bob']) {
     const page = await signIn(context, demo, name, '/my/apps');
     requests.length = 0;
     const admin = name === 'alice';
-    const start = admin ? ['/', '/apps', `/apps/${installation}`, '/my/apps', '/my/accounts', '/my/programs', '/audit', '/site', '/accounts', '/accounts/external', '/device'] : ['/', '/my/apps', `/my/apps/${installation}`, '/my/accounts', '/my/programs'];
+    const start = admin ? ['/', '/apps', `/apps/${installation}`, '/my/apps', '/my/accounts', '/my/programs', '/my/tunnels', '/audit', '/site', '/accounts', '/accounts/external', '/device'] : ['/', '/my/apps', `/my/apps/${installation}`, '/my/accounts', '/my/programs', '/my/tunnels'];
     const { paths, found } = await crawl(page, [...start, `/connect/${installation}/music`]);
     assert.deepEqual(found, []);
     assert.deepEqual(requests.filter((u) => ![demo.access.uiUrl, demo.access.productPageUrl, 'data:'].some((ours) => u.startsWith(ours)) && !u.includes('.apps.localhost')), [], 'requests to elsewhere');

@@ -33,15 +33,10 @@ type Store struct {
 	sealer Sealer
 	clock  *clock
 	usages *usages
-	owners *lru.Cache[id.Install, Owner]
 
 	// Count bounds what apps read and write, in pieces of 10 KB; it may be nil. It is set before
 	// anything is stored.
 	Count Count
-	// Quotas are what may be stored, DefaultQuotas when it is nil, and Owners says whose
-	// installations are; without it they belong to no app. Both are set before anything is stored.
-	Quotas func(app id.App, install id.Install) Quotas
-	Owners Owners
 
 	manifests Manifests
 	kinds     *lru.Cache[id.Version, map[string]*Kind]
@@ -63,11 +58,7 @@ func New(d *db.DB, sealer Sealer, manifests Manifests) *Store {
 	if err != nil {
 		panic(err) // of a size below 1
 	}
-	owners, err := lru.New[id.Install, Owner](maxCounted)
-	if err != nil {
-		panic(err) // the same
-	}
-	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(), owners: owners, manifests: manifests, kinds: kinds}
+	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(DefaultQuota), manifests: manifests, kinds: kinds}
 }
 
 // SetOptions are the options of a write.
@@ -118,7 +109,7 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, sc, claim{sizeOfValue, []any{key}, len(key) + len(value)})
+	written, err := s.room(ctx, install, claim{sizeOfValue, []any{key}, len(key) + len(value)})
 	if err != nil {
 		return err
 	}
@@ -145,6 +136,7 @@ func (s *Store) Delete(ctx context.Context, sc tenant.Scope, key string) error {
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteValue, install, key)
+	s.usages.deleted(install)
 	return fault.Op("kvstore.Delete", err)
 }
 
@@ -187,7 +179,7 @@ func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, valu
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, sc, claim{sizeOfSecret, []any{key}, len(key) + len(value) + sealing})
+	written, err := s.room(ctx, install, claim{sizeOfSecret, []any{key}, len(key) + len(value)})
 	if err != nil {
 		return err
 	}
@@ -223,11 +215,9 @@ func (s *Store) DeleteSecret(ctx context.Context, sc tenant.Scope, key string) e
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteSecret, install, key)
+	s.usages.deleted(install)
 	return fault.Op("kvstore.DeleteSecret", err)
 }
-
-// sealing is at most what sealing adds to a value.
-const sealing = 64
 
 // batch is how many rows one statement of Erase or Sweep removes: few enough that
 // others are not kept waiting.
@@ -246,17 +236,8 @@ func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
 			}
 		}
 	}
-	s.owners.Remove(install)
-	return fault.Op("kvstore.Erase", s.db.Tx(ctx, func(ctx context.Context) error {
-		has, err := s.has(ctx, count{who: string(install), read: storedByInstall})
-		if err != nil || has != (Quota{}) { // somebody stored something meanwhile, and it counts
-			return err
-		}
-		if _, err = s.db.Exec(ctx, eraseStored, install); err == nil {
-			_, err = s.db.Exec(ctx, eraseOwner, install)
-		}
-		return err
-	}))
+	s.usages.deleted(install)
+	return nil
 }
 
 // Sweep removes what has expired, of all installations, and says how much it was.
