@@ -2,6 +2,7 @@ package attack
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,10 +13,12 @@ import (
 
 // doer does what it is told to, by each way on which a request leaves the server.
 const doer = `
-const { asApp, assumeTrustedRoute, invokeRemote } = __annex_require("@annex/api");
+const { asApp, assumeTrustedRoute, invokeRemote, requestRemote } = __annex_require("@annex/api");
 const ways = {
   fetch: (to) => fetch(to),
   remote: (to) => invokeRemote(to, { path: "/x" }),
+  plainly: (to) => requestRemote(to, { path: "/x" }),
+  provider: (to) => asApp().withProvider(to).fetch("/x"),
   product: (to) => asApp().requestJira(assumeTrustedRoute(to)),
 };
 async function deed({ way, to }) { try { const res = await ways[way](to); return { status: res.status }; } catch (err) { return { code: err.code, status: err.status }; } }
@@ -30,9 +33,17 @@ var deeds = map[string]map[string]string{
 	"an undeclared host":   {"way": "fetch", "to": "https://never.example.com/"},
 	"a remote":             {"way": "remote", "to": "home"},
 	"another remote":       {"way": "remote", "to": "second"},
+	"it without tokens":    {"way": "plainly", "to": "second"},
+	"no remote of its":     {"way": "remote", "to": "third"},
+	"no name at all":       {"way": "remote", "to": "a name\nof its own"},
+	"a site's key":         {"way": "provider", "to": "keyed"},
+	"no provider of its":   {"way": "provider", "to": "elsewhere"},
 	"reading":              {"way": "product", "to": "/rest/api/3/search/jql?jql=project%3DDEMO"},
 	"users":                {"way": "product", "to": "/rest/api/3/users/search"},
 }
+
+// never is how many of the deeds nothing declares.
+const never = 4
 
 const oneHost, wild = "egress:FETCH_BACKEND_SIDE:one.example.com", "egress:FETCH_BACKEND_SIDE:*.wild.example.com"
 
@@ -46,12 +57,15 @@ type doing struct {
 
 func newDoing(t *testing.T) *doing {
 	p := newPlatformWith(t, func(s *testenv.Setup) { s.NoProduct = false })
-	for _, name := range []string{"one", "a.wild", "b.wild", "home", "second", "never"} {
+	for _, name := range []string{"one", "a.wild", "b.wild", "home", "second", "keyed", "never"} {
 		p.Host(t, name+".example.com", &backEnd{})
 	}
 	at := p.deploy("development", source{also: []string{"deed"}, code: doer, scopes: []string{"read:jira-work", "write:jira-work", "read:jira-user"},
 		egress: []string{"one.example.com", "https://one.example.com:8443", "*.wild.example.com", "unused.example.com"},
-		after:  "remotes:\n  - {key: home, baseUrl: \"https://home.example.com/base\", operations: [compute]}\n  - {key: second, baseUrl: \"https://second.example.com\", operations: [compute]}\n"})
+		after: "remotes:\n  - {key: home, baseUrl: \"https://home.example.com/base\", operations: [compute]}\n  - {key: second, baseUrl: \"https://second.example.com\", operations: [compute]}\n" +
+			"  - {key: keyed, baseUrl: \"https://keyed.example.com\"}\n" +
+			"providers:\n  auth:\n    - {key: keyed, name: Keyed, type: api_key, remotes: [keyed], bearerMethod: {type: authorization-header, parameter: X-Api-Key}}\n", uses: []string{"keyed"}})
+	p.api("PUT", "/api/v1/installations/"+at.installation+"/providers/keyed/credential", at.admin, map[string]any{"sends": []string{"https://keyed.example.com"}, "secret": "a-key-of-the-site"}).must(t)
 	return &doing{t, p, at, map[string]int64{}, map[string]int64{}}
 }
 
@@ -69,8 +83,6 @@ func (d *doing) all() (goes map[string]bool) {
 		case out.Code == "FETCH_FAILED": // nobody answers there, but it was let go
 			goes[name] = true
 			d.went[name]++
-		case deeds[name]["way"] == "remote":
-			// A remote that is not granted has no address: there is no request to be counted.
 		default:
 			d.refused[name]++
 		}
@@ -95,7 +107,7 @@ func TestAttackUnderstateAChange(t *testing.T) {
 	t.Parallel()
 	d := newDoing(t)
 	before := d.all()
-	if len(before) != len(deeds)-1 || before["an undeclared host"] {
+	if len(before) != len(deeds)-never || before["an undeclared host"] {
 		t.Fatalf("%v goes of %d", before, len(deeds))
 	}
 	type predicted struct {
@@ -106,6 +118,9 @@ func TestAttackUnderstateAChange(t *testing.T) {
 		{map[string]any{"trim": []string{oneHost}}, map[string]any{"restore": []string{oneHost}}},
 		{map[string]any{"replace": map[string]any{wild: []string{"a.wild.example.com"}}}, map[string]any{"restore": []string{wild}}},
 		{map[string]any{"trim": []string{"remote:home"}}, map[string]any{"restore": []string{"remote:home"}}},
+		{map[string]any{"off": []string{"remote:second"}}, map[string]any{"on": []string{"remote:second"}}},
+		{map[string]any{"trim": []string{"provider:keyed"}}, map[string]any{"restore": []string{"provider:keyed"}}},
+		{map[string]any{"trim": []string{"remote:keyed"}}, map[string]any{"restore": []string{"remote:keyed"}}},
 		{map[string]any{"off": []string{"egress:FETCH_BACKEND_SIDE"}}, map[string]any{"on": []string{"egress:FETCH_BACKEND_SIDE"}}},
 		{map[string]any{"trim": []string{"scope:read:jira-work"}}, map[string]any{"restore": []string{"scope:read:jira-work"}}},
 		{map[string]any{"trim": []string{"scope:write:jira-work"}}, map[string]any{"restore": []string{"scope:write:jira-work"}}},
@@ -119,25 +134,36 @@ func TestAttackUnderstateAChange(t *testing.T) {
 			went, refused := maps.Clone(d.went), maps.Clone(d.refused)
 			d.p.api("PATCH", d.here()+"/grant", d.at.admin, body).must(t)
 			after := d.all()
-			var seen, lost, won int64
+			var seen, lost, won, maybe int64
 			for name := range deeds {
 				seen += went[name] + refused[name]
 				// All that was done of it is replayed, however often the grant changed meanwhile.
-				if before[name] && !after[name] {
-					lost += went[name] + refused[name]
+				if before[name] == after[name] {
+					continue
 				}
-				if !before[name] && after[name] {
-					won += went[name] + refused[name]
+				n := went[name] + refused[name]
+				if deeds[name]["way"] == "provider" { // of what was refused nobody knows whether there was a credential
+					n, maybe = went[name], maybe+refused[name]
+				}
+				if after[name] {
+					won += n
+				} else {
+					lost += n
 				}
 			}
-			if said.Seen != seen || said.Refused != lost || said.Allowed != won || said.Unsure != 0 {
-				t.Errorf("%v: of %d requests %d were said to be refused, %d to be let go, %d unsure; of %d they were %d and %d: %v",
-					body, said.Seen, said.Refused, said.Allowed, said.Unsure, seen, lost, won, said.Differences)
+			if said.Seen != seen || said.Refused != lost || said.Allowed != won || said.Unsure != maybe {
+				t.Errorf("%v: of %d requests %d were said to be refused, %d to be let go, %d unsure; of %d they were %d, %d and %d: %v",
+					body, said.Seen, said.Refused, said.Allowed, said.Unsure, seen, lost, won, maybe, said.Differences)
+			}
+			for _, x := range said.Differences {
+				if x.Origin == "" {
+					t.Errorf("%v: it is not said where requests go: %v", body, said.Differences)
+				}
 			}
 			before = after
 		}
 	}
-	if len(before) != len(deeds)-1 {
+	if len(before) != len(deeds)-never {
 		t.Errorf("with everything given back %v goes", before)
 	}
 }
@@ -159,7 +185,7 @@ func TestAttackKeepMoreThanIsNeeded(t *testing.T) {
 		keys = append(keys, p.Key)
 	}
 	want := []string{oneHost, oneHost + ":8443", "egress:FETCH_BACKEND_SIDE:a.wild.example.com", "egress:FETCH_BACKEND_SIDE:b.wild.example.com",
-		"remote:home", "remote:second", "scope:read:jira-user", "scope:read:jira-work"}
+		"provider:keyed", "remote:home", "remote:keyed", "remote:second", "scope:read:jira-user", "scope:read:jira-work"}
 	slices.Sort(keys)
 	if slices.Sort(want); !slices.Equal(keys, want) || s.Calls != int64(len(first)) {
 		t.Fatalf("proposed of %d requests: %v", s.Calls, keys)
@@ -188,6 +214,137 @@ func TestAttackKeepMoreThanIsNeeded(t *testing.T) {
 		d.p.api("PATCH", d.here()+"/grant", d.at.admin, restore).must(t)
 		if back == wild {
 			d.p.api("PATCH", d.here()+"/grant", d.at.admin, map[string]any{"replace": map[string]any{wild: []string{"a.wild.example.com", "b.wild.example.com"}}}).must(t)
+		}
+	}
+}
+
+// Issue 6: what an app tries is counted at each of the doors, also where there is nothing
+// behind them for it: a page's own request, a module that an endpoint answers, a function's.
+// So what giving something back would let go is known, and by which door.
+func TestAttackTryUnseen(t *testing.T) {
+	t.Parallel()
+	q := newPeople(t)
+	q.Host(t, "home.example.com", &backEnd{})
+	at := q.deploy("development", source{
+		also: []string{"resolver"}, scopes: []string{"read:jira-work"}, code: remoteCaller,
+		modules: "  tracker:issuePanel:\n    - {key: panel, title: Panel, resource: main, render: native, resolver: {endpoint: desk}}\n" +
+			"  webtrigger:\n    - {key: inbox, endpoint: mail, response: {type: dynamic}}\n" +
+			"  endpoint:\n    - {key: desk, remote: home, route: {path: /desk}}\n    - {key: mail, remote: home, route: {path: /mail}}\n",
+		after:      "remotes:\n  - {key: home, baseUrl: \"https://home.example.com\", operations: [compute]}\n",
+		interfaces: map[string]string{"main": `__annex_require("@annex/react").default.render("x");`},
+	})
+	a, inbox := &asked{q, at}, at.hook("inbox")
+	page := a.page("alice", false)
+	ask := func(more map[string]any) (code string) {
+		t.Helper()
+		in := map[string]any{"module": at.installation + "/panel", "path": "/x", "method": "GET"}
+		maps.Copy(in, more)
+		_, code, _ = page.Ask("POST", "/bridge/remote", in)
+		return code
+	}
+	doors := map[string]func() bool{
+		"endpoint:desk": func() bool { return ask(nil) == "" },
+		"endpoint:mail": func() bool {
+			return q.ask("POST", inbox, http.Header{"Content-Type": {"text/plain"}}, "x").status == http.StatusOK
+		},
+		"page":     func() bool { return ask(map[string]any{"remote": "home"}) == "" },
+		"function": func() bool { return at.as("alice", "resolver", map[string]any{"remote": "home"}).Status == 200 },
+	}
+	asked := map[string]int64{}
+	everywhere := func(goes func(door string) bool) {
+		t.Helper()
+		for _, door := range slices.Sorted(maps.Keys(doors)) {
+			asked[door]++
+			if went := doors[door](); went != goes(door) {
+				t.Errorf("by %s a request went: %v", door, went)
+			}
+		}
+	}
+	here := "/api/v1/installations/" + at.installation
+	refused := func() (n int64) {
+		t.Helper()
+		var sent struct {
+			Destinations []struct {
+				Via, Key string
+				Refused  int64
+			}
+		}
+		q.api("GET", here+"/sent", at.admin, nil).must(t).into(t, &sent)
+		for _, x := range sent.Destinations {
+			if x.Via == "remote" {
+				n += x.Refused
+			}
+		}
+		return n
+	}
+	everywhere(func(string) bool { return true })
+	var s struct{ Keys []string }
+	q.api("GET", here+"/suggestion", at.developer, nil).must(t).into(t, &s)
+	for _, key := range []string{"endpoint:desk", "endpoint:mail", "remote:home"} {
+		if !slices.Contains(s.Keys, key) {
+			t.Errorf("%s is needed, and not proposed: %v", key, s.Keys)
+		}
+	}
+	tried := int64(0)
+	for _, key := range []string{"endpoint:desk", "endpoint:mail", "remote:home"} {
+		q.api("PATCH", here+"/grant", at.admin, map[string]any{"trim": []string{key}}).must(t)
+		goes := func(door string) bool { return door != key && key != "remote:home" }
+		everywhere(goes)
+		for door := range doors {
+			if !goes(door) {
+				tried++
+			}
+		}
+		if n := refused(); n != tried {
+			t.Errorf("without %s: %d refused requests are counted of %d", key, n, tried)
+		}
+		var shown map[string]any
+		q.api("GET", here, at.admin, nil).must(t).into(t, &shown)
+		back := map[string]any{"restore": []string{key}, "epoch": shown["epoch"]}
+		if key == "remote:home" { // its endpoints went with it
+			back["restore"] = []string{key, "endpoint:desk", "endpoint:mail"}
+		}
+		var said struct {
+			Allowed, Unsure int64
+			Differences     []struct{ Origin string }
+		}
+		q.api("POST", here+"/what-if", at.admin, back).must(t).into(t, &said)
+		want := int64(0)
+		for door, n := range asked {
+			if !goes(door) {
+				want += n
+			}
+		}
+		if said.Allowed != want || said.Unsure != 0 || len(said.Differences) != 1 || said.Differences[0].Origin != "https://home.example.com" {
+			t.Errorf("with %s again: %+v, where %d were asked for", key, said, want)
+		}
+		q.api("PATCH", here+"/grant", at.admin, back).must(t)
+	}
+	everywhere(func(string) bool { return true })
+}
+
+// Issue 6: what a remote did with the token that it was given is something the app did: the
+// scope without which there is no token is proposed, and taking it away is said to refuse.
+func TestAttackProposeTooLittle(t *testing.T) {
+	t.Parallel()
+	p, at, ends := withRemotes(t)
+	if got := at.as("alice", "resolver", map[string]any{"remote": "home"}); got.Status != 200 {
+		t.Fatalf("%+v", got)
+	}
+	system := ends["home"].last(t).Header.Get("X-Forge-Oauth-System")
+	at.gateway("home", system, "/rest/api/3/issue/DEMO-1?fields=summary").must(t)
+	here := "/api/v1/installations/" + at.installation
+	var s struct{ Keys []string }
+	p.api("GET", here+"/suggestion", at.developer, nil).must(t).into(t, &s)
+	want := []string{"remote:home", "scope:read:app-system-token", "scope:read:jira-work"}
+	if slices.Sort(s.Keys); !slices.Equal(s.Keys, want) {
+		t.Errorf("proposed: %v, needed: %v", s.Keys, want)
+	}
+	for key, refused := range map[string]int64{"scope:read:app-system-token": 1, "remote:home": 2, "remote:second": 0} {
+		var said struct{ Refused, Allowed, Unsure int64 }
+		p.api("POST", here+"/what-if", at.admin, map[string]any{"trim": []string{key}}).must(t).into(t, &said)
+		if said.Refused != refused || said.Allowed+said.Unsure != 0 {
+			t.Errorf("without %s: %+v", key, said)
 		}
 	}
 }

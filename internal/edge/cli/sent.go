@@ -67,7 +67,7 @@ func (c *cli) printSent(s client.Sent) {
 	c.printSignal(s.Signal)
 	var rows [][]string
 	for _, d := range s.Destinations {
-		to := cmp.Or(d.Origin, "others, counted together")
+		to := whither(d.Origin, d.Type)
 		last := ""
 		if d.Last != nil {
 			last = d.Last.Local().Format(time.DateTime)
@@ -227,6 +227,18 @@ var partWords = map[string]string{
 	"webtrigger": "web address", "apiRoute": "route of its API", "scheduledTrigger": "schedule", "trigger": "what it does on events", "action": "action for agents",
 }
 
+// whither words where requests went, or would have: what has a type and no origin was tried
+// where there is no address.
+func whither(origin, typ string) string {
+	switch {
+	case origin != "":
+		return origin
+	case typ != "":
+		return "nowhere: it has no address here"
+	}
+	return "others, counted together"
+}
+
 // printEnding says what stops when an app is uninstalled.
 func (c *cli) printEnding(p client.Prediction) {
 	c.ui.printf("What stops working:")
@@ -237,7 +249,7 @@ func (c *cli) printEnding(p client.Prediction) {
 	for _, d := range p.Differences {
 		if d.Refused > 0 {
 			n++
-			c.ui.printf("  %s within %d days to %s", plural(int(d.Refused), "request"), p.Days, inline(cmp.Or(strings.TrimSpace(d.Origin+" "+d.Operation), "others, counted together")))
+			c.ui.printf("  %s within %d days to %s", plural(int(d.Refused), "request"), p.Days, inline(strings.TrimSpace(whither(d.Origin, d.Type)+" "+d.Operation)))
 		}
 	}
 	if n == 0 {
@@ -251,7 +263,7 @@ func (c *cli) printPrediction(p client.Prediction) {
 		c.ui.printf("Of %s within %d days none would have gone otherwise.", plural(int(p.Seen), "request"), p.Days)
 	}
 	for _, d := range p.Differences {
-		to := strings.TrimSpace(d.Origin + " " + d.Operation)
+		to := strings.TrimSpace(whither(d.Origin, d.Type) + " " + d.Operation)
 		for _, x := range []struct {
 			n    int64
 			what string

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -143,7 +144,7 @@ func replayed(p outflow.Prediction) (out []string) {
 			out = append(out, fmt.Sprintf("And so for %d other destinations.", len(p.Differences)-n))
 			break
 		}
-		to := quote.Line(strings.TrimSpace(d.Origin+" "+d.Operation), 200)
+		to := quote.Line(cmp.Or(strings.TrimSpace(d.Origin+" "+d.Operation), "what has no address here"), 200)
 		if d.Refused > 0 {
 			out = append(out, fmt.Sprintf("In the last %d days it would have refused %s to %s.", p.Days, requests(d.Refused), to))
 		}

@@ -56,6 +56,15 @@ func (b pinned) Ask(ctx context.Context, p *call.Policy, c *call.Call, to provid
 	return b.broker.PinnedAnswer(ctx, p, c, destination(to), egress.Ask{Path: ask.Path, Method: ask.Method, Headers: ask.Headers, Body: ask.Body, Timeout: ask.Timeout})
 }
 
+// Refused implements provider.Broker.
+func (b pinned) Refused(ctx context.Context, p *call.Policy, c *call.Call, key, remote, rule string, req call.Request, err error) error {
+	ask, malformed := egress.ReadAsk(req)
+	if malformed != nil {
+		return err
+	}
+	return b.broker.Refused(ctx, p, c, egress.Attempt{Kind: egress.ToProvider, Key: key, Remote: remote, Method: ask.Method, Bytes: int64(len(ask.Body)), Rule: rule}, err)
+}
+
 // providerApps tells the vault of apps' environments.
 type providerApps struct {
 	registry *registry.Service

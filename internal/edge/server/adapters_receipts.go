@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/egress"
 	"github.com/annexhq/annex/internal/feature/product"
 	"github.com/annexhq/annex/internal/feature/receipts"
+	"github.com/annexhq/annex/internal/feature/remote"
 )
 
 // brokerReceipts writes down what the broker sends, productReceipts what the gate does.
@@ -37,7 +38,7 @@ func sentByBroker(d egress.Decision) receipts.Request {
 	return receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
 		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, AllowedBy: d.AllowedBy, Bytes: d.Sent,
-		Use: receipts.Use{Via: d.Via, Key: d.Key, Type: d.Type, Origin: d.Origin, Matched: d.Matched, Missed: d.Missed},
+		Use: receipts.Use{Via: d.Via, Key: d.Key, Endpoint: d.Endpoint, Remote: d.Remote, Type: d.Type, Origin: d.Origin, Matched: d.Matched, Missed: d.Missed},
 	}
 }
 
@@ -61,6 +62,12 @@ func sentToProduct(d product.Decision) receipts.Request {
 	}
 	if d.On != d.Install {
 		out.On = d.On
+	}
+	if key, scope, ok := remote.Behind(d.Function, d.As == "app"); ok {
+		out.Remote, out.Needs = key, nil
+		for _, way := range d.Alternatives {
+			out.Needs = append(out.Needs, append(slices.Clone(way), scope))
+		}
 	}
 	return out
 }

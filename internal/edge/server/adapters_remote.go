@@ -18,8 +18,14 @@ type toRemotes struct{ broker *egress.Broker }
 // Send implements remote.Broker.
 func (b toRemotes) Send(ctx context.Context, p *call.Policy, c *call.Call, out remote.Outgoing) (call.Reply, error) {
 	return b.broker.Pinned(ctx, p, c,
-		egress.Destination{Kind: egress.ToRemote, Key: out.Remote, Base: out.Base, Inject: out.Inject, Secrets: out.Secrets, As: out.As, Mints: out.Mint},
+		egress.Destination{Kind: egress.ToRemote, Key: out.Remote, Endpoint: out.Endpoint, Base: out.Base, Inject: out.Inject, Secrets: out.Secrets, As: out.As, Mints: out.Mint},
 		egress.Ask{Path: out.Path, Method: out.Method, Headers: out.Headers, Body: out.Body, Timeout: out.Timeout, Room: out.Room})
+}
+
+// Refused implements remote.Broker.
+func (b toRemotes) Refused(ctx context.Context, p *call.Policy, c *call.Call, out remote.Attempt, err error) error {
+	return b.broker.Refused(ctx, p, c, egress.Attempt{Kind: egress.ToRemote, Key: out.Remote, Endpoint: out.Endpoint, Origin: out.Origin,
+		Method: out.Method, Bytes: out.Bytes, Rule: out.Rule}, err)
 }
 
 // openRemotes makes what calls the back ends of apps.

@@ -68,6 +68,8 @@ type Decision struct {
 	Actor      id.Principal // for whom the call runs
 	Via        string       // fetch, remote or provider
 	Key        string       // of the remote or provider, "" for fetch
+	Endpoint   string       // of the module that names the remote, "" where the app did
+	Remote     string       // of the provider, of a request that went nowhere
 	Method     string
 	// Origin, Scheme, Host and Port are empty when the URL could not be taken in.
 	Origin, Scheme, Host string

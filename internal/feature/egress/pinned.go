@@ -28,6 +28,8 @@ type Destination struct {
 	Kind string // ToRemote or ToProvider
 	// Key is the remote's, or the provider's; then Remote is the key of its remote.
 	Key, Remote string
+	// Endpoint is the key of the module that names the remote, "" where the app did.
+	Endpoint string
 	// Base is the remote's URL. Paths are joined below a remote's; a provider's, whose
 	// documentation says so, are resolved against it as links are, within its host.
 	Base hostrule.URL
@@ -89,7 +91,7 @@ func (b *Broker) pinned(ctx context.Context, p *call.Policy, c *call.Call, to De
 	started := b.cfg.Now()
 	from := &caller{broker: b, call: c, allowance: b.budgets.ofCall(c, started)}
 	d := decision(p, c, to.Kind)
-	d.Key, d.Type, d.Sent = to.Key, strings.ToUpper(to.Kind), int64(len(ask.Body))
+	d.Key, d.Endpoint, d.Type, d.Sent = to.Key, to.Endpoint, strings.ToUpper(to.Kind), int64(len(ask.Body))
 	a, u, err := from.pinned(ctx, p, to, ask, &d)
 	from.ended(ctx, &d, started, err)
 	return a, u, err

@@ -25,8 +25,42 @@ type head struct {
 	App bool `json:"app"`
 }
 
+// closed are the errors of requests that go nowhere because the provider or its remote is not
+// there for the app, with the rules that they are counted under.
+var closed = map[string]string{
+	"PROVIDER_UNKNOWN": "provider-not-declared", "PROVIDER_NOT_DECLARED": "provider-not-declared", "PROVIDER_NOT_GRANTED": "provider-not-granted",
+	"REMOTE_NOT_OF_PROVIDER": "remote-not-of-provider", "REMOTE_NOT_CONFIGURED": "remote-not-configured",
+}
+
 // Bind gives the handler of one call's host calls.
 func (s *Service) Bind(b call.Binding) call.Handler {
+	serve := s.bind(b)
+	return func(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+		reply, err := serve(ctx, p, req)
+		if rule := closed[fault.CodeOf(err)]; rule != "" && req.Method == "provider.fetch" {
+			var h head
+			if json.Unmarshal(req.Head, &h) == nil {
+				err = s.Broker.Refused(ctx, p, b.Call, h.Provider, s.remoteOf(ctx, p, h), rule, req, err)
+			}
+		}
+		return reply, err
+	}
+}
+
+// remoteOf is the remote that a request is for, whether or not it may be: the one that the app
+// names, or the first of the provider's.
+func (s *Service) remoteOf(ctx context.Context, p *call.Policy, h head) string {
+	m, err := s.Manifests.Manifest(ctx, p.Version)
+	if err != nil || h.Remote != "" {
+		return h.Remote
+	}
+	if of, ok := m.Provider(h.Provider); ok && len(of.Remotes) > 0 {
+		return of.Remotes[0]
+	}
+	return ""
+}
+
+func (s *Service) bind(b call.Binding) call.Handler {
 	return func(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 		var h head
 		if err := json.Unmarshal(req.Head, &h); err != nil {

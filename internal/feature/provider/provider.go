@@ -52,6 +52,9 @@ type Broker interface {
 	Fetch(ctx context.Context, p *call.Policy, c *call.Call, to Destination, req call.Request) (call.Reply, error)
 	// Ask is one of the platform's own.
 	Ask(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, error)
+	// Refused takes down a request of app code that goes nowhere, by the rule that refused it,
+	// and gives err with the id of that. Provider and remote are keys.
+	Refused(ctx context.Context, p *call.Policy, c *call.Call, provider, remote, rule string, req call.Request, err error) error
 }
 
 // Policies answers what an installation may do now.

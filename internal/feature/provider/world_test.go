@@ -201,6 +201,11 @@ type wire struct {
 	down  bool
 }
 
+// Refused implements provider.Broker.
+func (w *wire) Refused(_ context.Context, _ *call.Policy, _ *call.Call, _, _, _ string, _ call.Request, err error) error {
+	return err
+}
+
 func (w *wire) send(ctx context.Context, to provider.Destination, method, path string, headers [][2]string, body []byte) (exchange.Answer, error) {
 	u, err := hostrule.JoinPath(to.Base, path)
 	if err != nil {

@@ -60,8 +60,10 @@ type Request struct {
 // counted together.
 type Use struct {
 	Via       string     `json:"via"`
-	Key       string     `json:"key,omitempty"`  // of the remote, provider or product
-	Type      string     `json:"type,omitempty"` // of the egress
+	Key       string     `json:"key,omitempty"`      // of the remote, provider or product
+	Endpoint  string     `json:"endpoint,omitempty"` // of the module that named the remote
+	Remote    string     `json:"remote,omitempty"`   // of the provider, of what went nowhere; through whose token a product was asked
+	Type      string     `json:"type,omitempty"`     // of the egress
 	Origin    string     `json:"origin,omitempty"`
 	Operation string     `json:"operation,omitempty"` // of the product
 	As        string     `json:"as,omitempty"`        // app, user or offline

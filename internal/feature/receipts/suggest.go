@@ -50,7 +50,7 @@ func Suggest(uses []Used, allowed perm.Set) Suggestion {
 			out.Unmeasured.Egress = append(out.Unmeasured.Egress, e)
 		}
 	}
-	measured := perm.Set{Scopes: allowed.Scopes, Remotes: allowed.Remotes, Providers: allowed.Providers}
+	measured := perm.Set{Scopes: allowed.Scopes, Remotes: allowed.Remotes, Endpoints: allowed.Endpoints, Providers: allowed.Providers}
 	for _, e := range allowed.Egress {
 		if e.Type == perm.Backend {
 			measured.Egress = append(measured.Egress, e)
@@ -77,17 +77,22 @@ func (u Use) least(allowed perm.Set) perm.Set {
 				out.Egress = append(out.Egress, perm.Egress{Type: t, Pattern: p, InScopeEUD: eud(allowed, t, p)})
 			}
 		}
-	case Remote, Provider:
-		out.Remotes = slices.DeleteFunc(slices.Clone(allowed.Remotes), func(r perm.Remote) bool {
-			if u.Via == Remote {
-				return r.Key != u.Key
-			}
-			return u.pinned(perm.Set{Remotes: []perm.Remote{r}, Providers: allowed.Providers}) == no
-		})
-		if u.Via == Provider {
-			out.Providers = slices.DeleteFunc(slices.Clone(allowed.Providers), func(p perm.Provider) bool { return p.Key != u.Key })
+	case Remote:
+		key := u.Key
+		if e, ok := perm.EndpointOf(allowed, u.Endpoint); ok && u.Endpoint != "" {
+			key = e.Remote
+			out.Endpoints = slices.DeleteFunc(slices.Clone(allowed.Endpoints), func(e perm.Endpoint) bool { return e.Key != u.Endpoint })
 		}
+		out.Remotes = slices.DeleteFunc(slices.Clone(allowed.Remotes), func(r perm.Remote) bool { return r.Key != key })
+	case Provider:
+		out.Remotes = slices.DeleteFunc(slices.Clone(allowed.Remotes), func(r perm.Remote) bool {
+			return u.provider(perm.Set{Remotes: []perm.Remote{r}, Providers: allowed.Providers}) == no
+		})
+		out.Providers = slices.DeleteFunc(slices.Clone(allowed.Providers), func(p perm.Provider) bool { return p.Key != u.Key })
 	case Product:
+		if u.Remote != "" {
+			out.Remotes = slices.DeleteFunc(slices.Clone(allowed.Remotes), func(r perm.Remote) bool { return r.Key != u.Remote })
+		}
 		for _, scopes := range u.Needs {
 			for _, name := range scopes {
 				if perm.HasScope(allowed, name) {

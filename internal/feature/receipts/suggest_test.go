@@ -30,12 +30,13 @@ func allowedByAll(t *testing.T) perm.Set {
 		s.Egress = append(s.Egress, perm.Egress{Type: perm.Client, Pattern: p}, perm.Egress{Type: perm.Images, Pattern: p})
 	}
 	s.Remotes = []perm.Remote{{Key: "one", Endpoints: map[string]string{"default": "https://one.example.net"}}, {Key: "two", Endpoints: map[string]string{"default": "https://two.example.net"}}}
+	s.Endpoints = []perm.Endpoint{{Key: "desk", Remote: "two", Path: "/desk"}, {Key: "unused", Remote: "one", Path: "/"}}
 	s.Providers = []perm.Provider{{Key: "mail", Name: "mail", Remotes: []string{"two"}}}
 	return s
 }
 
 func drawUse(rng *mathrand.Rand) Use {
-	switch rng.IntN(6) {
+	switch rng.IntN(8) {
 	case 0:
 		return Use{Via: Fetch, Type: string(perm.Backend), Origin: fmt.Sprintf("https://h%d.example.com", rng.IntN(4))}
 	case 1:
@@ -44,6 +45,10 @@ func drawUse(rng *mathrand.Rand) Use {
 		return Use{Via: Remote, Key: "one", Origin: "https://one.example.net"}
 	case 3:
 		return Use{Via: Provider, Key: "mail", Origin: "https://two.example.net"}
+	case 6:
+		return Use{Via: Remote, Key: "two", Endpoint: "desk", Origin: "https://two.example.net"}
+	case 7: // by the remote itself, with a token
+		return Use{Via: Product, As: "app", Remote: "two", Operation: "getIssue", Needs: [][]string{{"read:issue", "read:board"}}}
 	case 4:
 		return Use{Via: Product, As: "offline", Operation: "getIssue", Needs: [][]string{{"read:issue"}, {"manage:all"}}}
 	}

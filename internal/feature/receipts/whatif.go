@@ -2,7 +2,6 @@ package receipts
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -30,7 +29,7 @@ type Prediction struct {
 // those of the broker and of the product gate, over the same kind of set.
 func WhatIf(uses []Used, from, to perm.Set) Prediction {
 	same := perm.Covers(from, to) && perm.Covers(to, from)
-	return compare(uses, func(u Used) (before, after answer) {
+	return compare(uses, func(u Use) Use { return u.in(from).in(to) }, func(u Used) (before, after answer) {
 		if same {
 			return no, no
 		}
@@ -41,7 +40,7 @@ func WhatIf(uses []Used, from, to perm.Set) Prediction {
 // WhatIfEnded replays requests as if the installation had ended: nothing goes then, not even
 // what needs no permission.
 func WhatIfEnded(uses []Used, from perm.Set) Prediction {
-	return compare(uses, func(u Used) (before, after answer) {
+	return compare(uses, func(u Use) Use { return u.in(from) }, func(u Used) (before, after answer) {
 		if before = u.under(from); before == unsure {
 			before = of(u.Rule == "") // it is known of what happened, and that is what ends
 		}
@@ -49,7 +48,8 @@ func WhatIfEnded(uses []Used, from perm.Set) Prediction {
 	})
 }
 
-func compare(uses []Used, answers func(u Used) (before, after answer)) Prediction {
+// compare tells where answers differ; told is the use as it is told, with where it would go.
+func compare(uses []Used, told func(u Use) Use, answers func(u Used) (before, after answer)) Prediction {
 	type key struct{ via, key, typ, origin, operation string }
 	found := map[key]*Change{}
 	var out Prediction
@@ -60,14 +60,15 @@ func compare(uses []Used, answers func(u Used) (before, after answer)) Predictio
 		if before == after && before != unsure || u.Rule != "" && !u.policys() {
 			continue
 		}
-		k := key{u.Via, u.Key, u.Type, u.Origin, u.Operation}
+		is := told(u.Use)
+		k := key{is.Via, is.Key, is.Type, is.Origin, is.Operation}
 		c := found[k]
 		if c == nil {
-			c = &Change{Via: u.Via, Key: u.Key, Type: u.Type, Origin: u.Origin, Operation: u.Operation}
+			c = &Change{Via: is.Via, Key: is.Key, Type: is.Type, Origin: is.Origin, Operation: is.Operation}
 			found[k] = c
 		}
 		switch {
-		case before == unsure || after == unsure:
+		case before == unsure || after == unsure || u.hinges():
 			c.Unsure += n
 			out.Unsure += n
 		case after == no:
@@ -102,7 +103,8 @@ const (
 func (u Use) policys() bool {
 	return strings.HasPrefix(u.Rule, "egress-") && u.Rule != "egress-port-blocked" && u.Rule != "egress-ip-literal" &&
 		u.Rule != "egress-special-name" && u.Rule != "egress-single-label" ||
-		u.Rule == "pinned-destination" || u.Rule == "scope-not-granted" || u.Rule == "request-egress-allowlist-err"
+		slices.Contains([]string{"pinned-destination", "scope-not-granted", "request-egress-allowlist-err",
+			"remote-not-granted", "endpoint-not-granted", "remote-not-configured", "provider-not-granted"}, u.Rule)
 }
 
 // under is what would be decided about the use under a set.
@@ -113,8 +115,10 @@ func (u Use) under(s perm.Set) answer {
 	switch u.Via {
 	case Fetch:
 		return u.fetch(s)
-	case Remote, Provider:
-		return u.pinned(s)
+	case Remote:
+		return u.remote(s)
+	case Provider:
+		return u.provider(s)
 	case Product:
 		return u.product(s)
 	}
@@ -148,22 +152,80 @@ func (u Use) fetch(s perm.Set) answer {
 	return out
 }
 
-func (u Use) pinned(s perm.Set) answer {
-	base, err := hostrule.ParseBaseURL(u.Origin)
-	if err != nil { // in a private network, which an admin opened
-		return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool {
-			return r.Key == u.Key && slices.ContainsFunc(slices.Collect(maps.Values(r.Endpoints)), func(at string) bool {
-				return at == u.Origin || strings.HasPrefix(at, u.Origin+"/")
-			})
-		}))
+// remote is decided by what the app asked for, which is the remote and no address: a request
+// of before the remote moved would go to where it is now.
+func (u Use) remote(s perm.Set) answer {
+	at := u.located(s)
+	switch {
+	case at == "":
+		return no
+	case u.Origin != "" && (at == u.Origin || strings.HasPrefix(at, u.Origin+"/")):
+		return yes
 	}
-	if u.Via == Remote {
-		return of(perm.PinnedRemote(s, u.Key, base))
+	if _, err := hostrule.ParseBaseURL(at); err != nil {
+		return unsure // in a private network, which may be open or not
+	}
+	return yes
+}
+
+// located is where the remote is under a set, "" where it is nowhere.
+func (u Use) located(s perm.Set) string {
+	if u.Endpoint != "" {
+		e, _ := perm.EndpointOf(s, u.Endpoint)
+		return perm.URLOf(s, e.Remote)
+	}
+	return perm.URLOf(s, u.Key)
+}
+
+// in is the use with what of it is known under a set alone: which remote an endpoint stands
+// for, and where that is.
+func (u Use) in(s perm.Set) Use {
+	if e, ok := perm.EndpointOf(s, u.Endpoint); ok && u.Endpoint != "" {
+		u.Key = e.Remote
+	}
+	u.Origin = u.origin(s)
+	return u
+}
+
+// origin is where the request would go under a set, "" where that is not known.
+func (u Use) origin(s perm.Set) string {
+	at := ""
+	switch {
+	case u.Origin != "":
+		return u.Origin
+	case u.Via == Remote:
+		at = u.located(s)
+	case u.Via == Provider:
+		at = perm.URLOf(s, u.Remote)
+	}
+	where, err := hostrule.ParsePrivateURL(at)
+	if err != nil {
+		return ""
+	}
+	return where.Origin()
+}
+
+func (u Use) provider(s perm.Set) answer {
+	base, err := hostrule.ParseBaseURL(u.origin(s))
+	if err != nil {
+		return no
+	}
+	if u.hinges() {
+		return of(perm.PinnedProvider(s, u.Key, u.Remote, base))
 	}
 	return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool { return perm.PinnedProvider(s, u.Key, r.Key, base) }))
 }
 
+// hinges reports whether it hangs on more than the policy what becomes of the use where the
+// policy lets it go: nobody looked whether there was a credential for it.
+func (u Use) hinges() bool {
+	return u.Via == Provider && (u.Rule == "provider-not-granted" || u.Rule == "remote-not-configured")
+}
+
 func (u Use) product(s perm.Set) answer {
+	if u.Remote != "" && perm.URLOf(s, u.Remote) == "" { // nobody gives it a token
+		return no
+	}
 	for _, origin := range u.Contacts {
 		url, err := hostrule.ParseURL(origin + "/")
 		if err != nil || !perm.AllowsURL(s, perm.Backend, url).Allow {

@@ -95,6 +95,22 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, reply)
 }
 
+// byRemote begins the Function of a call that a remote made; no handler is spelt so.
+const byRemote = "remote "
+
+// Behind is the remote that a call of the product came from, with the scope without which it
+// would have got no token for it; ok is false for what the app's own code asked.
+func Behind(function string, asApp bool) (remote, scope string, ok bool) {
+	remote, ok = strings.CutPrefix(function, byRemote)
+	if !ok {
+		return "", "", false
+	}
+	if asApp {
+		return remote, systemScope, true
+	}
+	return remote, userScope, true
+}
+
 // act makes the request of the product.
 func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f tokenFacts, path string, r *http.Request) (call.Reply, error) {
 	made, err := uuid.NewV7()
@@ -102,7 +118,7 @@ func (s *Service) act(ctx context.Context, p *call.Policy, remote string, f toke
 		return call.Reply{}, err
 	}
 	c := &call.Call{ID: id.Invocation(made.String()), Kind: call.Invoke, Installation: p.Install, Site: p.Site, Version: p.Version,
-		Function: "remote " + remote, Principal: id.Principal{Kind: id.Application, App: p.App, Install: p.Install, Site: p.Site}}
+		Function: byRemote + remote, Principal: id.Principal{Kind: id.Application, App: p.App, Install: p.Install, Site: p.Site}}
 	as := "app"
 	if f.User != "" {
 		as = "user"

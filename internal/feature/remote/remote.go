@@ -27,14 +27,16 @@ import (
 
 // Outgoing is one request to a remote.
 type Outgoing struct {
-	Remote  string
-	Base    hostrule.URL // of the endpoint; Path is joined below it
-	Path    string       // with its query
-	Method  string
-	Headers [][2]string
-	Body    []byte
-	Timeout time.Duration
-	Room    call.Room
+	Remote string
+	// Endpoint is the key of the module that names the remote, "" where the app did.
+	Endpoint string
+	Base     hostrule.URL // of the endpoint; Path is joined below it
+	Path     string       // with its query
+	Method   string
+	Headers  [][2]string
+	Body     []byte
+	Timeout  time.Duration
+	Room     call.Room
 	// Inject puts in what the app does not set, Secrets are what it must not see of that.
 	Inject  func(*http.Request) error
 	Secrets [][]byte
@@ -47,7 +49,26 @@ type Outgoing struct {
 // Broker makes the requests: the one way out.
 type Broker interface {
 	Send(ctx context.Context, p *call.Policy, c *call.Call, out Outgoing) (call.Reply, error)
+	// Refused takes down a request that goes nowhere, and gives err with the id of that.
+	Refused(ctx context.Context, p *call.Policy, c *call.Call, out Attempt, err error) error
 }
+
+// Attempt is a request to a remote that is not there for the app.
+type Attempt struct {
+	Remote, Endpoint string // keys, as the app or the manifest says them
+	Origin           string // "" where there is none
+	Method           string
+	Bytes            int64
+	Rule             string // which of the rules below refused it
+}
+
+// The rules by which a request goes nowhere.
+const (
+	NoRemote   = "remote-not-granted"
+	NoEndpoint = "endpoint-not-granted"
+	NoAddress  = "remote-not-configured"
+	NoNetwork  = "network-not-granted"
+)
 
 // Signer makes invocation tokens.
 type Signer interface {

@@ -67,36 +67,38 @@ type target struct {
 	user, system bool // tokens that are declared and granted
 }
 
-// find is the remote at its present endpoint. It is decided by the policy alone.
-func (s *Service) find(p *call.Policy, a *Asked) (t target, err error) {
+// find is the remote at its present endpoint. It is decided by the policy alone; rule is the
+// one that refused.
+func (s *Service) find(p *call.Policy, a *Asked) (t target, rule string, err error) {
 	key := a.Remote
 	var endpoint perm.Endpoint
 	if a.Endpoint != "" {
 		var ok bool
 		if endpoint, ok = perm.EndpointOf(p.Set, a.Endpoint); !ok {
-			return t, fault.New(fault.Denied, "INVALID_REMOTE_ERR", "the app has no endpoint %.64q, or it was not granted", a.Endpoint).
+			return t, NoEndpoint, fault.New(fault.Denied, "INVALID_REMOTE_ERR", "the app has no endpoint %.64q, or it was not granted", a.Endpoint).
 				WithFix("declare it under modules.endpoint and have the site's admin grant it")
 		}
 		key = endpoint.Remote
 	}
-	var ok bool
-	if t.remote, ok = perm.RemoteOf(p.Set, key); !ok {
+	granted, ok := perm.RemoteOf(p.Set, key)
+	if t.remote = granted; !ok {
+		t.remote.Key = key
 		if slices.Contains(p.Slots, key) {
-			return t, notConfigured(key)
+			return t, NoAddress, notConfigured(key)
 		}
-		return t, fault.New(fault.Denied, "INVALID_REMOTE_ERR", "the app has no remote %.64q, or it was not granted", key).
+		return t, NoRemote, fault.New(fault.Denied, "INVALID_REMOTE_ERR", "the app has no remote %.64q, or it was not granted", key).
 			WithFix("declare it under remotes and have the site's admin grant it")
 	}
 	url := perm.URLOf(p.Set, key)
 	if url == "" {
-		return t, notConfigured(key)
+		return t, NoAddress, notConfigured(key)
 	}
 	if t.base, err = hostrule.ParsePrivateURL(url); err != nil {
-		return t, notConfigured(key)
+		return t, NoAddress, notConfigured(key)
 	}
 	// Plain http and what is not public stand on a grant, and end with it.
 	if _, err := hostrule.ParseBaseURL(url); err != nil && p.NetworkFor(key, t.base.Host, t.base.Port, s.Now()) == nil {
-		return t, notConfigured(key)
+		return t, NoNetwork, notConfigured(key)
 	}
 	t.user, t.system = t.remote.UserToken, t.remote.SystemToken
 	if a.Endpoint != "" {
@@ -105,10 +107,16 @@ func (s *Service) find(p *call.Policy, a *Asked) (t target, err error) {
 			a.Path = endpoint.Path
 		}
 	}
-	t.user = t.user && !a.Plain && perm.HasScope(p.Set, "read:app-user-token")
-	t.system = t.system && !a.Plain && perm.HasScope(p.Set, "read:app-system-token")
-	return t, nil
+	t.user = t.user && !a.Plain && perm.HasScope(p.Set, userScope)
+	t.system = t.system && !a.Plain && perm.HasScope(p.Set, systemScope)
+	return t, "", nil
 }
+
+// The scopes without which a remote gets no token for the gateway.
+const (
+	userScope   = "read:app-user-token"
+	systemScope = "read:app-system-token"
+)
 
 func notConfigured(key string) error {
 	return fault.New(fault.Denied, "REMOTE_NOT_CONFIGURED", "no URL is set for the remote %.64q", key).
@@ -117,12 +125,16 @@ func notConfigured(key string) error {
 
 // Request makes one request to a remote for a call.
 func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a Asked) (call.Reply, error) {
-	t, err := s.find(p, &a)
-	if err != nil {
-		return call.Reply{}, fault.Op("remote.Request", err)
-	}
 	if a.Method = strings.ToUpper(a.Method); a.Method == "" {
 		a.Method = http.MethodGet
+	}
+	t, rule, err := s.find(p, &a)
+	if err != nil {
+		tried := Attempt{Remote: t.remote.Key, Endpoint: a.Endpoint, Method: a.Method, Bytes: int64(len(a.Body)), Rule: rule}
+		if rule == NoNetwork {
+			tried.Origin = t.base.Origin()
+		}
+		return call.Reply{}, fault.Op("remote.Request", s.Broker.Refused(ctx, p, c, tried, err))
 	}
 	if a.Path != "" && a.Path[0] != '/' {
 		a.Path = "/" + a.Path
@@ -135,7 +147,7 @@ func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a A
 	if err != nil {
 		return call.Reply{}, fault.Op("remote.Request", err)
 	}
-	return s.Broker.Send(ctx, p, c, Outgoing{Remote: t.remote.Key, Base: t.base, Path: a.Path, Method: a.Method, Headers: a.Headers, Body: a.Body,
+	return s.Broker.Send(ctx, p, c, Outgoing{Remote: t.remote.Key, Endpoint: a.Endpoint, Base: t.base, Path: a.Path, Method: a.Method, Headers: a.Headers, Body: a.Body,
 		Timeout: a.Timeout, Room: a.Room, Inject: inject, Secrets: use.Hidden, As: use.As})
 }
 

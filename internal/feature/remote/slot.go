@@ -121,7 +121,7 @@ func (s *Service) fits(ctx context.Context, p id.Principal, install id.Install, 
 	if err != nil {
 		return scope, t, fault.Op("remote.fits", err)
 	}
-	if t, err = s.find(policy, &Asked{Remote: remote}); err != nil {
+	if t, _, err = s.find(policy, &Asked{Remote: remote}); err != nil {
 		return scope, t, err
 	}
 	if origin != "" && origin != t.base.Origin() {
