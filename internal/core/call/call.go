@@ -209,8 +209,10 @@ type Policy struct {
 	// Slots are the remotes that the app registered and that no admin has set a URL for.
 	// They are no authority: they tell such a remote from one that does not exist.
 	Slots []string
-	Epoch uint64
-	Scope tenant.Scope // of the app's own principal
+	// Configured is what of Set an admin added while the app ran.
+	Configured []perm.Egress
+	Epoch      uint64
+	Scope      tenant.Scope // of the app's own principal
 }
 
 // Release is what an environment runs: as Policy what an installation of it may do if

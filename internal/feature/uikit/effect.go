@@ -35,7 +35,11 @@ func (l *live) effect(command string, payload json.RawMessage) {
 	if len(payload) > 0 && d.Decode(&v) != nil {
 		return
 	}
-	l.say(map[string]any{"effect": map[string]any{"command": command, "payload": l.plain(v, 0)}})
+	v = l.plain(v, 0)
+	if command == "permissions.ask" {
+		l.asks(v)
+	}
+	l.say(map[string]any{"effect": map[string]any{"command": command, "payload": v}})
 }
 
 // plain leaves out what means something else to a page, and notes the handles.

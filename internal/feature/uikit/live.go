@@ -20,7 +20,8 @@ type live struct {
 	who     Person
 	spec    Spec
 	epoch   uint64
-	set     perm.Set // what the app might do under that epoch
+	set     perm.Set      // what the app might do under that epoch
+	added   []perm.Egress // what of that an admin added while it ran
 	version string
 	opened  time.Time
 
@@ -32,6 +33,7 @@ type live struct {
 	tree    *uitree.Tree
 	rested  *uitree.Tree    // the tree that parked shows
 	fx      map[string]bool // handles of effects
+	asked   map[string]ask  // what the app waits for an admin's answer to
 	seq     uint64
 	backlog []line
 	size    int // bytes of backlog
@@ -67,7 +69,7 @@ const (
 )
 
 func newLive(s *Service, name string, p *call.Policy, who Person, spec Spec, now time.Time) *live {
-	l := &live{s: s, id: name, who: who, spec: spec, epoch: p.Epoch, set: p.Set, version: string(p.Version), opened: now, used: now, fx: map[string]bool{}}
+	l := &live{s: s, id: name, who: who, spec: spec, epoch: p.Epoch, set: p.Set, added: p.Configured, version: string(p.Version), opened: now, used: now, fx: map[string]bool{}}
 	l.settled = sync.NewCond(&l.mu)
 	return l
 }
@@ -100,7 +102,7 @@ func (l *live) alive(ctx context.Context) error {
 }
 
 // goesOn says whether a session lives under a policy: the one under which it began, or one
-// that takes nothing away from it, since what its app asked for is granted while it waits.
+// that takes nothing away from it: what its app asked for is carried out while it waits.
 func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
 	l.mu.Lock()
 	if string(p.Version) != l.version {
@@ -111,11 +113,11 @@ func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
 		l.mu.Unlock()
 		return true
 	}
-	if p.Epoch < l.epoch || l.resting || !perm.Covers(p.Set, l.set) {
+	if p.Epoch < l.epoch || l.resting || !l.keeps(p.Set) {
 		l.mu.Unlock()
 		return false // what rests is sealed under its policy
 	}
-	l.epoch, l.set = p.Epoch, p.Set
+	l.epoch, l.set, l.added = p.Epoch, p.Set, p.Configured
 	l.mu.Unlock()
 	_, err := l.s.DB.Exec(ctx, growSession, int64(p.Epoch), l.id, p.Scope.Install())
 	return err == nil

@@ -33,7 +33,8 @@ var errBusy = errors.New("uikit: an event of the session is under way")
 func (s *Service) Rest(before time.Time) {
 	for _, l := range s.all() {
 		l.mu.Lock()
-		idle := !l.running && !l.resting && !l.used.After(before) && (l.wake.IsZero() || l.out == nil || l.wake.Sub(s.Now()) > s.Idle)
+		// Who waits for an admin's answer stays: at rest it would be of the policy before.
+		idle := !l.running && !l.resting && !l.asksNow() && !l.used.After(before) && (l.wake.IsZero() || l.out == nil || l.wake.Sub(s.Now()) > s.Idle)
 		l.mu.Unlock()
 		if !idle {
 			continue

@@ -235,6 +235,9 @@ func (s *Service) Event(ctx context.Context, who Person, name string, e Event) e
 		if err := json.Unmarshal(e.Shell, &shell); err != nil || len(shell.Event) > 200 {
 			return fault.New(fault.Usage, "BAD_EVENT", "what the page tells is no event")
 		}
+		if shell.Event == "permissions.settled" {
+			l.answered(shell.Payload)
+		}
 		return l.enqueue(map[string]any{"type": "shell", "event": shell.Event, "payload": shell.Payload, "state": shell.State}, e.Number)
 	}
 	if !l.allows(e.Handle) {
