@@ -96,6 +96,11 @@ func open(ctx context.Context, at place) (*node, error) {
 	return n, nil
 }
 
+// Refused implements provider.Broker.
+func (n *node) Refused(_ context.Context, _ *call.Policy, _ *call.Call, _, _, _ string, _ call.Request, err error) error {
+	return err
+}
+
 func (n *node) Policy(_ context.Context, install id.Install) (*call.Policy, error) {
 	return &call.Policy{Install: install, Site: "s", Product: "tracker", App: "app", Environment: "env", Version: "v", Set: n.manifest.Permissions()}, nil
 }
