@@ -66,6 +66,9 @@ func (s *Service) decide(ctx context.Context, d Decision) (out Outcome, err erro
 		if err := s.answered(ctx, r, d.Admin.User, true); err != nil {
 			return err
 		}
+		if err := s.leave(ctx, r, x.chosen(chosen), declined); err != nil {
+			return err
+		}
 		out = Outcome{State: Granted, Kind: r.want.kind(), Declined: declined}
 		return s.audit(ctx, r, &d, "asking.approve", map[string]any{"items": picked(&shown, chosen), "version": shown.Version})
 	})
@@ -136,6 +139,16 @@ func (x *plan) take(chosen []int) (groups []Group, declined []Destination) {
 		}
 	}
 	return groups, declined
+}
+
+// chosen are those of the fresh that are granted.
+func (x *plan) chosen(items []int) (out []Destination) {
+	for n, f := range x.fresh {
+		if slices.Contains(items, n) {
+			out = append(out, f.Destination)
+		}
+	}
+	return out
 }
 
 // apply grants groups and sets remotes, under the epoch of the plan; it joins a transaction,
@@ -261,6 +274,7 @@ func (s *Service) now(ctx context.Context, p *call.Policy, w *Want, state State)
 	wanted := w.Groups
 	if w.Flat != nil {
 		wanted = []Group{{Egress: w.Flat.Egress}}
+		out.Declined = w.Flat.Left
 	}
 	for _, g := range wanted {
 		g.Egress = slices.DeleteFunc(slices.Clone(g.Egress), func(d Destination) bool { return !perm.Covers(effective, one(d)) })
@@ -283,13 +297,21 @@ func (s *Service) DeleteAll(ctx context.Context, scope tenant.Scope) error {
 
 // EndSite forgets how patient a site's admins were, in the transaction that removes it.
 func (s *Service) EndSite(ctx context.Context, site id.Site) error {
-	_, err := s.DB.Exec(ctx, dropPatience, site)
-	return fault.Op("asking.EndSite", err)
+	for _, q := range []string{dropPatience, dropSiteLeft} {
+		if _, err := s.DB.Exec(ctx, q, site); err != nil {
+			return fault.Op("asking.EndSite", err)
+		}
+	}
+	return nil
 }
 
 // Sweep removes what is past its time.
 func (s *Service) Sweep(ctx context.Context) error {
-	_, err := s.DB.Exec(ctx, sweepAsks, s.Now().UnixMilli())
+	now := s.Now()
+	if _, err := s.DB.Exec(ctx, sweepAsks, now.UnixMilli()); err != nil {
+		return fault.Op("asking.Sweep", err)
+	}
+	_, err := s.DB.Exec(ctx, sweepLeft, now.Add(-7*longest).UnixMilli()) // how often it was left out is remembered for a week
 	return fault.Op("asking.Sweep", err)
 }
 

@@ -24,6 +24,8 @@ type plan struct {
 	// remotes are those that get another address; unset those that lose it.
 	remotes []remoteChange
 	unset   []string
+	// off is what an admin has switched off, of a request for a host in all ways.
+	off []Destination
 }
 
 type fresh struct {
@@ -80,8 +82,10 @@ func (s *Service) planOf(ctx context.Context, p *call.Policy, w *Want) (*plan, e
 				// Granted otherwise: what nobody was asked about is not written down as if.
 			case !perm.Bounds(bounds, d.Type, d.Pattern):
 				return nil, outside(d.Pattern.String())
+			case !s.wouldCount(c, d) && w.Flat != nil && w.Flat.Open:
+				x.off = append(x.off, d)
 			case !s.wouldCount(c, d):
-				return nil, fault.New(fault.Denied, "SWITCHED_OFF", "an admin has switched %s to %s off", d.Type, d.Pattern).With("status", 403)
+				return nil, switchedOff(d)
 			default:
 				x.fresh = append(x.fresh, fresh{n, d})
 				out.Egress = append(out.Egress, d)
@@ -96,7 +100,14 @@ func (s *Service) planOf(ctx context.Context, p *call.Policy, w *Want) (*plan, e
 		}
 		x.groups = append(x.groups, out)
 	}
+	if w.Flat != nil && len(x.off) > 0 && len(x.off) == len(w.Flat.Egress) {
+		return nil, switchedOff(x.off[0])
+	}
 	return x, nil
+}
+
+func switchedOff(d Destination) error {
+	return fault.New(fault.Denied, "SWITCHED_OFF", "an admin has switched %s to %s off", d.Type, d.Pattern).With("status", 403)
 }
 
 // wouldCount reports whether a destination would be allowed once it is configured: what an

@@ -83,6 +83,9 @@ func (s *Service) request(ctx context.Context, a Asker, w Want) (Ask, error) {
 	if err != nil {
 		return Ask{}, err
 	}
+	if x, err = s.spare(ctx, a.Policy, &w, x); err != nil {
+		return Ask{}, err
+	}
 	if x.nothing() {
 		return s.done(ctx, a, &w)
 	}
@@ -193,7 +196,7 @@ func (s *Service) Outcome(ctx context.Context, a Asker, ask string) (Outcome, er
 		return Outcome{}, fault.Op("asking.Outcome", err)
 	}
 	out, err := s.now(ctx, p, &r.want, Granted)
-	out.Declined = r.outcome.Declined
+	out.Declined = append(out.Declined, r.outcome.Declined...)
 	return out, fault.Op("asking.Outcome", err)
 }
 

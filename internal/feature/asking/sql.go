@@ -48,6 +48,18 @@ CREATE TABLE ask_hints (
 	last_at    BIGINT NOT NULL,
 	PRIMARY KEY (install_id, hint)
 );
+`}, {ID: "asking/2", SQL: `
+CREATE TABLE ask_left (
+	site_id  TEXT NOT NULL,
+	app_id   TEXT NOT NULL,
+	product  TEXT NOT NULL,
+	type     TEXT NOT NULL,
+	pattern  TEXT NOT NULL,
+	declines BIGINT NOT NULL,
+	quiet_until BIGINT NOT NULL,
+	PRIMARY KEY (site_id, app_id, product, type, pattern)
+);
+CREATE INDEX ask_left_quiet ON ask_left (quiet_until);
 `}}
 
 const (
@@ -70,6 +82,13 @@ const (
 	patienceOf  = `SELECT shown, declines, quiet_until FROM ask_patience WHERE site_id = ? AND app_id = ? AND product = ? AND user_id = ?`
 	putPatience = `INSERT INTO ask_patience (site_id, app_id, product, user_id, shown, declines, quiet_until) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (site_id, app_id, product, user_id) DO UPDATE SET shown = excluded.shown, declines = excluded.declines, quiet_until = excluded.quiet_until`
+
+	leftOf  = `SELECT declines, quiet_until FROM ask_left WHERE site_id = ? AND app_id = ? AND product = ? AND type = ? AND pattern = ?`
+	putLeft = `INSERT INTO ask_left (site_id, app_id, product, type, pattern, declines, quiet_until) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (site_id, app_id, product, type, pattern) DO UPDATE SET declines = excluded.declines, quiet_until = excluded.quiet_until`
+	dropLeft     = `DELETE FROM ask_left WHERE site_id = ? AND app_id = ? AND product = ? AND type = ? AND pattern = ?`
+	dropSiteLeft = `DELETE FROM ask_left WHERE site_id = ?`
+	sweepLeft    = `DELETE FROM ask_left WHERE quiet_until < ?`
 
 	dropPatience = `DELETE FROM ask_patience WHERE site_id = ?`
 

@@ -32,6 +32,10 @@ type Want struct {
 type FlatWant struct {
 	Egress  []Destination `json:"egress"`
 	Purpose string        `json:"purpose,omitempty"` // the app's words
+	// Open says that the app named no types: it asks for what it can have. Left is what it
+	// cannot have now, as is known without asking.
+	Open bool          `json:"open,omitempty"`
+	Left []Destination `json:"left,omitempty"`
 }
 
 // RemoteWant asks for a remote's address, "" for the default.
@@ -137,7 +141,7 @@ func ReadFlat(payload json.RawMessage, bounds *perm.Configurable) (Want, error) 
 			return Want{}, err
 		}
 	}
-	out := &FlatWant{Purpose: Clean(in.Purpose, maxMessage)}
+	out := &FlatWant{Purpose: Clean(in.Purpose, maxMessage), Open: !chosen}
 	for _, text := range in.Domains {
 		taken := 0
 		var first error
