@@ -20,7 +20,8 @@ func (c *cli) usageCommand() *cobra.Command {
 		Use:   "usage [INSTALLATION]",
 		Short: "What an installation uses, was refused, and may use",
 		Long: "Counts of the last days, what is stored, and the figures of a minute, which the operator sets (`annex serve --quotas`). The site's\n" +
-			"admin and the app's developer see the same: counts, and nothing of what was done.",
+			"admin and the app's developer see the same: counts, and nothing of what was done. Beside it the admin sees what all apps of the\n" +
+			"site have stored and may, the developer what all installations of the app's environment have.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.onQueue(cmd, f, args, func(api *client.Client, installation string) (any, func(), error) {
@@ -34,7 +35,13 @@ func (c *cli) usageCommand() *cobra.Command {
 }
 
 func (c *cli) printUsage(u client.Usage) {
-	c.ui.printf("Stored: %d of %d keys, %d of %d bytes", u.Stored.Keys, u.Stored.MaxKeys, u.Stored.Bytes, u.Stored.MaxBytes)
+	c.ui.printf("Stored: %s", stored(u.Stored.Stored))
+	if u.Stored.App != nil {
+		c.ui.printf("Stored by all installations of the app's environment: %s", stored(*u.Stored.App))
+	}
+	if u.Stored.Site != nil {
+		c.ui.printf("Stored by all apps of the site: %s", stored(*u.Stored.Site))
+	}
 	var rows [][]string
 	for _, k := range counted {
 		figure := "unbounded"
@@ -51,4 +58,14 @@ func (c *cli) printUsage(u client.Usage) {
 	if len(rows) > 0 {
 		c.ui.table("DAY WHAT USED REFUSED", rows)
 	}
+}
+
+func stored(s client.Stored) string {
+	of := func(n, most int64) string {
+		if most < 0 {
+			return fmt.Sprint(n)
+		}
+		return fmt.Sprintf("%d of %d", n, most)
+	}
+	return of(s.Keys, s.MaxKeys) + " keys, " + of(s.Bytes, s.MaxBytes) + " bytes"
 }

@@ -62,7 +62,7 @@ type Config struct {
 	Quotas     *quota.Service
 	// Erasures knows what ended installations left.
 	Erasures *erasure.Service
-	Stored   func(ctx context.Context, scope tenant.Scope) (has, may kvstore.Quota, err error)
+	Stored   func(ctx context.Context, scope tenant.Scope) ([]kvstore.Stored, error)
 	// Tunnels are those of an environment that are open now, as they concern one installation of
 	// it; nil where nobody can have one.
 	Tunnels func(ctx context.Context, environment id.Env, install id.Install) ([]devtunnel.OpenTunnel, error)

@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
+	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/quota"
 )
 
@@ -32,6 +33,15 @@ type usedRow struct {
 	What          string
 	Figure        int // a minute; negative when there is none
 	Used, Refused int64
+}
+
+// storedBy words whose stored data the page tells of: what the app has on other sites is
+// not this site's to know.
+var storedBy = map[string]string{kvstore.OfInstallation: "Stored", kvstore.OfSite: "Stored by all apps of the site"}
+
+type storedRow struct {
+	What string
+	kvstore.Stored
 }
 
 // watched is the installation of a page of its own, and the right to it.
@@ -75,16 +85,22 @@ func (c *Console) showRunning(v *visit) error {
 		}
 		rows = append(rows, row)
 	}
-	has, may, err := c.Stored(v.ctx(), scope)
+	all, err := c.Stored(v.ctx(), scope)
 	if err != nil {
 		return err
+	}
+	var stored []storedRow
+	for _, s := range all {
+		if what := storedBy[s.Of]; what != "" {
+			stored = append(stored, storedRow{what, s})
+		}
 	}
 	queued, err := c.Unattended.State(v.ctx(), scope, lettersShown)
 	if err != nil {
 		return err
 	}
 	return c.render(v, http.StatusOK, "running.html", page{Title: "What " + name + " runs", Section: "apps", Data: map[string]any{
-		"ID": i.ID, "Name": name, "Used": rows, "Stored": has, "MayStore": may, "Counts": queued.Counts, "Dead": queued.Dead, "Kinds": jobKinds,
+		"ID": i.ID, "Name": name, "Used": rows, "Stored": stored, "Counts": queued.Counts, "Dead": queued.Dead, "Kinds": jobKinds,
 	}})
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/quota"
 )
 
@@ -28,8 +30,37 @@ type usedJSON struct {
 type storedJSON struct {
 	Keys     int64 `json:"keys"`
 	Bytes    int64 `json:"bytes"`
-	MaxKeys  int64 `json:"maxKeys"`
+	MaxKeys  int64 `json:"maxKeys"` // negative when nothing bounds them
 	MaxBytes int64 `json:"maxBytes"`
+}
+
+// storedHere is what an installation has stored, and beside it what the caller may know: the
+// site's admin of all apps of the site, the developer of all installations of the environment.
+type storedHere struct {
+	storedJSON
+	App  *storedJSON `json:"app,omitempty"`
+	Site *storedJSON `json:"site,omitempty"`
+}
+
+func storedBy(all []kvstore.Stored, caller id.Principal) (out storedHere) {
+	for _, s := range all {
+		bound := func(n int64) int64 {
+			if n <= 0 {
+				return -1
+			}
+			return n
+		}
+		j := storedJSON{s.Has.Keys, s.Has.Bytes, bound(s.May.Keys), bound(s.May.Bytes)}
+		switch {
+		case s.Of == kvstore.OfInstallation:
+			out.storedJSON = j
+		case s.Of == kvstore.OfApp && caller.Is(id.Developer):
+			out.App = &j
+		case s.Of == kvstore.OfSite && caller.Is(id.SiteAdmin):
+			out.Site = &j
+		}
+	}
+	return out
 }
 
 // showUsage tells what an installation uses of what all share: counts and nothing else.
@@ -46,7 +77,7 @@ func (a *API) showUsage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	has, may, err := a.KV.Stored(r.ctx(), scope)
+	stored, err := a.KV.Stored(r.ctx(), scope)
 	if err != nil {
 		return fault.Op("httpapi.showUsage", err)
 	}
@@ -55,7 +86,7 @@ func (a *API) showUsage(w http.ResponseWriter, r *request) error {
 		days = append(days, usedJSON{u.What, u.Day.Format("2006-01-02"), u.Used, u.Refused})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"perMinute": figures(a.Quotas.Limits(d.App, d.ID)), "days": days, "stored": storedJSON{has.Keys, has.Bytes, may.Keys, may.Bytes},
+		"perMinute": figures(a.Quotas.Limits(d.App, d.ID)), "days": days, "stored": storedBy(stored, r.caller),
 	})
 	return nil
 }

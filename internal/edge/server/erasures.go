@@ -18,6 +18,24 @@ INSERT INTO erasures (install_id, site_id, ended_at, due_at)
 	SELECT id, site_id, removed_at, removed_at + 2419200000 FROM installations WHERE active = 0;
 `}}
 
+// ownedBefore says to whom counts what was stored before there were counts of apps and sites;
+// it comes after the tables of installations and of what is stored, and runs once.
+var ownedBefore = []db.Migration{{ID: "owned/1", SQL: `
+INSERT INTO kv_owners (install_id, site_id, environment_id) SELECT id, site_id, env_id FROM installations WHERE true ON CONFLICT (install_id) DO NOTHING;
+INSERT INTO kv_stored_apps (environment_id, stripe, keys, bytes)
+	SELECT environment_id, 0, SUM(keys), SUM(bytes) FROM kv_stored JOIN kv_owners USING (install_id) GROUP BY environment_id;
+INSERT INTO kv_stored_sites (site_id, stripe, keys, bytes)
+	SELECT site_id, 0, SUM(keys), SUM(bytes) FROM kv_stored JOIN kv_owners USING (install_id) GROUP BY site_id;
+`}}
+
+// storageOwners says whose installations are, for what apps and sites may store.
+type storageOwners struct{ installs *install.Service }
+
+func (o storageOwners) Owner(ctx context.Context, sc tenant.Scope) (kvstore.Owner, error) {
+	i, err := o.installs.Was(ctx, sc)
+	return kvstore.Owner{App: i.App, Environment: i.Environment}, err
+}
+
 // everInstalled tells of installations that have ended, too.
 type everInstalled struct{ installs *install.Service }
 

@@ -125,7 +125,7 @@ func migrations() []db.Migration {
 	for _, m := range [][]db.Migration{
 		audit.Migrations, tenancy.Migrations, account.Migrations, registry.Migrations, install.Migrations,
 		kvstore.Migrations, applog.Migrations, trigger.Migrations, ringMigrations,
-		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations, remote.Migrations, devtunnel.Migrations,
+		signer.Migrations, consent.Migrations, asking.Migrations, hosting.Migrations, productauth.Migrations, session.Migrations, uikit.Migrations, erasure.Migrations, endedBefore, ownedBefore, jobs.Migrations, unattended.Migrations, quota.Migrations, receipts.Migrations, provider.Migrations, remote.Migrations, devtunnel.Migrations,
 	} {
 		all = append(all, m...)
 	}
@@ -243,8 +243,10 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Quotas = quota.New(quota.Config{DB: s.DB, Limits: s.Config.Quotas, Log: log})
 	s.KV = kvstore.New(s.DB, s.Ring, s.Registry)
 	s.KV.Count = s.Quotas
-	if q := s.Config.Quotas.Storage; q.Keys > 0 {
-		s.KV.Bound(kvstore.Quota{Keys: q.Keys, Bytes: q.Bytes})
+	s.KV.Owners = storageOwners{s.Installs}
+	s.KV.Quotas = func(app id.App, install id.Install) kvstore.Quotas {
+		i, a, site := s.Quotas.Stored(app, install)
+		return kvstore.Quotas{Install: kvstore.Quota(i), App: kvstore.Quota(a), Site: kvstore.Quota(site)}
 	}
 	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
 	s.Registry.Entities = entitiesKept{s.Installs, func() *kvstore.Store { return s.KV }}

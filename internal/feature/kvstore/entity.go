@@ -37,7 +37,6 @@ func (s *Store) DeleteEntity(ctx context.Context, sc tenant.Scope, k *Kind, key 
 	if err != nil {
 		return err
 	}
-	defer s.usages.deleted(install)
 	return fault.Op("kvstore.DeleteEntity", s.db.Tx(ctx, func(ctx context.Context) error {
 		return s.removeEntity(ctx, install, k, key)
 	}))

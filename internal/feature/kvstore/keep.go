@@ -101,6 +101,11 @@ func (s *Store) Move(ctx context.Context, from, to tenant.Scope) (moved int, err
 	if err != nil {
 		return 0, err
 	}
+	for _, sc := range []tenant.Scope{from, to} { // what is moved counts for both of their owners
+		if _, err := s.owner(ctx, sc); err != nil {
+			return 0, err
+		}
+	}
 	now := s.clock.millis()
 	for _, expired := range []string{dropExpiredEntities, dropExpiredEntries} {
 		if _, err := s.db.Exec(ctx, expired, install, now); err != nil {
@@ -121,8 +126,6 @@ func (s *Store) Move(ctx context.Context, from, to tenant.Scope) (moved int, err
 			}
 		}
 	}
-	s.usages.cache.Remove(install) // it is counted anew
-	s.usages.cache.Remove(old)
 	return moved, nil
 }
 

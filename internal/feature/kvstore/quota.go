@@ -3,10 +3,8 @@ package kvstore
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
@@ -14,83 +12,132 @@ import (
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
-// Quota is how much one installation may store, values and secrets together.
+// Quota is how much may be stored, values, secrets and entities together.
 type Quota struct {
 	Keys  int64
 	Bytes int64 // of keys and values
 }
 
-// DefaultQuota is what an installation may store unless it is said otherwise.
-var DefaultQuota = Quota{Keys: 1_000_000, Bytes: 1 << 30}
+// Quotas bound what an installation stores, what all installations of its app's environment
+// do, and all of its site. A figure of 0 or less bounds nothing.
+type Quotas struct{ Install, App, Site Quota }
 
+// DefaultQuotas are those where nothing else is said.
+var DefaultQuotas = Quotas{
+	Install: Quota{1_000_000, 1 << 30}, App: Quota{100_000_000, 100 << 30}, Site: Quota{50_000_000, 50 << 30},
+}
+
+// Owner is to whom an installation's rows count, beside itself.
+type Owner struct {
+	App         id.App
+	Environment id.Env
+}
+
+// Owners tells whose an installation is, also one that has ended.
+type Owners interface {
+	Owner(ctx context.Context, sc tenant.Scope) (Owner, error)
+}
+
+// The scopes of quotas, as refusals name them.
 const (
-	// recountAfter is how long a count is relied on: what other servers stored is known
-	// after this time.
-	recountAfter = 10 * time.Minute
-	// recountPause bounds how often an installation near its limit is counted again.
-	recountPause = time.Second
-	// maxCounted bounds the counts in memory; what is forgotten is counted again.
-	maxCounted = 16384
+	OfInstallation = "installation"
+	OfApp          = "app"
+	OfSite         = "site"
 )
 
-// usage is what an installation has at most. Far from the limit a write costs no look:
-// what is stored is added, as if it replaced nothing, so the sum is too high rather than
-// too low. Near the limit it is counted anew, and each write is held against what it
-// replaces.
-type usage struct {
-	// writes is held while a value is written: by many far from the limit, by one alone
-	// where the count is read from what is written.
-	writes sync.RWMutex
-
-	mu          sync.Mutex
-	keys, bytes int64
-	counted     time.Time
-	inflated    bool // something was added, or deleted, without a look
+// Stored is what a scope has stored, and may; of a figure of 0 as much as it likes.
+type Stored struct {
+	Of       string
+	Has, May Quota
 }
 
-// Bound sets what an installation may store; it is called before anything is stored.
-func (s *Store) Bound(q Quota) { s.usages = newUsages(q) }
-
-// Stored is what an installation has stored, and may.
-func (s *Store) Stored(ctx context.Context, scope tenant.Scope) (has, may Quota, err error) {
-	if !scope.Valid() || scope.Install() == "" {
-		return has, may, fault.New(fault.Denied, "NOT_YOURS", "no installation was named")
+// Stored is what an installation, all of its app's environment and all of its site have
+// stored. What has expired counts until it is swept.
+func (s *Store) Stored(ctx context.Context, sc tenant.Scope) ([]Stored, error) {
+	if !sc.Valid() || sc.Install() == "" {
+		return nil, fault.New(fault.Denied, "NOT_YOURS", "no installation was named")
 	}
-	var u usage
-	if err := s.count(ctx, scope.Install(), &u); err != nil {
-		return has, may, err
+	counts, err := s.counts(ctx, sc)
+	if err != nil {
+		return nil, err
 	}
-	return Quota{u.keys, u.bytes}, s.usages.quota, nil
+	var out []Stored
+	for _, c := range counts {
+		has, err := s.has(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Stored{c.of, has, c.may})
+	}
+	return out, nil
 }
 
-type usages struct {
-	quota Quota
-	cache *lru.Cache[id.Install, *usage]
+// count is what one quota bounds.
+type count struct {
+	of, who string
+	read    string // the statement
+	may     Quota
+	usage   *usage
 }
 
-func newUsages(q Quota) *usages {
-	cache, _ := lru.New[id.Install, *usage](maxCounted) // the only error is a size below one
-	return &usages{quota: q, cache: cache}
+// counts are what a write of an installation is held against.
+func (s *Store) counts(ctx context.Context, sc tenant.Scope) ([]count, error) {
+	o, err := s.owner(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	q := DefaultQuotas
+	if s.Quotas != nil {
+		q = s.Quotas(o.App, sc.Install())
+	}
+	out := []count{{OfInstallation, string(sc.Install()), storedByInstall, q.Install, nil}, {OfApp, string(o.Environment), storedByApp, q.App, nil}, {OfSite, string(sc.Site()), storedBySite, q.Site, nil}}
+	for i := range out {
+		out[i].usage = s.usages.of(out[i].of + " " + out[i].who)
+	}
+	return out, nil
 }
 
-func (u *usages) of(install id.Install) *usage {
-	if have, ok := u.cache.Get(install); ok {
-		return have
-	}
-	fresh := &usage{}
-	if have, ok, _ := u.cache.PeekOrAdd(install, fresh); ok {
-		return have
-	}
-	return fresh
+func (s *Store) has(ctx context.Context, c count) (q Quota, err error) {
+	err = s.db.QueryRow(ctx, c.read, c.who).Scan(&q.Keys, &q.Bytes)
+	return q, fault.Op("kvstore.has", err)
 }
 
-// deleted notes that a count may be too high now.
-func (u *usages) deleted(install id.Install) {
-	if have, ok := u.cache.Get(install); ok {
-		have.mu.Lock()
-		have.inflated = true
-		have.mu.Unlock()
+// owner says whose an installation is. Once in each process it sees to it that the database
+// knows as well, and counts there what was stored before.
+func (s *Store) owner(ctx context.Context, sc tenant.Scope) (o Owner, err error) {
+	if have, ok := s.owners.Get(sc.Install()); ok {
+		return have, nil
 	}
+	if s.Owners != nil {
+		if o, err = s.Owners.Owner(ctx, sc); err != nil {
+			return Owner{}, fault.Op("kvstore.owner", err)
+		}
+	}
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		n, err := s.db.Exec(ctx, addOwner, sc.Install(), sc.Site(), o.Environment)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.countFor(ctx, sc, o)
+	})
+	if err != nil {
+		return Owner{}, fault.Op("kvstore.owner", err)
+	}
+	s.owners.Add(sc.Install(), o)
+	return o, nil
+}
+
+// countFor adds what an installation has stored to its owners' counts.
+func (s *Store) countFor(ctx context.Context, sc tenant.Scope, o Owner) error {
+	has, err := s.has(ctx, count{who: string(sc.Install()), read: storedByInstall})
+	if err != nil || has == (Quota{}) {
+		return err
+	}
+	if _, err := s.db.Exec(ctx, addToApp, o.Environment, has.Keys, has.Bytes); err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, addToSite, sc.Site(), has.Keys, has.Bytes)
+	return err
 }
 
 // claim is what one value needs room for. size is the statement that tells how much its
@@ -103,88 +150,103 @@ type claim struct {
 
 // room takes room for values, or refuses all of them. Whoever is given room calls written
 // when the values are stored, or were not.
-func (s *Store) room(ctx context.Context, install id.Install, claims ...claim) (written func(), err error) {
-	var need amount
-	for _, c := range claims {
-		need.keys, need.bytes = need.keys+1, need.bytes+int64(c.bytes)
-	}
-	u := s.usages.of(install)
-	u.writes.RLock()
-	if u.take(s.usages.quota, need) {
-		return u.writes.RUnlock, nil
-	}
-	u.writes.RUnlock()
-	u.writes.Lock()
-	if err := s.exactRoom(ctx, install, u, need, claims); err != nil {
-		u.writes.Unlock()
+//
+// Far from every limit a write costs no look: it counts as if it replaced nothing. From seven
+// eighths of one on, each write reads that count, which is of a bounded number of rows. Each
+// server also looks once it has let through an eighth itself: two servers let through no more
+// than the limit, but for what is under way at the same moment, and n of them n - 2 eighths.
+func (s *Store) room(ctx context.Context, sc tenant.Scope, claims ...claim) (written func(), err error) {
+	if _, err := installOf(sc); err != nil {
 		return nil, err
 	}
-	return u.writes.Unlock, nil
-}
-
-// amount is what values need.
-type amount struct{ keys, bytes int64 }
-
-func (u *usage) over(limit Quota, need amount) bool {
-	return u.keys+need.keys > limit.Keys || u.bytes+need.bytes > limit.Bytes
-}
-
-// near is a limit from which on writes are looked at.
-func (q Quota) near() Quota { return Quota{q.Keys / 8 * 7, q.Bytes / 8 * 7} }
-
-// take adds what is needed without a look; false near the limit, or when it is time to count.
-func (u *usage) take(q Quota, need amount) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.counted.IsZero() || time.Since(u.counted) > recountAfter || u.over(q.near(), need) {
-		return false
+	counts, err := s.counts(ctx, sc)
+	if err != nil {
+		return nil, err
 	}
-	u.keys, u.bytes, u.inflated = u.keys+need.keys, u.bytes+need.bytes, true
-	return true
-}
-
-// exactRoom decides while nobody else writes.
-func (s *Store) exactRoom(ctx context.Context, install id.Install, u *usage, need amount, claims []claim) error {
-	q := s.usages.quota
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if age := time.Since(u.counted); u.counted.IsZero() || age > recountAfter || u.inflated && (u.over(q, need) || age > recountPause) {
-		if err := s.count(ctx, install, u); err != nil {
-			return err
+	var need Quota
+	for _, c := range claims {
+		need.Keys, need.Bytes = need.Keys+1, need.Bytes+int64(c.bytes)
+	}
+	counts = slices.DeleteFunc(counts, func(c count) bool { return c.may.Keys <= 0 && c.may.Bytes <= 0 })
+	for i := range counts {
+		if err := s.known(ctx, &counts[i]); err != nil {
+			return nil, err
 		}
 	}
-	now := s.clock.millis()
+	if c, _ := take(counts, need, Quota.near); c == nil {
+		return given(counts, need), nil
+	}
+	if need, err = s.lacking(ctx, sc.Install(), need, claims); err != nil {
+		return nil, err
+	}
+	for first := true; ; first = false {
+		now := time.Now()
+		for i := range counts {
+			if !counts[i].usage.room(counts[i].may.near(), need) {
+				if err := s.learn(ctx, &counts[i], now); err != nil {
+					return nil, err
+				}
+			}
+		}
+		full, figure := take(counts, need, func(q Quota) Quota { return q })
+		if full == nil {
+			return given(counts, need), nil
+		}
+		if first { // what has expired is not in anybody's way
+			if some, err := s.expired(ctx); err != nil {
+				return nil, err
+			} else if some {
+				if _, err := s.Sweep(ctx); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		return nil, refusal(full, figure, need)
+	}
+}
+
+// lacking is what values need more than those that they replace.
+func (s *Store) lacking(ctx context.Context, install id.Install, need Quota, claims []claim) (Quota, error) {
 	for _, c := range claims {
 		var old int64
-		switch err := s.db.QueryRow(ctx, c.size, append(append([]any{install}, c.at...), now)...).Scan(&old); {
+		switch err := s.db.QueryRow(ctx, c.size, append([]any{install}, c.at...)...).Scan(&old); {
 		case err == nil:
-			need = amount{need.keys - 1, need.bytes - old}
+			need = Quota{need.Keys - 1, need.Bytes - min(old, int64(c.bytes))} // less than nothing is needed by none
 		case !errors.Is(err, db.ErrNoRows):
-			return fault.Op("kvstore.room", err)
+			return need, fault.Op("kvstore.room", err)
 		}
 	}
-	if !u.over(q, need) {
-		// A write that fails now leaves the count too high until it is taken anew.
-		u.keys, u.bytes = u.keys+need.keys, u.bytes+need.bytes
-		return nil
-	}
-	limit, figure, what := q.Bytes, u.bytes+need.bytes, "bytes"
-	if u.keys+need.keys > q.Keys {
-		limit, figure, what = q.Keys, u.keys+need.keys, "keys"
-	}
-	return fault.New(fault.Limit, "LIMIT_STORAGE", "the installation would have %d %s stored, the limit is %d", figure, what, limit).
-		With("limit", limit).With("figure", figure).WithFix("delete what is not needed, or store values with a time to live")
+	return need, nil
 }
 
-func (s *Store) count(ctx context.Context, install id.Install, u *usage) error {
-	var keys, bytes int64
-	for _, statement := range []string{countValues, countSecrets, countEntities} {
-		var k, b int64
-		if err := s.db.QueryRow(ctx, statement, install, s.clock.millis()).Scan(&k, &b); err != nil {
-			return fault.Op("kvstore.count", err)
+// expired says whether anything has expired and is still counted.
+func (s *Store) expired(ctx context.Context) (bool, error) {
+	now := s.clock.millis()
+	for _, statement := range []string{anyExpiredValueAllTenants, anyExpiredSecretAllTenants, anyExpiredEntityAllTenants} {
+		var one int
+		err := s.db.QueryRow(ctx, statement, now).Scan(&one)
+		if err == nil || !errors.Is(err, db.ErrNoRows) {
+			return err == nil, fault.Op("kvstore.expired", err)
 		}
-		keys, bytes = keys+k, bytes+b
 	}
-	u.keys, u.bytes, u.counted, u.inflated = keys, bytes, time.Now(), false
-	return nil
+	return false, nil
 }
+
+func refusal(c *count, has, need Quota) error {
+	whose := map[string]string{OfInstallation: "the installation", OfApp: "the installations of the app's environment", OfSite: "the apps of the site"}[c.of]
+	limit, figure, what := c.may.Bytes, has.Bytes, "bytes"
+	if need.Keys > 0 && c.may.Keys > 0 && has.Keys > c.may.Keys {
+		limit, figure, what = c.may.Keys, has.Keys, "keys"
+	}
+	e := fault.New(fault.Limit, "LIMIT_STORAGE", "%s may have %d %s stored", whose, limit, what).
+		With("scope", c.of).With("what", what).With("limit", limit)
+	if c.of != OfInstallation { // how much others have stored is not this app's to know
+		return e.With("figure", limit).WithFix("delete what is not needed, or ask the operator for another figure")
+	}
+	return e.With("figure", figure).WithFix("delete what is not needed, store values with a time to live, or ask the operator for another figure")
+}
+
+// learnAfter is how long a count far from its limit is relied on: what other servers stored is
+// known after this time.
+const learnAfter = time.Second

@@ -62,6 +62,7 @@ var Migrations = []db.Migration{
 			built      BIGINT NOT NULL,
 			PRIMARY KEY (install_id, entity, definition)
 		);`},
+	stored,
 }
 
 // Every statement names the installation, but for those whose name ends in
@@ -102,18 +103,8 @@ const (
 
 	deleteSecret = `DELETE FROM kv_secrets WHERE install_id = ? AND key = ?`
 
-	// What an installation has; LENGTH of a value does not read it.
-	countValues = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv
-		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
-
-	countSecrets = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv_secrets
-		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
-
-	countEntities = `SELECT COUNT(*), COALESCE(SUM(LENGTH(key) + LENGTH(value)), 0) FROM kv_entities
-		WHERE install_id = ? AND (expires_at = 0 OR expires_at > ?)`
-
-	sizeOfEntity = `SELECT LENGTH(key) + LENGTH(value) FROM kv_entities
-		WHERE install_id = ? AND entity = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+	// What a key has already, expired or not: it is counted until it is removed.
+	sizeOfEntity = `SELECT OCTET_LENGTH(key) + OCTET_LENGTH(value) FROM kv_entities WHERE install_id = ? AND entity = ? AND key = ?`
 
 	getEntityRow = `SELECT value, created_at, updated_at, expires_at FROM kv_entities
 		WHERE install_id = ? AND entity = ? AND key = ?`
@@ -175,11 +166,9 @@ const (
 	eraseIndexes = `DELETE FROM kv_entity_indexes WHERE install_id = ? AND (entity, definition) IN
 		(SELECT entity, definition FROM kv_entity_indexes WHERE install_id = ? ORDER BY entity, definition LIMIT ?)`
 
-	sizeOfValue = `SELECT LENGTH(key) + LENGTH(value) FROM kv
-		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+	sizeOfValue = `SELECT OCTET_LENGTH(key) + OCTET_LENGTH(value) FROM kv WHERE install_id = ? AND key = ?`
 
-	sizeOfSecret = `SELECT LENGTH(key) + LENGTH(value) FROM kv_secrets
-		WHERE install_id = ? AND key = ? AND (expires_at = 0 OR expires_at > ?)`
+	sizeOfSecret = `SELECT OCTET_LENGTH(key) + OCTET_LENGTH(value) FROM kv_secrets WHERE install_id = ? AND key = ?`
 
 	eraseValues = `DELETE FROM kv WHERE install_id = ? AND key IN
 		(SELECT key FROM kv WHERE install_id = ? ORDER BY key LIMIT ?)`

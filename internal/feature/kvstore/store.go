@@ -33,10 +33,15 @@ type Store struct {
 	sealer Sealer
 	clock  *clock
 	usages *usages
+	owners *lru.Cache[id.Install, Owner]
 
 	// Count bounds what apps read and write, in pieces of 10 KB; it may be nil. It is set before
 	// anything is stored.
 	Count Count
+	// Quotas are what may be stored, DefaultQuotas when it is nil, and Owners says whose
+	// installations are; without it they belong to no app. Both are set before anything is stored.
+	Quotas func(app id.App, install id.Install) Quotas
+	Owners Owners
 
 	manifests Manifests
 	kinds     *lru.Cache[id.Version, map[string]*Kind]
@@ -58,7 +63,11 @@ func New(d *db.DB, sealer Sealer, manifests Manifests) *Store {
 	if err != nil {
 		panic(err) // of a size below 1
 	}
-	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(DefaultQuota), manifests: manifests, kinds: kinds}
+	owners, err := lru.New[id.Install, Owner](maxCounted)
+	if err != nil {
+		panic(err) // the same
+	}
+	return &Store{db: d, sealer: sealer, clock: newClock(time.Now), usages: newUsages(), owners: owners, manifests: manifests, kinds: kinds}
 }
 
 // SetOptions are the options of a write.
@@ -109,7 +118,7 @@ func (s *Store) Set(ctx context.Context, sc tenant.Scope, key string, value []by
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, install, claim{sizeOfValue, []any{key}, len(key) + len(value)})
+	written, err := s.room(ctx, sc, claim{sizeOfValue, []any{key}, len(key) + len(value)})
 	if err != nil {
 		return err
 	}
@@ -136,7 +145,6 @@ func (s *Store) Delete(ctx context.Context, sc tenant.Scope, key string) error {
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteValue, install, key)
-	s.usages.deleted(install)
 	return fault.Op("kvstore.Delete", err)
 }
 
@@ -179,7 +187,7 @@ func (s *Store) SetSecret(ctx context.Context, sc tenant.Scope, key string, valu
 	if err := checkValue(value, o); err != nil {
 		return err
 	}
-	written, err := s.room(ctx, install, claim{sizeOfSecret, []any{key}, len(key) + len(value)})
+	written, err := s.room(ctx, sc, claim{sizeOfSecret, []any{key}, len(key) + len(value) + sealing})
 	if err != nil {
 		return err
 	}
@@ -215,9 +223,11 @@ func (s *Store) DeleteSecret(ctx context.Context, sc tenant.Scope, key string) e
 		return err
 	}
 	_, err = s.db.Exec(ctx, deleteSecret, install, key)
-	s.usages.deleted(install)
 	return fault.Op("kvstore.DeleteSecret", err)
 }
+
+// sealing is at most what sealing adds to a value.
+const sealing = 64
 
 // batch is how many rows one statement of Erase or Sweep removes: few enough that
 // others are not kept waiting.
@@ -236,8 +246,17 @@ func (s *Store) Erase(ctx context.Context, sc tenant.Scope) error {
 			}
 		}
 	}
-	s.usages.deleted(install)
-	return nil
+	s.owners.Remove(install)
+	return fault.Op("kvstore.Erase", s.db.Tx(ctx, func(ctx context.Context) error {
+		has, err := s.has(ctx, count{who: string(install), read: storedByInstall})
+		if err != nil || has != (Quota{}) { // somebody stored something meanwhile, and it counts
+			return err
+		}
+		if _, err = s.db.Exec(ctx, eraseStored, install); err == nil {
+			_, err = s.db.Exec(ctx, eraseOwner, install)
+		}
+		return err
+	}))
 }
 
 // Sweep removes what has expired, of all installations, and says how much it was.

@@ -88,7 +88,7 @@ func (s *Store) Exchange(ctx context.Context, sc tenant.Scope, o Op) (before Ite
 	if err := o.check(); err != nil {
 		return Item{}, false, Item{}, err
 	}
-	written, err := s.room(ctx, install, o.claim())
+	written, err := s.room(ctx, sc, o.claim())
 	if err != nil {
 		return Item{}, false, Item{}, err
 	}
@@ -177,8 +177,7 @@ func checkUnit(ops []Op) error {
 // Transact does all operations, or none: each is checked, and each condition held
 // against what is stored, before anything is seen by others.
 func (s *Store) Transact(ctx context.Context, sc tenant.Scope, ops []Op) error {
-	install, err := installOf(sc)
-	if err != nil {
+	if _, err := installOf(sc); err != nil {
 		return err
 	}
 	if err := checkUnit(ops); err != nil {
@@ -189,14 +188,13 @@ func (s *Store) Transact(ctx context.Context, sc tenant.Scope, ops []Op) error {
 			return err
 		}
 	}
-	return s.together(ctx, install, ops, func(_ int, err error) error { return err })
+	return s.together(ctx, sc, ops, func(_ int, err error) error { return err })
 }
 
 // Batch does each operation by itself: failed has, for each, why it was not done. An
 // error is one of the batch as a whole.
 func (s *Store) Batch(ctx context.Context, sc tenant.Scope, ops []Op) (failed []error, err error) {
-	install, err := installOf(sc)
-	if err != nil {
+	if _, err := installOf(sc); err != nil {
 		return nil, err
 	}
 	if err := checkUnit(ops); err != nil {
@@ -223,12 +221,12 @@ func (s *Store) Batch(ctx context.Context, sc tenant.Scope, ops []Op) (failed []
 			return nil
 		}
 	}
-	err = s.together(ctx, install, sound, one(0))
+	err = s.together(ctx, sc, sound, one(0))
 	if fault.CodeOf(err) != "LIMIT_STORAGE" {
 		return failed, err
 	}
 	for i := range sound {
-		err := s.together(ctx, install, sound[i:i+1], one(i))
+		err := s.together(ctx, sc, sound[i:i+1], one(i))
 		if fault.CodeOf(err) == "LIMIT_STORAGE" {
 			failed[places[i]], err = err, nil
 		}
@@ -241,28 +239,23 @@ func (s *Store) Batch(ctx context.Context, sc tenant.Scope, ops []Op) (failed []
 
 // together does checked operations in one transaction, which an error that refused gives
 // back ends.
-func (s *Store) together(ctx context.Context, install id.Install, ops []Op, refused func(i int, err error) error) error {
+func (s *Store) together(ctx context.Context, sc tenant.Scope, ops []Op, refused func(i int, err error) error) error {
 	var claims []claim
-	deletes := false
 	for i := range ops {
 		if ops[i].Do == Set {
 			claims = append(claims, ops[i].claim())
 		}
-		deletes = deletes || ops[i].Do == Delete
 	}
 	if len(claims) > 0 {
-		written, err := s.room(ctx, install, claims...)
+		written, err := s.room(ctx, sc, claims...)
 		if err != nil {
 			return err
 		}
 		defer written()
 	}
-	if deletes {
-		defer s.usages.deleted(install)
-	}
 	return fault.Op("kvstore.together", s.db.Tx(ctx, func(ctx context.Context) error {
 		for i := range ops {
-			if _, _, err := s.do(ctx, install, ops[i]); err != nil {
+			if _, _, err := s.do(ctx, sc.Install(), ops[i]); err != nil {
 				if err := refused(i, err); err != nil {
 					return err
 				}

@@ -11,7 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 )
 
-// Figures are what a minute may have; 0 takes the default, a negative one bounds nothing.
+// Figures are what a minute may have, and what may be stored; 0 takes the default, a negative one bounds nothing.
 type Figures struct {
 	Calls        int `yaml:"calls"`
 	Outbound     int `yaml:"outbound"`
@@ -21,6 +21,9 @@ type Figures struct {
 	// StorageReads and StorageWrites are operations of at most 10 KB; larger ones count as several.
 	StorageReads  int `yaml:"storageReads"`
 	StorageWrites int `yaml:"storageWrites"`
+	// StoredKeys and StoredBytes are what may be stored, whenever it was.
+	StoredKeys  int `yaml:"storedKeys"`
+	StoredBytes int `yaml:"storedBytes"`
 }
 
 // Limits are the figures of a server.
@@ -33,7 +36,7 @@ type Limits struct {
 	// id or its app's.
 	Installations map[string]Figures `yaml:"installations"`
 	Apps          map[string]Figures `yaml:"apps"`
-	// Storage is what one installation may store.
+	// Storage is what one installation may store where Installation does not say it.
 	Storage Storage `yaml:"storage"`
 }
 
@@ -46,8 +49,8 @@ type Storage struct {
 // Defaults are the figures where nothing else is said (forge-facts 5.4, 9.1, 11.4).
 var Defaults = Limits{
 	Installation: Figures{Calls: 5000, Outbound: 12_000, ProductCalls: 5000, Pushes: 500, LogLines: 6000, StorageReads: 60_000, StorageWrites: 60_000},
-	App:          Figures{Calls: 30_000, Outbound: 50_000, ProductCalls: 50_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000},
-	Site:         Figures{Calls: 60_000, Outbound: 100_000, ProductCalls: 60_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000},
+	App:          Figures{Calls: 30_000, Outbound: 50_000, ProductCalls: 50_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000, StoredKeys: 100_000_000, StoredBytes: 100 << 30},
+	Site:         Figures{Calls: 60_000, Outbound: 100_000, ProductCalls: 60_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000, StoredKeys: 50_000_000, StoredBytes: 50 << 30},
 	User:         Figures{Calls: 1200, ProductCalls: 1200},
 	Storage:      Storage{Keys: 1_000_000, Bytes: 1 << 30},
 }
@@ -70,21 +73,35 @@ func Read(text []byte) (Limits, error) {
 	if l.Storage.Keys < 0 || l.Storage.Bytes < 0 {
 		return l, fault.New(fault.Usage, "QUOTAS", "what may be stored has a bound").WithFix("write storage: {keys: 1000000, bytes: 1073741824}")
 	}
+	stored := func(f Figures) bool { return f.StoredKeys < 0 || f.StoredBytes < 0 }
+	unbounded := stored(l.Installation)
+	for _, some := range []map[string]Figures{l.Installations, l.Apps} {
+		for _, f := range some {
+			unbounded = unbounded || stored(f)
+		}
+	}
+	switch {
+	case unbounded:
+		return l, fault.New(fault.Usage, "QUOTAS", "what an installation may store has a bound").WithFix("write installation: {storedKeys: 1000000, storedBytes: 1073741824}")
+	case l.User.StoredKeys != 0 || l.User.StoredBytes != 0:
+		return l, fault.New(fault.Usage, "QUOTAS", "what is stored is not a user's").WithFix("leave storedKeys and storedBytes out of user")
+	}
 	l.defaults()
 	return l, nil
 }
 
 func (l *Limits) defaults() {
-	fill(&l.Installation, Defaults.Installation)
-	fill(&l.App, Defaults.App)
-	fill(&l.Site, Defaults.Site)
-	fill(&l.User, Defaults.User)
 	if l.Storage.Keys == 0 {
 		l.Storage.Keys = Defaults.Storage.Keys
 	}
 	if l.Storage.Bytes == 0 {
 		l.Storage.Bytes = Defaults.Storage.Bytes
 	}
+	fill(&l.Installation, Figures{StoredKeys: int(l.Storage.Keys), StoredBytes: int(l.Storage.Bytes)})
+	fill(&l.Installation, Defaults.Installation)
+	fill(&l.App, Defaults.App)
+	fill(&l.Site, Defaults.Site)
+	fill(&l.User, Defaults.User)
 }
 
 // fill gives each figure that is not said the default's.
@@ -106,4 +123,12 @@ func (l Limits) Of(app id.App, install id.Install) Figures {
 	fill(&out, l.Apps[string(app)])
 	fill(&out, l.Installation)
 	return out
+}
+
+// Stored is what an installation may store, all of its app's environment together, and all
+// of its site; a negative figure bounds nothing.
+func (s *Service) Stored(app id.App, install id.Install) (installation, all, site Storage) {
+	l := s.cfg.Limits
+	f := l.Of(app, install)
+	return Storage{int64(f.StoredKeys), int64(f.StoredBytes)}, Storage{int64(l.App.StoredKeys), int64(l.App.StoredBytes)}, Storage{int64(l.Site.StoredKeys), int64(l.Site.StoredBytes)}
 }

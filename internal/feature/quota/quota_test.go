@@ -186,7 +186,21 @@ func TestRead(t *testing.T) {
 	if f := l.Of("x", "y"); f.Pushes != 3 || f.Calls != 7 {
 		t.Errorf("%+v", f)
 	}
-	for _, bad := range []string{"instalation: {}", "installation: {calls: many}", "- 1", "storage: {keys: -1}"} {
+	if l.Installation.StoredKeys != 10 || l.Installation.StoredBytes != 1<<30 || l.Site.StoredBytes != 50<<30 || l.App.StoredKeys != 100_000_000 {
+		t.Errorf("%+v", l)
+	}
+	l, err = quota.Read([]byte("installation: {storedBytes: 7}\napp: {storedKeys: -1}\nsite: {storedBytes: 9}\nstorage: {keys: 10, bytes: 11}\napps: {x: {storedKeys: 3}}\ninstallations: {i: {storedBytes: 5}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installation, app, site := quota.New(quota.Config{Limits: l}).Stored("x", "i")
+	if installation != (quota.Storage{Keys: 3, Bytes: 5}) || app != (quota.Storage{Keys: -1, Bytes: 100 << 30}) || site != (quota.Storage{Keys: 50_000_000, Bytes: 9}) {
+		t.Error(installation, app, site)
+	}
+	if installation, _, _ := quota.New(quota.Config{Limits: l}).Stored("y", "j"); installation != (quota.Storage{Keys: 10, Bytes: 7}) {
+		t.Error(installation)
+	}
+	for _, bad := range []string{"installation: {storedKeys: -1}", "apps: {x: {storedBytes: -1}}", "user: {storedKeys: 1}", "instalation: {}", "installation: {calls: many}", "- 1", "storage: {keys: -1}"} {
 		if _, err := quota.Read([]byte(bad)); fault.CodeOf(err) != "QUOTAS" {
 			t.Errorf("%s: %v", bad, err)
 		}

@@ -221,6 +221,7 @@ func (d *DB) replace(ctx context.Context, r Replacement) error {
 		}
 	}
 	for _, m := range append(kept.steps, done...) {
+		m.SQLite, m.Postgres = nil, nil
 		if err := d.applyOnce(ctx, kept, m); err != nil {
 			return err
 		}
@@ -231,6 +232,14 @@ func (d *DB) replace(ctx context.Context, r Replacement) error {
 	insert := func(table string, columns []string, rows [][]any) error { return l.insert(ctx, table, columns, rows) }
 	if err := r.Rows(insert); err != nil {
 		return err
+	}
+	for _, m := range done {
+		if kept.old[m.ID] {
+			continue
+		}
+		if err := d.own(ctx, m); err != nil {
+			return fmt.Errorf("%s: %w", m.ID, err)
+		}
 	}
 	for _, m := range r.Steps {
 		if err := d.applyOnce(ctx, kept, m); err != nil {
@@ -273,7 +282,7 @@ func (d *DB) applyOnce(ctx context.Context, k kept, m Migration) error {
 	}
 	k.applied[m.ID] = true
 	if k.old[m.ID] {
-		m.SQL, m.digest = "", digest(m.SQL)
+		m.SQL, m.SQLite, m.Postgres, m.digest = "", nil, nil, digest(m.SQL)
 	}
 	if err := d.apply(ctx, m); err != nil {
 		return fmt.Errorf("%s: %w", m.ID, err)

@@ -17,6 +17,10 @@ import (
 type Migration struct {
 	ID  string
 	SQL string
+	// SQLite and Postgres are what one database is told after SQL, each a statement as it
+	// stands: triggers, which the two write differently. When a dump is loaded they come
+	// after its rows, which are complete without them.
+	SQLite, Postgres []string
 
 	digest string // of the text that once ran, when it is not to run again
 }
@@ -68,9 +72,26 @@ func (d *DB) apply(ctx context.Context, m Migration) error {
 			return err
 		}
 	}
+	if err := d.own(ctx, m); err != nil {
+		return err
+	}
 	_, err := d.Exec(ctx, `INSERT INTO annex_migrations (id, digest, applied_at) VALUES (?, ?, ?)`,
 		m.ID, cmp.Or(m.digest, digest(m.SQL)), time.Now().UnixMilli())
 	return err
+}
+
+// own tells this database what the other one is told in other words.
+func (d *DB) own(ctx context.Context, m Migration) error {
+	statements := m.SQLite
+	if d.dialect == postgres {
+		statements = m.Postgres
+	}
+	for _, s := range statements {
+		if _, err := d.Exec(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *DB) applied(ctx context.Context) (map[string]string, error) {

@@ -373,7 +373,7 @@ type (
 	Usage struct {
 		PerMinute map[string]int `json:"perMinute"` // a negative figure bounds nothing
 		Days      []UsedOnDay    `json:"days"`
-		Stored    Stored         `json:"stored"`
+		Stored    StoredHere     `json:"stored"`
 	}
 	// UsedOnDay is one of Usage's counts.
 	UsedOnDay struct {
@@ -382,7 +382,14 @@ type (
 		Used    int64  `json:"used"`
 		Refused int64  `json:"refused"`
 	}
-	// Stored is what an installation has stored.
+	// StoredHere is what an installation has stored, and all of its app's environment, which the
+	// developer is told, or all of its site, which its admin is.
+	StoredHere struct {
+		Stored
+		App  *Stored `json:"app,omitempty"`
+		Site *Stored `json:"site,omitempty"`
+	}
+	// Stored is what is stored, and may be; a negative figure bounds nothing.
 	Stored struct {
 		Keys     int64 `json:"keys"`
 		Bytes    int64 `json:"bytes"`
