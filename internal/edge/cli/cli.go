@@ -73,6 +73,7 @@ type DemoOptions struct {
 	// Upstreams maps host names to addresses that stand in for them.
 	Upstreams  map[string]string
 	UpstreamCA string // PEM file
+	Quotas     string // a file, as of ServeOptions
 	// InsecureNoSandbox starts workers without the operating system's sandbox.
 	InsecureNoSandbox bool
 	Out, Err          io.Writer

@@ -188,10 +188,10 @@ func TestServeAndDemoPassTheirFlags(t *testing.T) {
 	}
 	ca := filepath.Join(dir, "ca.pem")
 	os.WriteFile(ca, nil, 0o644)
-	if got := run(t, dir, "", nil, h, "demo", "--data", "d", "--upstream", "API.example.com=127.0.0.1:9", "--upstream-ca", "ca.pem"); got.code != 0 {
+	if got := run(t, dir, "", nil, h, "demo", "--data", "d", "--upstream", "API.example.com=127.0.0.1:9", "--upstream-ca", "ca.pem", "--quotas", "q.yaml"); got.code != 0 {
 		t.Fatal(got)
 	}
-	if shown.Upstreams["api.example.com"] != "127.0.0.1:9" || shown.UpstreamCA != ca {
+	if shown.Upstreams["api.example.com"] != "127.0.0.1:9" || shown.UpstreamCA != ca || shown.Quotas != filepath.Join(dir, "q.yaml") {
 		t.Errorf("%+v", shown)
 	}
 	for _, args := range [][]string{{"demo", "--upstream", "x"}, {"demo", "--upstream", "a.example.com=localhost"}, {"demo", "--upstream-ca", "gone"}, {"serve", "--workers", "-1"}, {"serve", "extra"},

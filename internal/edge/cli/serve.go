@@ -100,6 +100,9 @@ func (c *cli) demoCommand() *cobra.Command {
 					return usage("--upstream-ca: %v", err)
 				}
 			}
+			if o.Quotas != "" {
+				o.Quotas = c.absolute(o.Quotas)
+			}
 			o.Data = c.absolute(o.Data)
 			o.Out, o.Err = c.env.Out, c.env.Err
 			return c.hooks.Demo(cmd.Context(), o)
@@ -109,6 +112,7 @@ func (c *cli) demoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8480", "`address` to listen on; port 0 takes a free one")
 	cmd.Flags().StringArrayVar(&upstreams, "upstream", nil, "`HOST=ADDR`: requests to HOST reach ADDR instead; repeatable")
 	cmd.Flags().StringVar(&o.UpstreamCA, "upstream-ca", "", "PEM `file` with the authority that upstreams are trusted by")
+	cmd.Flags().StringVar(&o.Quotas, "quotas", "", "`file` of the figures of what installations, apps, sites and users may use (operate.md): small ones show what an app does when it is refused")
 	cmd.Flags().BoolVar(&o.InsecureNoSandbox, "insecure-no-sandbox", false, insecureUsage)
 	return cmd
 }

@@ -40,8 +40,8 @@ func Demo(ctx context.Context, d DemoConfig) error {
 	defer file.Close()
 	e, err := Start(ctx, Setup{
 		Dir: d.Options.Data, Listen: d.Options.Listen, Network: network, ChildCommand: d.ChildCommand, Version: d.Version,
-		InsecureNoSandbox: d.Options.InsecureNoSandbox,
-		Log:               log,
+		InsecureNoSandbox: d.Options.InsecureNoSandbox, QuotasFile: d.Options.Quotas,
+		Log: log,
 	})
 	if err != nil {
 		return err

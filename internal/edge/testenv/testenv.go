@@ -49,7 +49,9 @@ type Setup struct {
 	Version           string
 	Log               *slog.Logger
 	// Quotas are the figures of installations, apps, sites and users.
-	Quotas quota.Limits
+	// QuotasFile holds them, when it is not "".
+	Quotas     quota.Limits
+	QuotasFile string
 	// NoProduct leaves out Tracker's own listener.
 	NoProduct bool
 	// MetricsListen and TracesEndpoint are those of server.Config.
@@ -80,7 +82,7 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	}
 	cfg := server.Config{
 		DataDir: s.Dir, DatabaseURL: s.Database, KeyRing: filepath.Join(s.Dir, "keyring"), Listen: s.Listen, Workers: s.Workers,
-		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Quotas: s.Quotas, Log: s.Log,
+		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Quotas: s.Quotas, QuotasFile: s.QuotasFile, Log: s.Log,
 		MetricsListen: s.MetricsListen, TracesEndpoint: s.TracesEndpoint,
 	}
 	if s.Network != nil {

@@ -263,4 +263,9 @@ func TestSQLIsRefusedByName(t *testing.T) {
 	if r.OK() || i < 0 || r.Diagnostics[i].File != "src/index.js" || r.Diagnostics[i].Line != 1 || !strings.Contains(r.Diagnostics[i].Message, "@forge/sql") {
 		t.Errorf("got %v", r.Diagnostics)
 	}
+	r = check(t, strings.Replace(manifestText, "modules:\n", "modules:\n  sql:\n    - key: main\n      engine: mysql\n", 1)+"-- src/index.js --\nexport const run = () => 1;\n")
+	i = slices.IndexFunc(r.Diagnostics, func(d bundle.Diagnostic) bool { return d.Rule == "sql-not-offered" })
+	if !r.OK() || i < 0 || r.Diagnostics[i].Severity != bundle.Warning || r.Diagnostics[i].Line != 13 || r.Diagnostics[i].File != "manifest.yml" {
+		t.Errorf("got %v", r.Diagnostics)
+	}
 }

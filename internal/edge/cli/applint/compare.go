@@ -33,10 +33,13 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, pages *pages) (ou
 		warn(f.Storage[0], "permission-scope-required", "the code uses storage and the app has not the scope "+storageScope,
 			"add "+storageScope+" to permissions.scopes")
 	}
+	const noSQL, instead = "sql-not-offered", "keep the data in entities (app.storage.entities and kvs.entity of @forge/kvs), or outside by a remote"
 	for _, at := range f.SQL {
-		out = append(out, bundle.Diagnostic{File: at.File, Line: at.Line, Column: at.Column, Rule: "sql-not-offered", Severity: bundle.Error,
-			Message: "@forge/sql is not offered: apps that use it write MySQL, and there is none here",
-			Fix:     "keep the data in entities (app.storage.entities and kvs.entity of @forge/kvs), or outside by a remote"})
+		out = append(out, bundle.Diagnostic{File: at.File, Line: at.Line, Column: at.Column, Rule: noSQL, Severity: bundle.Error,
+			Message: "@forge/sql is not offered: apps that use it write MySQL, and there is none here", Fix: instead})
+	}
+	if len(m.Modules.SQL) > 0 { // what does not use it works
+		warn(at(m, "modules.sql[0].key", "modules.sql[0]", "modules.sql"), noSQL, "modules of type sql give the app no database: @forge/sql is not offered", instead)
 	}
 	for _, e := range f.ModuleScope {
 		switch {
