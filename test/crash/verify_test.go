@@ -41,6 +41,7 @@ func (l *load) verify() {
 	}
 	l.verifyCounters()
 	l.verifyEntries(d)
+	l.verifyStored(d)
 	l.verifyGuests()
 	l.verifyLines(d)
 }
@@ -84,6 +85,31 @@ func (l *load) verifyCounters() {
 
 func (l *load) counter(name string) *counter {
 	return l.counters[slices.IndexFunc(l.counters, func(c *counter) bool { return c.name == name })]
+}
+
+// verifyStored holds what is counted as stored, of installations, apps and sites, against what
+// is there: in one statement, since what is queued may write meanwhile.
+func (l *load) verifyStored(d *db.DB) {
+	l.t.Helper()
+	const differs = `WITH there AS (
+			SELECT install_id, OCTET_LENGTH(key) + OCTET_LENGTH(value) AS n FROM kv
+			UNION ALL SELECT install_id, OCTET_LENGTH(key) + OCTET_LENGTH(value) AS n FROM kv_secrets
+			UNION ALL SELECT install_id, OCTET_LENGTH(key) + OCTET_LENGTH(value) AS n FROM kv_entities)
+		SELECT who, CAST(SUM(k) AS BIGINT), CAST(SUM(b) AS BIGINT) FROM (
+			SELECT 'installation ' || install_id AS who, keys AS k, bytes AS b FROM kv_stored
+			UNION ALL SELECT 'installation ' || install_id, -1, -n FROM there
+			UNION ALL SELECT 'app ' || environment_id, keys, bytes FROM kv_stored_apps
+			UNION ALL SELECT 'app ' || environment_id, -1, -n FROM there JOIN kv_owners USING (install_id)
+			UNION ALL SELECT 'site ' || site_id, keys, bytes FROM kv_stored_sites
+			UNION ALL SELECT 'site ' || COALESCE(site_id, 'unknown'), -1, -n FROM there LEFT JOIN kv_owners USING (install_id)) AS everything
+		GROUP BY who HAVING SUM(k) <> 0 OR SUM(b) <> 0`
+	rows(l.t, d, func(scan func(...any) error) error {
+		var who string
+		var keys, bytes int64
+		err := scan(&who, &keys, &bytes)
+		l.half("of what %v has stored %d keys and %d bytes are counted that are not there", who, keys, bytes)
+		return err
+	}, differs)
 }
 
 func (l *load) verifyEntries(d *db.DB) {

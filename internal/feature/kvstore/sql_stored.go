@@ -49,7 +49,7 @@ var stored = db.Migration{ID: "kvstore/3", SQL: `
 
 // sqliteTriggers count each row, into one stripe: SQLite has one writer.
 func sqliteTriggers() (out []string) {
-	const trigger = `CREATE TRIGGER {table}_{act} AFTER {ACT} ON {table} BEGIN
+	const trigger = `CREATE TRIGGER {table}_{act} AFTER {ACT} ON {table}{when} BEGIN
 		INSERT INTO kv_stored (install_id, stripe, keys, bytes) VALUES ({row}.install_id, 0, {keys}, {bytes})
 			ON CONFLICT (install_id, stripe) DO UPDATE SET keys = keys + excluded.keys, bytes = bytes + excluded.bytes;
 		INSERT INTO kv_stored_apps (environment_id, stripe, keys, bytes)
@@ -62,10 +62,11 @@ func sqliteTriggers() (out []string) {
 	const of = `OCTET_LENGTH({row}.key) + OCTET_LENGTH({row}.value)`
 	now, was := strings.ReplaceAll(of, "{row}", "NEW"), strings.ReplaceAll(of, "{row}", "OLD")
 	for _, table := range countedTables {
-		for _, act := range []struct{ name, row, keys, bytes string }{
-			{"INSERT", "NEW", "1", now}, {"UPDATE", "NEW", "0", now + " - " + strings.ReplaceAll(was, " + ", " - ")}, {"DELETE", "OLD", "-1", "-(" + was + ")"},
+		for _, act := range []struct{ name, when, row, keys, bytes string }{
+			{"INSERT", "", "NEW", "1", now}, {"DELETE", "", "OLD", "-1", "-(" + was + ")"},
+			{"UPDATE", " WHEN OCTET_LENGTH(NEW.value) <> OCTET_LENGTH(OLD.value)", "NEW", "0", now + " - " + strings.ReplaceAll(was, " + ", " - ")},
 		} {
-			out = append(out, strings.NewReplacer("{table}", table, "{act}", "counted_"+strings.ToLower(act.name), "{ACT}", act.name,
+			out = append(out, strings.NewReplacer("{table}", table, "{act}", "counted_"+strings.ToLower(act.name), "{ACT}", act.name, "{when}", act.when,
 				"{row}", act.row, "{keys}", act.keys, "{bytes}", act.bytes).Replace(trigger))
 		}
 	}
