@@ -25,8 +25,8 @@ func (w *worker) build(ctx context.Context, source []byte) (built, error) {
 	}
 	w.builds[h] = ch
 	w.mu.Unlock()
-	w.inflight.Add(1)
-	defer w.inflight.Add(-1)
+	w.enter(false)
+	defer w.leave(false)
 	if err := w.send(ctx.Done(), hostcall.Message{Type: hostcall.Build, Handle: h, Head: head, Body: source}); err != nil {
 		return built{}, lost()
 	}

@@ -28,7 +28,9 @@ type flight struct {
 	// effects says that a host call with an effect was made: the call must not run again.
 	effects atomic.Bool
 	// apart says that the call was in a worker that fell silent, and could be why.
-	apart     bool
+	apart bool
+	// short says that calls of the function were short lately.
+	short     bool
 	wasMoved  bool
 	hostCalls atomic.Int64
 	outbound  atomic.Int64
@@ -39,6 +41,7 @@ type flight struct {
 
 func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {
 	f := &flight{call: c, version: v, host: h, facts: facts, started: time.Now(), deadline: c.Deadline}
+	f.short = v.paces.short(c.Function)
 	f.lines.out = h.Log
 	return f
 }
@@ -61,6 +64,7 @@ type attempt struct {
 	telling sync.RWMutex
 	handle  hostcall.Handle
 	began   time.Time
+	before  int64      // how many others were in the worker then
 	done    chan ended // one value
 	once    sync.Once
 	fate    atomic.Int32

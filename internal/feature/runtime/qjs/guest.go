@@ -67,6 +67,7 @@ func (g *Guest) Run(ctx context.Context, art call.Artifact, c *call.Call, app js
 	if f.deadline.IsZero() {
 		f.deadline = f.started.Add(defaultWall(c.Kind))
 	}
+	g.w.enter(f.short)
 	res, err := g.w.run(ctx, f, guestGrace)
 	if a, ok := err.(*appError); ok {
 		err = a.fault(nil)

@@ -36,33 +36,44 @@ func Grade(s string) (Isolation, error) {
 	return "", fault.New(fault.Usage, "WORKER_ISOLATION", "isolation.worker is %q", s).WithFix("use shared, site or app")
 }
 
-// pick gives the worker for the next attempt of a call.
+// pick gives the worker for the next attempt of a call, which has entered it then.
 func (p *pool) pick(ctx context.Context, f *flight) (*worker, error) {
 	v := f.version
-	apart := f.apart || v.served.Load() < probation
-	if p.cfg.Isolation == BySite || p.cfg.Isolation == ByApp {
-		return p.groupWorker(f, apart || v.tally.struck(time.Now()))
+	apart, struck := f.apart || v.served.Load() < probation, v.tally.struck(time.Now())
+	var w *worker
+	var err error
+	switch {
+	case p.cfg.Isolation == BySite || p.cfg.Isolation == ByApp:
+		w, err = p.groupWorker(f, apart || struck)
+	case struck:
+		w, err = p.ownWorker(v)
+	case apart:
+		w, err = p.quarantined()
+	default:
+		return p.shared(ctx, f)
 	}
-	if v.tally.struck(time.Now()) {
-		return p.ownWorker(v)
+	if err == nil {
+		w.enter(f.short)
 	}
-	if apart {
-		return p.quarantined()
-	}
-	return p.shared(ctx)
+	return w, err
 }
 
-// shared waits for a shared worker.
-func (p *pool) shared(ctx context.Context) (*worker, error) {
+// shared waits for a shared worker. The call enters it before another one is placed: of many
+// that come at once, each sees those before it.
+func (p *pool) shared(ctx context.Context, f *flight) (*worker, error) {
 	for {
 		p.mu.Lock()
-		best := p.least()
+		best := p.choose(f)
+		full := best != nil && best.inflight.Load() >= maxPerWorker
 		changed, closed := p.changed, p.closed
+		if best != nil && !closed && !full {
+			best.enter(f.short)
+		}
 		p.mu.Unlock()
 		switch {
 		case closed:
 			return nil, shuttingDown()
-		case best != nil && best.inflight.Load() >= maxPerWorker:
+		case full:
 			return nil, overloaded(maxPerWorker * p.cfg.Workers)
 		case best != nil:
 			return best, nil

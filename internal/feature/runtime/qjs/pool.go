@@ -29,6 +29,8 @@ type pool struct {
 	mu sync.Mutex
 	// slots are the shared workers; nil while one is being replaced.
 	slots []*worker
+	// front is how many of them get the short calls as long as they keep up.
+	front int
 	// quarantine runs first calls of versions; the second, started then, while the first is
 	// silent.
 	quarantine [2]keeper
@@ -48,7 +50,7 @@ func newPool(cfg Config) (*pool, error) {
 		cfg.Workers = 1 // only for its base image
 	}
 	p := &pool{
-		cfg: cfg, slots: make([]*worker, cfg.Workers), own: map[string]*ownKeeper{}, groups: map[string]*group{},
+		cfg: cfg, slots: make([]*worker, cfg.Workers), front: inFront(cfg.Workers), own: map[string]*ownKeeper{}, groups: map[string]*group{},
 		changed: make(chan struct{}), stop: make(chan struct{}),
 		builders: newBuilders(),
 	}
@@ -208,24 +210,6 @@ func (p *pool) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closed
-}
-
-// least is the least loaded worker, of those that are not silent if there is one; p.mu
-// is held.
-func (p *pool) least() *worker {
-	var best *worker
-	bestSilent := true
-	now := time.Now()
-	for _, w := range p.slots {
-		if w == nil || w.ending.Load() {
-			continue
-		}
-		silent := w.silent(now) > silentFor
-		if best == nil || bestSilent && !silent || bestSilent == silent && w.inflight.Load() < best.inflight.Load() {
-			best, bestSilent = w, silent
-		}
-	}
-	return best
 }
 
 // keeper is a place for one worker that is started at its first use, and again at its

@@ -34,6 +34,7 @@ type version struct {
 
 	served atomic.Int64 // calls that ended well
 	tally  *tally       // of its environment
+	paces  paces
 }
 
 func (v *version) close() {

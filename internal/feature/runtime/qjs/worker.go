@@ -48,6 +48,7 @@ type worker struct {
 	lastHeard atomic.Int64 // Unix nanoseconds
 	unseen    atomic.Int64 // since when it has not told of a message, 0 when it has told of all
 	inflight  atomic.Int64
+	rhythm    rhythm
 
 	mu       sync.Mutex
 	attempts map[hostcall.Handle]*attempt
@@ -292,6 +293,7 @@ func (w *worker) handle(m hostcall.Message) error {
 	if a == nil {
 		return nil // the call has ended here; its handle is dead
 	}
+	w.rhythm.said.Store(time.Now().UnixNano())
 	var err error
 	switch m.Type {
 	case hostcall.Result:
@@ -329,6 +331,10 @@ func (w *worker) result(a *attempt, m hostcall.Message) error {
 	e.result.Stats.Logs, e.result.Stats.LogsDropped = h.Logs, max(h.LogsDropped, 0)
 	if w.guest {
 		e.result.Stats = call.Stats{Logs: int(a.logs.Load())} // a guest uses none of ours, and may say anything
+	}
+	w.rhythm.back(a)
+	if !w.guest && (h.OK || h.Fault != nil) {
+		a.version.paces.took(a.call.Function, e.result.Stats.CPU)
 	}
 	switch {
 	case h.Fault != nil:
@@ -442,8 +448,9 @@ func (w *worker) pid() int {
 	return w.cmd.Process.Pid
 }
 
-// run runs one attempt to its end.
+// run runs one attempt of a call that has entered to its end.
 func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.Result, error) {
+	defer w.leave(f.short)
 	hostCalls, stop := context.WithDeadline(context.WithoutCancel(ctx), f.deadline)
 	var id uint32
 	var err error
@@ -457,7 +464,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		}
 		return call.Result{}, err
 	}
-	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), done: make(chan ended, 1)}
+	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), before: w.inflight.Load() - 1, done: make(chan ended, 1)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
 		Image: id, Seed: seed(f.call), Kind: string(f.call.Kind), Function: f.call.Function, Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
@@ -479,8 +486,6 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	}
 	w.attempts[a.handle] = a
 	w.mu.Unlock()
-	w.inflight.Add(1)
-	defer w.inflight.Add(-1)
 	msg := hostcall.Message{
 		Type: hostcall.Invoke, Handle: a.handle, Body: slices.Concat(body...),
 		Head: head.AppendJSON(make([]byte, 0, len(head.Envelope)+200)),
