@@ -321,6 +321,9 @@ func TestAttackTryUnseen(t *testing.T) {
 		q.api("PATCH", here+"/grant", at.admin, back).must(t)
 	}
 	everywhere(func(string) bool { return true })
+	if got := at.as("alice", "resolver", map[string]any{"remote": "home", "path": "/../../x"}); got.Code != "INVALID_ARGUMENT" || refused() != tried+1 {
+		t.Errorf("a way out of the remote's path: %+v, %d refused requests are counted of %d", got, refused(), tried+1)
+	}
 }
 
 // Issue 6: what a remote did with the token that it was given is something the app did: the

@@ -441,3 +441,28 @@ func TestCanonicalLine(t *testing.T) {
 		t.Errorf("malformed arguments: %v, %s", err, log.String())
 	}
 }
+
+// What would allow a request is not said of one that nothing allows: whoever followed it would
+// declare what no manifest may hold.
+func TestWhatWouldAllowIt(t *testing.T) {
+	b := newBench(t, Config{}, nil, "*")
+	for url, want := range map[string]string{
+		"https://10.0.0.1/":         "nothing of fetch",
+		"https://[2001:db8::1]/":    "nothing of fetch",
+		"https://localhost/":        "nothing of fetch",
+		"https://intranet/":         "nothing of fetch",
+		"https://a.example.com:25/": "another port",
+		"http://a.example.com/":     "an absolute https URL",
+	} {
+		_, err := b.fetch(t.Context(), get(url), nil)
+		f := wantFault(t, err, fault.Denied, CodeDenied)
+		if by, _ := f.Fields["allowedBy"].(string); !strings.HasPrefix(by, want) || f.Fix != "allowed by "+by {
+			t.Errorf("%s: %q, %q", url, by, f.Fix)
+		}
+	}
+	b = newBench(t, Config{}, nil)
+	_, err := b.fetch(t.Context(), get("https://a.example.com/"), nil)
+	if f := wantFault(t, err, fault.Denied, CodeDenied); f.Fields["allowedBy"] != "permissions.external.fetch.backend: https://a.example.com" {
+		t.Error(f.Fields)
+	}
+}

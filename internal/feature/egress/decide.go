@@ -50,6 +50,12 @@ func (b *Broker) decide(p *call.Policy, typ perm.EgressType, raw string) verdict
 	if d.Allow && d.By != nil {
 		v.by = d.By.String()
 	}
+	switch d.Rule { // what no pattern admits: to declare it would not help
+	case "egress-ip-literal", "egress-special-name", "egress-single-label":
+		v.by = "nothing of fetch: call it as a remote, in a private network that the site's admin opens"
+	case "egress-port-blocked":
+		v.by = "another port: that one is of another protocol"
+	}
 	if perm.UseOf(typ) != hostrule.Backend {
 		v.matched, v.missed = p.Rules.Admitting(p.Set, typ, u)
 	}
@@ -77,7 +83,7 @@ func refusedURL(err error) verdict {
 	if e, ok := err.(*hostrule.Error); ok {
 		v.rule, v.reason = e.Rule, e.Reason
 		if e.Fix != "" {
-			v.by = e.Fix
+			v.by += " (" + e.Fix + ")"
 		}
 	}
 	return v

@@ -68,6 +68,7 @@ const (
 	NoEndpoint = "endpoint-not-granted"
 	NoAddress  = "remote-not-configured"
 	NoNetwork  = "network-not-granted"
+	BadRoute   = "remote-route"
 )
 
 // Signer makes invocation tokens.

@@ -141,7 +141,9 @@ func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a A
 	}
 	u, err := hostrule.JoinRoute(t.base, a.Path)
 	if err != nil {
-		return call.Reply{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the path of the request is refused: %v", err)
+		tried := Attempt{Remote: t.remote.Key, Endpoint: a.Endpoint, Origin: t.base.Origin(), Method: a.Method, Bytes: int64(len(a.Body)), Rule: BadRoute}
+		return call.Reply{}, fault.Op("remote.Request", s.Broker.Refused(ctx, p, c, tried,
+			fault.New(fault.Usage, "INVALID_ARGUMENT", "the path of the request is refused: %v", err)))
 	}
 	inject, use, err := s.carry(ctx, p, c, t, a, u)
 	if err != nil {
