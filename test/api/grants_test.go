@@ -70,6 +70,7 @@ func (l *life) grants() {
 	l.ask("POST", at+"/what-if", l.ada, object{"trim": []string{"scope:gone"}}).fails(404, "NO_SUCH_PERMISSION")
 	l.ask("POST", at+"/what-if", l.ada, object{"uninstall": true}).is(200).want("stays-inside", "after", "value").want("webtrigger", "stops", 0, "type")
 	l.ask("POST", at+"/what-if", l.ada, object{"uninstall": true, "trim": []string{"scope:gone"}}).fails(400, "UNINSTALL_ALONE")
+	l.ask("POST", at+"/what-if", l.ada, object{"remotes": []object{{"key": "gone", "url": "https://x.example.com"}}}).fails(404, "NO_SUCH_REMOTE")
 	is(l.ask("GET", at, l.ada, nil), "egress:FETCH_BACKEND_SIDE:api.example.com", "on")
 	l.ask("GET", at+"/sent", l.ada, nil).is(200).want("sends-data-out", "signal", "value").want("day", "step")
 	l.ask("GET", at+"/sent", l.bob, nil).is(200)

@@ -343,6 +343,25 @@ func TestAttackProposeTooLittle(t *testing.T) {
 	if slices.Sort(s.Keys); !slices.Equal(s.Keys, want) {
 		t.Errorf("proposed: %v, needed: %v", s.Keys, want)
 	}
+	// An address that is set or taken away is a change like any other.
+	logs := func(url string) (said struct{ Refused, Allowed, Unsure int64 }) {
+		t.Helper()
+		p.api("POST", here+"/what-if", at.admin, map[string]any{"remotes": []any{map[string]any{"key": "logs", "url": url}}}).must(t).into(t, &said)
+		return said
+	}
+	tried := at.as("alice", "resolver", map[string]any{"remote": "logs"})
+	if said := logs("https://logs.example.com"); tried.Code != "REMOTE_NOT_CONFIGURED" || said.Allowed != 1 || said.Refused+said.Unsure != 0 {
+		t.Errorf("%s; with an address: %+v", tried.Code, said)
+	}
+	if err := at.setRemote("logs", "https://logs.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if said := logs("https://other.example.com"); said.Refused+said.Allowed+said.Unsure != 0 {
+		t.Errorf("at another address: %+v", said) // the same requests go there
+	}
+	if said := logs(""); said.Refused != 1 || said.Allowed+said.Unsure != 0 {
+		t.Errorf("without an address: %+v", said)
+	}
 	for key, refused := range map[string]int64{"scope:read:app-system-token": 1, "remote:home": 2, "remote:second": 0} {
 		var said struct{ Refused, Allowed, Unsure int64 }
 		p.api("POST", here+"/what-if", at.admin, map[string]any{"trim": []string{key}}).must(t).into(t, &said)

@@ -114,6 +114,7 @@ func (c *cli) ofRemotes(ctx context.Context, installation string, do func(*clien
 
 func (c *cli) remoteSetCommand() *cobra.Command {
 	var why string
+	whatIf := false
 	cmd := &cobra.Command{
 		Use:   "set INSTALLATION REMOTE URL",
 		Short: "Set where a remote is, within what its app supports",
@@ -122,6 +123,9 @@ func (c *cli) remoteSetCommand() *cobra.Command {
 			"`annex network grant` first.",
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{Remotes: []client.RemoteURL{{Key: args[1], URL: args[2]}}})
+			}
 			return c.ofRemotes(cmd.Context(), args[0], func(api *client.Client, now client.Remotes) (client.Remotes, string, error) {
 				all, err := api.SetRemote(cmd.Context(), args[0], args[1], args[2], why, now.Epoch)
 				return all, "Set the remote " + args[1], err
@@ -129,21 +133,28 @@ func (c *cli) remoteSetCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&why, "why", "", "a `note` for those who look at it later")
+	whatIfFlag(cmd, &whatIf)
 	return jsonFlag(cmd)
 }
 
 func (c *cli) remoteResetCommand() *cobra.Command {
-	return jsonFlag(&cobra.Command{
+	whatIf := false
+	cmd := &cobra.Command{
 		Use:   "reset INSTALLATION REMOTE",
 		Short: "Take away what was set; what the manifest says counts again, if it says anything",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{Remotes: []client.RemoteURL{{Key: args[1]}}})
+			}
 			return c.ofRemotes(cmd.Context(), args[0], func(api *client.Client, now client.Remotes) (client.Remotes, string, error) {
 				all, err := api.ResetRemote(cmd.Context(), args[0], args[1], now.Epoch)
 				return all, "Reset the remote " + args[1], err
 			})
 		},
-	})
+	}
+	whatIfFlag(cmd, &whatIf)
+	return jsonFlag(cmd)
 }
 
 func (c *cli) credentialCommand() *cobra.Command {

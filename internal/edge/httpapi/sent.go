@@ -55,6 +55,10 @@ func (a *API) whatIf(w http.ResponseWriter, r *request) error {
 		On       []string            `json:"on"`
 		Allow    []destination       `json:"allow"`
 		Disallow []destination       `json:"disallow"`
+		Remotes  []struct {
+			Key string `json:"key"`
+			URL string `json:"url"` // "" resets it
+		} `json:"remotes"`
 		// Uninstall stands alone: nothing is left that the rest could change.
 		Uninstall bool `json:"uninstall"`
 	}
@@ -62,7 +66,7 @@ func (a *API) whatIf(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	changes := len(in.Trim) + len(in.Replace) + len(in.Restore) + len(in.Off) + len(in.On)
-	if in.Uninstall && changes+len(in.Allow)+len(in.Disallow) > 0 {
+	if in.Uninstall && changes+len(in.Allow)+len(in.Disallow)+len(in.Remotes) > 0 {
 		return fault.New(fault.Usage, "UNINSTALL_ALONE", "what is uninstalled cannot be changed too").WithFix("ask for one of the two")
 	}
 	out, err := a.Outflow.WhatIf(r.ctx(), r.caller, r.installation(), func(ctx context.Context) error {
@@ -82,6 +86,15 @@ func (a *API) whatIf(w http.ResponseWriter, r *request) error {
 		}
 		for _, d := range in.Disallow {
 			if _, err := a.Installs.RemoveEgress(ctx, r.caller, r.installation(), d.Type, d.Host); err != nil {
+				return err
+			}
+		}
+		for _, x := range in.Remotes {
+			now, err := a.Installs.Detail(ctx, r.caller, r.installation())
+			if err != nil {
+				return err
+			}
+			if _, err := a.Installs.SetRemote(ctx, r.caller, r.installation(), x.Key, x.URL, "", now.Installation.Epoch); err != nil {
 				return err
 			}
 		}

@@ -98,8 +98,14 @@ type (
 		GrantChange
 		Allow    []EgressHost `json:"allow,omitempty"`
 		Disallow []EgressHost `json:"disallow,omitempty"`
+		Remotes  []RemoteURL  `json:"remotes,omitempty"`
 		// Uninstall stands alone.
 		Uninstall bool `json:"uninstall,omitempty"`
+	}
+	// RemoteURL is where a remote were; an empty URL takes away what was set.
+	RemoteURL struct {
+		Key string `json:"key"`
+		URL string `json:"url,omitempty"`
 	}
 	EgressHost struct {
 		Type string `json:"type"`
