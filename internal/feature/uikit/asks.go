@@ -3,7 +3,6 @@ package uikit
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/perm"
@@ -27,6 +26,9 @@ type ask struct {
 	until   time.Time
 }
 
+// takesAway are the commands that may leave an app with fewer hosts.
+var takesAway = []string{"egress.set", "egress.deleteDomain", "egress.deleteGroup", "egress.removeDomains"}
+
 // asks notes that the app asks for a change; l.mu is held.
 func (l *live) asks(payload any) {
 	in, _ := payload.(map[string]any)
@@ -37,7 +39,7 @@ func (l *live) asks(payload any) {
 	if id == "" || len(l.asked) >= maxAsks {
 		return
 	}
-	one := ask{egress: strings.HasPrefix(command, "egress."), until: l.s.Now().Add(askedFor)}
+	one := ask{egress: slices.Contains(takesAway, command), until: l.s.Now().Add(askedFor)}
 	if key, ok := what["key"].(string); ok && command == "remote.setRemote" {
 		one.remotes = []string{key}
 	}

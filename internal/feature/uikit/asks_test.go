@@ -69,6 +69,7 @@ func TestWhatItAskedForDoesNotEndIt(t *testing.T) {
 		"a remote that is gone":              {"remote.setRemote", `{"key":"logs"}`, perm.Set{Egress: before.Egress, Remotes: at(one, one)[:1]}, -1, false},
 		"without asking":                     {"", "", perm.Set{Egress: before.Egress, Remotes: at(two, one)}, -1, false},
 		"a host it gives back":               {"egress.removeDomains", `{"domains":["added.example.com"]}`, perm.Set{Egress: []perm.Egress{granted}, Remotes: before.Remotes}, -1, true},
+		"a host, and it asked for one":       {"egress.requestDomains", `{"domains":["more.example.com"]}`, perm.Set{Egress: []perm.Egress{granted}, Remotes: before.Remotes}, -1, false},
 		"a host that was granted":            {"egress.removeDomains", `{"domains":["granted.example.com"]}`, perm.Set{Egress: []perm.Egress{added}, Remotes: before.Remotes}, -1, false},
 		"a host, and it asked for a remote":  {"remote.setRemote", `{"key":"logs"}`, perm.Set{Egress: []perm.Egress{granted}, Remotes: before.Remotes}, -1, false},
 	} {
