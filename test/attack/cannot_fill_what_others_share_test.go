@@ -78,6 +78,10 @@ async function drop(n) { for (let i = 0; i < n; i++) await kvs.delete("key-" + S
 			stored
 			App, Site *stored
 		}
+		Days []struct {
+			What    string
+			Refused int
+		}
 	}) {
 		t.Helper()
 		p.api("GET", "/api/v1/installations/"+at.installation+"/usage", token, nil).must(t).into(t, &u)
@@ -88,6 +92,15 @@ async function drop(n) { for (let i = 0; i < n; i++) await kvs.delete("key-" + S
 	}
 	if u := usage(one, one.developer); u.Stored.stored != (stored{30_000, 40_000}) || u.Stored.Site != nil || u.Stored.App == nil || *u.Stored.App != (stored{60_000, 60_000}) {
 		t.Errorf("the developer reads %+v", u.Stored)
+	}
+	refused := 0
+	for _, d := range usage(one, one.admin).Days {
+		if d.What == "stored" {
+			refused = d.Refused
+		}
+	}
+	if refused != 3 {
+		t.Errorf("%d refusals are counted", refused)
 	}
 	if a := p.api("DELETE", "/api/v1/installations/"+neighbour.installation+"?erase=true", neighbour.admin, nil); a.status/100 != 2 {
 		t.Fatal(a)

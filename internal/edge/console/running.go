@@ -42,6 +42,7 @@ var storedBy = map[string]string{kvstore.OfInstallation: "Stored", kvstore.OfSit
 type storedRow struct {
 	What string
 	kvstore.Stored
+	Refused int64
 }
 
 // watched is the installation of a page of its own, and the right to it.
@@ -89,10 +90,17 @@ func (c *Console) showRunning(v *visit) error {
 	if err != nil {
 		return err
 	}
+	var full int64 // of what was to be stored today, how much had no room
+	for _, u := range used {
+		if u.What == quota.Stored && u.Day.Format("2006-01-02") == today {
+			full = u.Refused
+		}
+	}
 	var stored []storedRow
 	for _, s := range all {
 		if what := storedBy[s.Of]; what != "" {
-			stored = append(stored, storedRow{what, s})
+			stored = append(stored, storedRow{what, s, full})
+			full = 0 // once: with the installation's own
 		}
 	}
 	queued, err := c.Unattended.State(v.ctx(), scope, lettersShown)

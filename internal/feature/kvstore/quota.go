@@ -202,6 +202,9 @@ func (s *Store) room(ctx context.Context, sc tenant.Scope, claims ...claim) (wri
 				continue
 			}
 		}
+		if s.Count != nil {
+			s.Count.Full(sc)
+		}
 		return nil, refusal(full, figure, need)
 	}
 }

@@ -52,6 +52,8 @@ type Count interface {
 	Read(p *call.Policy, pieces int) error
 	HasRead(p *call.Policy, pieces int)
 	Write(p *call.Policy, pieces int) error
+	// Full is told of what was refused because as much is stored as may be.
+	Full(sc tenant.Scope)
 }
 
 // maxVersions bounds how many versions' declarations are kept in memory.

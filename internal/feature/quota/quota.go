@@ -23,6 +23,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/infra/db"
 )
 
@@ -60,6 +61,8 @@ const (
 
 	StorageReads  = "storageReads"
 	StorageWrites = "storageWrites"
+	// Stored is what was to be stored and had no room; how much is stored is the store's to tell.
+	Stored = "stored"
 )
 
 // subject is whose use of what a window counts.
@@ -215,8 +218,21 @@ func (s *Service) turn(now time.Time) {
 	}
 }
 
+// Full counts what an installation was to store and had no room for.
+func (s *Service) Full(sc tenant.Scope) {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(now)
+	s.on(sc.Site(), sc.Install(), Stored, now).refused++
+}
+
 func (s *Service) today(p *call.Policy, what string, now time.Time) *count {
-	d := day{p.Site, p.Install, what, now.Unix() / (24 * 60 * 60)}
+	return s.on(p.Site, p.Install, what, now)
+}
+
+func (s *Service) on(site id.Site, install id.Install, what string, now time.Time) *count {
+	d := day{site, install, what, now.Unix() / (24 * 60 * 60)}
 	c := s.used[d]
 	if c == nil {
 		c = &count{}
