@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -79,7 +81,7 @@ func TestRealAppsFaces(t *testing.T) {
 		}
 	})
 	know(env.Access.URL)
-	var told []faced
+	told := []faced{}
 	var unbuilt string // rows of apps whose front ends this machine cannot build
 	for _, f := range faces {
 		if only := os.Getenv("ANNEX_APPS_UI_ONLY"); only != "" && !strings.Contains(","+only+",", ","+f.name+",") {
@@ -97,7 +99,7 @@ func TestRealAppsFaces(t *testing.T) {
 		if a.dir, err = s.copyTo(t.Context(), folder, filepath.Join(t.TempDir(), "app")); err == nil {
 			if berr := f.build(t, s, a.dir); berr != nil {
 				t.Logf("%s: %v", s.Repo, berr)
-				unbuilt += fmt.Sprintf("| %s | `%.7s` | custom UI | | | not opened: the packages that its lock file names could not be had, or its build step failed |\n", s.Repo, s.Commit)
+				unbuilt += fmt.Sprintf("| %s | `%.7s` | custom UI | | | not opened, for its front end cannot be built: %s |\n", s.Repo, s.Commit, missing(berr))
 				continue
 			}
 		}
@@ -146,6 +148,9 @@ func (f face) build(t *testing.T, s source, dir string) error {
 			if err := os.RemoveAll(out); err != nil { // the empty page
 				return err
 			}
+			if err := public(filepath.Join(at, "package-lock.json")); err != nil {
+				return err
+			}
 			for _, args := range [][]string{{"ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"}, {"run", "build"}} {
 				npm := exec.CommandContext(t.Context(), "npm", args...)
 				npm.Dir, npm.Env = at, append(os.Environ(), "CI=false")
@@ -163,6 +168,33 @@ func (f face) build(t *testing.T, s source, dir string) error {
 		}
 	}
 	return nil
+}
+
+var absent = regexp.MustCompile(`(?:404 Not Found - GET|request to) (\S+)`)
+
+// missing says what kept a front end from being built: a package that nobody has, where npm
+// names one.
+func missing(err error) string {
+	if m := absent.FindStringSubmatch(err.Error()); m != nil {
+		return "a package that its lock file names is not to be had, `" + strings.TrimPrefix(m[1], "https://registry.npmjs.org/") + "`"
+	}
+	return "its build step failed"
+}
+
+// mirror is its maker's own copy of the public registry, which lock files of its apps name.
+const mirror = "https://packages.atlassian.com/api/npm/npm-remote/"
+
+// public has the packages of a lock file come from the registry that they were copied from.
+// What they have to be is said by the lock file's hashes, which npm checks.
+func public(lock string) error {
+	text, err := os.ReadFile(lock)
+	if err != nil || !bytes.Contains(text, []byte(mirror)) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return os.WriteFile(lock, bytes.ReplaceAll(text, []byte(mirror), []byte("https://registry.npmjs.org/")), 0o600)
 }
 
 // browse runs the browser's part.
