@@ -128,7 +128,7 @@ var only = []struct {
 	{"github.com/prometheus/client_golang", []string{"internal/infra/metrics"}, "labels are bounded in one place"},
 	{"go.opentelemetry.io/otel", []string{"internal/infra/tracing"}, "what may be known of a call outside is decided in one place"},
 	{"github.com/modelcontextprotocol/go-sdk", []string{"internal/edge/mcp"}, "the protocol has one door"},
-	{"github.com/coder/websocket", []string{"internal/infra/hostcall/weblink"}, "the carrier has one door"},
+	{"github.com/coder/websocket", []string{"internal/infra/hostcall/weblink", "internal/infra/pagelink"}, "the carrier has one door to programs, and one to pages"},
 	{"github.com/evanw/esbuild/pkg/api", []string{"internal/infra/bundle", "internal/assets/build"}, "bundling has one room"},
 }
 

@@ -110,7 +110,8 @@ func by(s *client.State, mark string) *client.Node {
 	return nil
 }
 
-// A session is its user's, of that sign-in; a handle is of the tree that is shown.
+// A session is its user's, of that sign-in, by whichever connection; a handle is of the tree that
+// is shown.
 func TestAttackUseAnothersInterface(t *testing.T) {
 	p := newPeople(t)
 	at := p.deploy("development", panel)
@@ -133,6 +134,16 @@ func TestAttackUseAnothersInterface(t *testing.T) {
 				t.Errorf("%s: %s %s: %d %s", name, c.method, c.path, status, text)
 			}
 		}
+		last := map[string]any{"last": []any{map[string]any{"event": 1, "handle": click, "args": []any{}}}}
+		if status, code, text := page.Ask("DELETE", "/bridge/ui/"+alice.ID, last); status != http.StatusConflict || code != "SESSION_GONE" {
+			t.Errorf("%s: an end with an event: %d %s", name, status, text)
+		}
+		if said := page.Socket(alice.ID, "http://"+p.ui); !strings.Contains(said, "SESSION_GONE") {
+			t.Errorf("%s: by a socket: %s", name, said)
+		}
+	}
+	if said := alice.Socket(alice.ID, "https://evil.example"); !strings.Contains(said, "403") {
+		t.Errorf("a page of another origin, with a session: %s", said)
 	}
 	for _, id := range []string{"", "x", at.installation + ".x", "01939f00-0000-4000-8000-000000000000.aaaaaaaaaaaaaaaaaaaaaaaaaa", alice.ID + "x"} {
 		if status, _, text := bob.Ask("POST", "/bridge/ui/"+id+"/event", map[string]any{"event": 1, "handle": click, "args": []any{}}); status != http.StatusConflict && status != http.StatusNotFound && status != http.StatusTemporaryRedirect {

@@ -60,8 +60,11 @@ const App = () => {
 ForgeReconciler.render(<App />);
 `;
 const source = `import Resolver from '@forge/resolver';
+import { storage } from '@forge/api';
 const r = new Resolver();
 r.define('who', ({ payload, context }) => ({ user: context.accountId, issue: context.extension.issue.key, module: context.moduleKey, payload, polluted: ({}).polluted ?? null }));
+r.define('late', async () => { await storage.set('late', 'begun'); await new Promise((done) => setTimeout(done, 3000)); await storage.set('late', 'done'); });
+r.define('kept', () => storage.get('late'));
 r.define('fail', () => { const e = new TypeError('no such tune'); e.name = 'TuneError'; throw e; });
 export const resolve = r.getDefinitions();
 `;
@@ -361,6 +364,64 @@ test('what is entered while the connection is away arrives, once, when it is bac
   await frame.getByText('No connection.').waitFor({ state: 'hidden' });
   assert.equal(await field.inputValue(), '');
   assert.equal(await frame.getByText('Tea and milk', { exact: true }).count(), 1);
+});
+
+test('what was done before the page is left is done, also what had not been sent', async () => {
+  const page = await signIn('alice', '/browse/DEMO-5');
+  const field = await shown(page, (f) => f.getByLabel('New item'));
+  const frame = await (await field.elementHandle()).ownerFrame();
+  await field.fill('Oolong');
+  await frame.getByRole('button', { name: 'Add', exact: true, disabled: false }).waitFor();
+  // From here on nothing arrives in time: the page is gone before.
+  await page.route('**/bridge/ui/*/event', () => {});
+  await field.pressSequentially(' and jasmine');
+  await frame.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.reload();
+  await (await shown(page, (f) => f.getByText('Oolong and jasmine', { exact: true }))).waitFor();
+});
+
+test('a function that an app’s page called comes to its end, also when the page is left', async () => {
+  const page = await signIn('alice', '/browse/DEMO-1');
+  const until = async (frame, what) => {
+    let is;
+    for (let n = 0; n < 100; n++, await page.waitForTimeout(100)) if ((is = await frame.evaluate(() => sdk.invoke('kept'))) === what) return;
+    throw new Error(`it is ${is}, not ${what}`);
+  };
+  const { frame } = await frameOf(page, 'probe');
+  await frame.evaluate(() => void sdk.invoke('late').catch(() => {}));
+  await until(frame, 'begun');
+  await page.reload();
+  await until((await frameOf(page, 'probe')).frame, 'done');
+});
+
+// Browsers open six connections to a host for requests, over all of a person's tabs.
+test('as many views as a person has open go on, and functions that take long beside them', async () => {
+  const first = await signIn('alice', '/browse/DEMO-4');
+  const pages = [first];
+  for (let n = 0; n < 3; n++) {
+    pages.push(await first.context().newPage());
+    await pages.at(-1).goto(`${demo.access.productPageUrl}/browse/DEMO-4`);
+  }
+  for (const page of pages.toReversed()) {
+    await page.bringToFront();
+    const field = await shown(page, (f) => f.getByLabel('New item'));
+    const frame = await (await field.elementHandle()).ownerFrame();
+    await field.fill('Assam');
+    await frame.getByRole('button', { name: 'Add', exact: true, disabled: false }).waitFor();
+    await field.fill('');
+    await frame.getByRole('button', { name: 'Add', exact: true, disabled: true }).waitFor();
+  }
+});
+
+test('a view goes on where something between lets no sockets through', async () => {
+  const page = await signIn('alice', '/issues');
+  await page.addInitScript(() => { self.WebSocket = class { constructor() { setTimeout(() => this.onclose({ wasClean: false }), 0); } close() {} }; });
+  await page.goto(`${demo.access.productPageUrl}/browse/DEMO-4`);
+  const field = await shown(page, (f) => f.getByLabel('New item'));
+  const frame = await (await field.elementHandle()).ownerFrame();
+  await field.fill('Darjeeling');
+  await frame.getByRole('button', { name: 'Add', exact: true, disabled: false }).waitFor();
 });
 
 test('an answer that got lost on its way has nothing done twice', async () => {

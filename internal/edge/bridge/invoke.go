@@ -38,7 +38,8 @@ func (b *Bridge) invoke(w http.ResponseWriter, r *http.Request) (any, error) {
 	if c.Payload, err = json.Marshal(payload); err != nil {
 		return nil, err
 	}
-	res, err := b.Invoker.Invoke(r.Context(), c)
+	// What a person did is done, also if they leave the page meanwhile; the call has its own end.
+	res, err := b.Invoker.Invoke(context.WithoutCancel(r.Context()), c)
 	if err != nil {
 		return nil, b.failed(c, err)
 	}

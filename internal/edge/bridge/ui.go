@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/session"
 	"github.com/annexhq/annex/internal/feature/uikit"
+	"github.com/annexhq/annex/internal/infra/pagelink"
 )
 
 // Interfaces keeps the sessions of UI Kit.
@@ -18,7 +19,7 @@ type Interfaces interface {
 	Open(ctx context.Context, who uikit.Person, spec uikit.Spec) (string, error)
 	Event(ctx context.Context, who uikit.Person, session string, e uikit.Event) error
 	Stream(ctx context.Context, who uikit.Person, session string, seen uint64, signedIn func(context.Context) error, write func([]byte) error) error
-	End(ctx context.Context, who uikit.Person, session string) error
+	End(ctx context.Context, who uikit.Person, session string, last []uikit.Event) error
 	// EndPerson ends what a session of the bridge opened.
 	EndPerson(session string)
 }
@@ -26,6 +27,7 @@ type Interfaces interface {
 func (b *Bridge) uiRoutes() {
 	b.mux.HandleFunc("POST /bridge/ui", b.answer(b.openUI))
 	b.mux.HandleFunc("POST /bridge/ui/{session}/stream", b.streamUI)
+	b.mux.HandleFunc("GET /bridge/ui/{session}/socket", b.socketUI)
 	b.mux.HandleFunc("POST /bridge/ui/{session}/event", b.eventUI)
 	b.mux.HandleFunc("DELETE /bridge/ui/{session}", b.answer(b.endUI))
 }
@@ -142,17 +144,71 @@ func (b *Bridge) streamUI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// socketUI is the same connection as browsers have many of; the first message says what a
+// request's head and body say of streamUI, and a refusal is a message too.
+func (b *Bridge) socketUI(w http.ResponseWriter, r *http.Request) {
+	if !pagelink.Asked(r) {
+		b.answer(missing)(w, r)
+		return
+	}
+	link, err := pagelink.Accept(w, r)
+	if err != nil {
+		return // the answer says why
+	}
+	defer link.Close()
+	text, err := link.First(r.Context())
+	if err != nil {
+		return
+	}
+	ctx := link.Listens(r.Context())
+	err = func() error {
+		var in struct {
+			Session string `json:"session"`
+			Seen    uint64 `json:"seen"`
+		}
+		if err := json.Unmarshal(text, &in); err != nil {
+			return fault.New(fault.Usage, "BAD_JSON", "the first message is not the JSON that this route takes").Because(err)
+		}
+		who, _, err := b.Sessions.Bridge(ctx, in.Session)
+		if err != nil {
+			return err
+		}
+		if err := b.turns.take(who.ID); err != nil {
+			return err
+		}
+		return b.Interfaces.Stream(ctx, personOf(&who), r.PathValue("session"), in.Seen, b.signedIn(who), func(text []byte) error { return link.Write(ctx, text) })
+	}()
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	e := pagejson.Public(r, b.Log, err)
+	said := pagejson.Error(e)
+	said["fields"] = e.Fields
+	if text, err := json.Marshal(map[string]any{"refused": said}); err == nil {
+		_ = link.Write(ctx, text)
+	}
+}
+
 // signedIn asks whether a session is still one, whichever secret opens it by now.
 func (b *Bridge) signedIn(who session.Session) func(context.Context) error {
 	return func(ctx context.Context) error { return b.Sessions.Alive(ctx, &who) }
 }
 
+// endUI ends a session. A page that closes may bring what was done in it and not yet sent.
 func (b *Bridge) endUI(w http.ResponseWriter, r *http.Request) (any, error) {
+	var in struct {
+		Last []uikit.Event `json:"last"`
+	}
+	if r.ContentLength != 0 {
+		if err := pagejson.Decode(r, &in); err != nil {
+			return nil, err
+		}
+	}
 	who, _, err := b.enter(w, r)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{}, b.Interfaces.End(r.Context(), personOf(&who), r.PathValue("session"))
+	return map[string]any{}, b.Interfaces.End(r.Context(), personOf(&who), r.PathValue("session"), in.Last)
 }
 
 // ConsentURL is where a user agrees to what an app wants of them.

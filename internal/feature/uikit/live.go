@@ -28,6 +28,7 @@ type live struct {
 	mu      sync.Mutex
 	used    time.Time
 	over    bool
+	leaving bool // over when what waits is handled
 	resting bool // the rest is in the database
 	parked  []byte
 	tree    *uitree.Tree
@@ -93,7 +94,11 @@ func (l *live) alive(ctx context.Context) error {
 	now := l.s.Now()
 	l.mu.Lock()
 	over := l.over || now.Sub(l.used) > maxIdle || now.Sub(l.opened) > maxAge
+	leaving := l.leaving
 	l.mu.Unlock()
+	if leaving && !over {
+		return Gone()
+	}
 	if over || err != nil || !l.goesOn(ctx, p) {
 		l.end(nil)
 		return Gone()
@@ -139,7 +144,7 @@ func (l *live) enqueue(event map[string]any, number int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || l.resting {
+	if l.over || l.leaving || l.resting {
 		return Gone()
 	}
 	if len(l.queue) >= maxQueued {
@@ -180,6 +185,11 @@ func (l *live) run() {
 	for {
 		l.mu.Lock()
 		more := len(l.queue) > 0 && !l.over
+		if !more && l.leaving && !l.over {
+			l.mu.Unlock()
+			l.end(nil)
+			l.mu.Lock()
+		}
 		if !more {
 			l.running = false
 			l.setAlarm()
@@ -347,6 +357,19 @@ func (l *live) note(p *call.Policy, what string, facts map[string]any) {
 	}
 }
 
+// finish ends the session when what waits is handled; nothing more is taken.
+func (l *live) finish() {
+	l.mu.Lock()
+	l.leaving = true
+	busy, out := l.running && !l.over, l.out
+	l.mu.Unlock()
+	if !busy {
+		l.end(nil)
+	} else if out != nil {
+		out.finish()
+	}
+}
+
 // end ends the session, here and in the database.
 func (l *live) end(why *fault.Error) {
 	l.mu.Lock()
@@ -397,7 +420,7 @@ func (l *live) setAlarm() {
 		l.alarm.Stop()
 		l.alarm = nil
 	}
-	if l.wake.IsZero() || l.out == nil || l.over || l.running {
+	if l.wake.IsZero() || l.out == nil || l.over || l.leaving || l.running {
 		return
 	}
 	l.alarm = time.AfterFunc(max(0, l.wake.Sub(l.s.Now())), func() {
@@ -408,7 +431,7 @@ func (l *live) setAlarm() {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.out == nil || l.over || l.running || l.wake.IsZero() {
+		if l.out == nil || l.over || l.leaving || l.running || l.wake.IsZero() {
 			return
 		}
 		l.wake = time.Time{}

@@ -73,8 +73,12 @@ func (s *Service) let(ctx context.Context, l *live, handOver bool) error {
 	l.resting = true
 	l.parked, l.tree, l.rested, l.backlog, l.size, l.spec.Context, l.fx = nil, nil, nil, nil, 0, nil, map[string]bool{}
 	again := len(l.queue) > 0 // something came meanwhile
-	out := l.out
+	out, leaving := l.out, l.leaving
 	l.mu.Unlock()
+	if leaving && !again {
+		l.end(nil)
+		return nil
+	}
 	if again {
 		if err := s.bring(ctx, l); err != nil {
 			return err

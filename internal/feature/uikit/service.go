@@ -250,13 +250,24 @@ func (s *Service) Event(ctx context.Context, who Person, name string, e Event) e
 	return l.enqueue(map[string]any{"type": "event", "event": e.Number, "handle": e.Handle, "args": args}, e.Number)
 }
 
-// End ends a session.
-func (s *Service) End(ctx context.Context, who Person, name string) error {
+// End ends a session when what its person did in it is handled: a page that closes brings what
+// it had not sent yet. Nothing is taken after that, and nobody is told what comes of it.
+func (s *Service) End(ctx context.Context, who Person, name string, last []Event) error {
+	if len(last) > maxQueued {
+		return fault.New(fault.Limit, "LIMIT_EVENTS", "%d events with the end of a view; %d are allowed", len(last), maxQueued).With("limit", "events").With("figure", maxQueued)
+	}
 	l, err := s.get(ctx, who, name)
 	if err != nil {
 		return err
 	}
-	l.end(nil)
+	for _, e := range last {
+		// One that cannot be taken, such as a press on what is no longer shown, does not keep the
+		// view from its end, nor what came after it from being done.
+		if err := s.Event(ctx, who, name, e); err != nil {
+			s.Logger.DebugContext(ctx, "an event that came with the end of a view is not taken", "err", err)
+		}
+	}
+	l.finish()
 	return nil
 }
 

@@ -246,6 +246,77 @@ func TestEventsCountOnce(t *testing.T) {
 	})
 }
 
+// What a person did before the page closed is handled, also what comes with the end; nothing is
+// taken after it, and a view that is over for another reason handles nothing more.
+func TestAPageThatClosesLosesNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name string
+			end  func(*Service, string) error
+			want int // events that were handled, with the first
+		}{
+			{"closed", func(s *Service, name string) error {
+				return s.End(t.Context(), alice, name, []Event{{Number: 2, Handle: "b:onClick"}, {Number: 3, Handle: "gone"}, {Number: 4, Handle: "b:onClick"}})
+			}, 4},
+			{"signed out", func(s *Service, _ string) error { s.EndPerson(alice.Session); return nil }, 2},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				app := &held{counter: counter{wake: -1}, at: make(chan struct{}), on: make(chan struct{})}
+				s := newService(t, d, newRing(t), app)
+				name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				read(t, s, name, 0).until(t, `"n":0`)
+				s.settleAll()
+				app.hold.Store(true)
+				click(t, s, name, 1) // under way
+				<-app.at
+				click(t, s, name, 2) // waits
+				views := s.all()
+				if err := tt.end(s, name); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Event(t.Context(), alice, name, Event{Number: 9, Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+					t.Errorf("an event after the end: %v", err)
+				}
+				app.hold.Store(false)
+				close(app.on)
+				for _, l := range views {
+					l.settle()
+				}
+				if got := int(app.calls.Load()); got != tt.want {
+					t.Errorf("%d events were handled, want %d", got, tt.want)
+				}
+			})
+		}
+		var left int
+		if err := d.QueryRow(t.Context(), `SELECT COUNT(*) FROM ui_sessions`).Scan(&left); err != nil || left != 0 {
+			t.Errorf("%d sessions are left, %v", left, err)
+		}
+	})
+}
+
+// held is a counter that can be kept from coming to its end.
+type held struct {
+	counter
+	hold   atomic.Bool
+	calls  atomic.Int32
+	at, on chan struct{}
+}
+
+func (h *held) Invoke(ctx context.Context, x *call.Call) (call.Result, error) {
+	h.calls.Add(1)
+	if h.hold.Load() {
+		h.at <- struct{}{}
+		<-h.on
+	}
+	return h.counter.Invoke(ctx, x)
+}
+
 // A user's views of an app are bounded, also when they open at once.
 func TestRoomOfAUser(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // Page talks to the ui origin of one server as one session of the bridge.
@@ -93,6 +95,34 @@ func (p *Page) Ask(method, path string, body any) (status int, code, text string
 	var e struct{ Error struct{ Code string } }
 	_ = json.Unmarshal(b, &e)
 	return res.StatusCode, e.Error.Code, string(b)
+}
+
+// Socket follows a session by a socket, as a page of an origin, and gives the first thing that is
+// said of it.
+func (p *Page) Socket(session, origin string) string {
+	p.T.Helper()
+	ctx, cancel := context.WithTimeout(p.T.Context(), time.Minute)
+	defer cancel()
+	ws, res, err := websocket.Dial(ctx, "ws://"+p.Server+"/bridge/ui/"+session+"/socket", &websocket.DialOptions{Host: p.Host, HTTPHeader: http.Header{"Origin": {origin}}})
+	if err != nil && res != nil {
+		return res.Status
+	}
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	defer ws.CloseNow() //nolint:errcheck // it may be closed
+	first, err := json.Marshal(map[string]any{"session": p.Token, "seen": 0})
+	if err == nil {
+		err = ws.Write(ctx, websocket.MessageText, first)
+	}
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	_, text, err := ws.Read(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // View is an open session with its stream.

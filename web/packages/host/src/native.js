@@ -2,6 +2,7 @@
 // back one by one, and a connection that broke is made again where it ended.
 import { AskError, ask, session } from './ask.js';
 import { effects } from './effects.js';
+import { follow } from './follow.js';
 import { people } from './people.js';
 import { el } from './small.js';
 import { say as words } from './texts.js';
@@ -10,6 +11,8 @@ import { say as words } from './texts.js';
 // the app did itself, a loop without an end for one, it would do again: there a person decides.
 const anew = new Set(['SESSION_GONE', 'SESSION_ENDED', 'SESSION_LOST', 'VERSION_CHANGED']);
 const passing = (e) => e.code === 'UNREACHABLE' || e.code === 'POLICY_STALE' || e.fields?.retryable === true || /^HTTP_5/.test(e.code);
+
+const most = 60_000; // bytes that browsers send for a page that is gone
 
 export async function runNative({ main, state, shell, commands, consent, connect, fail }) {
   let kit;
@@ -33,11 +36,14 @@ export async function runNative({ main, state, shell, commands, consent, connect
   let halted = null; // what goes on reading, while there is no view
   let blank = 0; // views of late that showed nothing
   let queue = Promise.resolve();
+  const unsent = new Set(); // events of this view that the server is not known to have
   // say sends one event after the other; its number comes back when it is handled.
   const say = (body) => {
     const event = next++;
     const view = ui;
-    queue = queue.then(() => post(view, { event, ...body })).catch(() => {});
+    const said = { event, ...body };
+    unsent.add(said);
+    queue = queue.then(() => post(view, said)).catch(() => {}).then(() => unsent.delete(said));
     return event;
   };
   const linked = link();
@@ -87,6 +93,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     ui = made.session;
     seen = 0;
     next = 1;
+    unsent.clear();
   }
 
   function restart() {
@@ -131,26 +138,14 @@ export async function runNative({ main, state, shell, commands, consent, connect
   async function read() {
     reading = new AbortController();
     const { signal } = reading;
-    const res = await fetch(`/bridge/ui/${ui}/stream`, {
-      method: 'POST', credentials: 'omit', cache: 'no-store', signal, headers: { 'content-type': 'application/json', authorization: `Bearer ${session()}` }, body: JSON.stringify({ seen }),
-    });
-    if (!res.ok) {
-      const { error } = await res.json().catch(() => ({}));
-      if (error?.code === 'SIGNED_OUT') await ask('consent', { module: module }); // asks for another session
-      const over = error?.fields?.gone || [404, 409, 410].includes(res.status);
-      return over ? { code: error?.code ?? 'SESSION_GONE', message: error?.message ?? words('ended'), fix: error?.fix } : null;
-    }
-    const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = '';
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || signal.aborted) return null;
+    const error = await follow(ui, seen, signal, (line) => {
       linked(true);
-      rest += value;
-      const lines = rest.split('\n');
-      rest = lines.pop();
-      for (const line of lines) if (line.trim()) take(JSON.parse(line));
-    }
+      take(JSON.parse(line));
+    });
+    if (!error) return null;
+    if (error.code === 'SIGNED_OUT') await ask('consent', { module: module }); // asks for another session
+    const is = error.fields?.gone || error.kind === 'conflict' || error.kind === 'not-found';
+    return is ? { code: error.code ?? 'SESSION_GONE', message: error.message ?? words('ended'), fix: error.fix } : null;
   }
 
   function take(m) {
@@ -191,7 +186,11 @@ export async function runNative({ main, state, shell, commands, consent, connect
   addEventListener('pagehide', () => {
     over = true;
     linked(true);
-    void fetch(`/bridge/ui/${ui}`, { method: 'DELETE', keepalive: true, credentials: 'omit', headers: { authorization: `Bearer ${session()}` } }).catch(() => {});
+    // What was done and is not known to have arrived goes with the end: it is handled before it.
+    drawn.sendAll?.();
+    let body = new Blob([JSON.stringify({ last: [...unsent] })]);
+    if (body.size > most) body = '{}';
+    void fetch(`/bridge/ui/${ui}`, { method: 'DELETE', keepalive: true, credentials: 'omit', headers: { 'content-type': 'application/json', authorization: `Bearer ${session()}` }, body }).catch(() => {});
   });
 }
 

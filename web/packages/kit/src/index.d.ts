@@ -59,6 +59,8 @@ export interface KitMessage {
 export interface Mounted {
   apply(message: KitMessage): void;
   lost(): void;
+  /** Sends what was entered and waits for its turn: the page goes away. */
+  sendAll(): void;
   theme(theme: MountOptions['theme']): void;
   destroy(): void;
 }

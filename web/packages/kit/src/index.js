@@ -48,6 +48,10 @@ export function mount(element, options) {
     lost() {
       kit.lost();
     },
+    /** sendAll sends what was entered and waits for its turn: the page goes away. */
+    sendAll() {
+      kit.sendAll();
+    },
     theme(name) {
       theme(element, name);
     },

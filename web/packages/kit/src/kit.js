@@ -103,6 +103,11 @@ export class Kit {
     return this.#events;
   }
 
+  /** sendAll sends what waits in fields: nobody will be here when it is its turn. */
+  sendAll() {
+    for (const echo of this.#echoes.keys()) echo.flush();
+  }
+
   /** after runs a function once an event is handled. */
   after(event, run) {
     this.#waiting.push([event, run]);
