@@ -28,8 +28,9 @@ type live struct {
 	mu      sync.Mutex
 	used    time.Time
 	over    bool
-	leaving bool // over when what waits is handled
-	resting bool // the rest is in the database
+	leaving bool               // over when what waits is handled
+	cut     context.CancelFunc // ends the event under way
+	resting bool               // the rest is in the database
 	parked  []byte
 	tree    *uitree.Tree
 	rested  *uitree.Tree    // the tree that parked shows
@@ -216,6 +217,9 @@ func (l *live) run() {
 func (l *live) activate(t task, parked []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	l.mu.Lock()
+	l.cut = cancel
+	l.mu.Unlock()
 	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
 	if err != nil {
 		l.failed(err, t, parked)
@@ -235,6 +239,9 @@ func (l *live) activate(t task, parked []byte) {
 	}
 	res, err := l.s.Invoker.Invoke(ctx, c)
 	told.close()
+	if err != nil && ctx.Err() != nil && l.ended() {
+		return // it was cut off with the view
+	}
 	if err != nil {
 		l.failed(err, t, parked)
 		return
@@ -357,7 +364,14 @@ func (l *live) note(p *call.Policy, what string, facts map[string]any) {
 	}
 }
 
-// finish ends the session when what waits is handled; nothing more is taken.
+func (l *live) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// finish ends the session when what waits is handled, or soon: an app whose timers follow one
+// another does not go on in a view that was closed. Nothing more is taken.
 func (l *live) finish() {
 	l.mu.Lock()
 	l.leaving = true
@@ -365,9 +379,19 @@ func (l *live) finish() {
 	l.mu.Unlock()
 	if !busy {
 		l.end(nil)
-	} else if out != nil {
+		return
+	}
+	if out != nil {
 		out.finish()
 	}
+	time.AfterFunc(l.s.leave, func() {
+		l.end(nil)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.cut != nil {
+			l.cut()
+		}
+	})
 }
 
 // end ends the session, here and in the database.

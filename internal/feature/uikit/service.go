@@ -58,6 +58,7 @@ const (
 	maxArgs     = 512 << 10
 	leastWake   = time.Second
 	handOverFor = 5 * time.Second
+	leaveFor    = 5 * time.Second
 )
 
 // Service keeps the sessions. It is safe for concurrent use.
@@ -65,6 +66,8 @@ type Service struct {
 	Config
 	name string        // of this process, among those that share the database
 	ping time.Duration // how often a stream asks whether it goes on
+	// leave is how long what was done before a view was closed may take after it.
+	leave time.Duration
 
 	mu     sync.Mutex
 	live   map[string]*live
@@ -85,7 +88,7 @@ func New(cfg Config) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Config: cfg, name: secret(), ping: pingEvery, live: map[string]*live{}, last: map[string]lastWords{}, stop: make(chan struct{})}
+	s := &Service{Config: cfg, name: secret(), ping: pingEvery, leave: leaveFor, live: map[string]*live{}, last: map[string]lastWords{}, stop: make(chan struct{})}
 	return s
 }
 

@@ -300,6 +300,43 @@ func TestAPageThatClosesLosesNothing(t *testing.T) {
 	})
 }
 
+// An event that comes to no end, such as timers that follow one another, does not outlive the
+// view that was closed for long.
+func TestAViewThatWasClosedDoesNotGoOn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		app := &endless{counter: counter{wake: -1}, at: make(chan struct{})}
+		s := newService(t, d, newRing(t), app)
+		s.leave = time.Millisecond
+		name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-app.at
+		if err := s.End(t.Context(), alice, name, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.settleAll()
+		if err := s.Event(t.Context(), alice, name, Event{Number: 1, Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+			t.Errorf("the view is there: %v", err)
+		}
+	})
+}
+
+// endless never comes to its end by itself.
+type endless struct {
+	counter
+	at chan struct{}
+}
+
+func (e *endless) Invoke(ctx context.Context, _ *call.Call) (call.Result, error) {
+	close(e.at)
+	<-ctx.Done()
+	return call.Result{}, ctx.Err()
+}
+
 // held is a counter that can be kept from coming to its end.
 type held struct {
 	counter
