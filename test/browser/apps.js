@@ -37,9 +37,9 @@ async function tab(page, title) {
   await at.click();
 }
 
-/** agree lets the app act as the person who looks at it. */
-async function agree(page) {
-  const review = await see(page, named('button', 'Review'));
+/** agree lets the app act as the person who looks at it; where several ask, the one of the name. */
+async function agree(page, app = '') {
+  const review = await see(page, (f) => f.getByRole('region', { name: `${app} asks to act as you` }).getByRole('button', { name: 'Review' }));
   const [asked] = await Promise.all([page.context().waitForEvent('page'), review.click()]);
   await asked.getByRole('button', { name: 'Agree' }).click();
   await asked.getByText('may act as you now').waitFor();
@@ -199,7 +199,7 @@ const done = {
       }],
       ['beside an issue: flags fetched by the broker, one chosen', async (p) => {
         await p.goto(access.productPageUrl + '/browse/DEMO-2');
-        await agree(p);
+        await agree(p, 'jira-issue-panel-csuik');
         await (await see(p, (f) => f.locator('.k-root').getByRole('combobox'))).click(); // the issue's page has one too
         await (await see(p, named('option', 'dark-mode'))).click();
         await see(p, words(/Last Published Jan 2, 2026.* by Alice/));
@@ -328,6 +328,7 @@ for (const { repo, commit } of apps) {
   }
   said.push(out);
   await page.goto('about:blank'); // as a person leaves: what is torn down says nothing to its views
+  await page.waitForTimeout(6000); // which may end what they have begun, for five seconds
   await page.context().close();
 }
 await browser.close();
