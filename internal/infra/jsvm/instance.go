@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
@@ -52,6 +53,7 @@ type Instance struct {
 	timers  map[uint32]time.Time // when each is due
 	clock   clock
 	began   time.Time
+	texts   [3][]byte // envelope, facts and context, for when the call asks
 
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
@@ -96,8 +98,8 @@ func (e *Engine) Acquire(img *Image, host Host, limits Limits) (*Instance, error
 type Start struct {
 	// Kind says how the function is called; Function is "folder/file.export".
 	Kind, Function string
-	// Envelope (module, id), Facts and Context are JSON objects, handed over as text: most
-	// handlers never look at them, and parsing is what costs.
+	// Envelope (module, id), Facts and Context are JSON objects. The call gets their texts
+	// when it asks: most handlers never look at them.
 	Envelope, Facts, Context []byte
 	Body                     []byte // nil for none
 	Text                     bool   // Body becomes a string
@@ -115,8 +117,9 @@ func (in *Instance) begin(entry string, s Start) {
 			s.Seed = 1
 		}
 		binary.LittleEndian.PutUint64(e.mem()[in.meta.Random:], s.Seed)
-		args := make([]uint64, 0, 8)
-		for _, text := range [...][]byte{[]byte(s.Kind), []byte(s.Function), s.Envelope, s.Facts, s.Context} {
+		in.keep(s.Envelope, s.Facts, s.Context)
+		args := make([]uint64, 0, 5)
+		for _, text := range [...][]byte{[]byte(s.Kind), []byte(s.Function)} {
 			v, err := e.newString(cx, text)
 			if err != nil {
 				return err
@@ -130,6 +133,14 @@ func (in *Instance) begin(entry string, s Start) {
 		now := float64(in.clock.read().UnixMilli())
 		return in.enter(entry, append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
 	})
+}
+
+// keep keeps what the call may ask for, apart from the message that it came with.
+func (in *Instance) keep(texts ...[]byte) {
+	all := slices.Concat(texts...)
+	for i, text := range texts {
+		in.texts[i], all = all[:len(text):len(text)], all[len(text):]
+	}
 }
 
 // Reply answers a host call. Of a refusal, head is the JSON of the error's fields.

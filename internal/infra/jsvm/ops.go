@@ -40,6 +40,7 @@ const (
 	opMemory
 	opUptime
 	opEmit
+	opText
 )
 
 // entryNames are the kernel's functions that the host calls.
@@ -229,6 +230,12 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 			return e.newString(in.meta.Context, b)
 		}
 		return undef, nil
+	case opText:
+		n, err := in.id(arg(1))
+		if err != nil || int(n) >= len(in.texts) {
+			return undef, errType
+		}
+		return e.newString(in.meta.Context, in.texts[n])
 	case opNow:
 		return e.tags.number(float64(in.clock.read().UnixMilli())), nil
 	case opMemory:

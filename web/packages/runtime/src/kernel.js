@@ -23,7 +23,7 @@ const OPS = {
   entry: 1, call: 2, timer: 3, untimer: 4, log: 5, result: 6, random: 7, now: 8, hash: 9, hmac: 10,
   utf8enc: 11, utf8dec: 12, inflate: 13, deflate: 14, tz: 15, file: 16, cpu: 17, equal: 18, latin1dec: 19, utf16dec: 20,
   crypto: 21, stringify: 22, respond: 23, intl: 24, memory: 25, uptime: 26,
-  emit: 27,
+  emit: 27, text: 28,
 };
 
 const modules = { __proto__: null }; // name → exports object, for __annex_require
@@ -429,19 +429,16 @@ function find(handler) {
   return at === undefined ? undefined : at.module[at.key];
 }
 
-// What a call may look at comes as text and is parsed when somebody looks: most handlers
-// read a body and never their headers or their installation.
-let envelopeText = "{}"; // module and id
-let factsText = "{}"; // of the app: the platform's words, which win
-let contextText = "{}"; // of the call: its trigger's
-let envelopeValue;
-let factsValue;
-let contextValue;
+// What a call may look at is fetched and parsed when somebody looks: most handlers read a
+// body and never their headers or their installation.
+let envelopeValue; // module and id
+let factsValue; // of the app: the platform's words, which win
+let contextValue; // of the call: its trigger's
 
-const envelope = () => (envelopeValue ??= parse(envelopeText));
-
-const facts = () => (factsValue ??= parse(factsText));
-const trigger = () => (contextValue ??= parse(contextText));
+const told = (n) => parse(host(28, n) || "{}");
+const envelope = () => (envelopeValue ??= told(0));
+const facts = () => (factsValue ??= told(1));
+const trigger = () => (contextValue ??= told(2));
 const wholeContext = () => {
   const { request, ...context } = trigger();
   return { moduleKey: envelope().module, ...context, ...facts() };
@@ -494,14 +491,11 @@ let payload; // the call's body as it came: a string, bytes, or undefined
 const rawBody = () => (payload === undefined ? new Uint8Array(0) : typeof payload === "string" ? host(11, payload) : payload);
 
 // start runs one call. It never throws: what goes wrong becomes the call's result.
-function start(kind, fn, env, facts, context, body, now, remaining) {
+function start(kind, fn, body, now, remaining) {
   running = true;
   kindName = kind;
   fnName = fn;
   deadline = now + remaining;
-  envelopeText = env;
-  factsText = facts || "{}";
-  contextText = context || "{}";
   envelopeValue = factsValue = contextValue = undefined;
   try {
     const run = find(fn);
@@ -645,14 +639,11 @@ function defineSession(step) {
 }
 
 // session runs one event of a session. The host parks the instance when nothing is pending.
-function session(kind, fn, env, facts, context, body, now, remaining) {
+function session(kind, fn, body, now, remaining) {
   running = sessionUnderway = true;
   kindName = kind;
   fnName = fn;
   deadline = now + remaining;
-  envelopeText = env;
-  factsText = facts || "{}";
-  contextText = context || "{}";
   envelopeValue = factsValue = contextValue = undefined;
   try {
     const target = fn.startsWith("ui:") ? interfaces[fn.slice(3)] : find(fn);
