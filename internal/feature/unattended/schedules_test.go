@@ -108,13 +108,13 @@ func TestSchedulesRunOnce(t *testing.T) {
 			t.Helper()
 			var all sync.WaitGroup // servers do not wait for each other
 			for _, s := range servers {
-				for range 3 {
-					all.Go(func() {
+				all.Go(func() {
+					for range 3 {
 						if err := s.Plan(t.Context()); err != nil {
 							t.Error(err)
 						}
-					})
-				}
+					}
+				})
 			}
 			all.Wait()
 		}
