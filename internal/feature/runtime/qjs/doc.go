@@ -1,5 +1,5 @@
 // Package qjs is the server's side of the sandbox: it keeps worker processes alive, makes
-// and caches the snapshots of versions, gives each call to the least loaded worker,
+// and caches the snapshots of versions, gives each call to a worker that is free for it,
 // answers its host calls, and ends it at its limits. It never runs WebAssembly itself.
 //
 // A worker is expendable. One that says nothing for 50 ms although it was told something
