@@ -1,10 +1,13 @@
 package qjs
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
 )
 
 // bench is a pool of workers without processes, of which the first stands in front.
@@ -124,4 +127,17 @@ func TestPaces(t *testing.T) {
 	if !p.short("f") {
 		t.Error("forty short calls, and the function is still long")
 	}
+}
+
+// A call whose caller stays for its end, however long that takes, does not wait for a worker
+// longer than it may last itself.
+func TestNoWorkerIsWaitedForBeyondTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pool{slots: make([]*worker, 2), front: 1, changed: make(chan struct{})}
+		f := longCall()
+		f.deadline = time.Now().Add(25 * time.Second)
+		if w, err := p.shared(context.WithoutCancel(t.Context()), f); w != nil || fault.CodeOf(err) != "WORKER_LOST" {
+			t.Errorf("got %v, %v", w, err)
+		}
+	})
 }

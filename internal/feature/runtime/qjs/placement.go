@@ -58,9 +58,11 @@ func (p *pool) pick(ctx context.Context, f *flight) (*worker, error) {
 	return w, err
 }
 
-// shared waits for a shared worker. The call enters it before another one is placed: of many
-// that come at once, each sees those before it.
+// shared waits for a shared worker, as long as the caller and the call's own time last. The
+// call enters it before another one is placed: of many that come at once, each sees those
+// before it.
 func (p *pool) shared(ctx context.Context, f *flight) (*worker, error) {
+	var late <-chan time.Time
 	for {
 		p.mu.Lock()
 		best := p.choose(f)
@@ -78,12 +80,23 @@ func (p *pool) shared(ctx context.Context, f *flight) (*worker, error) {
 		case best != nil:
 			return best, nil
 		}
+		if late == nil {
+			timer := time.NewTimer(time.Until(f.deadline))
+			defer timer.Stop()
+			late = timer.C
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fault.New(fault.Unavailable, "WORKER_LOST", "no worker became ready in time").Because(ctx.Err())
+			return nil, noWorker().Because(ctx.Err())
+		case <-late:
+			return nil, noWorker()
 		}
 	}
+}
+
+func noWorker() *fault.Error {
+	return fault.New(fault.Unavailable, "WORKER_LOST", "no worker became ready in time")
 }
 
 func overloaded(calls int) *fault.Error {
