@@ -28,6 +28,7 @@ type live struct {
 	mu      sync.Mutex
 	used    time.Time
 	over    bool
+	closing bool               // only what comes with its end is taken
 	leaving bool               // over when what waits is handled
 	cut     context.CancelFunc // ends the event under way
 	resting bool               // the rest is in the database
@@ -137,15 +138,15 @@ func (l *live) taken(number int64) bool {
 	return number != 0 && number == l.event
 }
 
-// enqueue has an event handled after those that wait.
-func (l *live) enqueue(event map[string]any, number int64) error {
+// enqueue has an event handled after those that wait; last is one that comes with the end.
+func (l *live) enqueue(event map[string]any, number int64, last bool) error {
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return fault.New(fault.Usage, "BAD_EVENT", "the event's arguments are no JSON").Because(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || l.leaving || l.resting {
+	if l.over || l.leaving || l.resting || l.closing && !last {
 		return Gone()
 	}
 	if len(l.queue) >= maxQueued {
@@ -368,6 +369,14 @@ func (l *live) ended() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.over
+}
+
+// close has nothing taken any more but what comes with the end. That brings again what was
+// sent before and is perhaps still on its way, also where it is not the newest.
+func (l *live) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing = true
 }
 
 // finish ends the session when what waits is handled, or soon: an app whose timers follow one

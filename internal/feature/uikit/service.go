@@ -182,7 +182,7 @@ func (s *Service) Open(ctx context.Context, who Person, spec Spec) (string, erro
 	if len(spec.Shell) > 0 {
 		event["shell"] = spec.Shell
 	}
-	return name, fault.Op("uikit.Open", l.enqueue(event, 0))
+	return name, fault.Op("uikit.Open", l.enqueue(event, 0, false))
 }
 
 // room refuses a user who has too many sessions.
@@ -212,6 +212,10 @@ type Event struct {
 
 // Event takes what a user did and answers at once; what comes of it goes to the stream.
 func (s *Service) Event(ctx context.Context, who Person, name string, e Event) error {
+	return s.event(ctx, who, name, e, false)
+}
+
+func (s *Service) event(ctx context.Context, who Person, name string, e Event, last bool) error {
 	size := len(e.Shell)
 	for _, a := range e.Args {
 		size += len(a)
@@ -241,7 +245,7 @@ func (s *Service) Event(ctx context.Context, who Person, name string, e Event) e
 		if shell.Event == "permissions.settled" {
 			l.answered(shell.Payload)
 		}
-		return l.enqueue(map[string]any{"type": "shell", "event": shell.Event, "payload": shell.Payload, "state": shell.State}, e.Number)
+		return l.enqueue(map[string]any{"type": "shell", "event": shell.Event, "payload": shell.Payload, "state": shell.State}, e.Number, last)
 	}
 	if !l.allows(e.Handle) {
 		return fault.New(fault.Conflict, "HANDLE_GONE", "what was clicked is no longer shown")
@@ -250,7 +254,7 @@ func (s *Service) Event(ctx context.Context, who Person, name string, e Event) e
 	if args == nil {
 		args = []json.RawMessage{}
 	}
-	return l.enqueue(map[string]any{"type": "event", "event": e.Number, "handle": e.Handle, "args": args}, e.Number)
+	return l.enqueue(map[string]any{"type": "event", "event": e.Number, "handle": e.Handle, "args": args}, e.Number, last)
 }
 
 // End ends a session when what its person did in it is handled: a page that closes brings what
@@ -263,10 +267,11 @@ func (s *Service) End(ctx context.Context, who Person, name string, last []Event
 	if err != nil {
 		return err
 	}
+	l.close()
 	for _, e := range last {
 		// One that cannot be taken, such as a press on what is no longer shown, does not keep the
 		// view from its end, nor what came after it from being done.
-		if err := s.Event(ctx, who, name, e); err != nil {
+		if err := s.event(ctx, who, name, e, true); err != nil {
 			s.Logger.DebugContext(ctx, "an event that came with the end of a view is not taken", "err", err)
 		}
 	}

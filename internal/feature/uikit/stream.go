@@ -103,6 +103,7 @@ func (s *Service) Stream(ctx context.Context, who Person, name string, seen uint
 		l.setAlarm()
 	}
 	l.mu.Unlock()
+	defer l.leave(o)
 	if last != nil {
 		last.finish()
 	}
@@ -111,7 +112,6 @@ func (s *Service) Stream(ctx context.Context, who Person, name string, seen uint
 			return fault.Op("uikit.Stream", err)
 		}
 	}
-	defer l.leave(o)
 	ping := time.NewTicker(s.ping)
 	defer ping.Stop()
 	for first := true; ; first = false {

@@ -300,6 +300,86 @@ func TestAPageThatClosesLosesNothing(t *testing.T) {
 	})
 }
 
+// A page that closes brings with the end what it sent a moment before and has no answer to.
+// Whichever of the two comes first, that is done once.
+func TestWhatComesWithTheEndIsDoneOnce(t *testing.T) {
+	d := dbtest.SQLite(t)
+	if err := d.Migrate(t.Context(), Migrations); err != nil {
+		t.Fatal(err)
+	}
+	app := &held{counter: counter{wake: -1}, at: make(chan struct{}), on: make(chan struct{})}
+	s := newService(t, d, newRing(t), app)
+	slow := &interrupted{Policies: s.Policies}
+	s.Policies = slow
+	name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, s, name, 0).until(t, `"n":0`)
+	s.settleAll()
+	app.hold.Store(true)
+	click(t, s, name, 1) // under way
+	<-app.at
+	click(t, s, name, 2)
+	views := s.all()
+	slow.at, slow.do = 4, func() { // 3 comes after 4, which came with the end
+		if err := s.Event(t.Context(), alice, name, Event{Number: 3, Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+			t.Errorf("what came with the end and comes again: %v", err)
+		}
+	}
+	if err := s.End(context.WithValue(t.Context(), slow, true), alice, name, []Event{{Number: 3, Handle: "b:onClick"}, {Number: 4, Handle: "b:onClick"}, {Number: 5, Handle: "gone"}}); err != nil {
+		t.Fatal(err)
+	}
+	app.hold.Store(false)
+	close(app.on)
+	for _, l := range views {
+		l.settle()
+	}
+	if got := app.calls.Load(); got != 5 || slow.at != 0 {
+		t.Errorf("%d events were handled, want 5 with the first", got)
+	}
+}
+
+// interrupted has something happen before the answer to a question of those under its mark.
+type interrupted struct {
+	Policies
+	at int
+	do func()
+}
+
+func (i *interrupted) Policy(ctx context.Context, x id.Install) (*call.Policy, error) {
+	if ctx.Value(i) != nil {
+		if i.at--; i.at == 0 {
+			i.do()
+		}
+	}
+	return i.Policies.Policy(ctx, x)
+}
+
+// A page that is gone before it got its connection holds none: a session at rest is
+// forgotten, and no timer wakes it for nobody.
+func TestAPageThatIsGoneAtOnceHoldsNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s, _ := newChanging(t, d)
+		name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := read(t, s, name, 0)
+		first.until(t, `"n":0`)
+		s.settleAll()
+		s.Rest(began.Add(time.Hour))
+		l := s.all()[0]
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = s.Stream(gone, alice, name, l.seq, func(context.Context) error { return nil }, func([]byte) error { return nil })
+		<-first.ended
+		if all := s.all(); len(all) != 0 || err == nil {
+			t.Errorf("%d sessions at rest are held for a page that is gone (%v)", len(all), err)
+		}
+	})
+}
+
 // An event that comes to no end, such as timers that follow one another, does not outlive the
 // view that was closed for long.
 func TestAViewThatWasClosedDoesNotGoOn(t *testing.T) {
