@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/annexhq/annex/internal/infra/hostcall"
+	"github.com/annexhq/annex/productkit"
 	"github.com/annexhq/annex/test/uikit/client"
 )
 
@@ -210,6 +211,20 @@ func TestAttackTunnelPeople(t *testing.T) {
 	bob.post(bob.get("/my/tunnels"), "/sign-out", url.Values{})
 	if e := m.ended(); !strings.Contains(e.Words, "TUNNEL_AGREEMENT_ENDED") {
 		t.Errorf("after the person signed out the developer is told %q", e.Words)
+	}
+	// So does signing out of the product, which its back end tells.
+	bob = w.signedIn("bob")
+	bobs = w.pageFor("bob")
+	m = with(bob.agreement(t, at))
+	said, err := productkit.SignUser(w.Tracker.Key(), w.user("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _, text := bobs.Ask("POST", "/bridge/sign-out", map[string]any{"user": said}); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if e := m.ended(); !strings.Contains(e.Words, "TUNNEL_AGREEMENT_ENDED") {
+		t.Errorf("after the person signed out of the product the developer is told %q", e.Words)
 	}
 	trail := p.api("GET", "/api/v1/audit?limit=200&site="+url.QueryEscape(at.site), at.admin, nil).must(t).body
 	for _, act := range []string{"tunnel.agree", "tunnel.disagree", "tunnel.open", "tunnel.close"} {

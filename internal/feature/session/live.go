@@ -232,8 +232,9 @@ func (s *Service) Bridge(ctx context.Context, secret string) (Session, Panel, er
 	return s.bySecret(ctx, "bridge", secret)
 }
 
-// SignOut ends every session of a user, by the word of the product's back end that the user
-// signed out there, and gives their ids and whose they were. The assertion counts once.
+// SignOut ends every session of a user and what was let in to act for them, by the word of the
+// product's back end that the user signed out there. It gives the sessions' ids and the product.
+// The assertion counts once.
 func (s *Service) SignOut(ctx context.Context, assertion string) (ended []string, product id.Product, err error) {
 	a, err := s.Assertions.User(ctx, assertion)
 	if err != nil {
@@ -256,7 +257,11 @@ func (s *Service) SignOut(ctx context.Context, assertion string) (ended []string
 			}
 			ended = append(ended, one)
 		}
-		return rows.Err()
+		if err := rows.Err(); err != nil || s.SignedOut == nil {
+			return err
+		}
+		_ = rows.Close()
+		return s.SignedOut(ctx, a.Site, a.Product, a.User)
 	})
 	return ended, a.Product, fault.Op("session.SignOut", err)
 }

@@ -98,7 +98,7 @@ type Config struct {
 	Sites      Sites
 	// Demoted is told when a product says of somebody who signs in: no admin. It may be nil.
 	Demoted func(ctx context.Context, site id.Site, product id.Product, user id.User) error
-	// SignedOut is told of somebody who signs out of the console; it may be nil.
+	// SignedOut is told of somebody who signs out, of the console or of the product; it may be nil.
 	SignedOut func(ctx context.Context, site id.Site, product id.Product, user id.User) error
 	Now       func() time.Time // time.Now when nil
 	Rand      io.Reader        // crypto/rand when nil

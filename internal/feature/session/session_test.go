@@ -560,9 +560,17 @@ func TestSignOut(t *testing.T) {
 		second, two := open("b")
 		bob, _ := open("c", func(a *session.Assertion) { a.User = "bob" })
 		elsewhere, _ := open("d", func(a *session.Assertion) { a.Site = "site-2" })
+		var told []string
+		w.SignedOut = func(_ context.Context, site id.Site, product id.Product, user id.User) error {
+			told = append(told, string(site)+" "+string(product)+" "+string(user))
+			return nil
+		}
 		ended, product, err := w.SignOut(t.Context(), w.alice("out"))
 		if err != nil || product != "tracker" || len(ended) != 2 || !slices.Contains(ended, one) || !slices.Contains(ended, two) {
 			t.Fatal(ended, product, err)
+		}
+		if !slices.Equal(told, []string{"site-1 tracker alice"}) {
+			t.Errorf("of whose sign-out what was let in for them is told: %v", told)
 		}
 		for secret, want := range map[string]bool{first: false, second: false, bob: true, elsewhere: true} {
 			if _, _, err := w.Bridge(t.Context(), secret); (err == nil) != want {
