@@ -178,7 +178,7 @@ const bundle = `(function(__annex_require, __annex_register) {
     return { statusCode: 200, body: JSON.stringify({ mark, set, del, value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }
   // What is wrong with the storage is told as it was told to the app.
-  const told = (error) => ({ statusCode: error.code === "STORAGE_UNAVAILABLE" ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });
+  const told = (error) => ({ statusCode: ["STORAGE_UNAVAILABLE", "STORAGE_BUSY"].includes(error.code) ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });
   __annex_register({ index: { keep: (request) => keep(request).catch(told) } });
 })`
 

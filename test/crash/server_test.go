@@ -132,7 +132,16 @@ func (p place) begin(t *testing.T) (s *process, said <-chan string) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) })
+	t.Cleanup(func() {
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+		if t.Failed() {
+			for line := range strings.Lines(s.log.String()) {
+				if strings.Contains(line, "level=ERROR") || strings.Contains(line, "INTERNAL") {
+					t.Log(line)
+				}
+			}
+		}
+	})
 	ready := make(chan string, 1)
 	go func() {
 		defer close(ready)
