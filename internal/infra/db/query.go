@@ -100,7 +100,7 @@ type Rows struct {
 	rows *sql.Rows
 	wait wait // of a query outside a transaction
 	done bool
-	err  error // that ended Next, once done
+	err  error // that ended the query, once done
 }
 
 // Next goes to the next row. At the end, and on an error, it closes the rows.
@@ -133,7 +133,7 @@ func (r *Rows) Err() error {
 // Close may be called more than once.
 func (r *Rows) Close() error {
 	r.end()
-	return r.wrap(r.rows.Close())
+	return r.wrap(r.err)
 }
 
 func (r *Rows) end() {
@@ -142,7 +142,11 @@ func (r *Rows) end() {
 	}
 	r.done = true
 	r.err = r.rows.Err()
-	r.rows.Close()
+	// Postgres may find out after a row that was read that the query fails, and the
+	// transaction with it: whoever asks for no more rows learns of it here only.
+	if err := r.rows.Close(); r.err == nil {
+		r.err = err
+	}
 	if r.t != nil {
 		r.t.doom(r.err)
 		r.t.rows = nil

@@ -51,6 +51,7 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 		t.doom(err)
 		return err
 	}
+	races := 0
 	for try := 1; ; try++ {
 		w := d.wait(ctx, unitPatience)
 		err := w.explain(d.once(w.ctx, fn))
@@ -58,8 +59,9 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 		taken, raced := errors.AsType[*takenError](err)
 		if raced {
 			err = taken.err
+			races++
 		}
-		if raced = raced && try <= maxRaces; err == nil || !raced && !retryable(err) || ctx.Err() != nil {
+		if raced = raced && races <= maxRaces; err == nil || !raced && !retryable(err) || ctx.Err() != nil {
 			return d.wrap(err)
 		}
 		if try == maxTries {
@@ -71,7 +73,8 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 	}
 }
 
-// maxRaces is how often a transaction that met a key of another one is run again.
+// maxRaces is how often a transaction that met a key of another one is run again, beside the
+// times that it lost in another way.
 const maxRaces = 3
 
 // takenError is the end of a transaction in which Postgres said that a key is there already. It

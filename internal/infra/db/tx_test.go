@@ -417,3 +417,89 @@ func TestTakenMeanwhile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A key that was free and is taken is a race also after other losses: how often a transaction
+// that could not be put in order was run again says nothing of its keys.
+func TestTakenAfterOtherLosses(t *testing.T) {
+	d := dbtest.Postgres(t)
+	ctx := migrated(t, d)
+	if err := insert(ctx, d, "busy"); err != nil {
+		t.Fatal(err)
+	}
+	const losses = 5
+	runs := 0
+	err := d.Tx(ctx, func(mine context.Context) error {
+		runs++
+		var there int
+		if err := d.QueryRow(mine, `SELECT count(*) FROM things`).Scan(&there); err != nil {
+			return err
+		}
+		if runs <= losses { // the context is the test's: another transaction
+			if _, err := d.Exec(ctx, `UPDATE things SET n = n + 1 WHERE id = ?`, "busy"); err != nil {
+				return err
+			}
+		} else if runs == losses+1 {
+			if err := insert(ctx, d, fmt.Sprint("number ", there)); err != nil {
+				return err
+			}
+		}
+		if runs <= losses {
+			_, err := d.Exec(mine, `UPDATE things SET n = n + 1 WHERE id = ?`, "busy")
+			return err
+		}
+		return insert(mine, d, fmt.Sprint("number ", there))
+	})
+	if err != nil || runs != losses+2 || count(t, d) != 3 {
+		t.Errorf("%d runs, %d rows, %v", runs, count(t, d), err)
+	}
+}
+
+// A query may lose after a row that was all its caller wanted: the transaction is run again
+// for that loss, and does not end with what Postgres says of a transaction that has failed.
+func TestLossAfterTheFirstRow(t *testing.T) {
+	d := dbtest.Postgres(t)
+	ctx := migrated(t, d)
+	if _, err := d.Exec(ctx, `CREATE FUNCTION loses_at(at BIGINT, n BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+		BEGIN
+			IF n = at THEN
+				RAISE EXCEPTION 'lost' USING ERRCODE = 'serialization_failure';
+			END IF;
+			RETURN n;
+		END $$`); err != nil {
+		t.Fatal(err)
+	}
+	const q = `SELECT loses_at(?, n) FROM generate_series(1, 3) AS n`
+	for name, read := range map[string]func(ctx context.Context, at int) error{
+		"a row": func(ctx context.Context, at int) (err error) {
+			var n int
+			_ = d.QueryRow(ctx, q, at).Scan(&n)
+			return nil
+		},
+		"rows": func(ctx context.Context, at int) error {
+			rows, err := d.Query(ctx, q, at)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			rows.Next()
+			return nil
+		},
+	} {
+		for _, more := range []bool{false, true} {
+			runs := 0
+			err := d.Tx(ctx, func(ctx context.Context) error {
+				runs++
+				if err := read(ctx, map[bool]int{true: 3}[runs == 1]); err != nil {
+					return err
+				}
+				if more {
+					return insert(ctx, d, name)
+				}
+				return nil
+			})
+			if err != nil || runs != 2 {
+				t.Errorf("%s, more %v: %d runs, %v", name, more, runs, err)
+			}
+		}
+	}
+}
