@@ -1,10 +1,14 @@
 // The connection over which a view's tree comes. Browsers open six connections to a host for
 // requests, over all of a person's tabs: views that held one each would leave none for what is
 // done in them. So it is a socket, of which they open hundreds; where something between does
-// not let one through, it is a request all the same.
+// not let one through, or lets one open and nothing over it, it is a request all the same.
 import { session } from './ask.js';
 
-let through = false; // a socket came through before: where one does not, nothing does
+const patience = 10_000; // the server says something at once, or when it has the view from another
+
+// A socket came through the last time: where one does not now, there may be no connection. Where
+// the next one does not either, the page is perhaps in another network.
+let through = false;
 
 /**
  * follow hands on each line that a view says after the one that was seen, until the signal or
@@ -14,7 +18,10 @@ let through = false; // a socket came through before: where one does not, nothin
 export async function follow(view, seen, signal, take) {
   const end = await bySocket(view, seen, signal, take);
   if (end.open || signal.aborted) return end.refused;
-  if (through) throw new TypeError('there is no connection');
+  if (through) {
+    through = false;
+    throw new TypeError('there is no connection');
+  }
   return byRequest(view, seen, signal, take);
 }
 
@@ -28,12 +35,15 @@ function bySocket(view, seen, signal, take) {
       return resolve(end); // no browser without them; a policy may forbid it
     }
     const stop = () => {
+      clearTimeout(late);
       socket.close();
       resolve(end);
     };
+    const late = setTimeout(stop, patience);
     signal.addEventListener('abort', stop);
     socket.onopen = () => { if (!signal.aborted) socket.send(JSON.stringify({ session: session(), seen })); };
     socket.onmessage = ({ data }) => {
+      clearTimeout(late);
       end.open = through = true;
       if (signal.aborted) return;
       const told = data.startsWith('{"refused":') ? JSON.parse(data) : null;
@@ -41,6 +51,7 @@ function bySocket(view, seen, signal, take) {
       else take(data);
     };
     socket.onclose = ({ wasClean }) => {
+      clearTimeout(late);
       signal.removeEventListener('abort', stop);
       if (end.open && !wasClean && !signal.aborted) reject(new TypeError('the connection broke'));
       else resolve(end);
