@@ -160,8 +160,12 @@ func (c *client) call(address string, query url.Values) answer {
 	return c.do(r)
 }
 
+// told has an app answer with what it was refused: what may be tried again is not the app's failure.
+const told = `
+  const told = (error) => ({ statusCode: error.status === 503 ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });`
+
 // bundle is an app that keeps what it is told and gives it back.
-const bundle = `(function(__annex_require, __annex_register) {
+const bundle = `(function(__annex_require, __annex_register) {` + told + `
   const kvs = __annex_require("@annex/kvs").default;
   const one = (r, name) => r.queryParameters[name]?.[0];
   async function keep(request) {
@@ -177,8 +181,6 @@ const bundle = `(function(__annex_require, __annex_register) {
     const value = key && await kvs.get(key), secret = key && await kvs.getSecret(key);
     return { statusCode: 200, body: JSON.stringify({ mark, set, del, value, secret, version: VERSION, variable: process.env.SEQ, sealed: process.env.SEALED }) };
   }
-  // What is wrong with the storage is told as it was told to the app.
-  const told = (error) => ({ statusCode: ["STORAGE_UNAVAILABLE", "STORAGE_BUSY"].includes(error.code) ? 503 : 500, body: JSON.stringify({ code: error.code, message: error.message }) });
   __annex_register({ index: { keep: (request) => keep(request).catch(told) } });
 })`
 

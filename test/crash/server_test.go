@@ -136,7 +136,7 @@ func (p place) begin(t *testing.T) (s *process, said <-chan string) {
 		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		if t.Failed() {
 			for line := range strings.Lines(s.log.String()) {
-				if strings.Contains(line, "level=ERROR") || strings.Contains(line, "INTERNAL") {
+				if strings.Contains(line, "level=ERROR") || strings.Contains(line, "INTERNAL") || strings.Contains(line, "status=500") {
 					t.Log(line)
 				}
 			}

@@ -33,7 +33,7 @@ type numbers struct {
 	doubt [][]string
 }
 
-const unwatchedBundle = `(function(__annex_require, __annex_register) {
+const unwatchedBundle = `(function(__annex_require, __annex_register) {` + told + `
   const kvs = __annex_require("@annex/kvs").default;
   const { Queue } = __annex_require("@annex/events");
   const queue = new Queue({ key: "work" });
@@ -48,7 +48,7 @@ const unwatchedBundle = `(function(__annex_require, __annex_register) {
     await kvs.set(key, id);
   }
   __annex_register({ index: {
-    keep,
+    keep: (request) => keep(request).catch(told),
     consume: (event) => note("queue." + event.body.n, event.eventId),
     hear: (event) => note("events." + event.n, event.eventId),
     tick: async (request) => { await note("schedules." + Date.parse(request.scheduledFor), request.scheduledFor); },
