@@ -42,7 +42,7 @@ test('Alice, an admin, installs, trims, updates and ends an app; Bob sees what i
   await deploy(['api.example.com']);
   const context = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
   const complaints = [];
-  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422/.test(m.text()) && complaints.push(m.text())));
+  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422|'webrtc'/.test(m.text()) && complaints.push(m.text())));
   const first = await context.newPage();
   await first.goto(demo.access.uiUrl);
   await first.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -157,7 +157,7 @@ test('logs are shared for a time, a site has switches, and a command line is let
   await demo.run(demo.access.adminToken, app, 'install', '--environment', 'production', '--site', demo.access.site, '--product', demo.access.product, '--confirm');
   const context = await demo.browser.newContext({ viewport: { width: 1000, height: 760 } });
   const complaints = [];
-  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422/.test(m.text()) && complaints.push(m.text())));
+  context.on('page', (p) => p.on('console', (m) => m.type() === 'error' && !/404|403|422|'webrtc'/.test(m.text()) && complaints.push(m.text())));
   const page = await signIn(context, demo, 'alice', '/apps');
   await page.getByRole('link', { name: 'Weather' }).first().click();
   await page.getByText("Nobody but this site's admins reads").waitFor();
