@@ -51,14 +51,26 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// highQuotas are more than thousands of sessions use in a minute.
+const highQuotas = `installation: &all {calls: 1000000000, logLines: 1000000000, storageReads: 1000000000, storageWrites: 1000000000}
+app: *all
+site: *all
+user: *all
+`
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	if _, err := assets.SDKTable(); err != nil {
 		t.Skip(err)
 	}
 	w := &world{t: t, ctx: t.Context(), log: &lockedBuffer{}}
+	dir := t.TempDir()
+	quotas := filepath.Join(dir, "quotas.yaml")
+	if err := os.WriteFile(quotas, []byte(highQuotas), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	e, err := testenv.Start(t.Context(), testenv.Setup{
-		Dir: t.TempDir(), Listen: "127.0.0.1:0", Workers: 1, ChildCommand: annex.ChildCommand, Version: "test",
+		QuotasFile: quotas, Dir: dir, Listen: "127.0.0.1:0", Workers: 1, ChildCommand: annex.ChildCommand, Version: "test",
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	if err != nil {
