@@ -52,22 +52,35 @@ func (a *API) startDevice(w http.ResponseWriter, r *request) error {
 	if err := machineName(in.Name); err != nil {
 		return err
 	}
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	address, err := a.mayBegin(r)
 	if err != nil {
-		address = r.RemoteAddr
-	}
-	if !a.logins.allow(address) {
-		return fault.New(fault.Limit, "LIMIT_LOGINS", "too many logins are begun from this address").WithFix("wait a moment")
+		return err
 	}
 	started, err := a.Accounts.StartDevice(r.ctx(), in.Name, address)
 	if err != nil {
 		return err
 	}
+	a.begun(w, started, "/device")
+	return nil
+}
+
+// mayBegin gives the address that a person's word is asked from, unless too many come from it.
+func (a *API) mayBegin(r *request) (address string, err error) {
+	if address, _, err = net.SplitHostPort(r.RemoteAddr); err != nil {
+		address = r.RemoteAddr
+	}
+	if !a.logins.allow(address) {
+		return "", fault.New(fault.Limit, "LIMIT_LOGINS", "too many logins are begun from this address").WithFix("wait a moment")
+	}
+	return address, nil
+}
+
+// begun tells a program what the person types, and at which page (RFC 8628 §3.2).
+func (a *API) begun(w http.ResponseWriter, started account.Started, page string) {
 	writeJSON(w, http.StatusCreated, map[string]any{
-		"device_code": started.Secret, "user_code": started.Code, "verification_uri": a.UIURL + "/device",
+		"device_code": started.Secret, "user_code": started.Code, "verification_uri": a.UIURL + page,
 		"expires_in": int(account.DeviceLife / time.Second), "interval": int(account.DeviceInterval / time.Second),
 	})
-	return nil
 }
 
 // pollDevice is the command line's question whether it was let in.

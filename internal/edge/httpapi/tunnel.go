@@ -2,14 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
-	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/infra/hostcall/weblink"
 )
 
@@ -66,21 +63,15 @@ func (a *API) startTunnelLogin(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	address, err := a.mayBegin(r)
 	if err != nil {
-		address = r.RemoteAddr
-	}
-	if !a.logins.allow(address) {
-		return fault.New(fault.Limit, "LIMIT_LOGINS", "too many logins are begun from this address").WithFix("wait a moment")
+		return err
 	}
 	started, err := a.Accounts.StartTunnel(r.ctx(), r.caller, in.Name, address, i.Site, i.ID)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, map[string]any{
-		"device_code": started.Secret, "user_code": started.Code, "verification_uri": a.UIURL + "/my/tunnels",
-		"expires_in": int(account.DeviceLife / time.Second), "interval": int(account.DeviceInterval / time.Second),
-	})
+	a.begun(w, started, "/my/tunnels")
 	return nil
 }
 
