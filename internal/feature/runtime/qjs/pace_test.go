@@ -60,6 +60,14 @@ func TestLongCallsSpread(t *testing.T) {
 	}
 }
 
+func TestLongCallsAvoidShortOnes(t *testing.T) {
+	p := bench(2)
+	p.place(shortCall())
+	if at := p.place(longCall()); at != 1 {
+		t.Error("a long call was put before short ones while a worker was idle")
+	}
+}
+
 func TestShortCallsAvoidLongOnes(t *testing.T) {
 	p := bench(2)
 	if at := p.place(longCall()); at != 0 {
