@@ -46,6 +46,30 @@ func newFlight(c *call.Call, v *version, h call.Host, facts []byte) *flight {
 	return f
 }
 
+// tries is how often the call may run again: once for a worker that was lost, once for one
+// that was silent.
+func (f *flight) tries() int {
+	if f.wasMoved {
+		return 1
+	}
+	return 0
+}
+
+// again says whether a call that lost its worker at the given attempt, counted from 0, runs
+// once more.
+func (f *flight) again(attempt int, now time.Time) bool {
+	return !f.effects.Load() && attempt <= f.tries() && now.Before(f.deadline)
+}
+
+// lost is the end of a call that lost its worker and does not run again: a worker that fell
+// silent at the call's deadline does not make another end of it.
+func (f *flight) lost(err error, now time.Time) error {
+	if now.Before(f.deadline) {
+		return err
+	}
+	return tooLate(f)
+}
+
 // ended is how an attempt ended.
 type ended struct {
 	result call.Result

@@ -341,8 +341,8 @@ func TestSilentWorkersCallsMove(t *testing.T) {
 			if a.effect() {
 				t.Errorf("%s has effects here while it runs elsewhere", a.call.ID)
 			}
-			if tries(a.flight) != 1 {
-				t.Errorf("%s may run %d times more", a.call.ID, tries(a.flight))
+			if a.flight.tries() != 1 {
+				t.Errorf("%s may run %d times more", a.call.ID, a.flight.tries())
 			}
 		}
 		if len(wrote.done) != 0 || len(w.attempts) != 1 {
@@ -472,5 +472,22 @@ func TestGroups(t *testing.T) {
 		if i.group(a, true) == i.group(a, false) || i.group(a, true) == i.group(b, true) && i == BySite {
 			t.Errorf("%s: what has to prove itself does so beside others", i)
 		}
+	}
+}
+
+// A worker that falls silent as a call's time ends makes no other end of the call.
+func TestLostAtTheDeadlineIsLate(t *testing.T) {
+	deadline := time.Now()
+	f := &flight{started: deadline.Add(-time.Second), deadline: deadline}
+	before, after := deadline.Add(-time.Millisecond), deadline
+	if !f.again(0, before) || f.again(0, after) || f.again(1, before) {
+		t.Error("a call runs again after its deadline, or not before it, or too often")
+	}
+	moved := lostBy(errMoved)
+	if err := f.lost(moved, before); !errors.Is(err, errMoved) {
+		t.Errorf("before the deadline: %v", err)
+	}
+	if code := fault.CodeOf(f.lost(moved, after)); code != "LIMIT_WALL" {
+		t.Errorf("at the deadline: %s", code)
 	}
 }

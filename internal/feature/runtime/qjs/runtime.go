@@ -209,8 +209,8 @@ func (r *Runtime) Run(ctx context.Context, art call.Artifact, c *call.Call, app 
 			}
 			return res, r.explain(ctx, art, err)
 		}
-		if f.effects.Load() || attempt > tries(f) || ctx.Err() != nil || !time.Now().Before(f.deadline) {
-			return res, err
+		if !f.again(attempt, time.Now()) || ctx.Err() != nil {
+			return res, f.lost(err, time.Now())
 		}
 		r.log.Info("call runs again elsewhere", "invocation", c.ID, "trace", c.Trace, "version", art.Version)
 	}
@@ -226,15 +226,6 @@ func fits(c *call.Call, app json.RawMessage) error {
 		return fault.New(fault.Internal, "INTERNAL", "a call's context must be a JSON object")
 	}
 	return nil
-}
-
-// tries is how often a call may run again: once for a worker that was lost, once for one
-// that was silent.
-func tries(f *flight) int {
-	if f.wasMoved {
-		return 1
-	}
-	return 0
 }
 
 // burnFrom is the CPU time from which on a call that ran into a limit of time counts as
