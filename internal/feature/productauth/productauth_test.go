@@ -358,3 +358,21 @@ func TestSealedAtRest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A database that does not answer in time is no account that is not there.
+func TestNoAnswerIsNoAbsence(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t))
+	w.connect(t, productauth.SignIn)
+	over, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	if _, err := w.Token(over, "s", "forge", "7"); fault.KindOf(err) != fault.Unavailable {
+		t.Error("a token:", err)
+	}
+	own := id.Principal{Kind: id.EndUser, Site: "s", Product: "forge", User: "7"}
+	if err := w.Disconnect(over, own, "s", "forge", "7"); fault.KindOf(err) != fault.Unavailable {
+		t.Error("disconnected:", err)
+	}
+	if got := w.token(t, "7"); got != "access-1" {
+		t.Error(got)
+	}
+}

@@ -203,8 +203,11 @@ func (s *Service) Disconnect(ctx context.Context, by id.Principal, site id.Site,
 		return fault.Op("productauth.Disconnect", err)
 	}
 	h, err := s.load(ctx, site, product, user)
-	if err != nil && fault.KindOf(err) != fault.Internal {
+	switch fault.KindOf(err) {
+	case fault.Unauthenticated, fault.Denied:
 		return nil // there is none
+	case fault.Unavailable: // it may well be there
+		return fault.Op("productauth.Disconnect", err)
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		if n, err := s.DB.Exec(ctx, disconnect, site, product, user); err != nil || n == 0 {

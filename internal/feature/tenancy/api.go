@@ -71,7 +71,8 @@ func (s *Service) API(ctx context.Context, product id.Product) (*API, error) {
 	case h.turn <- struct{}{}:
 		defer func() { <-h.turn }()
 	case <-ctx.Done():
-		return nil, fault.Op("tenancy.API", ctx.Err())
+		return nil, fault.New(fault.Unavailable, "PRODUCT_UNAVAILABLE", "what is known of the product could not be read in time").
+			WithFix("try again").Because(ctx.Err())
 	}
 	st := h.state.Load()
 	asked := s.Now()

@@ -238,7 +238,7 @@ func (s *Service) bring(ctx context.Context, l *live) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fault.Op("uikit.bring", ctx.Err())
+			return fault.New(fault.Unavailable, "SESSION_ELSEWHERE", "another server has the view and does not let it go").With("retryable", true).Because(ctx.Err())
 		case <-time.After(25 * time.Millisecond):
 		}
 	}

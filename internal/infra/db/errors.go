@@ -51,11 +51,16 @@ func isTaken(err error) bool {
 // wrap gives the failures of the storage itself a sentence for people; what a
 // statement did wrong stays as it is.
 func (d *DB) wrap(err error) error {
-	switch {
-	case err == nil, errors.Is(err, sql.ErrNoRows), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if _, done := fault.As(err); done {
+		return err
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return late(err)
+	case errors.Is(err, context.Canceled): // nobody waits for a sentence
 		return err
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
@@ -70,6 +75,8 @@ func (d *DB) wrap(err error) error {
 			return damaged(err)
 		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 			return busy(err)
+		case lib.SQLITE_INTERRUPT:
+			return late(err)
 		}
 		return err
 	}
@@ -82,6 +89,8 @@ func (d *DB) wrap(err error) error {
 			return unavailable(err)
 		case retryable(err):
 			return busy(err)
+		case e.Code == "57014": // a statement that somebody ended, or a time limit of the server
+			return late(err)
 		}
 		return err
 	}
@@ -140,6 +149,11 @@ func damaged(err error) error {
 
 func busy(err error) error {
 	return fault.New(fault.Unavailable, "STORAGE_BUSY", "the database is busy").WithFix("try again").Because(err)
+}
+
+// late is the end of the caller's own time before the storage had answered.
+func late(err error) error {
+	return fault.New(fault.Unavailable, "STORAGE_BUSY", "the database did not answer in time").WithFix("try again").Because(err)
 }
 
 func syscallOr(err error, errno syscall.Errno) error { return errors.Join(err, errno) }

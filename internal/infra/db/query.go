@@ -27,7 +27,7 @@ func (d *DB) Exec(ctx context.Context, q string, in ...any) (int64, error) {
 			return n, d.wrap(err)
 		}
 		if err := pause(ctx, try); err != nil {
-			return 0, err
+			return 0, d.wrap(err)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func (r *Rows) Scan(dest ...any) error {
 			dest[i] = (*rawJSON)(j)
 		}
 	}
-	return r.rows.Scan(dest...)
+	return r.wrap(r.rows.Scan(dest...))
 }
 
 // Err is the error that ended Next, if one did.

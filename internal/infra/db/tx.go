@@ -68,7 +68,7 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 			return busy(err)
 		}
 		if err := pause(ctx, try); err != nil {
-			return err
+			return d.wrap(err)
 		}
 	}
 }
@@ -117,16 +117,19 @@ func (d *DB) once(ctx context.Context, fn func(ctx context.Context) error) (err 
 		return &takenError{err}
 	}
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	finished = true
-	if err := tx.Commit(); err != nil {
-		if ctx.Err() != nil && errors.Is(err, sql.ErrTxDone) {
-			return ctx.Err()
-		}
-		return err
+	return ended(ctx, tx.Commit())
+}
+
+// ended says of the error of a transaction that was undone under its user's hands that its
+// context ended, if it did.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return nil
+	return err
 }
 
 func (d *DB) prepareMissed(ctx context.Context, t *txn) {
