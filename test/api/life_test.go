@@ -562,12 +562,24 @@ func (l *life) tunnelLogin(tunnel func(environment string) string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	person := id.Principal{Kind: id.EndUser, Site: site.ID, Product: "helpdesk", User: "carol"}
+	person := id.Principal{Kind: id.EndUser, Site: site.ID, Product: "desk", User: "carol"}
 	if err := l.env.System.Accounts.AgreeToTunnel(l.t.Context(), person, typed); err != nil {
 		l.t.Fatal(err)
 	}
 	token := tunnel("development") + "/logins/token"
 	l.ask("POST", token, l.bob, object{}).fails(400, "MISSING")
-	l.ask("POST", token, l.bob, object{"device_code": secret}).is(201).want("carol", "user")
+	told := l.ask("POST", token, l.bob, object{"device_code": secret}).is(201).want("carol", "user")
+	at := "/api/v1/installations/" + told.text("installation") + "/agreements"
+	list := l.ask("GET", at, l.ada, nil).is(200).want("tunnel", "agreements", 0, "kind").want("carol", "agreements", 0, "user").want("bob", "agreements", 0, "developer")
+	if list.text("agreements", 0, "expiresAt") <= list.text("agreements", 0, "since") {
+		l.t.Error(list.text("agreements", 0, "expiresAt"))
+	}
+	l.ask("DELETE", at, l.ada, nil).fails(400, "MISSING")
+	l.ask("DELETE", at+"?user=carol&kind=all", l.ada, nil).fails(400, "AGREEMENT_KIND")
+	l.ask("DELETE", at+"?user=carol&kind=consent", l.ada, nil).fails(404, "NO_AGREEMENT")
+	l.ask("DELETE", at+"?user=dave", l.ada, nil).fails(404, "NO_AGREEMENT")
+	l.ask("DELETE", at+"?user=carol", l.admin, nil).fails(404, "NOT_YOURS")
+	l.ask("DELETE", at+"?user=carol&kind=tunnel", l.ada, nil).is(200).want(1.0, "ended")
+	l.ask("DELETE", at+"?user=carol", l.ada, nil).fails(404, "NO_AGREEMENT")
 	l.ask("POST", token, l.bob, object{"device_code": secret}).fails(422, "EXPIRED_TOKEN")
 }

@@ -54,7 +54,7 @@ func TestAttackDecideOnAnotherSite(t *testing.T) {
 		"/providers/{key}/credential":  map[string]any{"sends": []string{"https://evil.example.com"}, "secret": "s"},
 		"/remotes/{remote}/networks":   map[string]any{"network": "n", "host": "evil.example.com", "port": 443, "epoch": 1},
 	}
-	const query = "?type=IMAGES&host=evil.example.com&port=443&epoch=1"
+	const query = "?user=bob&type=IMAGES&host=evil.example.com&port=443&epoch=1"
 	strangers := map[string]string{"another site's admin": p.site("elsewhere"), "another developer": p.developer("bob")}
 	before, tried := p.state(), 0
 	for who, token := range strangers {

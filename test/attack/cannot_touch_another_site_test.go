@@ -53,7 +53,7 @@ func TestAttackTouchAnotherSite(t *testing.T) {
 		"/apps/" + at.installation + "/running", "/apps/" + at.installation + "/running/1", "/apps/" + at.installation + "/stored.ndjson", "/left/" + at.installation + "/stored.ndjson", "/my/apps/" + at.installation, "/consent/" + at.installation, "/decide/" + decision} {
 		refused("GET "+path, mallory.get(path))
 	}
-	for _, act := range []string{"uninstall", "grant", "decline", "pin", "egress", "no-egress", "revoke", "ask-again", "share", "unshare", "retry-letters", "drop-letter", "analytics",
+	for _, act := range []string{"uninstall", "grant", "decline", "pin", "egress", "no-egress", "revoke", "no-tunnel", "ask-again", "share", "unshare", "retry-letters", "drop-letter", "analytics",
 		"remote", "credential", "no-credential", "key", "no-key", "network", "no-network", "no-module"} {
 		form := url.Values{"act": {act}, "type": {"IMAGES"}, "host": {"evil.example"}, "user": {"alice"}, "pinned": {"yes"}, "site": {at.siteID()}, "allow": {"all"},
 			"remote": {"r"}, "kind": {"bearer"}, "port": {"443"}, "network": {"n"}, "letter": {"1"}, "hours": {"1"}, "provider": {"p"}}

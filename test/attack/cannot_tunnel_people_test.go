@@ -234,6 +234,62 @@ func TestAttackTunnelPeople(t *testing.T) {
 	}
 }
 
+// T123, SPEC 11: an admin of the site ends what one person agreed to, by command and by console. The
+// tunnel that carried them closes, and nobody's agreement comes of what they said before.
+func TestAttackCarryAgainstTheAdmin(t *testing.T) {
+	w := newPeople(t)
+	p := w.platform
+	at := p.deploy("development", pressable)
+	bob, alice := w.signedIn("bob"), w.signedIn("alice")
+	bobs := w.pageFor("bob")
+	agreements := "/api/v1/installations/" + at.installation + "/agreements"
+	byCommand := func() {
+		p.api("DELETE", agreements+"?kind=tunnel&user=bob", at.admin, nil).must(t)
+	}
+	byConsole := func() {
+		app := "/apps/" + at.installation
+		shown := alice.get(app)
+		if !strings.Contains(shown.body, `value="no-tunnel"`) {
+			t.Fatalf("the app's page offers no end: %s", shown.body)
+		}
+		vouch := alice.post(shown, app+"/propose", url.Values{"act": {"no-tunnel"}, "user": {"bob"}})
+		last := alice.get("/sign-in?decision=" + found(vouch.body, `/sign-in\?decision=([0-9a-f-]+)`))
+		if done := alice.post(last, last.url.Path, url.Values{}); done.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", done.status, done.body)
+		}
+	}
+	for name, ends := range map[string]func(){"command": byCommand, "console": byConsole} {
+		proof := bob.agreement(t, at)
+		m, status := p.tunnelWith(t, at.app, "development", at.developer, http.Header{"Annex-Tunnel-Person": {proof}}, answering(`"laptop"`))
+		if m == nil {
+			t.Fatal(status)
+		}
+		until(t, "the person's calls go to the tunnel", func() bool { return strings.Contains(presses(bobs, at), "laptop") })
+		// What Bob agreed to a moment ago, and nobody has been told of.
+		code, secret := at.asks(t)
+		bob.post(bob.post(bob.get("/my/tunnels"), "/my/tunnels", url.Values{"code": {code}}), "/my/tunnels/allow", url.Values{"code": {code}})
+		ends()
+		if e := m.ended(); !e.Final || !strings.Contains(e.Words, "TUNNEL_AGREEMENT_ENDED") {
+			t.Errorf("by %s: the developer is told %q", name, e.Words)
+		}
+		if text := presses(bobs, at); !strings.Contains(text, "deployed") {
+			t.Errorf("by %s: %s", name, text)
+		}
+		if n, status := p.tunnelWith(t, at.app, "development", at.developer, http.Header{"Annex-Tunnel-Person": {proof}}, nil); n != nil || status != http.StatusForbidden {
+			t.Errorf("by %s: a tunnel with the old proof: %d", name, status)
+		}
+		if a := p.api("POST", at.logins()+"/token", at.developer, map[string]string{"device_code": secret}); a.status == http.StatusCreated {
+			t.Errorf("by %s: an agreement from before: %s", name, a.body)
+		}
+	}
+	if a := p.api("GET", agreements, at.admin, nil).must(t); strings.Contains(a.body, "bob") {
+		t.Errorf("still listed: %s", a.body)
+	}
+	if trail := p.api("GET", "/api/v1/audit?limit=200&act=tunnel.disagree&site="+url.QueryEscape(at.site), at.admin, nil).must(t).body; strings.Count(trail, `"own":false`) != 2 {
+		t.Errorf("the site's trail: %s", trail)
+	}
+}
+
 // T121: a request to a web trigger runs on a developer's machine where it carries the key of
 // a tunnel of that app's owner and development environment. What carries another one is
 // refused, in words; the key is told to no function.

@@ -93,3 +93,14 @@ func (c *Console) showRevoke(_ context.Context, _ id.Principal, p proposal) (sum
 func (c *Console) doRevoke(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
 	return "narrowed", pageOf(p), c.Consents.Revoke(ctx, by, by.Site, p.Installation, by.Product, p.User)
 }
+
+func (c *Console) showNoTunnel(_ context.Context, _ id.Principal, p proposal) (summary, error) {
+	who := quote.Line(string(p.User), 60)
+	return summary{Title: "End that tunnels carry what " + who + " does in " + p.Name + "?", Button: "End", Back: pageOf(p),
+		Text: []string{"The tunnel closes within a second, and what runs in it ends. What " + who + " does in the app’s pages runs what is deployed. A developer may ask " + who + " again."}}, nil
+}
+
+func (c *Console) doNoTunnel(ctx context.Context, by id.Principal, p proposal) (notice, next string, err error) {
+	_, err = c.Accounts.EndAgreementsOn(ctx, by, by.Site, p.Installation, by.Product, p.User)
+	return "tunnel-ended", pageOf(p), err
+}

@@ -268,6 +268,11 @@ func (c *Console) showApp(v *visit) error {
 		}
 	}
 	data["Agreements"] = agreements
+	if i.EnvType == call.Development {
+		if data["Carried"], err = c.carriedOn(v, scope); err != nil {
+			return err
+		}
+	}
 	if data["Logs"], err = c.sharingOf(v.ctx(), p, i, a.Production); err != nil {
 		return err
 	}

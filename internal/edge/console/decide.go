@@ -101,6 +101,7 @@ var acts = map[string]act{
 	"no-egress":     {(*Console).showNoEgress, (*Console).doNoEgress},
 	"ask-again":     {(*Console).showAskAgain, (*Console).doAskAgain},
 	"revoke":        {(*Console).showRevoke, (*Console).doRevoke},
+	"no-tunnel":     {(*Console).showNoTunnel, (*Console).doNoTunnel},
 	"share":         {(*Console).showShare, (*Console).doShare},
 	"unshare":       {(*Console).showUnshare, (*Console).doUnshare},
 	"site":          {(*Console).showSwitch, (*Console).doSwitch},

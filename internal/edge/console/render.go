@@ -218,6 +218,7 @@ var notices = map[string]string{
 	"ended":        "Done. The command line can do nothing more.",
 	"tunnel-in":    "Done. What you do in the app’s pages runs on that machine within seconds, while the tunnel is open.",
 	"tunnel-away":  "Done. The tunnel was turned away.",
+	"tunnel-ended": "Done. What that person does in the app’s pages runs what is deployed.",
 	"tunnel-end":   "Done. What you do in the app’s pages runs what is deployed.",
 	"program-in":   "Done. The program gets its token within seconds.",
 	"program-away": "Done. The program was turned away.",

@@ -2,11 +2,13 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/quote"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/install"
 )
@@ -93,4 +95,15 @@ func (c *Console) endTunnel(v *visit) error {
 		return err
 	}
 	return c.done(v, "tunnel-end", "/my/tunnels")
+}
+
+// carriedOn is whose calls on an installation developers' tunnels may carry, for an admin.
+func (c *Console) carriedOn(v *visit, scope tenant.Scope) (out []account.Agreement, err error) {
+	all, err := c.Accounts.AgreementsOn(v.ctx(), scope)
+	for _, a := range all {
+		if a.Product == v.session.Product && !slices.ContainsFunc(out, func(x account.Agreement) bool { return x.User == a.User }) {
+			out = append(out, a)
+		}
+	}
+	return out, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/feature/applog"
 	"github.com/annexhq/annex/internal/feature/audit"
+	"github.com/annexhq/annex/internal/feature/consent"
 	"github.com/annexhq/annex/internal/feature/devtunnel"
 	"github.com/annexhq/annex/internal/feature/erasure"
 	"github.com/annexhq/annex/internal/feature/hosting"
@@ -57,6 +58,7 @@ type Config struct {
 	Erasures  *erasure.Service
 	Triggers  *trigger.Service
 	Tunnels   *devtunnel.Service
+	Consents  *consent.Service
 	Hosting   *hosting.Service
 	Logs      *applog.Service
 	// Quotas counts what installations use, KV has what they stored.
@@ -184,6 +186,8 @@ var routes = []route{
 	{"PATCH", "/api/v1/installations/{installation}/grant", []id.Kind{id.SiteAdmin}, (*API).changeGrant},
 	{"PUT", "/api/v1/installations/{installation}/pin", []id.Kind{id.SiteAdmin}, (*API).pinInstallation},
 	{"DELETE", "/api/v1/installations/{installation}/pin", []id.Kind{id.SiteAdmin}, (*API).unpinInstallation},
+	{"GET", "/api/v1/installations/{installation}/agreements", []id.Kind{id.SiteAdmin}, (*API).listAgreements},
+	{"DELETE", "/api/v1/installations/{installation}/agreements", []id.Kind{id.SiteAdmin}, (*API).endAgreements},
 	{"GET", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.Developer, id.SiteAdmin}, (*API).showLogSharing},
 	{"PUT", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).shareLogs},
 	{"DELETE", "/api/v1/installations/{installation}/log-sharing", []id.Kind{id.SiteAdmin}, (*API).unshareLogs},

@@ -368,7 +368,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 	out := &outflow.Service{Installs: s.Installs, Receipts: s.Receipts, Logs: s.Logs, Outward: s.outward, Slots: s.Remotes.Slots, Manifest: s.Registry.Manifest, Name: s.Accounts.NameOf}
 	s.API = httpapi.New(httpapi.Config{
 		Receipts: s.Receipts, Outflow: out,
-		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvents: s.TakeEvents, Tunnels: s.Tunnels,
+		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvents: s.TakeEvents, Tunnels: s.Tunnels, Consents: s.Consents,
 		Sessions: s.Sessions, UIURL: s.Origins.UIURL(),
 		Signer: s.Signer, Audit: s.Audit, Invoker: s.Door, Changed: s.Door.Forget, Health: s.Health, NotReady: s.notReady, Log: log, Words: s.Tenancy.AllWords,
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/account"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
@@ -304,5 +305,77 @@ func TestAgreements(t *testing.T) {
 		want(t, err, fault.Denied, "ACCESS_DENIED")
 		_, err = b.StartProgram(t.Context(), "x", "192.0.2.1", "tunnel:site-a")
 		want(t, err, fault.Usage, "MISSING")
+	})
+}
+
+// An admin of the site ends what one person agreed to on one installation, with what waits to
+// be told of it; nobody else's agreement ends, and no other admin ends one.
+func TestAdminsEndAgreements(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		dev := id.Principal{Kind: id.Developer, Account: "dev"}
+		admin := id.Principal{Kind: id.SiteAdmin, Site: "site-a", Account: "ada"}
+		asks := func(install id.Install, user id.User) account.Started {
+			t.Helper()
+			s, err := b.StartTunnel(t.Context(), dev, "desk", "192.0.2.1", "site-a", install)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.AgreeToTunnel(t.Context(), id.Principal{Kind: id.EndUser, Site: "site-a", Product: "tracker", User: user}, s.Code); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		agrees := func(install id.Install, user id.User) (proof string) {
+			t.Helper()
+			_, proof, err := b.PollTunnel(t.Context(), dev, asks(install, user).Secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return proof
+		}
+		stands := func(proof string) bool {
+			_, err := b.AgreedTo(t.Context(), proof)
+			return err == nil
+		}
+		bobs, carols, elsewhere := agrees("i", "bob"), agrees("i", "carol"), agrees("i2", "bob")
+		waits, other := asks("i", "bob"), asks("i2", "bob")
+		for _, by := range []id.Principal{
+			{Kind: id.SiteAdmin, Site: "site-b", Account: "mallory"}, {Kind: id.Developer, Account: "dev"},
+			{Kind: id.EndUser, Site: "site-a", Product: "tracker", User: "carol"}, {},
+		} {
+			if n, err := b.EndAgreementsOn(t.Context(), by, "site-a", "i", "tracker", "bob"); err == nil || n != 0 {
+				t.Errorf("%s ended %d: %v", by.Kind, n, err)
+			}
+		}
+		if _, err := b.AgreementsOn(t.Context(), tenant.Scope{}); err == nil {
+			t.Error("listed for nobody")
+		}
+		scope, err := tenant.ForInstall(admin, "site-a", "i")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := b.AgreementsOn(t.Context(), scope); err != nil || len(all) != 2 || all[0].User != "bob" || all[1].User != "carol" || all[0].Account != "dev" || all[0].Product != "tracker" {
+			t.Errorf("%+v %v", all, err)
+		}
+		for _, no := range []struct {
+			product id.Product
+			user    id.User
+		}{{"desk", "bob"}, {"tracker", "dave"}} {
+			if n, err := b.EndAgreementsOn(t.Context(), admin, "site-a", "i", no.product, no.user); err != nil || n != 0 {
+				t.Errorf("%+v: %d %v", no, n, err)
+			}
+		}
+		if n, err := b.EndAgreementsOn(t.Context(), admin, "site-a", "i", "tracker", "bob"); err != nil || n != 1 {
+			t.Errorf("%d %v", n, err)
+		}
+		if stands(bobs) || !stands(carols) || !stands(elsewhere) {
+			t.Error(stands(bobs), stands(carols), stands(elsewhere))
+		}
+		_, _, err = b.PollTunnel(t.Context(), dev, waits.Secret)
+		want(t, err, fault.Invalid, "EXPIRED_TOKEN")
+		if _, _, err := b.PollTunnel(t.Context(), dev, other.Secret); err != nil {
+			t.Error("on another installation:", err)
+		}
 	})
 }

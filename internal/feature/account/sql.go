@@ -143,6 +143,7 @@ const (
 	demoteDevices  = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ? AND for_site = ?`
 	endDevicesSite = `DELETE FROM device_logins WHERE site_id = ?`
 	voidDevices    = `DELETE FROM device_logins`
+	dropWaiting    = `DELETE FROM device_logins WHERE site_id = ? AND product = ? AND user_id = ? AND for_site = ? AND subject >= ? AND subject < ?`
 
 	// A code keeps the token that it was exchanged for, so that its second use ends that.
 	addCode = `INSERT INTO program_codes (code_hash, client, redirect, challenge, name, site_id, product, user_id, token_id, expires_at)
@@ -173,6 +174,7 @@ const (
 	agreedByHash   = `SELECT id, site_id, product, user_id, subject, expires_at, revoked_at FROM person_tokens WHERE secret_hash = ? AND program = 2`
 	agreedOf       = `SELECT id, note, subject, created_at, expires_at FROM person_tokens WHERE site_id = ? AND product = ? AND user_id = ? AND program = 2 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
 	agreedSubject  = `SELECT subject FROM person_tokens WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 2 AND revoked_at = 0`
+	agreedOnSite   = `SELECT id, product, user_id, note, subject, created_at, expires_at FROM person_tokens WHERE site_id = ? AND program = 2 AND expires_at > ? AND revoked_at = 0 ORDER BY created_at, id`
 	endAgreed      = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 2 AND revoked_at = 0`
 	revokePerson   = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND program = 0 AND revoked_at = 0`
 	endProgram     = `UPDATE person_tokens SET revoked_at = ? WHERE id = ? AND site_id = ? AND product = ? AND user_id = ? AND program = 1 AND revoked_at = 0`

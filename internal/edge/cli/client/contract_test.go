@@ -163,6 +163,8 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.GrantNetwork(ctx, "i", "r", NetworkGrant{"n", "h", 443, "c", 1}); return err },
 		func() error { _, err := c.RevokeNetwork(ctx, "i", "r", "h", 443); return err },
 		func() error { _, err := c.Modules(ctx, "i"); return err },
+		func() error { _, err := c.Agreements(ctx, "i"); return err },
+		func() error { _, err := c.EndAgreements(ctx, "i", "u/x", "tunnel"); return err },
 		func() error { return c.RemoveModule(ctx, "i", "m") },
 		func() error { _, err := c.Networks(ctx, "s"); return err },
 		func() error {
