@@ -121,7 +121,7 @@ func (s *Service) Divert(ctx context.Context, p *call.Policy, c *call.Call) (Gue
 	}
 	if far != nil && (own || keyed && far.opens(c.TunnelKey) || person && far.carries(c)) {
 		return nil, fault.New(fault.Unavailable, "TUNNEL_ELSEWHERE", "the tunnel for this call is open at another server of this platform").With("retryable", true).
-			WithFix("try again: the next request may reach that server; or end `annex tunnel` to call what is deployed")
+			WithFix("try again: another request may reach that server; have the load balancer keep a client's requests at one server (docs/tunnel.md); or end `annex tunnel` to call what is deployed")
 	}
 	if keyed {
 		return nil, unknownKey()

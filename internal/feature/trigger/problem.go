@@ -115,7 +115,7 @@ func tunnelled(code string) (status int, message string) {
 	case "TUNNEL_DEVELOPMENT_ONLY":
 		return http.StatusForbidden, "Only development environments can be tunnelled; nothing was run. Without the header annex-tunnel, what is deployed answers."
 	case "TUNNEL_ELSEWHERE":
-		return http.StatusServiceUnavailable, "The tunnel is open at another server of this platform; nothing was run. Try again: the next request may reach that server."
+		return http.StatusServiceUnavailable, "The tunnel is open at another server of this platform; nothing was run. Try again: another request may reach that server. Without the header annex-tunnel, what is deployed answers."
 	case "TUNNEL_LOST":
 		return http.StatusServiceUnavailable, "The tunnel closed during the call, which may have had effects."
 	}
