@@ -163,5 +163,31 @@ test('what a person who agreed does in pages runs on the developer’s machine, 
   assert.equal(status, 4, err);
   await both('bob', 'deployed');
   assert.match(await hook(open.key), /^409 /);
+
+  // An admin of the site ends it too, by keyboard, on the app's page.
+  const t2 = tunnel();
+  await page.goto(`${demo.access.uiUrl}/my/tunnels`);
+  await page.getByLabel('Code').fill(await t2.code);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Agree' }).click();
+  await t2.event('open');
+  await both('bob', 'saved');
+  const admins = await demo.browser.newContext(size);
+  const apps = await signIn(admins, demo, 'alice', '/apps');
+  await apps.getByRole('link', { name: /Day shift/ }).first().click();
+  await apps.getByRole('heading', { name: 'Whose work in its pages a developer’s tunnel may carry' }).waitFor();
+  await look(apps, 'app-tunnel');
+  await apps.getByRole('button', { name: 'End that tunnels carry what bob does' }).focus();
+  await apps.keyboard.press('Enter');
+  await apps.getByRole('heading', { name: /End that tunnels carry what bob does in Day shift/ }).waitFor();
+  await look(apps, 'tunnel-no');
+  await apps.getByRole('button', { name: 'End', exact: true }).focus();
+  await apps.keyboard.press('Enter');
+  await apps.getByText('What that person does in the app’s pages runs what is deployed.').waitFor();
+  assert.equal(await apps.getByRole('button', { name: /End that tunnels/ }).count(), 0);
+  const last = await t2.done;
+  assert.equal(last.status, 4, last.err);
+  await both('bob', 'deployed');
+  await admins.close();
   await context.close();
 });

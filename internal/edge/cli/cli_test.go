@@ -327,7 +327,7 @@ func TestTextOfOthers(t *testing.T) {
 
 // A login asks as often as it was told, and goes on through what RFC 8628 says is no end.
 func TestLoginAtTheConsole(t *testing.T) {
-	answers := []string{"AUTHORIZATION_PENDING", "SLOW_DOWN", "AUTHORIZATION_PENDING", ""}
+	answers := []string{"AUTHORIZATION_PENDING", "SLOW_DOWN", "AUTHORIZATION_PENDING", "STORAGE_BUSY", ""}
 	polls := 0
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -341,8 +341,12 @@ func TestLoginAtTheConsole(t *testing.T) {
 		case "/api/v1/device-logins/token":
 			code := answers[polls]
 			if polls++; code != "" {
-				w.WriteHeader(http.StatusConflict)
-				fmt.Fprintf(w, `{"error":{"kind":"conflict","code":%q,"message":"m"}}`, code)
+				kind := fault.Conflict
+				if code == "STORAGE_BUSY" {
+					kind = fault.Unavailable
+				}
+				w.WriteHeader(kind.Status())
+				fmt.Fprintf(w, `{"error":{"kind":%q,"code":%q,"message":"m"}}`, kind, code)
 				return
 			}
 			w.WriteHeader(http.StatusCreated)
@@ -366,7 +370,7 @@ func TestLoginAtTheConsole(t *testing.T) {
 	if got.code != 0 || !strings.Contains(got.err, "BCDF-GHJK") || !strings.Contains(got.err, "https://ui.example/device") || strings.Contains(got.out+got.err, "secret-of-the-device") {
 		t.Fatalf("%+v", got)
 	}
-	if want := "[5s 5s 10s 10s]"; fmt.Sprint(waits) != want {
+	if want := "[5s 5s 10s 10s 20s]"; fmt.Sprint(waits) != want {
 		t.Errorf("waited %v, want %s", waits, want)
 	}
 	kept, err := os.ReadFile(filepath.Join(dir, "config", "annex", "credentials.json"))

@@ -126,7 +126,10 @@ func (c *cli) awaitConsole(ctx context.Context, login client.DeviceLogin, poll f
 		case "UNREACHABLE": // RFC 8628, 3.5: ask more seldom
 			wait *= 2
 		default:
-			return err
+			if fault.KindOf(err) != fault.Unavailable {
+				return err
+			}
+			wait *= 2 // the server cannot say now
 		}
 	}
 }
