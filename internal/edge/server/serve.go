@@ -9,6 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/edge/httpapi"
+	"github.com/annexhq/annex/internal/infra/rawsock"
 )
 
 const (
@@ -35,7 +36,7 @@ func (s *System) Serve(ctx context.Context) error {
 		"isolation", s.Jail.Grade().String(), "workers", s.Config.Workers)
 	s.serveMetrics(ctx)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(s.Listener) }()
+	go func() { failed <- srv.Serve(rawsock.Listener(s.Listener)) }()
 	select {
 	case err := <-failed:
 		return fault.Op("server.Serve", err)

@@ -1,6 +1,7 @@
 package hostcall
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/annexhq/annex/internal/infra/rawsock"
 )
 
 // Conn is the server's end of a Unix socket. Sending may be done by any number of
@@ -26,6 +29,7 @@ type Conn struct {
 	oob  []byte
 	sent atomic.Uint64
 	try  attempt // of who has set writing
+	look look    // of Receive
 
 	mu      sync.Mutex
 	out     []segment
@@ -79,7 +83,7 @@ func NewConn(f *os.File) (*Conn, error) {
 		return nil, fmt.Errorf("hostcall: %w", err)
 	}
 	conn := &Conn{sock: sock, raw: raw, oob: make([]byte, unix.CmsgSpace(4*8)), drained: make(chan struct{})}
-	conn.try.write = conn.try.do
+	conn.try.write, conn.look.read = conn.try.do, conn.look.do
 	return conn, nil
 }
 
@@ -209,8 +213,21 @@ type attempt struct {
 }
 
 func (a *attempt) do(fd uintptr) bool {
-	a.n, a.err = unix.SendmsgN(int(fd), a.b, a.oob, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+	a.n, a.err = rawsock.Send(int(fd), a.b, a.oob)
 	return true
+}
+
+// look is one read, made again when something has come; it is kept for the same reason.
+type look struct {
+	b, oob  []byte
+	n, oobn int
+	err     error
+	read    func(fd uintptr) bool
+}
+
+func (l *look) do(fd uintptr) bool {
+	l.n, l.oobn, l.err = rawsock.Recv(int(fd), l.b, l.oob)
+	return !errors.Is(l.err, unix.EAGAIN)
 }
 
 // flush writes until nothing is queued.
@@ -305,17 +322,19 @@ func (c *Conn) receive() (Message, error) {
 		if ok {
 			return c.withFile(m, file)
 		}
-		n, oobn, _, _, err := c.sock.ReadMsgUnix(c.in.Room(), c.oob)
-		if ferr := c.received(c.oob[:max(oobn, 0)]); ferr != nil {
+		l := &c.look
+		l.b, l.oob, l.oobn, l.err = c.in.Room(), c.oob, 0, nil
+		err = c.raw.Read(l.read)
+		if ferr := c.received(c.oob[:l.oobn]); ferr != nil {
 			return Message{}, ferr
 		}
-		if err != nil {
+		if err = cmp.Or(err, l.err); err != nil {
 			return Message{}, c.ended(err)
 		}
-		if n == 0 {
+		if l.n == 0 {
 			return Message{}, io.EOF
 		}
-		c.in.Fed(n)
+		c.in.Fed(l.n)
 	}
 }
 
@@ -332,8 +351,7 @@ func (c *Conn) ended(err error) error {
 	return err
 }
 
-// received takes descriptors over. They are closed in children already: the net package
-// receives them so.
+// received takes descriptors over. They are closed in children already.
 func (c *Conn) received(oob []byte) error {
 	fds, err := rights(oob)
 	c.mu.Lock()

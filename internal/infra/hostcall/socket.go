@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/annexhq/annex/internal/infra/rawsock"
 )
 
 // Socket is the worker's end of a Unix socket, for one goroutine that does everything
@@ -81,7 +83,7 @@ func (s *Socket) Flush() error {
 
 func (s *Socket) write(b, oob []byte) error {
 	for len(b) > 0 {
-		n, err := unix.SendmsgN(s.fd, b, oob, nil, unix.MSG_NOSIGNAL)
+		n, err := rawsock.Send(s.fd, b, oob)
 		switch {
 		case err == nil:
 			b, oob = b[n:], nil
@@ -89,7 +91,6 @@ func (s *Socket) write(b, oob []byte) error {
 			if err := s.poll(unix.POLLOUT, -1); err != nil {
 				return err
 			}
-		case errors.Is(err, unix.EINTR):
 		default:
 			return fmt.Errorf("hostcall: write: %w", err)
 		}
@@ -134,29 +135,25 @@ func (s *Socket) Next(wait time.Duration) (Message, bool, error) {
 func (s *Socket) Seen() uint64 { return s.in.Messages() }
 
 func (s *Socket) read() (bool, error) {
-	for {
-		n, oobn, _, _, err := unix.Recvmsg(s.fd, s.in.Room(), s.oob, unix.MSG_CMSG_CLOEXEC)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return false, nil
-		case errors.Is(err, unix.ECONNRESET):
-			return false, io.EOF
-		case err != nil:
-			return false, fmt.Errorf("hostcall: read: %w", err)
-		}
-		fds, err := rights(s.oob[:oobn])
-		if err != nil {
-			return false, err
-		}
-		s.file = append(s.file, fds...)
-		if n == 0 {
-			return false, io.EOF
-		}
-		s.in.Fed(n)
-		return true, nil
+	n, oobn, err := rawsock.Recv(s.fd, s.in.Room(), s.oob)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return false, nil
+	case errors.Is(err, unix.ECONNRESET):
+		return false, io.EOF
+	case err != nil:
+		return false, fmt.Errorf("hostcall: read: %w", err)
 	}
+	fds, err := rights(s.oob[:oobn])
+	if err != nil {
+		return false, err
+	}
+	s.file = append(s.file, fds...)
+	if n == 0 {
+		return false, io.EOF
+	}
+	s.in.Fed(n)
+	return true, nil
 }
 
 func (s *Socket) claim() (*os.File, error) {

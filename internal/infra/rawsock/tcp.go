@@ -1,0 +1,116 @@
+package rawsock
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listener gives connections that read and write by this package. Those that are not TCP's
+// are given as they are.
+func Listener(l net.Listener) net.Listener { return listener{l} }
+
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c, nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return c, nil //nolint:nilerr // it serves as it is
+	}
+	n := &conn{TCPConn: tcp, raw: raw}
+	n.in.step, n.out.step = n.in.recv, n.out.send
+	return n, nil
+}
+
+// conn is a TCP connection. Whatever else one can do is that of net.
+type conn struct {
+	*net.TCPConn
+	raw     syscall.RawConn
+	in, out step
+}
+
+// step is one look at the socket, for whoever holds mu; it is kept so that it costs no memory.
+type step struct {
+	mu   sync.Mutex
+	b    []byte
+	n    int
+	err  error
+	step func(fd uintptr) bool
+}
+
+func (s *step) recv(fd uintptr) bool {
+	s.n, _, s.err = Recv(int(fd), s.b, nil)
+	return !errors.Is(s.err, unix.EAGAIN)
+}
+
+func (s *step) send(fd uintptr) bool {
+	s.n, s.err = Send(int(fd), s.b, nil)
+	return !errors.Is(s.err, unix.EAGAIN)
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	if len(b) == 0 || len(b) > Most {
+		return c.TCPConn.Read(b)
+	}
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.b = b
+	err := c.raw.Read(c.in.step)
+	c.in.b = nil
+	if err != nil || c.in.err != nil {
+		return 0, c.failure("read", err, c.in.err)
+	}
+	if c.in.n == 0 {
+		return 0, io.EOF
+	}
+	return c.in.n, nil
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (int, error) {
+	if len(b) == 0 || len(b) > Most {
+		return c.TCPConn.Write(b)
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	done := 0
+	for done < len(b) {
+		c.out.b = b[done:]
+		err := c.raw.Write(c.out.step)
+		c.out.b = nil
+		if err != nil || c.out.err != nil {
+			return done, c.failure("write", err, c.out.err)
+		}
+		done += c.out.n
+	}
+	return done, nil
+}
+
+// failure names the operation as net does: net/http looks at it.
+func (c *conn) failure(op string, err, errno error) error {
+	out := &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr()}
+	var inner *net.OpError
+	switch {
+	case err == nil:
+		out.Err = os.NewSyscallError(map[string]string{"read": "recvmsg", "write": "sendmsg"}[op], errno)
+	case errors.As(err, &inner):
+		out.Err = inner.Err
+	default:
+		out.Err = err
+	}
+	return out
+}
