@@ -62,9 +62,10 @@ func (c *cli) storageRelinkCommand() *cobra.Command {
 		Use:   "relink [INSTALLATION]",
 		Short: "Give an installation what the same app stored before it was uninstalled",
 		Long: "An app that is installed again is a new installation with empty storage. This gives it the values, secrets and entities of one\n" +
-			"that ended within the last 28 days, of the same app, environment and product on the same site. What it has stored since stays.\n" +
-			"If it is interrupted, what was moved is there; the same command moves the rest. What else is kept of the ended one, its log for\n" +
-			"instance, is erased within two hours.",
+			"that ended within the last 28 days, of the same app, environment and product on the same site. What it has stored since stays,\n" +
+			"and what the ended one had under the same keys is dropped; the figure that is printed is of what it has more. If it is interrupted,\n" +
+			"what was moved is there; the same command moves the rest. What else is kept of the ended one, its log for instance, is erased within\n" +
+			"two hours.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, id, err := c.at(cmd.Context(), f, args)

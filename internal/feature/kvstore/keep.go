@@ -90,8 +90,9 @@ func (s *Store) exportPage(ctx context.Context, kind, entity, statement string, 
 	return out, rows.Err()
 }
 
-// Move gives what an installation that has ended stored to another one. What that one has
-// stored under a key itself stays. It goes in parts, and may be called again for the rest.
+// Move gives what an installation that has ended stored to another one, and says how many
+// things that one has more. What it has stored under a key itself stays; the old one's is
+// dropped then and not counted, as is what has expired. It goes in parts, and may be called again for the rest.
 func (s *Store) Move(ctx context.Context, from, to tenant.Scope) (moved int, err error) {
 	old, err := installOf(from)
 	if err != nil {
@@ -112,11 +113,13 @@ func (s *Store) Move(ctx context.Context, from, to tenant.Scope) (moved int, err
 			return 0, fault.Op("kvstore.Move", err)
 		}
 	}
-	for _, part := range []func(context.Context, id.Install, id.Install) (int, error){s.moveValues, s.moveSecrets, s.moveEntities} {
-		for n := 1; n > 0; moved += n {
-			if err := s.db.Tx(ctx, func(ctx context.Context) (err error) { n, err = part(ctx, old, install); return err }); err != nil {
+	for _, part := range []func(context.Context, id.Install, id.Install) (left, moved int, err error){s.moveValues, s.moveSecrets, s.moveEntities} {
+		for left := 1; left > 0; {
+			var n int
+			if err := s.db.Tx(ctx, func(ctx context.Context) (err error) { left, n, err = part(ctx, old, install); return err }); err != nil {
 				return moved, fault.Op("kvstore.Move", err)
 			}
+			moved += n
 		}
 	}
 	for _, statement := range []string{eraseEntries, eraseIndexes} {
@@ -129,44 +132,49 @@ func (s *Store) Move(ctx context.Context, from, to tenant.Scope) (moved int, err
 	return moved, nil
 }
 
-func (s *Store) moveValues(ctx context.Context, old, install id.Install) (n int, err error) {
+// moveValues moves a page of values: how many left the old installation, and how many of
+// them the new one has now.
+func (s *Store) moveValues(ctx context.Context, old, install id.Install) (left, moved int, err error) {
 	var last string
-	if err := s.db.QueryRow(ctx, pageOfValues, old, batch).Scan(&last, &n); err != nil || n == 0 {
-		return 0, err
+	if err := s.db.QueryRow(ctx, pageOfValues, old, batch).Scan(&last, &left); err != nil || left == 0 {
+		return 0, 0, err
 	}
-	if _, err := s.db.Exec(ctx, takeValues, install, old, last, s.clock.millis()); err != nil {
-		return 0, err
+	now := s.clock.millis()
+	n, err := s.db.Exec(ctx, takeValues, install, old, last, now, now)
+	if err != nil {
+		return 0, 0, err
 	}
 	_, err = s.db.Exec(ctx, leaveValues, old, last)
-	return n, err
+	return left, int(n), err
 }
 
 // moveEntities moves some entities of one kind. The new owner's indexes of it are built
 // again by the next query that goes by them.
-func (s *Store) moveEntities(ctx context.Context, old, install id.Install) (n int, err error) {
+func (s *Store) moveEntities(ctx context.Context, old, install id.Install) (left, moved int, err error) {
 	var entity, last string
 	err = s.db.QueryRow(ctx, nextEntity, old, "").Scan(&entity)
 	if errors.Is(err, db.ErrNoRows) {
-		return 0, nil
+		return 0, 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if err := s.db.QueryRow(ctx, pageOfEntities, old, entity, batch).Scan(&last, &n); err != nil {
-		return 0, err
+	if err := s.db.QueryRow(ctx, pageOfEntities, old, entity, batch).Scan(&last, &left); err != nil {
+		return 0, 0, err
 	}
-	if _, err := s.db.Exec(ctx, takeEntities, install, old, entity, last); err != nil {
-		return 0, err
+	n, err := s.db.Exec(ctx, takeEntities, install, old, entity, last, s.clock.millis())
+	if err != nil {
+		return 0, 0, err
 	}
 	if _, err := s.db.Exec(ctx, leaveEntities, old, entity, last); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	_, err = s.db.Exec(ctx, forgetIndexes, install, entity)
-	return n, err
+	return left, int(n), err
 }
 
 // moveSecrets seals what it moves for its new owner: a secret opens in its own place only.
-func (s *Store) moveSecrets(ctx context.Context, old, install id.Install) (int, error) {
+func (s *Store) moveSecrets(ctx context.Context, old, install id.Install) (left, moved int, err error) {
 	type secret struct {
 		key                                   string
 		sealed                                []byte
@@ -174,38 +182,47 @@ func (s *Store) moveSecrets(ctx context.Context, old, install id.Install) (int, 
 	}
 	rows, err := s.db.Query(ctx, someSecrets, old, batch)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer rows.Close()
 	var some []secret
 	for rows.Next() {
 		var x secret
 		if err := rows.Scan(&x.key, &x.sealed, &x.generation, &x.created, &x.updated, &x.expires); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		some = append(some, x)
 	}
 	if err := rows.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	_ = rows.Close()
+	now := s.clock.millis()
 	for _, x := range some {
+		if x.expires > 0 && x.expires <= now {
+			if _, err := s.db.Exec(ctx, deleteSecret, old, x.key); err != nil {
+				return 0, 0, err
+			}
+			continue
+		}
 		plain, err := s.sealer.Open(seal.ForInstall(old), seal.KVSecret, place(old, x.key, x.generation), x.sealed)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		sealed, err := s.sealer.Seal(seal.ForInstall(install), seal.KVSecret, place(install, x.key, x.generation), plain)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		if _, err := s.db.Exec(ctx, takeSecret, install, x.key, sealed, x.generation, x.created, x.updated, x.expires, s.clock.millis()); err != nil {
-			return 0, err
+		n, err := s.db.Exec(ctx, takeSecret, install, x.key, sealed, x.generation, x.created, x.updated, x.expires, now)
+		if err != nil {
+			return 0, 0, err
 		}
+		moved += int(n)
 		if _, err := s.db.Exec(ctx, deleteSecret, old, x.key); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return len(some), nil
+	return len(some), moved, nil
 }
 
 // HasEntities says whether an installation has stored entities of a kind.

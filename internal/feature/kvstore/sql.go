@@ -194,7 +194,7 @@ const (
 	pageOfValues = `SELECT COALESCE(MAX(key), ''), COUNT(*) FROM (SELECT key FROM kv WHERE install_id = ? ORDER BY key LIMIT ?) AS page`
 
 	takeValues = `INSERT INTO kv (install_id, key, value, created_at, updated_at, expires_at)
-		SELECT ?, key, value, created_at, updated_at, expires_at FROM kv WHERE install_id = ? AND key <= ?
+		SELECT ?, key, value, created_at, updated_at, expires_at FROM kv WHERE install_id = ? AND key <= ? AND (expires_at = 0 OR expires_at > ?)
 		ON CONFLICT (install_id, key) DO UPDATE SET
 			value = excluded.value, created_at = excluded.created_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at
 			WHERE kv.expires_at > 0 AND kv.expires_at <= ?`
@@ -205,7 +205,7 @@ const (
 		(SELECT key FROM kv_entities WHERE install_id = ? AND entity = ? ORDER BY key LIMIT ?) AS page`
 
 	takeEntities = `INSERT INTO kv_entities (install_id, entity, key, value, created_at, updated_at, expires_at)
-		SELECT ?, entity, key, value, created_at, updated_at, expires_at FROM kv_entities WHERE install_id = ? AND entity = ? AND key <= ?
+		SELECT ?, entity, key, value, created_at, updated_at, expires_at FROM kv_entities WHERE install_id = ? AND entity = ? AND key <= ? AND (expires_at = 0 OR expires_at > ?)
 		ON CONFLICT (install_id, entity, key) DO NOTHING`
 
 	leaveEntities = `DELETE FROM kv_entities WHERE install_id = ? AND entity = ? AND key <= ?`
