@@ -23,7 +23,7 @@ func (l *loader) checkModules(m *Manifest, x *index) {
 	}
 	for i, t := range m.Modules.Trigger {
 		l.target(fmt.Sprintf("modules.trigger[%d]", i), t.Function, t.Endpoint, x)
-		l.checkEvents(fmt.Sprintf("modules.trigger[%d].events", i), t.Events)
+		l.checkEvents(fmt.Sprintf("modules.trigger[%d].events", i), t.Events, m)
 		l.checkCondition(fmt.Sprintf("modules.trigger[%d].filter", i), t.Filter)
 		for j, e := range t.Events {
 			l.checkCondition(fmt.Sprintf("modules.trigger[%d].events[%d].filter", i, j), e.Filter)
@@ -125,15 +125,27 @@ func (l *loader) checkSchedule(at string, s ScheduledTrigger) {
 	}
 }
 
-// checkEvents looks at event types that belong to a registered product.
-func (l *loader) checkEvents(path string, events []EventRef) {
+// checkEvents looks at event types: whether a registered product, the platform or an app sends
+// them.
+func (l *loader) checkEvents(path string, events []EventRef, m *Manifest) {
 	var known []string
 	for _, p := range l.opts.Products {
 		known = append(known, p.Events...)
 	}
 	for i, e := range events {
 		at := fmt.Sprintf("%s[%d].eventType", path, i)
-		if slices.Contains(known, e.EventType) || isLifecycle(e.EventType) {
+		if slices.Contains(known, e.EventType) || slices.Contains(lifecycleEvents, e.EventType) {
+			continue
+		}
+		if app, key, ok := appEvent(e.EventType); ok {
+			own := strings.TrimPrefix(m.App.ID, appARI) == app
+			if own && !slices.ContainsFunc(m.Modules.Event, func(x Event) bool { return x.Key == key }) {
+				l.path(at, Warning, "event-unknown", "the app itself publishes no event "+quote(key)+", so it never comes", "add an event module with that key, or remove it")
+			}
+			continue
+		}
+		if fix := neverSent[e.EventType]; fix != "" {
+			l.path(at, Warning, "event-unknown", "the event "+quote(e.EventType)+" is not sent here, so it never comes", fix)
 			continue
 		}
 		if near := misspelt(e.EventType, append(known, lifecycleEvents...)); near != "" {
@@ -183,11 +195,27 @@ func (l *loader) checkCondition(at string, f EventFilter) {
 }
 
 // lifecycleEvents come from the platform itself.
-var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app", "avi:forge:uninstalled:app", "avi:forge:enabled:app", "avi:forge:disabled:app"}
+var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app"}
 
-// isLifecycle reports an event of the platform or of another app.
-func isLifecycle(e string) bool {
-	return slices.Contains(lifecycleEvents, e) || strings.HasPrefix(e, "ari:cloud:ecosystem::")
+// neverSent are events that manifests name and nothing sends here, with what to do instead.
+var neverSent = map[string]string{
+	"avi:forge:uninstalled:app":                                              "use a preUninstall module, or remove it",
+	"avi:forge:enabled:app":                                                  "remove it",
+	"avi:forge:disabled:app":                                                 "remove it",
+	"avi:ecosystem.app_policy:blocked:app_access_to_objects.v2":              "remove it: there are no data policies here",
+	"avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2": "remove it: there are no data policies here",
+}
+
+const (
+	appARI    = "ari:cloud:ecosystem::app/"
+	appEvents = "avi:cloud:ecosystem::event/"
+)
+
+// appEvent takes the type of an event that an app publishes apart.
+func appEvent(event string) (app, key string, ok bool) {
+	rest, is := strings.CutPrefix(event, appEvents)
+	app, key, ok = strings.Cut(rest, "/")
+	return app, key, is && ok && app != "" && key != ""
 }
 
 func (l *loader) checkConsumers(path string, consumers []Consumer, x *index) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,7 +138,7 @@ func (s *Service) consumer(ctx context.Context, p *call.Policy, queue string) (l
 	c, ok := m.Consumer(queue)
 	if !ok {
 		queues := []string{}
-		for _, c := range m.Modules.Consumer {
+		for _, c := range slices.Concat(m.Modules.Consumer, m.Modules.FIFOConsumer) {
 			queues = append(queues, c.Queue)
 		}
 		return false, fault.New(fault.NotFound, "INVALID_QUEUE_NAME", "no consumer of the running version takes from the queue %q", clip(queue)).

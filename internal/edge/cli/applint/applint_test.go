@@ -206,6 +206,14 @@ export const run = async (url) => {
 	}
 }
 
+// A fifoConsumer runs; lint says what is missing of it, and not that nothing calls it.
+func TestOrderedQueuesAreSaidToBeUnordered(t *testing.T) {
+	r := check(t, manifestText+"  fifoConsumer:\n    - {key: c, queue: q, function: run}\n-- src/index.js --\nexport const run = (url) => fetch(url);\n")
+	if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Message, "order of its queue is not kept") {
+		t.Errorf("got %+v", r.Diagnostics)
+	}
+}
+
 func TestMissingHandlerFileIsSaidOnce(t *testing.T) {
 	r := check(t, manifestText)
 	if r.OK() || len(r.Diagnostics) != 1 || r.Diagnostics[0].Line != 14 {

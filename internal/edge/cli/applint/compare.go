@@ -84,18 +84,22 @@ const notOfferedYet = "not-offered-yet"
 
 // uncalled are the types of modules that a manifest may have and nothing uses yet. All others
 // are called, or shown where the product has a place of that type.
-var uncalled = []string{"fifoConsumer", "apiRoute", "objectStore", "llm"}
+var uncalled = []string{"apiRoute", "objectStore", "llm"}
 
-// modulesOffered names the types of modules that nothing calls or shows, each once.
+// modulesOffered names the types of modules that nothing calls or shows, or that do less than
+// their name says, each once.
 func modulesOffered(m *manifest.Manifest) (out []bundle.Diagnostic) {
 	for _, typ := range m.ModuleTypes() {
-		if !slices.Contains(uncalled, typ) {
+		message, fix := "modules of type "+typ+" are accepted, and this version does not call or show them", "keep it for a later version, or remove it"
+		switch {
+		case typ == "fifoConsumer":
+			message, fix = "a fifoConsumer is run as a consumer: the order of its queue is not kept", "have the function not rely on the order, and write consumer"
+		case !slices.Contains(uncalled, typ):
 			continue
 		}
 		base := "modules." + typ + "[0]"
 		pos := at(m, base+".key", base)
-		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column, Rule: notOfferedYet, Severity: bundle.Warning,
-			Message: "modules of type " + typ + " are accepted, and this version does not call or show them", Fix: "keep it for a later version, or remove it"})
+		out = append(out, bundle.Diagnostic{File: pos.File, Line: pos.Line, Column: pos.Column, Rule: notOfferedYet, Severity: bundle.Warning, Message: message, Fix: fix})
 	}
 	return out
 }

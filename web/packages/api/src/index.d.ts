@@ -207,7 +207,7 @@ export const properties: {
   onBitbucketRepository(id: string): EntityProperties;
 };
 export const privacy: { reportPersonalData: Later };
-export const appEvents: { publish: Later };
+export { appEvents } from '@annex/events';
 export const i18n: any;
 export const rovo: any;
 export function __log(level: 'debug' | 'info' | 'warn' | 'error', ...args: unknown[]): void;

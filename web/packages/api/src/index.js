@@ -23,6 +23,7 @@ export { __getRuntime, bindInvocationContext, getAppContext } from './context.js
 export { authorize } from './authorize.js';
 export { permissions } from './permissions.js';
 export { properties } from './properties.js';
+export { appEvents } from '@annex/events';
 
 export const invokeService = notOffered('invokeService');
 export const invokeEndpoint = notOffered('invokeEndpoint');
@@ -30,8 +31,6 @@ export const __fetchProduct = notOfferedNow('__fetchProduct');
 
 /** Reports on personal data; not offered. */
 export const privacy = Object.freeze({ reportPersonalData: notOffered('privacy.reportPersonalData') });
-/** Events that the app itself publishes; not offered. */
-export const appEvents = Object.freeze({ publish: notOffered('appEvents.publish') });
 /** Translations of the manifest; not offered. */
 export const i18n = notOfferedGroup('i18n');
 /** The chat assistant; not offered. */

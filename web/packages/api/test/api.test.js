@@ -63,6 +63,12 @@ test('the old storage stands on the store', async () => {
   ]);
 });
 
+test('app events are published from here as from @annex/events', async () => {
+  host.on('events.publish', () => ({ head: {} }));
+  await all.appEvents.publish([{ key: 'a' }, { key: 'b' }]);
+  assert.deepEqual(host.calls[0].head, { events: [{ key: 'a' }, { key: 'b' }] });
+});
+
 test('members that are not built name themselves', async () => {
   const calls = [
     () => api.invokeService('r', {}), () => all.authorize().onConfluenceContent(1).canUpdate(), () => all.properties.onConfluencePage('A').get('k'),
