@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -45,7 +46,7 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
-		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Permissions: perm.Told, Log: s.Config.Log,
+		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Permissions: perm.Told, ContextToken: s.contextToken, Log: s.Config.Log,
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
@@ -53,6 +54,22 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase, s.Quotas.Erase)
 	s.Installs.Leaving = s.Unattended.Leaving
 	s.Installs.Happened = lifecycle{s.Registry, s.Unattended}.happened
+}
+
+// contextToken signs for a schedule's function where it runs.
+func (s *System) contextToken(ctx context.Context, p *call.Policy, module string) (string, error) {
+	var facts struct {
+		App     string `json:"appAri"`
+		Install string `json:"installationAri"`
+		Context string `json:"installContext"`
+	}
+	if err := json.Unmarshal(s.Door.Facts(p), &facts); err != nil {
+		return "", fault.Op("server.contextToken", err)
+	}
+	return s.Signer.Context(ctx, signer.Context{
+		Site: string(p.Site), Module: module, ContextIDs: []string{facts.Context}, AppID: facts.App, AppVersion: p.Number, Installation: facts.Install,
+		ExtensionID: "ari:cloud:ecosystem::extension/" + string(p.App) + "/" + string(p.Environment) + "/static/" + module, ExtensionType: "core:scheduledTrigger",
+	})
 }
 
 // startUnattended comes last: what it calls is there.

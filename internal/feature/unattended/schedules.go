@@ -169,9 +169,15 @@ func (s *Service) tick(ctx context.Context, j jobs.Job) jobs.Verdict {
 	c := begun(j, p, call.Schedule, noted.Module, f, s.Now())
 	// A run's id says when it was to be, so that one that is repeated has the same.
 	c.ID = id.Invocation(derived(j.ID, time.UnixMilli(noted.Slot).UTC().Format(time.RFC3339)))
-	if c.Payload, err = json.Marshal(map[string]any{
+	payload := map[string]any{
 		"context": map[string]any{"cloudId": p.Site, "moduleKey": noted.Module}, "scheduledFor": time.UnixMilli(noted.Slot).UTC(),
-	}); err != nil {
+	}
+	if s.ContextToken != nil {
+		if payload["contextToken"], err = s.ContextToken(ctx, p, noted.Module); err != nil {
+			return s.refused(err)
+		}
+	}
+	if c.Payload, err = json.Marshal(payload); err != nil {
 		return jobs.Verdict{Next: jobs.Dead, Class: "INTERNAL"}
 	}
 	if _, err = s.Invoker.Invoke(ctx, c); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -24,6 +25,7 @@ type world struct {
 	policy *call.Policy
 	rules  map[id.Version]string
 	ran    []time.Time
+	tokens []string
 	calls  chan struct{}
 }
 
@@ -66,9 +68,11 @@ func (w *world) EventType(context.Context, id.Product, string) (unattended.Event
 func (w *world) Invoke(_ context.Context, c *call.Call) (call.Result, error) {
 	var in struct {
 		ScheduledFor time.Time `json:"scheduledFor"`
+		ContextToken string    `json:"contextToken"`
 	}
 	err := json.Unmarshal(c.Payload, &in)
 	w.mu.Lock()
+	w.tokens = append(w.tokens, in.ContextToken)
 	w.ran = append(w.ran, in.ScheduledFor)
 	w.mu.Unlock()
 	w.calls <- struct{}{}
@@ -173,4 +177,53 @@ func TestSchedulesRunOnce(t *testing.T) {
 			t.Error("it ran after the version without it")
 		}
 	})
+}
+
+// A run is given a token of where it runs; one for which none can be made is not lost.
+func TestSchedulesAreToldWhereTheyRun(t *testing.T) {
+	d := dbtest.SQLite(t)
+	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+		if err := d.Migrate(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &world{
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), calls: make(chan struct{}, 100),
+		policy: &call.Policy{Install: "i", Site: "s", Version: "one"}, rules: map[id.Version]string{"one": "hour"},
+	}
+	q := jobs.New(jobs.Config{DB: d, Now: w.clock, Poll: 2 * time.Millisecond})
+	asked := make(chan string, 10)
+	s := unattended.New(unattended.Config{DB: d, Jobs: q, Installed: w, Manifests: w, Products: w, Invoker: w, Now: w.clock,
+		ContextToken: func(_ context.Context, p *call.Policy, module string) (string, error) {
+			asked <- string(p.Install) + " " + module
+			if len(asked) == 1 {
+				return "", fault.New(fault.Unavailable, "NO_SIGNING_KEY", "there is none")
+			}
+			return "signed", nil
+		}})
+	if err := q.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	if err := s.Plan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Hour)
+	for waits := false; !waits; { // it comes again in half a minute
+		c, err := q.Counts(t.Context(), "i")
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits = len(asked) == 1 && len(c) == 1 && c[0].Running == 0
+	}
+	w.pass(31 * time.Second)
+	<-w.calls
+	if first := <-asked; first != "i s" {
+		t.Errorf("a token was asked for %s", first)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.ran) != 1 || w.tokens[0] != "signed" {
+		t.Errorf("it ran for %v with %q", w.ran, w.tokens)
+	}
 }

@@ -84,7 +84,8 @@ type Log interface {
 	Note(p *call.Policy, c *call.Call, level, what string, facts map[string]any)
 }
 
-// Config is what the service stands on; all but Permissions, Retention, Now and Log is required.
+// Config is what the service stands on; all but Permissions, ContextToken, Retention, Now and Log
+// is required.
 type Config struct {
 	DB        *db.DB
 	Jobs      *jobs.Queue
@@ -98,6 +99,8 @@ type Config struct {
 	// Permissions words what a set grants for conditions, which find it as event.permissions; it
 	// may be nil.
 	Permissions func(perm.Set) map[string]any
+	// ContextToken signs where a schedule's function runs; it may be nil.
+	ContextToken func(ctx context.Context, p *call.Policy, module string) (string, error)
 	// Retention is how long a pushed event is tried; 24 hours when zero.
 	Retention time.Duration
 	Now       func() time.Time

@@ -28,7 +28,8 @@ type family struct {
 	make func() (crypto.Signer, error)
 	// apart leaves the keys out of the key set: what they sign carries them along.
 	apart bool
-	// late has the first key made when it is first needed: it takes longer than others.
+	// late has the first key made when it is first needed: it takes longer than others, or most
+	// servers need none.
 	late bool
 }
 
@@ -43,11 +44,14 @@ var checkpoint = family{name: "checkpoint", alg: jose.ES256, typ: trail.Signatur
 // for Forge verify.
 var invocation = family{name: "invocation", alg: jose.RS256, typ: "fit+jwt", make: rsa2048, late: true}
 
+// surroundings is the family of context tokens, which say where a function runs and open nothing.
+var surroundings = family{name: "context", alg: jose.ES256, typ: "annex-context+jwt", make: p256, late: true}
+
 func rsa2048() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 
 func p256() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
 
-var families = []family{access, checkpoint, invocation}
+var families = []family{access, checkpoint, invocation, surroundings}
 
 func familyOf(name string) (family, bool) {
 	for _, f := range families {

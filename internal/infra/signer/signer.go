@@ -31,9 +31,9 @@ const (
 	// lead is how long a key is published before it signs: several times as long as
 	// verifiers may keep the key set (KeysMaxAge).
 	lead = 15 * time.Minute
-	// linger is how long a key stays published after the next one signs: the life of a
+	// linger is how long a key stays published after the next one signs: the longest life of a
 	// token, and what clocks of servers and verifiers may differ.
-	linger = 10 * time.Minute
+	linger = 20 * time.Minute
 	// pollEvery is how often the keys of other servers are read: what one withdraws, the
 	// others stop to sign with within a second or so.
 	pollEvery = time.Second

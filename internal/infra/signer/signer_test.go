@@ -239,6 +239,51 @@ func TestRotationLosesNoToken(t *testing.T) {
 	})
 }
 
+// A context token lives longest of all: its key stays until the last one that it signed is dead.
+func TestContextTokensOutliveTheirKeys(t *testing.T) {
+	w := newWorldSQLite(t)
+	s := w.server()
+	where := signer.Context{Site: "s", Module: "m", ExtensionID: "e", ExtensionType: "core:scheduledTrigger", ContextIDs: []string{"c"}, AppID: "a", AppVersion: "1.0.0", Installation: "i"}
+	made := func() string {
+		t.Helper()
+		text, err := s.Context(t.Context(), where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	first := made()
+	if kid(t, first) == kid(t, token(t, s)) {
+		t.Error("it is signed with a key of tokens for products")
+	}
+	if err := s.Rotate(t.Context(), operator, false); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(0, s)
+	last := first
+	for range 1200 { // until the next key signs
+		w.pass(time.Second, s)
+		next := made()
+		if kid(t, next) != kid(t, first) {
+			break
+		}
+		last = next
+	}
+	w.pass(signer.ContextLife-2*time.Second, s)
+	if kid(t, last) != kid(t, first) || kid(t, made()) == kid(t, first) || !verified(t, last, s.JWKS()) {
+		t.Error("a token outlives the key that signed it")
+	}
+	for _, spoil := range []func(*signer.Context){
+		func(c *signer.Context) { c.Site = "" }, func(c *signer.Context) { c.Installation = "" }, func(c *signer.Context) { c.ContextIDs = nil },
+	} {
+		c := where
+		spoil(&c)
+		if text, err := s.Context(t.Context(), c); err == nil {
+			t.Errorf("%+v: %s", c, text)
+		}
+	}
+}
+
 func TestKeysRotateWhenDue(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t))
 	s := w.server()
