@@ -240,9 +240,10 @@ func (a *API) invoke(w http.ResponseWriter, r *request) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// withInvocation adds the call's id to its error, for `annex logs --invocation`.
+// withInvocation adds the call's id to its error, for `annex logs --invocation`; a call that was
+// refused before it began has none.
 func withInvocation(err error, invocation id.Invocation) error {
-	if e, ok := fault.As(err); ok {
+	if e, ok := fault.As(err); ok && invocation != "" {
 		return e.With("invocation", invocation)
 	}
 	return err

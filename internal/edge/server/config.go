@@ -47,6 +47,8 @@ type Config struct {
 	// QuotasFile holds Quotas: the figures of what installations, apps, sites and users may use.
 	QuotasFile string
 	Quotas     quota.Limits
+	// QuotaClock is the clock whose minutes quotas count in; time.Now when nil.
+	QuotaClock func() time.Time
 	// ShutdownDelay is how long a server that was told to stop still takes requests, so
 	// that a load balancer sees /readyz fail first; ShutdownGrace is how long running calls
 	// may then take, 30 seconds when 0. What still runs after it ends with SHUTTING_DOWN.

@@ -240,7 +240,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 	s.Tenancy.Installations = s.Installs
 	s.Accounts = account.New(account.Config{DB: s.DB, Audit: s.Audit, Apps: s.Registry, Sites: s.Tenancy, FirstEnded: s.removeFirstToken})
 	s.Tenancy.Accounts = s.Accounts
-	s.Quotas = quota.New(quota.Config{DB: s.DB, Limits: s.Config.Quotas, Log: log})
+	s.Quotas = quota.New(quota.Config{DB: s.DB, Limits: s.Config.Quotas, Now: s.Config.QuotaClock, Log: log})
 	s.KV = kvstore.New(s.DB, s.Ring, s.Registry)
 	s.KV.Count = s.Quotas
 	s.KV.Owners = storageOwners{s.Installs}

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/annexhq/annex/examples/product"
 	"github.com/annexhq/annex/internal/core/fault"
@@ -50,7 +51,9 @@ type Setup struct {
 	Log               *slog.Logger
 	// Quotas are the figures of installations, apps, sites and users.
 	// QuotasFile holds them, when it is not "".
-	Quotas     quota.Limits
+	Quotas quota.Limits
+	// QuotaClock is what their minutes are told by; time.Now when nil.
+	QuotaClock func() time.Time
 	QuotasFile string
 	// NoProduct leaves out Tracker's own listener.
 	NoProduct bool
@@ -82,7 +85,7 @@ func Start(ctx context.Context, s Setup) (_ *Env, err error) {
 	}
 	cfg := server.Config{
 		DataDir: s.Dir, DatabaseURL: s.Database, KeyRing: filepath.Join(s.Dir, "keyring"), Listen: s.Listen, Workers: s.Workers,
-		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Quotas: s.Quotas, QuotasFile: s.QuotasFile, Log: s.Log,
+		ChildCommand: s.ChildCommand, InsecureNoSandbox: s.InsecureNoSandbox, WithoutLayers: s.WithoutLayers, Version: s.Version, Quotas: s.Quotas, QuotaClock: s.QuotaClock, QuotasFile: s.QuotasFile, Log: s.Log,
 		MetricsListen: s.MetricsListen, TracesEndpoint: s.TracesEndpoint,
 	}
 	if s.Network != nil {

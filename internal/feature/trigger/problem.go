@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -41,6 +42,9 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, t *target, c *cal
 	s.log(r, t, c, status, p.IncidentID, err)
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter(err))
+	}
+	if status == http.StatusTooManyRequests {
+		rateHeaders(w.Header(), err, s.cfg.Now())
 	}
 	body, _ := json.Marshal(p) // strings and one number
 	writeProblem(w, status, body)
@@ -143,6 +147,20 @@ func incident(err error) string {
 		return f.ReasonID
 	}
 	return uuid.NewString()
+}
+
+// rateHeaders say the figure that is used up where callers of such addresses look for it. Answers
+// that are served have none: how much an installation is used is nobody's business.
+func rateHeaders(h http.Header, err error, now time.Time) {
+	f, ok := fault.As(err)
+	if !ok || f.RetryAfter() == 0 {
+		return
+	}
+	if figure, ok := f.Fields["figure"].(int); ok {
+		h.Set("X-Ratelimit-Limit", strconv.Itoa(figure))
+		h.Set("X-Ratelimit-Remaining", "0")
+		h.Set("X-Ratelimit-Reset", now.Add(time.Duration(f.RetryAfter())*time.Second).UTC().Format(time.RFC3339))
+	}
 }
 
 func retryAfter(err error) string {

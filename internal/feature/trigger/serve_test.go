@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -315,7 +316,7 @@ func TestFailures(t *testing.T) {
 		{"suspended meanwhile", fault.New(fault.Denied, "DEVELOPMENT_APPS_OFF", "x"), 404, "NOT_FOUND"},
 		{"uninstalled meanwhile", fault.New(fault.NotFound, "NOT_INSTALLED", "x"), 404, "NOT_FOUND"},
 		{"time", fault.New(fault.Limit, "LIMIT_WALL", "55 s").With("limit", "wall"), 504, "LIMIT_WALL"},
-		{"rate", fault.New(fault.Limit, "LIMIT_RATE", "slow down").With("retryAfter", 7), 429, "LIMIT_RATE"},
+		{"rate", fault.New(fault.Limit, "LIMIT_RATE", "slow down").With("retryAfter", 7).With("figure", 20), 429, "LIMIT_RATE"},
 		{"memory", fault.New(fault.Limit, "LIMIT_MEMORY", "128 MB"), 502, "LIMIT_MEMORY"},
 		{"worker", fault.New(fault.Unavailable, "WORKER_LOST", "x"), 503, "WORKER_LOST"},
 		{"stale", fault.New(fault.Unavailable, "POLICY_STALE", "x"), 503, "POLICY_STALE"},
@@ -344,6 +345,11 @@ func TestFailures(t *testing.T) {
 			}
 			if (w.Header().Get("Retry-After") != "") != (tt.status == 429 || tt.status == 503) {
 				t.Errorf("Retry-After %q for %d", w.Header().Get("Retry-After"), tt.status)
+			}
+			h := w.Header()
+			reset, err := time.Parse(time.RFC3339, h.Get("X-Ratelimit-Reset"))
+			if is := h.Get("X-Ratelimit-Limit") == "20" && h.Get("X-Ratelimit-Remaining") == "0" && err == nil && time.Until(reset) < 8*time.Second; is != (tt.name == "rate") {
+				t.Errorf("X-Ratelimit-*: %v", h)
 			}
 		})
 	}
