@@ -13,6 +13,7 @@ import (
 // which is as safe and slower.
 type scanner struct {
 	file    *os.File
+	fd      uintptr
 	regions []pageRegion
 }
 
@@ -38,7 +39,7 @@ func openScanner(f *os.File) *scanner {
 			return nil
 		}
 	}
-	s := &scanner{file: f, regions: make([]pageRegion, 512)}
+	s := &scanner{file: f, fd: f.Fd(), regions: make([]pageRegion, 512)}
 	probe, err := unix.Mmap(-1, 0, 2*pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		s.close()
@@ -73,7 +74,7 @@ func (s *scanner) written(addr uintptr, n int, fn func(from, to int)) bool {
 			categoryAnyOf:    pagePresent | pageSwapped,
 			returnMask:       pagePresent,
 		}
-		got, _, errno := unix.Syscall(unix.SYS_IOCTL, s.file.Fd(), pagemapScan, uintptr(unsafe.Pointer(&arg)))
+		got, _, errno := unix.RawSyscall(unix.SYS_IOCTL, s.fd, pagemapScan, uintptr(unsafe.Pointer(&arg)))
 		if errno != 0 || arg.walkEnd <= start {
 			return false
 		}

@@ -169,3 +169,35 @@ func message(head []byte) string {
 	_ = json.Unmarshal(head, &e)
 	return e.Name + ": " + e.Message
 }
+
+// Texts come out as they are, however the engine keeps them and whether they are read in
+// place or by the engine.
+func TestTextsComeOut(t *testing.T) {
+	e := newEngine(t)
+	long := strings.Repeat("ascii ", 50)
+	for code, want := range map[string]string{
+		`""`:                                   "",
+		`"name"`:                               "name",
+		`Object.keys({ anAtom: 1 })[0]`:        "anAtom",
+		`"ascii ".repeat(50)`:                  long,
+		`("x" + "ascii ".repeat(50)).slice(1)`: long,
+		`"ascii ".repeat(50) + "ascii ".repeat(50)`: long + long,
+		`"\u65e5 ascii ascii ascii ascii".slice(2)`: "ascii ascii ascii ascii",
+		`"\u007f\u0080"`:                        "\u007f\u0080",
+		`"ascii ".repeat(50) + "\u00e9"`:        long + "é",
+		`"1234567\u00e9"`:                       "1234567é",
+		`"\u65e5\u672c \u{1f600}"`:              "日本 \U0001f600",
+		`String.fromCharCode(0, 1, 10, 34, 92)`: "\x00\x01\n\"\\",
+	} {
+		img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(`function run() { return { statusCode: 200, body: ` + code + ` } } __annex_register({ index: { run } });`)})
+		in, err := e.Acquire(img, &recorder{}, jsvm.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Start(jsvm.Start{Kind: "webtrigger", Function: "index.run", Remaining: time.Minute})
+		if o := in.Outcome(); o == nil || !o.OK || string(o.Body) != want {
+			t.Errorf("%s came out as %+v", code, o)
+		}
+		in.Release()
+	}
+}

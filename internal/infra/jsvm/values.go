@@ -250,6 +250,12 @@ func (e *Engine) text(cx uint32, v uint64, max int) ([]byte, error) {
 	if !e.tags.isString(v) {
 		return nil, errType
 	}
+	if b, ok := e.ascii(v); ok {
+		if len(b) > max {
+			return nil, &tooLongError{len(b), max}
+		}
+		return e.copied(b)
+	}
 	old := e.sp.Get()
 	out := uint32(old) - 16
 	e.sp.Set(uint64(out))
@@ -277,6 +283,38 @@ func (e *Engine) text(cx uint32, v uint64, max int) ([]byte, error) {
 	}
 	_, err = e.call(fnFreeCString, uint64(cx), p)
 	return b, err
+}
+
+// ascii gives the characters of a string where they lie, of one that has no others than
+// ASCII's: the engine would make a copy of it first.
+func (e *Engine) ascii(v uint64) ([]byte, bool) {
+	if e.cur == nil || tagOf(v) != e.tags.str {
+		return nil, false
+	}
+	h, ok := e.cur.heapOf()
+	if !ok {
+		return nil, false
+	}
+	b, wide := h.text(uint32(v))
+	if h.gaveUp || wide || !isASCII(b) {
+		return nil, false
+	}
+	return b, true
+}
+
+func isASCII(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // typedUint8 is the engine's number of Uint8Array among typed arrays (quickjs.h).
