@@ -204,6 +204,10 @@ type Policy struct {
 	Number      string      // "major.minor.patch"
 	Set         perm.Set    // the effective set of CONTRACTS 4
 	Rules       *perm.Rules // of Set, for whoever asks often; may be nil
+	// Whole gives the remotes, endpoints and providers that Set would have with all granted that
+	// is declared, and none switched off. It is no authority: it tells whether what is refused
+	// is refused for its want alone. nil where there are none.
+	Whole func() perm.Set
 	// Networks are the private networks that were opened for remotes.
 	Networks []Network
 	// Slots are the remotes that the app registered and that no admin has set a URL for.

@@ -3,6 +3,8 @@ package call
 import (
 	"net/netip"
 	"time"
+
+	"github.com/annexhq/annex/internal/core/perm"
 )
 
 // Network is a grant of a private network to one remote of one installation: the deny
@@ -27,4 +29,12 @@ func (p *Policy) NetworkFor(remote, host string, port uint16, now time.Time) *Ne
 		}
 	}
 	return nil
+}
+
+// Declares is Whole, the empty set where there is none.
+func (p *Policy) Declares() perm.Set {
+	if p.Whole == nil {
+		return perm.Set{}
+	}
+	return p.Whole()
 }

@@ -1,6 +1,8 @@
 package perm
 
 import (
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,14 +46,73 @@ func PinnedProvider(s Set, provider, remote string, base hostrule.URL) bool {
 // revokes credentials. What an app fetched there could be a credential, which it is never
 // to hold.
 func MintsTokens(s Set, u hostrule.URL) bool {
-	for _, p := range s.Providers {
-		for _, line := range p.Actions {
-			if a := actionOf(line); slices.Contains(minting, a.name) && a.is(s, u) {
-				return true
-			}
+	for m := range mints(s, u) {
+		if m.is(u) {
+			return true
 		}
 	}
 	return false
+}
+
+// Minting tells of the places of the URL's host where providers in the set give out
+// credentials whether the URL is one: at those in at, at those in clear not. The same place
+// has the same name in every set.
+func Minting(s Set, u hostrule.URL) (at, clear []string) {
+	for m := range mints(s, u) {
+		if m.is(u) {
+			at = append(at, m.name)
+		} else {
+			clear = append(clear, m.name)
+		}
+	}
+	return at, clear
+}
+
+// MintsAt are the names of all such places of the URL's host.
+func MintsAt(s Set, u hostrule.URL) (out []string) {
+	for m := range mints(s, u) {
+		out = append(out, m.name)
+	}
+	return out
+}
+
+// mint is where a provider gives out credentials.
+type mint struct {
+	name string
+	base hostrule.URL // of the remote
+	path string       // of the action
+}
+
+// mints are those with the URL's origin.
+func mints(s Set, u hostrule.URL) iter.Seq[mint] {
+	return func(yield func(mint) bool) {
+		for _, p := range s.Providers {
+			for _, line := range p.Actions {
+				a := actionOf(line)
+				if !slices.Contains(minting, a.name) {
+					continue
+				}
+				for _, text := range endpointsOf(s, a.remote) {
+					base, err := hostrule.ParseBaseURL(text)
+					if err == nil && base.SameOrigin(u) && !yield(mint{p.Key + " " + a.name + " " + text + " " + a.path, base, a.path}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// endpointsOf are a remote's URLs, in a fixed order.
+func endpointsOf(s Set, remote string) (out []string) {
+	for _, r := range s.Remotes {
+		if r.Key == remote {
+			for _, region := range slices.Sorted(maps.Keys(r.Endpoints)) {
+				out = append(out, r.Endpoints[region])
+			}
+		}
+	}
+	return out
 }
 
 // minting are the actions whose answers are credentials.
@@ -67,24 +128,13 @@ func actionOf(line string) action {
 	return action{name, remote, path}
 }
 
-// is reports whether the URL is the action's, or below it; servers read paths without
-// regard to a slash at the end, to escapes, and some to letters' case.
-func (a action) is(s Set, u hostrule.URL) bool {
-	for _, r := range s.Remotes {
-		if r.Key != a.remote {
-			continue
-		}
-		for _, text := range r.Endpoints {
-			base, err := hostrule.ParseBaseURL(text)
-			if err != nil || !base.SameOrigin(u) {
-				continue
-			}
-			// Providers resolve a path against the base as browsers do; remotes append it.
-			for _, at := range []string{a.path, strings.TrimSuffix(base.Path, "/") + "/" + strings.TrimPrefix(a.path, "/")} {
-				if have, want := hostrule.PlainPath(u.Path), hostrule.PlainPath(at); have == want || want != "/" && strings.HasPrefix(have, want+"/") {
-					return true
-				}
-			}
+// is reports whether the URL is the place, or below it; servers read paths without regard
+// to a slash at the end, to escapes, and some to letters' case.
+func (m mint) is(u hostrule.URL) bool {
+	// Providers resolve a path against the base as browsers do; remotes append it.
+	for _, at := range []string{m.path, strings.TrimSuffix(m.base.Path, "/") + "/" + strings.TrimPrefix(m.path, "/")} {
+		if have, want := hostrule.PlainPath(u.Path), hostrule.PlainPath(at); have == want || want != "/" && strings.HasPrefix(have, want+"/") {
+			return true
 		}
 	}
 	return false

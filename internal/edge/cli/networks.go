@@ -151,6 +151,7 @@ func hostPort(text string) (string, uint16, error) {
 func (c *cli) networkGrantCommand() *cobra.Command {
 	var in client.NetworkGrant
 	var ca string
+	whatIf := false
 	cmd := &cobra.Command{
 		Use:   "grant INSTALLATION REMOTE HOST:PORT",
 		Short: "Open one host and port of a listed network for one remote (admin)",
@@ -165,6 +166,9 @@ func (c *cli) networkGrantCommand() *cobra.Command {
 			if in.CA, err = c.readText(ca); err != nil {
 				return err
 			}
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{OpenNetworks: []client.NetworkOfRemote{{Remote: args[1], Network: in.Network, Host: in.Host, Port: in.Port}}})
+			}
 			return c.ofRemotes(cmd.Context(), args[0], func(api *client.Client, now client.Remotes) (client.Remotes, string, error) {
 				in.Epoch = now.Epoch
 				all, err := api.GrantNetwork(cmd.Context(), args[0], args[1], in)
@@ -174,11 +178,13 @@ func (c *cli) networkGrantCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&in.Network, "network", "", "`id` of the operator's entry: `annex network list`")
 	cmd.Flags().StringVar(&ca, "ca", "", "`file` with the certificates of the authority that signs the host's; the network's own unless given")
+	whatIfFlag(cmd, &whatIf)
 	return jsonFlag(required(cmd, "network"))
 }
 
 func (c *cli) networkRevokeCommand() *cobra.Command {
-	return jsonFlag(&cobra.Command{
+	whatIf := false
+	cmd := &cobra.Command{
 		Use:   "revoke INSTALLATION REMOTE HOST:PORT",
 		Short: "Close a host and port of a private network for a remote; in force within a second (admin)",
 		Args:  cobra.ExactArgs(3),
@@ -187,10 +193,15 @@ func (c *cli) networkRevokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{CloseNetworks: []client.NetworkOfRemote{{Remote: args[1], Host: host, Port: port}}})
+			}
 			return c.ofRemotes(cmd.Context(), args[0], func(api *client.Client, _ client.Remotes) (client.Remotes, string, error) {
 				all, err := api.RevokeNetwork(cmd.Context(), args[0], args[1], host, port)
 				return all, fmt.Sprintf("Closed %s for the remote %s", args[2], args[1]), err
 			})
 		},
-	})
+	}
+	whatIfFlag(cmd, &whatIf)
+	return jsonFlag(cmd)
 }

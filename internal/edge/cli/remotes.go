@@ -290,11 +290,15 @@ func (c *cli) moduleCommand() *cobra.Command {
 		},
 	}
 	f.add(list)
+	whatIf := false
 	remove := &cobra.Command{
 		Use:   "remove INSTALLATION KEY",
 		Short: "Remove what an app registered, with what was set for it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whatIf {
+				return c.whatIf(cmd.Context(), args[0], client.WhatIfChange{RemoveModules: args[1:]})
+			}
 			api, err := c.connect()
 			if err != nil {
 				return err
@@ -306,5 +310,6 @@ func (c *cli) moduleCommand() *cobra.Command {
 			return nil
 		},
 	}
+	whatIfFlag(remove, &whatIf)
 	return parent("module", "What an app registered at run time (admin)", jsonFlag(list), jsonFlag(remove))
 }

@@ -136,13 +136,14 @@ func (c *Console) doNoCredential(ctx context.Context, by id.Principal, p proposa
 	return "saved", dataPage(p), c.Remotes.ClearCredential(ctx, by, p.Installation, p.Remote)
 }
 
-func (c *Console) showNetwork(_ context.Context, _ id.Principal, p proposal) (summary, error) {
+func (c *Console) showNetwork(ctx context.Context, by id.Principal, p proposal) (summary, error) {
 	out := summary{Title: "Open a private network to the remote " + quote.Line(p.Remote, 60) + " of " + p.Name + "?", Button: "Open", Danger: true, Back: dataPage(p),
 		Text: []string{fmt.Sprintf("The app, whoever wrote it, may then be sent to %s, port %d, behind your walls: that host alone, by this remote alone, once its address is set to it.", quote.Line(p.Host, 200), p.Port),
 			"There, and only there, the address may be plain http, which everybody on the way can read."}}
 	if p.CA != "" {
 		out.Text = append(out.Text, "The host proves itself with a certificate of the authority that you gave.")
 	}
+	out.Text = append(out.Text, c.effect(ctx, by, p.Installation, c.openNetwork(by, p))...)
 	return out, noRemoteNamed(p)
 }
 

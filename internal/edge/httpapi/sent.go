@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -40,71 +41,113 @@ func (a *API) suggest(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// supposed is a change as what-if takes it in. The parts are those of the routes that make
+// it; an address or a network is decided by what is there when it is its turn.
+type supposed struct {
+	Epoch    uint64              `json:"epoch"`
+	Trim     []string            `json:"trim"`
+	Replace  map[string][]string `json:"replace"`
+	Restore  []string            `json:"restore"`
+	Off      []string            `json:"off"`
+	On       []string            `json:"on"`
+	Allow    []supposedHost      `json:"allow"`
+	Disallow []supposedHost      `json:"disallow"`
+	Remotes  []struct {
+		Key string `json:"key"`
+		URL string `json:"url"` // "" resets it
+	} `json:"remotes"`
+	OpenNetworks  []supposedNetwork `json:"openNetworks"`
+	CloseNetworks []supposedNetwork `json:"closeNetworks"`
+	RemoveModules []string          `json:"removeModules"`
+	// Uninstall stands alone: nothing is left that the rest could change.
+	Uninstall bool `json:"uninstall"`
+}
+
+type supposedHost struct {
+	Type perm.EgressType `json:"type"`
+	Host string          `json:"host"`
+}
+
+type supposedNetwork struct {
+	Remote  string `json:"remote"`
+	Network string `json:"network"`
+	Host    string `json:"host"`
+	Port    uint16 `json:"port"`
+}
+
+func (s *supposed) grant() bool {
+	return len(s.Trim)+len(s.Replace)+len(s.Restore)+len(s.Off)+len(s.On) > 0
+}
+
+func (s *supposed) alone() bool {
+	return !s.grant() && len(s.Allow)+len(s.Disallow)+len(s.Remotes)+len(s.OpenNetworks)+len(s.CloseNetworks)+len(s.RemoveModules) == 0
+}
+
 // whatIf tells what a change would have meant; it changes nothing.
 func (a *API) whatIf(w http.ResponseWriter, r *request) error {
-	type destination struct {
-		Type perm.EgressType `json:"type"`
-		Host string          `json:"host"`
-	}
-	var in struct {
-		Epoch    uint64              `json:"epoch"`
-		Trim     []string            `json:"trim"`
-		Replace  map[string][]string `json:"replace"`
-		Restore  []string            `json:"restore"`
-		Off      []string            `json:"off"`
-		On       []string            `json:"on"`
-		Allow    []destination       `json:"allow"`
-		Disallow []destination       `json:"disallow"`
-		Remotes  []struct {
-			Key string `json:"key"`
-			URL string `json:"url"` // "" resets it
-		} `json:"remotes"`
-		// Uninstall stands alone: nothing is left that the rest could change.
-		Uninstall bool `json:"uninstall"`
-	}
+	var in supposed
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	changes := len(in.Trim) + len(in.Replace) + len(in.Restore) + len(in.Off) + len(in.On)
-	if in.Uninstall && changes+len(in.Allow)+len(in.Disallow)+len(in.Remotes) > 0 {
+	if in.Uninstall && !in.alone() {
 		return fault.New(fault.Usage, "UNINSTALL_ALONE", "what is uninstalled cannot be changed too").WithFix("ask for one of the two")
 	}
 	out, err := a.Outflow.WhatIf(r.ctx(), r.caller, r.installation(), func(ctx context.Context) error {
 		if in.Uninstall {
 			return a.Installs.UninstallNow(ctx, r.caller, r.installation())
 		}
-		if changes > 0 {
-			if _, err := a.Installs.Change(ctx, r.caller, r.installation(), install.Change{
-				Epoch: in.Epoch, Trim: in.Trim, Replace: in.Replace, Restore: in.Restore, Off: in.Off, On: in.On}); err != nil {
-				return err
-			}
-		}
-		for _, d := range in.Allow {
-			if _, err := a.Installs.AddEgress(ctx, r.caller, r.installation(), d.Type, d.Host); err != nil {
-				return err
-			}
-		}
-		for _, d := range in.Disallow {
-			if _, err := a.Installs.RemoveEgress(ctx, r.caller, r.installation(), d.Type, d.Host); err != nil {
-				return err
-			}
-		}
-		for _, x := range in.Remotes {
-			now, err := a.Installs.Detail(ctx, r.caller, r.installation())
-			if err != nil {
-				return err
-			}
-			if _, err := a.Installs.SetRemote(ctx, r.caller, r.installation(), x.Key, x.URL, "", now.Installation.Epoch); err != nil {
-				return err
-			}
-		}
-		return nil
+		return a.suppose(ctx, r, &in)
 	})
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, out)
 	return nil
+}
+
+// suppose makes the change; whoever calls it takes it back.
+func (a *API) suppose(ctx context.Context, r *request, in *supposed) (err error) {
+	by, at := r.caller, r.installation()
+	epoch := func() uint64 {
+		now, failed := a.Installs.Detail(ctx, by, at)
+		err = cmp.Or(err, failed)
+		return now.Installation.Epoch
+	}
+	do := func(act func() (install.Installation, error)) {
+		if err == nil {
+			_, err = act()
+		}
+	}
+	if in.grant() {
+		do(func() (install.Installation, error) {
+			return a.Installs.Change(ctx, by, at, install.Change{Epoch: in.Epoch, Trim: in.Trim, Replace: in.Replace, Restore: in.Restore, Off: in.Off, On: in.On})
+		})
+	}
+	for _, d := range in.Allow {
+		do(func() (install.Installation, error) { return a.Installs.AddEgress(ctx, by, at, d.Type, d.Host) })
+	}
+	for _, d := range in.Disallow {
+		do(func() (install.Installation, error) { return a.Installs.RemoveEgress(ctx, by, at, d.Type, d.Host) })
+	}
+	for _, n := range in.OpenNetworks {
+		do(func() (install.Installation, error) {
+			return a.Installs.GrantNetwork(ctx, by, at, n.Network, n.Remote, n.Host, n.Port, "", epoch())
+		})
+	}
+	for _, x := range in.Remotes {
+		do(func() (install.Installation, error) {
+			return a.Installs.SetRemote(ctx, by, at, x.Key, x.URL, "", epoch())
+		})
+	}
+	for _, n := range in.CloseNetworks {
+		do(func() (install.Installation, error) {
+			return a.Installs.RevokeNetwork(ctx, by, at, n.Remote, n.Host, n.Port)
+		})
+	}
+	for _, key := range in.RemoveModules {
+		do(func() (install.Installation, error) { return a.Installs.UnregisterRemote(ctx, by, at, key) })
+	}
+	return err
 }
 
 // exportReceipts streams JSON lines, as exportAudit does.

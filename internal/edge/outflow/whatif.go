@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/receipts"
@@ -64,10 +65,12 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 	if err != nil {
 		return Prediction{}, err
 	}
-	found := receipts.WhatIf(uses, before, after)
 	out := Prediction{Differences: []Difference{}, Stops: []Part{}}
-	if ended {
-		found = receipts.WhatIfEnded(uses, before)
+	var found receipts.Prediction
+	if !ended {
+		found = receipts.WhatIf(uses, s.replayed(before), s.replayed(after))
+	} else {
+		found = receipts.WhatIfEnded(uses, s.replayed(before))
 		m, err := s.Manifest(ctx, i.Version)
 		if err != nil {
 			return Prediction{}, err
@@ -78,15 +81,21 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 	for _, c := range found.Changes {
 		out.Differences = append(out.Differences, Difference(c))
 	}
-	if out.Before, err = s.SignalOf(ctx, i.Product, i.EnvType, before); err != nil {
+	if out.Before, err = s.SignalOf(ctx, i.Product, i.EnvType, before.Set); err != nil {
 		return Prediction{}, err
 	}
 	if ended {
 		out.After = perm.Signal{Value: perm.StaysInside, Reasons: []perm.SignalReason{}}
 		return out, nil
 	}
-	out.After, err = s.SignalOf(ctx, i.Product, i.EnvType, after)
+	out.After, err = s.SignalOf(ctx, i.Product, i.EnvType, after.Set)
 	return out, err
+}
+
+// replayed is a policy as requests are replayed under it.
+func (s *Service) replayed(p *call.Policy) receipts.Policy {
+	open := slices.DeleteFunc(slices.Clone(p.Networks), func(n call.Network) bool { return p.NetworkFor(n.Remote, n.Host, n.Port, s.Time()) == nil })
+	return receipts.Policy{Set: p.Set, Networks: open}
 }
 
 // parts are those that somebody would miss: pages, addresses, schedules, what events and
@@ -144,7 +153,11 @@ func (s *Service) Suggest(ctx context.Context, p id.Principal, ref id.Install) (
 	if err != nil {
 		return Suggestion{}, err
 	}
-	found := receipts.Suggest(uses, i.Allowed())
+	now, err := i.WouldRun()
+	if err != nil {
+		return Suggestion{}, err
+	}
+	found := receipts.Suggest(uses, s.replayed(now))
 	out := Suggestion{Calls: found.Calls, Days: int(Window.Hours() / 24), Proposed: found.Set, Unused: found.Unused, Unmeasured: found.Unmeasured, Rest: found.Rest, Keys: []string{}}
 	for _, piece := range perm.Pieces(found.Set) {
 		out.Keys = append(out.Keys, piece.Key)

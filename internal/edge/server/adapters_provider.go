@@ -57,12 +57,13 @@ func (b pinned) Ask(ctx context.Context, p *call.Policy, c *call.Call, to provid
 }
 
 // Refused implements provider.Broker.
-func (b pinned) Refused(ctx context.Context, p *call.Policy, c *call.Call, key, remote, rule string, req call.Request, err error) error {
+func (b pinned) Refused(ctx context.Context, p *call.Policy, c *call.Call, tried provider.Attempt, req call.Request, err error) error {
 	ask, malformed := egress.ReadAsk(req)
 	if malformed != nil {
 		return err
 	}
-	return b.broker.Refused(ctx, p, c, egress.Attempt{Kind: egress.ToProvider, Key: key, Remote: remote, Method: ask.Method, Bytes: int64(len(ask.Body)), Rule: rule}, err)
+	return b.broker.Refused(ctx, p, c, egress.Attempt{Kind: egress.ToProvider, Key: tried.Provider, Remote: tried.Remote, Origin: tried.Origin, Ask: ask,
+		Rule: tried.Rule, Never: tried.Never, Keyed: tried.Keyed}, err)
 }
 
 // providerApps tells the vault of apps' environments.

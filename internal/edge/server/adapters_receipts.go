@@ -38,7 +38,8 @@ func sentByBroker(d egress.Decision) receipts.Request {
 	return receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
 		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, AllowedBy: d.AllowedBy, Bytes: d.Sent,
-		Use: receipts.Use{Via: d.Via, Key: d.Key, Endpoint: d.Endpoint, Remote: d.Remote, Type: d.Type, Origin: d.Origin, Matched: d.Matched, Missed: d.Missed},
+		Use: receipts.Use{Via: d.Via, Key: d.Key, Endpoint: d.Endpoint, Remote: d.Remote, Type: d.Type, Origin: d.Origin, Matched: d.Matched, Missed: d.Missed,
+			Mints: d.Mints, Clear: d.Clear, Opened: d.Opened, Never: d.Never, Keyed: d.Keyed},
 	}
 }
 

@@ -25,7 +25,7 @@ func (b toRemotes) Send(ctx context.Context, p *call.Policy, c *call.Call, out r
 // Refused implements remote.Broker.
 func (b toRemotes) Refused(ctx context.Context, p *call.Policy, c *call.Call, out remote.Attempt, err error) error {
 	return b.broker.Refused(ctx, p, c, egress.Attempt{Kind: egress.ToRemote, Key: out.Remote, Endpoint: out.Endpoint, Origin: out.Origin,
-		Method: out.Method, Bytes: out.Bytes, Rule: out.Rule}, err)
+		Ask: egress.Ask{Path: out.Path, Method: out.Method, Headers: out.Headers, Body: out.Body}, Rule: out.Rule}, err)
 }
 
 // openRemotes makes what calls the back ends of apps.

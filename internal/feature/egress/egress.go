@@ -85,10 +85,18 @@ type Decision struct {
 	// Matched are all patterns that admit it, of a type whose patterns may hold a path, and
 	// Missed those that do not because of their path.
 	Matched, Missed []string
-	Status          int    // the answer's, 0 if there was none
-	Code            string // of the error, "" if there was none
-	Fix             string // what the error says would allow or mend it
-	Sent, Received  int64  // bytes of the bodies, as they were on the wire
+	// Mints are the places where declared providers give out credentials that the request was
+	// for, Clear those of its host that it was not for.
+	Mints, Clear []string
+	// Opened says that it went into a private network.
+	Opened bool
+	// Never is set of a refused request that no policy would let go, and Keyed of one that had
+	// no provider and for which there is a credential.
+	Never, Keyed   bool
+	Status         int    // the answer's, 0 if there was none
+	Code           string // of the error, "" if there was none
+	Fix            string // what the error says would allow or mend it
+	Sent, Received int64  // bytes of the bodies, as they were on the wire
 	// Echoes counts credentials of the request that its answer held, and that were taken out.
 	Echoes int
 	Took   time.Duration

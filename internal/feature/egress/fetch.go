@@ -84,11 +84,16 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
 	d.Matched, d.Missed = v.matched, v.missed
 	d.Scheme, d.Host, d.Port = v.url.Scheme, v.url.Host, v.url.Port
+	d.Mints, d.Clear = perm.Minting(p.Declares(), v.url)
+	minted := v.allow && perm.MintsTokens(p.Set, v.url)
+	if !v.allow || minted {
+		d.Never = c.broker.malformed(h.Method, h.Headers, len(req.Body))
+	}
 	if !v.allow {
 		return call.Reply{}, denied(*d, v.by)
 	}
 	d.AllowedBy = v.by
-	if perm.MintsTokens(p.Set, v.url) {
+	if minted {
 		d.Rule, d.Reason = "provider-token-endpoint", "credentials of a provider are given out there"
 		return call.Reply{}, denied(*d, "nothing: an app uses a provider's credentials and never holds them")
 	}
@@ -105,6 +110,15 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 		return call.Reply{}, err
 	}
 	return replyOf(a, v.url)
+}
+
+// malformed reports whether a request is refused for what it is, whatever a policy says.
+func (b *Broker) malformed(method string, headers [][2]string, body int) bool {
+	_, err := exchange.Method(method)
+	if err == nil {
+		_, err = exchange.RequestHeaders(headers)
+	}
+	return err != nil || int64(body) > b.cfg.MaxBody
 }
 
 // outgoing is a request to a destination that was decided about.

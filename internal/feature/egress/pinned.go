@@ -102,7 +102,12 @@ func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask
 	u = v.url
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
 	d.Scheme, d.Host, d.Port = u.Scheme, u.Host, u.Port
+	if d.Mints, d.Clear = perm.Minting(p.Declares(), u); to.Mints { // the platform may
+		d.Mints, d.Clear = nil, perm.MintsAt(p.Declares(), u)
+	}
+	d.Opened = v.opened != nil && netguard.Classify(v.opened.CIDR.Addr()) != netguard.Public
 	if !v.allow {
+		d.Never = c.broker.malformed(ask.Method, ask.Headers, len(ask.Body))
 		return a, u, denied(*d, v.by)
 	}
 	d.AllowedBy = v.by

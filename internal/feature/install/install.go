@@ -12,6 +12,7 @@ package install
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -235,6 +236,17 @@ func (i *Installation) Allowed() perm.Set {
 	a := i.authority()
 	a.Blocked = false
 	return a.Effective()
+}
+
+// whole is call.Policy's; it is found out when somebody asks.
+func (i *Installation) whole() func() perm.Set {
+	if len(i.Declared.Remotes)+len(i.Declared.Providers)+len(i.Registered) == 0 {
+		return nil
+	}
+	a := i.authority()
+	all := perm.Set{Remotes: i.Declared.Remotes, Endpoints: i.Declared.Endpoints, Providers: i.Declared.Providers, Configurable: i.Declared.Configurable}
+	a.Granted, a.Declared, a.Off, a.Configured, a.Blocked = all, all, nil, nil, false
+	return sync.OnceValue(a.Effective)
 }
 
 func (i *Installation) authority() perm.Authority {

@@ -247,7 +247,7 @@ func (i *Installation) policy() (*call.Policy, error) {
 	return &call.Policy{
 		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment,
 		EnvName: i.EnvName, EnvType: i.EnvType, Version: i.Version, Number: i.Number,
-		Set: set, Rules: perm.RulesOf(set), Networks: i.networks(), Slots: slots, Configured: i.authority().Configured, Epoch: i.Epoch, Scope: scope,
+		Set: set, Rules: perm.RulesOf(set), Whole: i.whole(), Networks: i.networks(), Slots: slots, Configured: i.authority().Configured, Epoch: i.Epoch, Scope: scope,
 	}, nil
 }
 

@@ -40,24 +40,13 @@ func (s *Service) Bind(b call.Binding) call.Handler {
 		if rule := closed[fault.CodeOf(err)]; rule != "" && req.Method == "provider.fetch" {
 			var h head
 			if json.Unmarshal(req.Head, &h) == nil {
-				err = s.Broker.Refused(ctx, p, b.Call, h.Provider, s.remoteOf(ctx, p, h), rule, req, err)
+				tried := Attempt{Provider: h.Provider, Remote: s.remoteOf(ctx, p, h), Rule: rule}
+				s.would(ctx, p, b.Call, h, &tried)
+				err = s.Broker.Refused(ctx, p, b.Call, tried, req, err)
 			}
 		}
 		return reply, err
 	}
-}
-
-// remoteOf is the remote that a request is for, whether or not it may be: the one that the app
-// names, or the first of the provider's.
-func (s *Service) remoteOf(ctx context.Context, p *call.Policy, h head) string {
-	m, err := s.Manifests.Manifest(ctx, p.Version)
-	if err != nil || h.Remote != "" {
-		return h.Remote
-	}
-	if of, ok := m.Provider(h.Provider); ok && len(of.Remotes) > 0 {
-		return of.Remotes[0]
-	}
-	return ""
 }
 
 func (s *Service) bind(b call.Binding) call.Handler {

@@ -52,9 +52,19 @@ type Broker interface {
 	Fetch(ctx context.Context, p *call.Policy, c *call.Call, to Destination, req call.Request) (call.Reply, error)
 	// Ask is one of the platform's own.
 	Ask(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, error)
-	// Refused takes down a request of app code that goes nowhere, by the rule that refused it,
-	// and gives err with the id of that. Provider and remote are keys.
-	Refused(ctx context.Context, p *call.Policy, c *call.Call, provider, remote, rule string, req call.Request, err error) error
+	// Refused takes down a request of app code that goes nowhere, and gives err with the id of
+	// that.
+	Refused(ctx context.Context, p *call.Policy, c *call.Call, tried Attempt, req call.Request, err error) error
+}
+
+// Attempt is a request for which the provider or its remote is not there.
+type Attempt struct {
+	Provider, Remote string // keys
+	Origin           string // where it would go with both, "" where that is not known
+	Rule             string // that refused it
+	// Keyed says that there is a credential for it, Never that with both it would be refused
+	// too. Where neither is set nobody knows.
+	Keyed, Never bool
 }
 
 // Policies answers what an installation may do now.

@@ -198,11 +198,15 @@ type wire struct {
 	music *music
 	mu    sync.Mutex
 	went  []string // "origin path"
+	tried []provider.Attempt
 	down  bool
 }
 
 // Refused implements provider.Broker.
-func (w *wire) Refused(_ context.Context, _ *call.Policy, _ *call.Call, _, _, _ string, _ call.Request, err error) error {
+func (w *wire) Refused(_ context.Context, _ *call.Policy, _ *call.Call, tried provider.Attempt, _ call.Request, err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tried = append(w.tried, tried)
 	return err
 }
 
@@ -412,11 +416,15 @@ func callbackOf(q url.Values) string {
 // ask makes a host call of a function.
 func ask(w *world, s *provider.Service, user id.Principal, install id.Install, function, method string, head map[string]any) (call.Reply, error) {
 	p, _ := w.Policy(w.t.Context(), install)
+	return under(w, s, p, user, function, method, head)
+}
+
+func under(w *world, s *provider.Service, p *call.Policy, user id.Principal, function, method string, head map[string]any) (call.Reply, error) {
 	text, err := json.Marshal(head)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := &call.Call{ID: "c", Kind: call.UI, Installation: install, Function: function, Principal: user}
+	c := &call.Call{ID: "c", Kind: call.UI, Installation: p.Install, Function: function, Principal: user}
 	return s.Bind(call.Binding{Call: c, Policy: p})(w.t.Context(), p, call.Request{Method: "provider." + method, Head: text})
 }
 

@@ -72,6 +72,16 @@ type Use struct {
 	// those that did not because of theirs.
 	Matched []string `json:"matched,omitempty"`
 	Missed  []string `json:"missed,omitempty"`
+	// Mints are the places where declared providers give out credentials that it was for, Clear
+	// those of its host that it was not for; see perm.Minting.
+	Mints []string `json:"mints,omitempty"`
+	Clear []string `json:"clear,omitempty"`
+	// Opened says that it went to an address that nothing but a private network has.
+	Opened bool `json:"opened,omitempty"`
+	// Never says that no policy lets it go, Keyed of what had no provider that there is a
+	// credential for it.
+	Never bool `json:"never,omitempty"`
+	Keyed bool `json:"keyed,omitempty"`
 	// Contacts are the origins that the operation has the product send to.
 	Contacts []string `json:"contacts,omitempty"`
 	// Rule is what refused it, "" when it was sent.
@@ -120,7 +130,7 @@ type Log struct {
 	chains  map[id.Site]*chain
 	pending []trail.Entry
 	counts  map[place]*count
-	told    map[hourOf]int // uses that are told apart
+	told    map[hourOf]map[string]bool // the uses that are told apart, by their hashes
 	spool   *spool
 	since   map[id.Site]int
 	failed  bool // the last writing to the database did
@@ -150,7 +160,7 @@ func New(cfg Config) *Log {
 		cfg.Keep = defaultKeep
 	}
 	l := &Log{Config: cfg, segment: uuid.Must(uuid.NewV7()).String(), chains: map[id.Site]*chain{}, counts: map[place]*count{},
-		told: map[hourOf]int{}, since: map[id.Site]int{}, wake: make(chan struct{}, 1)}
+		told: map[hourOf]map[string]bool{}, since: map[id.Site]int{}, wake: make(chan struct{}, 1)}
 	l.spool = newSpool(cfg.Dir, l.segment)
 	return l
 }

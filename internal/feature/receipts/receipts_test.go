@@ -403,6 +403,28 @@ func TestUsesAreBounded(t *testing.T) {
 	}
 }
 
+// What is told apart once within an hour stays so, however often counts are written meanwhile.
+func TestUsesStayToldApart(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t))
+	for range maxUses/10 + 2 {
+		for n := range 10 {
+			w.log.Refused(requestTo(fmt.Sprintf("https://h%d.example.com", n)), "egress-not-declared")
+		}
+		if err := w.log.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uses, err := w.log.Uses(t.Context(), w.scope(), w.clock.now())
+	if err != nil || len(uses) != 10 {
+		t.Fatalf("%d uses: %v", len(uses), err)
+	}
+	for _, u := range uses {
+		if u.Rest || u.Refused != maxUses/10+2 {
+			t.Errorf("%+v", u)
+		}
+	}
+}
+
 // BenchmarkReceipt is both lines of one request, the database written beside it.
 func BenchmarkReceipt(b *testing.B) {
 	d := dbtest.SQLite(b)

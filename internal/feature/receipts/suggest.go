@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
 )
@@ -25,7 +26,8 @@ type Suggestion struct {
 
 // Suggest proposes the least that lets through what was let through, within what is allowed
 // at present. Taking any line of it away refuses a request that was made.
-func Suggest(uses []Used, allowed perm.Set) Suggestion {
+func Suggest(uses []Used, now Policy) Suggestion {
+	allowed := now.Set
 	var out Suggestion
 	var made []Use
 	for _, u := range uses {
@@ -35,7 +37,7 @@ func Suggest(uses []Used, allowed perm.Set) Suggestion {
 			out.Rest += u.Requests
 		default:
 			out.Calls += u.Requests
-			made = append(made, u.Use)
+			made = append(made, u.passed(allowed))
 		}
 	}
 	set := perm.Set{}
@@ -43,8 +45,8 @@ func Suggest(uses []Used, allowed perm.Set) Suggestion {
 		set = perm.Union(set, u.least(allowed))
 	}
 	// What the grant of today lets through no more needs nothing of it.
-	made = slices.DeleteFunc(made, func(u Use) bool { return u.under(set) != yes })
-	out.Set = irreducible(set, made)
+	made = slices.DeleteFunc(made, func(u Use) bool { return u.under(Policy{set, now.Networks}) != yes })
+	out.Set = irreducible(set, now.Networks, made)
 	for _, e := range allowed.Egress {
 		if e.Type != perm.Backend && !perm.Covers(out.Set, perm.Set{Egress: []perm.Egress{e}}) {
 			out.Unmeasured.Egress = append(out.Unmeasured.Egress, e)
@@ -122,7 +124,7 @@ func eud(allowed perm.Set, t perm.EgressType, p hostrule.Pattern) bool {
 
 // irreducible takes away, piece by piece, what no use needs: operations may be had by one
 // scope or another. What is left is needed, each piece by some use.
-func irreducible(s perm.Set, made []Use) perm.Set {
+func irreducible(s perm.Set, open []call.Network, made []Use) perm.Set {
 	pieces := perm.Pieces(s)
 	// What may change things goes first where reading would do.
 	changes := func(p perm.Piece) int {
@@ -130,13 +132,13 @@ func irreducible(s perm.Set, made []Use) perm.Set {
 	}
 	slices.SortStableFunc(pieces, func(a, b perm.Piece) int { return changes(b) - changes(a) })
 	for _, p := range pieces {
-		if less := perm.Without(s, p.Key); enough(less, made) {
+		if less := perm.Without(s, p.Key); enough(Policy{less, open}, made) {
 			s = less
 		}
 	}
 	return perm.Normal(s)
 }
 
-func enough(s perm.Set, made []Use) bool {
-	return !slices.ContainsFunc(made, func(u Use) bool { return u.under(s) != yes })
+func enough(p Policy, made []Use) bool {
+	return !slices.ContainsFunc(made, func(u Use) bool { return u.under(p) != yes })
 }

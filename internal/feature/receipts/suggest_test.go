@@ -67,13 +67,13 @@ func TestSuggestionIsLeast(t *testing.T) {
 			uses = append(uses, Used{drawUse(rng), Count{Requests: 1}})
 		}
 		uses = append(uses, Used{Use{Via: Fetch, Type: string(perm.Backend), Origin: "https://refused.example.net", Rule: "egress-not-declared"}, Count{Refused: 3}})
-		got := Suggest(uses, allowed)
+		got := Suggest(uses, Policy{Set: allowed})
 		if !perm.Covers(allowed, got.Set) {
 			t.Fatalf("seed %d: more is proposed than is allowed: %+v", seed, got.Set)
 		}
 		refuses := func(s perm.Set) bool {
 			for _, u := range uses {
-				if u.Requests > 0 && u.under(s) != yes {
+				if u.Requests > 0 && u.under(Policy{Set: s}) != yes {
 					return true
 				}
 			}

@@ -63,7 +63,7 @@ func (l *Log) count(r Request, u Use, out Outcome) {
 	at := placeOf(r.Site, install, now, u)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.counts[at]; !known && !l.tell(at.hourOf) {
+	if !l.tell(at) {
 		u = Use{Via: u.Via, Rest: true}
 		at = placeOf(r.Site, install, now, u)
 	}
@@ -79,15 +79,27 @@ func (l *Log) count(r Request, u Use, out Outcome) {
 	l.counts[at] = one.plus(l.counts[at])
 }
 
-// tell says whether one use more of the hour can be told apart.
-func (l *Log) tell(h hourOf) bool {
-	for old := range l.told {
-		if old.hour < h.hour {
-			delete(l.told, old)
-		}
+// tell says whether a use of the hour can be told apart: it was already, or there is room for
+// one more.
+func (l *Log) tell(at place) bool {
+	uses := l.told[at.hourOf]
+	if uses[at.use] {
+		return true
 	}
-	l.told[h]++
-	return l.told[h] <= maxUses
+	if uses == nil {
+		for old := range l.told {
+			if old.hour < at.hour {
+				delete(l.told, old)
+			}
+		}
+		uses = map[string]bool{}
+		l.told[at.hourOf] = uses
+	}
+	if len(uses) >= maxUses {
+		return false
+	}
+	uses[at.use] = true
+	return true
 }
 
 func (l *Log) putCounts(ctx context.Context, counts map[place]*count) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/hostrule"
 	"github.com/annexhq/annex/internal/core/perm"
 )
@@ -25,22 +26,34 @@ type Prediction struct {
 	Seen                     int64 // requests that were looked at
 }
 
+// Policy is what decides about requests: a set, and the private networks that are open.
+type Policy struct {
+	perm.Set
+	Networks []call.Network
+}
+
+// opened reports whether a network is open for an address of a remote.
+func (p Policy) opened(remote string, at hostrule.URL) bool {
+	return slices.ContainsFunc(p.Networks, func(n call.Network) bool { return n.Remote == remote && n.Host == at.Host && n.Port == at.Port })
+}
+
 // WhatIf replays requests under two policies and tells where they differ. The decisions are
 // those of the broker and of the product gate, over the same kind of set.
-func WhatIf(uses []Used, from, to perm.Set) Prediction {
-	same := perm.Covers(from, to) && perm.Covers(to, from)
-	return compare(uses, func(u Use) Use { return u.in(from).in(to) }, func(u Used) (before, after answer) {
+func WhatIf(uses []Used, from, to Policy) Prediction {
+	same := perm.Covers(from.Set, to.Set) && perm.Covers(to.Set, from.Set) && slices.Equal(from.Networks, to.Networks)
+	return compare(uses, func(u Use) Use { return u.in(from.Set).in(to.Set) }, func(u Used) (before, after answer) {
 		if same {
 			return no, no
 		}
+		u.Use = u.passed(from.Set)
 		return u.under(from), u.under(to)
 	})
 }
 
 // WhatIfEnded replays requests as if the installation had ended: nothing goes then, not even
 // what needs no permission.
-func WhatIfEnded(uses []Used, from perm.Set) Prediction {
-	return compare(uses, func(u Use) Use { return u.in(from) }, func(u Used) (before, after answer) {
+func WhatIfEnded(uses []Used, from Policy) Prediction {
+	return compare(uses, func(u Use) Use { return u.in(from.Set) }, func(u Used) (before, after answer) {
 		if before = u.under(from); before == unsure {
 			before = of(u.Rule == "") // it is known of what happened, and that is what ends
 		}
@@ -68,7 +81,7 @@ func compare(uses []Used, told func(u Use) Use, answers func(u Used) (before, af
 			found[k] = c
 		}
 		switch {
-		case before == unsure || after == unsure || u.hinges():
+		case before == unsure || after == unsure:
 			c.Unsure += n
 			out.Unsure += n
 		case after == no:
@@ -98,31 +111,83 @@ const (
 	unsure
 )
 
-// policys reports whether it was the policy that refused; what is malformed, over a limit
-// or of a private address is refused under each.
+// policys reports whether it was the policy that refused; what is malformed or over a limit is
+// refused under each.
 func (u Use) policys() bool {
 	return strings.HasPrefix(u.Rule, "egress-") && u.Rule != "egress-port-blocked" && u.Rule != "egress-ip-literal" &&
 		u.Rule != "egress-special-name" && u.Rule != "egress-single-label" ||
-		slices.Contains([]string{"pinned-destination", "scope-not-granted", "request-egress-allowlist-err",
-			"remote-not-granted", "endpoint-not-granted", "remote-not-configured", "provider-not-granted"}, u.Rule)
+		slices.Contains([]string{"pinned-destination", "scope-not-granted", "request-egress-allowlist-err", "provider-token-endpoint",
+			"remote-not-granted", "endpoint-not-granted", "remote-not-configured", "provider-not-granted", "network-not-granted"}, u.Rule) ||
+		u.Rule == address && u.Via == Remote
 }
 
-// under is what would be decided about the use under a set.
-func (u Use) under(s perm.Set) answer {
-	if u.Rest {
+// address is the rule that refuses addresses that are not public; a private network lifts it.
+const address = "address"
+
+// under is what would be decided about the use under a policy.
+func (u Use) under(p Policy) answer {
+	switch {
+	case u.Rest:
 		return unsure
+	case u.Never:
+		return no
 	}
 	switch u.Via {
 	case Fetch:
-		return u.fetch(s)
+		return both(u.fetch(p.Set), func() answer { return u.unminted(p.Set, u.Origin) })
 	case Remote:
-		return u.remote(s)
+		return u.remote(p)
 	case Provider:
-		return u.provider(s)
+		return both(u.provider(p.Set), func() answer { return u.unminted(p.Set, u.origin(p.Set)) })
 	case Product:
-		return u.product(s)
+		return u.product(p.Set)
 	}
 	return unsure
+}
+
+// both is yes where both are.
+func both(first answer, second func() answer) answer {
+	if first == no {
+		return no
+	}
+	if then := second(); then != yes {
+		return then
+	}
+	return first
+}
+
+// passed is a use that was sent with what that says of the places where providers give out
+// credentials and which were not there for all to know: it was for none of them.
+func (u Use) passed(s perm.Set) Use {
+	at, err := hostrule.ParseURL(u.Origin + "/")
+	if err != nil || u.Rule != "" {
+		return u
+	}
+	for _, place := range perm.MintsAt(s, at) {
+		if !slices.Contains(u.Mints, place) {
+			u.Clear = append(slices.Clip(u.Clear), place)
+		}
+	}
+	return u
+}
+
+// unminted is whether the request, which would go to an origin, is for none of the places
+// where a provider in the set gives out credentials.
+func (u Use) unminted(s perm.Set, origin string) answer {
+	at, err := hostrule.ParseURL(origin + "/")
+	if err != nil { // in a private network, where no provider is
+		return yes
+	}
+	out := yes
+	for _, place := range perm.MintsAt(s, at) {
+		switch {
+		case slices.Contains(u.Mints, place):
+			return no
+		case !slices.Contains(u.Clear, place):
+			out = unsure // that place was not there, and the path is not kept
+		}
+	}
+	return out
 }
 
 func (u Use) fetch(s perm.Set) answer {
@@ -154,18 +219,25 @@ func (u Use) fetch(s perm.Set) answer {
 
 // remote is decided by what the app asked for, which is the remote and no address: a request
 // of before the remote moved would go to where it is now.
-func (u Use) remote(s perm.Set) answer {
-	at := u.located(s)
-	switch {
-	case at == "":
+func (u Use) remote(p Policy) answer {
+	at, err := hostrule.ParsePrivateURL(u.located(p.Set))
+	if err != nil {
 		return no
-	case u.Origin != "" && (at == u.Origin || strings.HasPrefix(at, u.Origin+"/")):
-		return yes
 	}
-	if _, err := hostrule.ParseBaseURL(at); err != nil {
-		return unsure // in a private network, which may be open or not
+	key := u.Key
+	if e, ok := perm.EndpointOf(p.Set, u.Endpoint); ok && u.Endpoint != "" {
+		key = e.Remote
 	}
-	return yes
+	_, private := hostrule.ParseBaseURL(u.located(p.Set))
+	there := u.Origin == "" || u.Origin == at.Origin()
+	switch open := p.opened(key, at); {
+	case open && u.Rule == address:
+		return unsure // it may have another address than those of the network
+	case open:
+	case private != nil, there && (u.Opened || u.Rule == address):
+		return no
+	}
+	return u.unminted(p.Set, at.Origin())
 }
 
 // located is where the remote is under a set, "" where it is nowhere.
@@ -210,16 +282,14 @@ func (u Use) provider(s perm.Set) answer {
 	if err != nil {
 		return no
 	}
-	if u.hinges() {
-		return of(perm.PinnedProvider(s, u.Key, u.Remote, base))
+	if u.Remote == "" {
+		return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool { return perm.PinnedProvider(s, u.Key, r.Key, base) }))
 	}
-	return of(slices.ContainsFunc(s.Remotes, func(r perm.Remote) bool { return perm.PinnedProvider(s, u.Key, r.Key, base) }))
-}
-
-// hinges reports whether it hangs on more than the policy what becomes of the use where the
-// policy lets it go: nobody looked whether there was a credential for it.
-func (u Use) hinges() bool {
-	return u.Via == Provider && (u.Rule == "provider-not-granted" || u.Rule == "remote-not-configured")
+	out := of(perm.PinnedProvider(s, u.Key, u.Remote, base))
+	if out == yes && !u.Keyed {
+		return unsure // nobody looked whether there was a credential for it
+	}
+	return out
 }
 
 func (u Use) product(s perm.Set) answer {

@@ -138,7 +138,7 @@ func TestPredictedIsActual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		predicted, ended := WhatIf(uses, from, to), WhatIfEnded(uses, from)
+		predicted, ended := WhatIf(uses, Policy{Set: from}, Policy{Set: to}), WhatIfEnded(uses, Policy{Set: from})
 		after := run(t, w.log, to, all)
 		if err := w.log.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -183,10 +183,10 @@ func TestWhatIfEndedLeavesNothing(t *testing.T) {
 	n := func(u Use) Used { return Used{Use: u, Count: Count{Requests: 2}} }
 	uses := []Used{n(Use{Via: Product, Operation: "ping", Needs: [][]string{{}}}), n(Use{Via: Fetch, Rest: true}),
 		{Use: Use{Via: Fetch, Type: "FETCH_BACKEND_SIDE", Origin: "https://evil.example.com", Rule: "egress-not-allowed"}, Count: Count{Refused: 5}}}
-	if got := WhatIf(uses, perm.Set{}, perm.Set{}); got.Refused+got.Allowed+got.Unsure != 0 {
+	if got := WhatIf(uses, Policy{}, Policy{}); got.Refused+got.Allowed+got.Unsure != 0 {
 		t.Errorf("no change changes %+v", got)
 	}
-	if got := WhatIfEnded(uses, perm.Set{}); got.Refused != 4 || got.Allowed+got.Unsure != 0 || got.Seen != 9 {
+	if got := WhatIfEnded(uses, Policy{}); got.Refused != 4 || got.Allowed+got.Unsure != 0 || got.Seen != 9 {
 		t.Errorf("its end: %+v", got)
 	}
 }

@@ -57,8 +57,9 @@ type Broker interface {
 type Attempt struct {
 	Remote, Endpoint string // keys, as the app or the manifest says them
 	Origin           string // "" where there is none
-	Method           string
-	Bytes            int64
+	Path, Method     string
+	Headers          [][2]string
+	Body             []byte
 	Rule             string // which of the rules below refused it
 }
 

@@ -129,19 +129,19 @@ func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a A
 		a.Method = http.MethodGet
 	}
 	t, rule, err := s.find(p, &a)
+	if a.Path != "" && a.Path[0] != '/' {
+		a.Path = "/" + a.Path
+	}
+	tried := Attempt{Remote: t.remote.Key, Endpoint: a.Endpoint, Path: a.Path, Method: a.Method, Headers: a.Headers, Body: a.Body, Rule: rule}
 	if err != nil {
-		tried := Attempt{Remote: t.remote.Key, Endpoint: a.Endpoint, Method: a.Method, Bytes: int64(len(a.Body)), Rule: rule}
 		if rule == NoNetwork {
 			tried.Origin = t.base.Origin()
 		}
 		return call.Reply{}, fault.Op("remote.Request", s.Broker.Refused(ctx, p, c, tried, err))
 	}
-	if a.Path != "" && a.Path[0] != '/' {
-		a.Path = "/" + a.Path
-	}
 	u, err := hostrule.JoinRoute(t.base, a.Path)
 	if err != nil {
-		tried := Attempt{Remote: t.remote.Key, Endpoint: a.Endpoint, Origin: t.base.Origin(), Method: a.Method, Bytes: int64(len(a.Body)), Rule: BadRoute}
+		tried.Origin, tried.Rule = t.base.Origin(), BadRoute
 		return call.Reply{}, fault.Op("remote.Request", s.Broker.Refused(ctx, p, c, tried,
 			fault.New(fault.Usage, "INVALID_ARGUMENT", "the path of the request is refused: %v", err)))
 	}

@@ -99,8 +99,19 @@ type (
 		Allow    []EgressHost `json:"allow,omitempty"`
 		Disallow []EgressHost `json:"disallow,omitempty"`
 		Remotes  []RemoteURL  `json:"remotes,omitempty"`
+		// What is opened names the operator's entry, what is closed does not.
+		OpenNetworks  []NetworkOfRemote `json:"openNetworks,omitempty"`
+		CloseNetworks []NetworkOfRemote `json:"closeNetworks,omitempty"`
+		RemoveModules []string          `json:"removeModules,omitempty"`
 		// Uninstall stands alone.
 		Uninstall bool `json:"uninstall,omitempty"`
+	}
+	// NetworkOfRemote is a host of a private network that is open for a remote.
+	NetworkOfRemote struct {
+		Remote  string `json:"remote"`
+		Network string `json:"network,omitempty"`
+		Host    string `json:"host"`
+		Port    uint16 `json:"port"`
 	}
 	// RemoteURL is where a remote were; an empty URL takes away what was set.
 	RemoteURL struct {
