@@ -63,9 +63,11 @@ type Call struct {
 // head a Rest.
 type Activation struct {
 	Session string
-	// Epoch is of the policy under which the session began. Under another one it goes on no
-	// more, and each of its host calls is refused.
+	// Epoch is of the policy under which the event began, and GoesOn says whether the session
+	// lives on under a later one; nil says that it does not. Where it does not, each host call
+	// is refused.
 	Epoch  uint64
+	GoesOn func(ctx context.Context, p *Policy) bool
 	Parked []byte // nil at the session's first event
 	// Portable asks for a parked form that every server that shares the database can resume.
 	Portable bool
@@ -73,6 +75,11 @@ type Activation struct {
 	Resolver string
 	// Emit takes what the session tells, a JSON object at a time. It must not block.
 	Emit func(message []byte)
+}
+
+// LivesUnder reports whether the event goes on under a policy. A call of no session does.
+func (a *Activation) LivesUnder(ctx context.Context, p *Policy) bool {
+	return a == nil || p.Epoch == a.Epoch || a.GoesOn != nil && a.GoesOn(ctx, p)
 }
 
 // Rest is the head of a parked session's result.

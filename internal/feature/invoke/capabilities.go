@@ -101,7 +101,7 @@ func (c *Capabilities) current(ctx context.Context) (*call.Policy, error) {
 	if p.Epoch < c.policy.Epoch {
 		return nil, fault.New(fault.Unavailable, "POLICY_STALE", "the policy went back from epoch %d to %d", c.policy.Epoch, p.Epoch)
 	}
-	if c.call.Session != nil && p.Epoch != c.call.Session.Epoch {
+	if !c.call.Session.LivesUnder(ctx, p) {
 		return nil, sessionEnded()
 	}
 	return p, nil

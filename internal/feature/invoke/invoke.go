@@ -147,7 +147,7 @@ func (d *Door) Invoke(ctx context.Context, c *call.Call) (call.Result, error) {
 		return call.Result{}, fault.New(fault.Conflict, "VERSION_CHANGED",
 			"the installation runs version %s now", p.Number).WithFix("make the call again without naming a version")
 	}
-	if c.Session != nil && c.Session.Epoch != p.Epoch {
+	if !c.Session.LivesUnder(ctx, p) {
 		return call.Result{}, sessionEnded()
 	}
 	if d.cfg.Quota != nil {

@@ -230,12 +230,12 @@ func (l *live) activate(t task, parked []byte) {
 		l.end(nil)
 		return
 	}
-	told := newMailbox(func(message []byte) { l.told(p, message) })
+	told := newMailbox(func(message []byte) { l.told(l.now(p), message) })
 	c := &call.Call{
 		Kind: call.Session, Installation: l.spec.Install, Module: l.spec.Module, Function: l.spec.Function, Principal: l.who.Principal,
 		Context: l.spec.Context, Payload: t.payload, ContentType: "application/json",
 		Session: &call.Activation{
-			Session: l.id, Epoch: p.Epoch, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
+			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
 		},
 	}
 	res, err := l.s.Invoker.Invoke(ctx, c)
@@ -258,6 +258,14 @@ func (l *live) activate(t task, parked []byte) {
 	if rest.WakeMS >= 0 {
 		l.wake = l.s.Now().Add(max(time.Duration(rest.WakeMS)*time.Millisecond, leastWake))
 	}
+}
+
+// now is the policy under which what the event tells is read: it may have grown since it began.
+func (l *live) now(began *call.Policy) *call.Policy {
+	if p, err := l.s.Policies.Policy(context.Background(), l.spec.Install); err == nil {
+		return p
+	}
+	return began
 }
 
 // failed tells of an event that did not come to its end: the session is what it was before
