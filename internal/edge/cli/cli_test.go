@@ -426,6 +426,34 @@ func TestUninstallSaysWhatStops(t *testing.T) {
 	}
 }
 
+// What takes something away, or opens it, can be tried: the server is asked what the change
+// would have meant, and nothing else.
+func TestWhatIfChangesNothing(t *testing.T) {
+	var bodies []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/api/v1/installations/i/what-if" {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, strings.TrimSpace(string(body)))
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"days":30,"seen":5,"refused":4,"differences":[{"via":"remote","key":"logs","origin":"http://10.20.0.5:8088","refused":4}]}`)
+	}))
+	defer s.Close()
+	for _, x := range []struct{ command, body string }{
+		{"network revoke i logs 10.20.0.5:8088 --what-if", `{"closeNetworks":[{"remote":"logs","host":"10.20.0.5","port":8088}]}`},
+		{"network grant i logs 10.20.0.5:8088 --network n --what-if", `{"openNetworks":[{"remote":"logs","network":"n","host":"10.20.0.5","port":8088}]}`},
+		{"module remove i extra --what-if", `{"removeModules":["extra"]}`},
+		{"remote reset i logs --what-if", `{"remotes":[{"key":"logs"}]}`},
+	} {
+		bodies = nil
+		got := run(t, t.TempDir(), "", func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }, Hooks{}, strings.Fields(x.command)...)
+		if got.code != 0 || len(bodies) != 1 || bodies[0] != x.body || !strings.Contains(got.out, "4 requests to http://10.20.0.5:8088") {
+			t.Errorf("annex %s: %v: %+v", x.command, bodies, got)
+		}
+	}
+}
+
 // The only installation of the folder's app is meant where none is named, but nothing ends that
 // way; of several, one has to be named.
 func TestTheOnlyInstallationIsMeant(t *testing.T) {
