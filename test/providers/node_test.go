@@ -97,7 +97,7 @@ func open(ctx context.Context, at place) (*node, error) {
 }
 
 // Refused implements provider.Broker.
-func (n *node) Refused(_ context.Context, _ *call.Policy, _ *call.Call, _, _, _ string, _ call.Request, err error) error {
+func (n *node) Refused(_ context.Context, _ *call.Policy, _ *call.Call, _ provider.Attempt, _ call.Request, err error) error {
 	return err
 }
 
