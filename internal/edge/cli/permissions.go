@@ -22,9 +22,6 @@ type permissionsDiff struct {
 	Changes []permissionChange `json:"changes"`
 	// Example is the least thing that the new manifest permits and the old one does not.
 	Example *perm.Example `json:"example"`
-	// The digests of what both permit: equal ones permit the same.
-	OldDigest string `json:"oldDigest"`
-	NewDigest string `json:"newDigest"`
 }
 
 type permissionChange struct {
@@ -91,8 +88,7 @@ func (c *cli) twoManifests(oldFile, newFile string) (before, after *manifest.Man
 func (c *cli) printPermissions(before, after perm.Set) (grows bool) {
 	cmp := perm.Compare(before, after)
 	if c.json {
-		out := permissionsDiff{Grows: cmp.Grows, Changes: []permissionChange{}, Example: cmp.Example,
-			OldDigest: perm.Digest(before), NewDigest: perm.Digest(after)}
+		out := permissionsDiff{Grows: cmp.Grows, Changes: []permissionChange{}, Example: cmp.Example}
 		for _, ch := range cmp.Grown {
 			out.Changes = append(out.Changes, permissionChange{true, ch})
 		}

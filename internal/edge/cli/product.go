@@ -192,7 +192,7 @@ func (c *cli) printProduct(name string, d tenancy.Declaration, checked *tenancy.
 	c.ui.diagnostics(out.Diagnostics)
 	c.ui.printf("%s is valid", name)
 	if counts.Total == 0 {
-		c.ui.printf("It names no OpenAPI document: apps can call none of its operations.")
+		c.ui.printf("No operation is described: apps can call none of the product.")
 		return
 	}
 	c.ui.printf("%s: %d open, %d closed", plural(counts.Total, "operation"), counts.Open, counts.Closed)
