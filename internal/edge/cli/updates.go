@@ -221,15 +221,20 @@ func (c *cli) versionsDiffCommand() *cobra.Command {
 	var f appFlags
 	var from string
 	cmd := &cobra.Command{
-		Use:   "diff [VERSION]",
+		Use:   "diff [[OLD] VERSION]",
 		Short: "Say what a version asks for beyond another one, and no longer",
-		Long: "Compares a version, by number or id, with the one that runs in the environment, or with --from. Without VERSION: the one\n" +
-			"that waits for an admin with the one that runs meanwhile.",
-		Args: cobra.MaximumNArgs(1),
+		Long: "Compares a version, by number or id, with the one that runs in the environment, or with OLD (--from says the same). Without\n" +
+			"VERSION: the one that waits for an admin with the one that runs meanwhile.",
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ofApp(f.app, func(api *client.Client, app string) error {
 				from, to, err := from, "", error(nil)
-				if len(args) > 0 {
+				if len(args) == 2 {
+					if from != "" {
+						return usage("the version to compare with is named twice, by --from and before VERSION")
+					}
+					from, to = args[0], args[1]
+				} else if len(args) == 1 {
 					to = args[0]
 				} else if from != "" {
 					return usage("--from compares with a VERSION, and none is named")
