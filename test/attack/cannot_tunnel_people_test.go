@@ -285,7 +285,7 @@ func TestAttackCarryAgainstTheAdmin(t *testing.T) {
 	if a := p.api("GET", agreements, at.admin, nil).must(t); strings.Contains(a.body, "bob") {
 		t.Errorf("still listed: %s", a.body)
 	}
-	if trail := p.api("GET", "/api/v1/audit?limit=200&act=tunnel.disagree&site="+url.QueryEscape(at.site), at.admin, nil).must(t).body; strings.Count(trail, `"own":false`) != 2 {
+	if trail := p.api("GET", "/api/v1/audit?limit=200&act=tunnel.disagree&site="+url.QueryEscape(at.site), at.admin, nil).must(t).body; strings.Count(trail, `"own":false`) != 2 || strings.Count(trail, `"user":"h:`) != 2 {
 		t.Errorf("the site's trail: %s", trail)
 	}
 }

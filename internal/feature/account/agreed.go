@@ -62,7 +62,7 @@ func (s *Service) EndAgreementsOn(ctx context.Context, by id.Principal, site id.
 				continue
 			}
 			ended++
-			if err := s.Audit.Append(ctx, site, install, by, "tunnel.disagree", map[string]any{"token": a.Token, "own": false}); err != nil {
+			if err := s.Audit.Append(ctx, site, install, by, "tunnel.disagree", map[string]any{"token": a.Token, "own": false, "product": product, "user": user}); err != nil {
 				return err
 			}
 		}

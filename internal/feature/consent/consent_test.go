@@ -234,6 +234,13 @@ func TestListsAndEnd(t *testing.T) {
 	if all, err := w.OfInstallation(t.Context(), scope); err != nil || len(all) != 2 {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	if err := w.Revoke(t.Context(), admin, "s", "i", "tracker", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Revoke(t.Context(), bob, "s", "i", "tracker", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	w.agree(t, bob)
 	if err := w.DeleteAll(t.Context(), scope); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +250,15 @@ func TestListsAndEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := w.trail.List(t.Context(), site)
-	if err != nil || len(entries) != 2 || entries[0].Act != "consent.give" || !strings.HasPrefix(entries[0].Actor, "user:tracker:h:") {
-		t.Errorf("%+v, %v", entries, err)
+	if err != nil || len(entries) != 5 || entries[0].Act != "consent.give" || !strings.HasPrefix(entries[0].Actor, "user:tracker:h:") {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	// Whose agreement an admin took back can be told by who gave one, and is no text.
+	gave := strings.TrimPrefix(entries[0].Actor, "user:tracker:")
+	if d := string(entries[2].Detail); entries[2].Act != "consent.revoke" || !strings.Contains(d, `"user":"`+gave+`"`) || strings.Contains(d, "alice") {
+		t.Errorf("%s %s, given by %s", entries[2].Act, d, gave)
+	}
+	if d := string(entries[3].Detail); d != `{"own":true}` {
+		t.Errorf("a user's own: %s", d)
 	}
 }

@@ -48,7 +48,11 @@ func (s *Service) Revoke(ctx context.Context, by id.Principal, site id.Site, ins
 		if n, err := s.DB.Exec(ctx, remove, scope.Install(), product, user); err != nil || n == 0 {
 			return err
 		}
-		return s.Audit.Append(ctx, scope.Site(), scope.Install(), by, "consent.revoke", map[string]any{"own": by.Kind == id.EndUser})
+		detail := map[string]any{"own": by.Kind == id.EndUser}
+		if by.Kind != id.EndUser { // whose it was; of their own the entry's actor says it
+			detail["product"], detail["user"] = product, user
+		}
+		return s.Audit.Append(ctx, scope.Site(), scope.Install(), by, "consent.revoke", detail)
 	}))
 }
 
