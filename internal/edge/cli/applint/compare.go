@@ -68,6 +68,7 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, pages *pages) (ou
 	if whole {
 		u := unused{m: m, facts: f, options: o, pages: pages, warn: warn}
 		u.scopes(used)
+		u.storage()
 		u.hosts()
 		undecided = u.undecided
 	}

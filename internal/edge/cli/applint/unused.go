@@ -71,6 +71,17 @@ func (u *unused) scopes(used map[string]bool) {
 	}
 }
 
+// storage finds that an app may store and none of its sources, nor of what it depends on,
+// speaks of anything that does.
+func (u *unused) storage() {
+	if !u.m.Perms.Scopes.Has(storageScope) || len(u.facts.Storage) > 0 || slices.ContainsFunc([]string{"storage", "kvs", "store"}, u.facts.Mentions) {
+		return
+	}
+	u.tell([]string{storageScope}, u.tokens(), func(s string) {
+		u.warn(at(u.m, "permissions.scopes."+s, "permissions.scopes"), "scope-unused", fmt.Sprintf("the scope %s is declared and the code stores nothing", s), "remove it: admins are asked for it")
+	})
+}
+
 // mayAsk is a reason for which not every request to a product is known, "" if there is none.
 func (u *unused) mayAsk(p manifest.Product) string {
 	names := append([]string{p.Key}, p.Aliases...)
@@ -87,6 +98,17 @@ func (u *unused) mayAsk(p manifest.Product) string {
 	if u.pages.asks != "" {
 		return u.pages.asks + " asks products from a page, and is not read"
 	}
+	if because := u.tokens(); because != "" {
+		return because
+	}
+	if !u.options.Told[p.Key] && slices.Contains(u.m.ModuleTypes(), "trigger") {
+		return "the server does not tell which scopes the events of " + p.Key + " need"
+	}
+	return ""
+}
+
+// tokens is a back end that asks the platform by itself, "" if there is none.
+func (u *unused) tokens() string {
 	for _, r := range u.m.Remotes {
 		if r.Auth.AppSystemToken.Enabled || r.Auth.AppUserToken.Enabled {
 			return "the remote " + r.Key + " gets a token with which its back end asks products"
@@ -96,9 +118,6 @@ func (u *unused) mayAsk(p manifest.Product) string {
 		if e.Auth.AppSystemToken.Enabled || e.Auth.AppUserToken.Enabled {
 			return "the endpoint " + e.Key + " gets a token with which its back end asks products"
 		}
-	}
-	if !u.options.Told[p.Key] && slices.Contains(u.m.ModuleTypes(), "trigger") {
-		return "the server does not tell which scopes the events of " + p.Key + " need"
 	}
 	return ""
 }

@@ -150,3 +150,28 @@ func TestUnusedHosts(t *testing.T) {
 		})
 	}
 }
+
+func TestUnusedStorage(t *testing.T) {
+	for name, c := range map[string]struct {
+		code, more, because string
+		warned              bool
+	}{
+		"nothing stores":         {warned: true},
+		"a module for it":        {code: "import { kvs } from '@forge/kvs'; kvs.get('k');"},
+		"a member of the API":    {code: "api.storage.get('k');"},
+		"a name put together":    {code: "api['sto' + 'rage'].get('k'); // the store"},
+		"a back end with tokens": {more: "remotes:\n  - key: back\n    baseUrl: https://back.example.com\n    auth: {appSystemToken: {enabled: true}}\n", because: "the remote back"},
+	} {
+		warned, undecided := unusedOf(t, callsOptions(), func(files map[string]string) {
+			files["manifest.yml"] = "app:\n  id: ari:cloud:ecosystem::app/01939f00-0000-4000-8000-0000000be4d7\n  runtime: {name: nodejs22.x}\n" +
+				"permissions:\n  scopes: [storage:app]\nmodules:\n  function: [{key: run, handler: index.run}]\n" + c.more
+			files["src/index.js"] = "import api from '@forge/api';\n" + c.code + "\nexport const run = () => api;\n"
+		})
+		if got := slices.Contains(warned, "storage:app"); got != c.warned {
+			t.Errorf("%s: warned %v, %v", name, warned, undecided)
+		}
+		if said := strings.Join(undecided, "\n"); (c.because == "") != (said == "") || !strings.Contains(said, c.because) {
+			t.Errorf("%s: undecided %q", name, said)
+		}
+	}
+}
