@@ -241,8 +241,14 @@ func (p place) refuses(t *testing.T, code int, words string, more ...string) {
 // not at once.
 func eventually(t *testing.T, wrong func() string) {
 	t.Helper()
+	within(t, startTime, wrong)
+}
+
+// within is eventually with a bound of its own, for what takes a while on a quiet machine.
+func within(t *testing.T, patience time.Duration, wrong func() string) {
+	t.Helper()
 	said := wrong()
-	for deadline := time.Now().Add(startTime); said != ""; said = wrong() {
+	for deadline := time.Now().Add(patience); said != ""; said = wrong() {
 		if time.Now().After(deadline) {
 			t.Fatal(said)
 		}
