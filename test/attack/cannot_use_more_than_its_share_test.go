@@ -1,13 +1,17 @@
 package attack
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/edge/testenv"
 	"github.com/annexhq/annex/internal/feature/quota"
+	"github.com/annexhq/annex/productkit"
 )
 
 // Whatever an app does more than its figures say, by whichever door, is refused with the
@@ -102,5 +106,97 @@ async function consume() {}`}
 		if a := p.api("GET", "/api/v1/installations/"+at.installation+"/usage", token, nil); a.status/100 != 4 {
 			t.Errorf("a stranger reads %d %s", a.status, a.body)
 		}
+	}
+}
+
+// Whichever door a call comes by, one that is over the figure is refused in the same words: the
+// code, the figure, and when to come again.
+func TestAttackUseMoreThanItsShareByAnyDoor(t *testing.T) {
+	limits := quota.None()
+	limits.Installation.Calls = 5
+	now := time.Now() // all of it is one minute
+	platform := newPlatformWith(t, func(s *testenv.Setup) {
+		s.NoProduct, s.Quotas, s.QuotaClock = false, limits, func() time.Time { return now }
+	})
+	p := &people{platform, strings.TrimPrefix(platform.Access.UIURL, "http://"), strings.TrimPrefix(platform.Access.ProductPageURL, "http://")}
+	at := p.deploy("development", source{
+		hooks: []string{"hook"}, also: []string{"me", "plain", "resolve"}, scopes: []string{"read:jira-user"},
+		modules: actionModules + "  tracker:issuePanel:\n    - {key: panel, title: Panel, function: resolve}\n",
+		code: actionCode + `
+const { default: Resolver } = __annex_require("@annex/resolver");
+const r = new Resolver();
+r.define("plain", async () => ({}));
+const resolve = r.getDefinitions();
+async function hook() { return { statusCode: 204 }; }`,
+	})
+	token := p.signedIn("bob").program(at.siteID())
+	var listed struct{ Actions []struct{ Name, Key string } }
+	p.api("GET", "/mcp/"+at.siteID()+"/actions", token, nil).must(t).into(t, &listed)
+	action := listed.Actions[slices.IndexFunc(listed.Actions, func(a struct{ Name, Key string }) bool { return a.Key == "plain" })].Name
+	client, err := p.client(at.siteID(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user("bob"), Module: "tracker:issuePanel", Extension: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bridge := func(path, bearer string, body map[string]any) answer {
+		raw, _ := json.Marshal(body)
+		return p.send("POST", p.ui, path, http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + bearer}}, raw)
+	}
+	var session struct{ Token string }
+	bridge("/bridge/session", "", map[string]any{"panel": signed}).must(t).into(t, &session)
+	address := at.hook("hook")
+	doors := map[string]func() answer{
+		"control API": func() answer { return at.invoke("plain", map[string]any{}) },
+		"web trigger": func() answer { return p.get(address) },
+		"bridge": func() answer {
+			return bridge("/bridge/invoke", session.Token, map[string]any{"module": at.installation + "/panel", "functionKey": "plain"})
+		},
+		"action": func() answer { return p.api("POST", "/mcp/"+at.siteID()+"/actions/"+action, token, map[string]any{}) },
+	}
+	for name, door := range doors { // four of the five
+		if a := door(); a.status/100 != 2 {
+			t.Fatalf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if text, failed := calls(t, client, action, map[string]any{}); failed {
+		t.Fatal(text)
+	}
+	for name, door := range doors {
+		a := door()
+		after, err := strconv.Atoi(a.header.Get("Retry-After"))
+		if a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "LIMIT_INVOCATIONS") || !strings.Contains(a.body, `"figure":5`) || err != nil || after < 1 || after > 60 {
+			t.Errorf("%s: %d %v %s", name, a.status, a.header["Retry-After"], a.body)
+		}
+	}
+	text, failed := calls(t, client, action, map[string]any{})
+	if !failed || !strings.Contains(text, "LIMIT_INVOCATIONS") || !strings.Contains(text, `"figure":5`) || !strings.Contains(text, `"retryAfter":`) {
+		t.Errorf("MCP: %s", text)
+	}
+}
+
+// An app asks the product for one user so often and no more; for another user it goes on.
+func TestAttackUseUpAUsersProductCalls(t *testing.T) {
+	limits := quota.None()
+	limits.User.ProductCalls = 3
+	now := time.Now()
+	p := newPlatformWith(t, func(s *testenv.Setup) {
+		s.NoProduct, s.Network, s.Quotas, s.QuotaClock = false, nil, limits, func() time.Time { return now }
+	})
+	at := p.deploy("development", source{also: []string{"ask", "resolver", "until"}, scopes: []string{"read:jira-user", "read:jira-work"}, code: asker})
+	at.agree("alice")
+	at.agree("bob")
+	me := map[string]any{"who": "user", "path": "/rest/api/3/myself"}
+	for n := range 5 {
+		got := at.as("bob", "resolver", me)
+		if over := n >= 3; got.Rejected != over || over && (got.Status != http.StatusTooManyRequests || got.Code != "LIMIT_PRODUCT_CALLS" || !strings.Contains(got.Text, `"figure":3`)) {
+			t.Errorf("call %d: %+v", n, got)
+		}
+	}
+	if got := at.as("alice", "resolver", me); got.Status != http.StatusOK {
+		t.Errorf("for another user: %+v", got)
 	}
 }
