@@ -134,7 +134,7 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 	if err != nil {
 		return applint.Options{}, err
 	}
-	o := applint.Options{Table: table, Lookup: os.LookupEnv, Operations: map[string][]applint.Operation{}, Events: map[string][]string{}, Told: map[string]bool{}}
+	o := applint.Options{Table: table, Lookup: os.LookupEnv, Operations: map[string][]applint.Operation{}, Events: map[string][]string{}, Needed: map[string]string{}, Told: map[string]bool{}}
 	for _, p := range products {
 		mp := manifest.Product{Key: p.Key, Aliases: p.Aliases}
 		for _, m := range p.Modules {
@@ -155,6 +155,7 @@ func lintOptions(products []client.Product) (applint.Options, error) {
 			mp.Events = append(mp.Events, e.Names...)
 			for _, name := range e.Names {
 				o.Events[name] = append(o.Events[name], e.Scopes...)
+				o.Needed[name] = e.Scope
 			}
 		}
 		o.Products = append(o.Products, mp)

@@ -63,14 +63,16 @@ func operationsView(api *tenancy.API) []operationJSON {
 
 type eventJSON struct {
 	Names  []string `json:"names"`
+	Scope  string   `json:"scope,omitempty"`
 	Scopes []string `json:"scopes,omitempty"`
 }
 
-// eventsView gives events by all their names, with every scope that something of them needs.
+// eventsView gives events by all their names, with the scope without which an app is not told,
+// and every scope that something of them needs.
 func eventsView(events []tenancy.Event) []eventJSON {
 	out := []eventJSON{}
 	for _, e := range events {
-		view := eventJSON{Names: append([]string{e.Type}, e.Aliases...)}
+		view := eventJSON{Names: append([]string{e.Type}, e.Aliases...), Scope: e.Scope}
 		for _, s := range append([]string{e.Scope}, slices.Sorted(maps.Values(e.Fields))...) {
 			if s != "" && !slices.Contains(view.Scopes, s) {
 				view.Scopes = append(view.Scopes, s)

@@ -29,9 +29,11 @@ type Options struct {
 	// Operations are those of the products' APIs by each name of the product, where a
 	// server told them.
 	Operations map[string][]Operation
-	// Events are the scopes that products' events need, by event type; Told are the products
-	// of which the server told them.
+	// Events are the scopes that something of products' events needs, by event type; Needed is
+	// the one without which an app is told nothing of it. Told are the products of which the
+	// server told them.
 	Events map[string][]string
+	Needed map[string]string
 	Told   map[string]bool
 	Table  *bundle.Table
 	Lookup func(name string) (string, bool)

@@ -65,6 +65,7 @@ func compare(m *manifest.Manifest, f *bundle.Facts, o Options, pages *pages) (ou
 		}
 	}
 	used := compareProducts(m, f, o, warn)
+	compareEvents(m, o, warn)
 	if whole {
 		u := unused{m: m, facts: f, options: o, pages: pages, warn: warn}
 		u.scopes(used)

@@ -57,6 +57,23 @@ func compareProducts(m *manifest.Manifest, f *bundle.Facts, o Options, warn func
 	return used
 }
 
+// compareEvents names events that triggers are never told of, since the manifest lacks their scope.
+func compareEvents(m *manifest.Manifest, o Options, warn func(bundle.Position, string, string, string)) {
+	told := map[string]bool{}
+	for i, t := range m.Modules.Trigger {
+		for j, e := range t.Events {
+			scope := o.Needed[e.EventType]
+			if scope == "" || m.Perms.Scopes.Has(scope) || told[e.EventType] {
+				continue
+			}
+			told[e.EventType] = true
+			base := fmt.Sprintf("modules.trigger[%d].events", i)
+			warn(at(m, fmt.Sprintf("%s[%d].eventType", base, j), fmt.Sprintf("%s[%d]", base, j), base), "product-scope-required",
+				fmt.Sprintf("the event %s needs the scope %s, which the manifest lacks: without it the app is never told", e.EventType, scope), "add "+scope+" to permissions.scopes")
+		}
+	}
+}
+
 // lacking are the scopes of the alternative of which the manifest has most.
 func lacking(m *manifest.Manifest, all [][]string) []string {
 	var best []string

@@ -154,3 +154,33 @@ func TestProductCallsOfCode(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// An event whose scope the manifest lacks would never be told, and nothing at run time would say
+// so: lint does, and --fix adds the scope.
+func TestScopesOfEvents(t *testing.T) {
+	dir := app(t, "export const run = () => ({ statusCode: 200 });\n")
+	text := strings.Replace(callsManifest, "    - manage:all\n", "", 1) + `  trigger:
+    - key: made
+      function: run
+      events: ['desk:made:issue', 'desk:heard:issue', 'desk:open:issue', 'avi:forge:installed:app']
+`
+	if err := os.WriteFile(filepath.Join(dir, "manifest.yml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := callsOptions()
+	o.Products[0].Events = []string{"desk:made:issue", "desk:heard:issue", "desk:open:issue"}
+	o.Events = map[string][]string{"desk:made:issue": {"write:issue", "read:picker"}, "desk:heard:issue": {"read:issue"}}
+	o.Needed = map[string]string{"desk:made:issue": "write:issue", "desk:heard:issue": "read:issue", "desk:open:issue": ""}
+	o.Told = map[string]bool{"desk": true}
+	r, err := Check(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rules(r); !slices.Equal(got, []string{"manifest.yml:20 product-scope-required"}) || !strings.Contains(r.Diagnostics[0].Message, "desk:made:issue needs the scope write:issue") {
+		t.Errorf("%v", r.Diagnostics)
+	}
+	fixed, applied, err := Fix(t.Context(), dir, []byte(text), o)
+	if err != nil || len(applied) != 1 || !strings.Contains(string(fixed), "- write:issue") {
+		t.Errorf("%v %v\n%s", err, applied, fixed)
+	}
+}

@@ -130,6 +130,7 @@ type (
 	}
 	Event struct {
 		Names  []string `json:"names"`
+		Scope  string   `json:"scope,omitempty"`
 		Scopes []string `json:"scopes,omitempty"`
 	}
 	ModuleType struct {
