@@ -328,7 +328,7 @@ func TestTextOfOthers(t *testing.T) {
 // A login asks as often as it was told, and goes on through what RFC 8628 says is no end.
 func TestLoginAtTheConsole(t *testing.T) {
 	answers := []string{"AUTHORIZATION_PENDING", "SLOW_DOWN", "AUTHORIZATION_PENDING", "STORAGE_BUSY", ""}
-	polls := 0
+	polls, ended, ends := 0, 0, http.StatusNoContent
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch r.URL.Path {
@@ -351,6 +351,14 @@ func TestLoginAtTheConsole(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusCreated)
 			io.WriteString(w, `{"id":"i","kind":"admin","secret":"anx_admin_got"}`)
+		case "/api/v1/tokens/i":
+			if ended++; r.Method != http.MethodDelete || r.Header.Get("Authorization") != "Bearer anx_admin_got" {
+				t.Errorf("%s with %q", r.Method, r.Header.Get("Authorization"))
+			}
+			w.WriteHeader(ends)
+			if ends != http.StatusNoContent {
+				fmt.Fprintf(w, `{"error":{"kind":%q,"code":"C","message":"m"}}`, map[int]fault.Kind{401: fault.Unauthenticated, 503: fault.Unavailable}[ends])
+			}
 		default:
 			if r.Header.Get("Authorization") != "Bearer anx_admin_got" {
 				t.Errorf("%s with %q", r.URL.Path, r.Header.Get("Authorization"))
@@ -376,6 +384,24 @@ func TestLoginAtTheConsole(t *testing.T) {
 	kept, err := os.ReadFile(filepath.Join(dir, "config", "annex", "credentials.json"))
 	if err != nil || !strings.Contains(string(kept), "anx_admin_got") || !strings.Contains(got.out, "alice of tracker (admin) of site demo") {
 		t.Errorf("%s, %v, %s", kept, err, got.out)
+	}
+	// Logging out ends what the login made, and forgets it whatever the server says; what
+	// somebody else made goes on.
+	for status, words := range map[int]string{http.StatusNoContent: "Logged out.", http.StatusUnauthorized: "Logged out.", http.StatusServiceUnavailable: "did not end"} {
+		answers, polls, ended, ends = []string{""}, 0, 0, status
+		dir := t.TempDir()
+		run(t, dir, "", shape, Hooks{}, "login", "--url", s.URL)
+		if got := run(t, dir, "", nil, Hooks{}, "logout"); got.code != 0 || !strings.Contains(got.out, words) || ended == 0 {
+			t.Errorf("%d: %+v, ended %d times", status, got, ended)
+		}
+		if got := run(t, dir, "", nil, Hooks{}, "logout"); !strings.Contains(got.out, "Nobody was") {
+			t.Errorf("%d, again: %+v", status, got)
+		}
+	}
+	ended, dir = 0, t.TempDir()
+	run(t, dir, "anx_admin_got\n", nil, Hooks{}, "login", "--url", s.URL, "--token-stdin")
+	if got := run(t, dir, "", nil, Hooks{}, "logout"); got.code != 0 || ended != 0 {
+		t.Errorf("a token that somebody made: %+v, ended %d times", got, ended)
 	}
 	answers, polls = []string{"ACCESS_DENIED"}, 0
 	if got := run(t, t.TempDir(), "", shape, Hooks{}, "login", "--url", s.URL); got.code == 0 {

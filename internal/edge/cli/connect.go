@@ -16,6 +16,9 @@ import (
 type credentials struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
+	// LetIn is the id of a token that an admin's word at the console made for this login: it
+	// ends with it. Others were made by somebody, for as long as they said.
+	LetIn string `json:"letIn,omitempty"`
 }
 
 func (c *cli) credentialsFile() (string, error) {

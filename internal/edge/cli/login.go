@@ -103,7 +103,7 @@ func (c *cli) askConsole(ctx context.Context, k *credentials) error {
 	return c.awaitConsole(ctx, login, func() error {
 		made, err := api.PollLogin(ctx, login.DeviceCode)
 		if err == nil {
-			k.Token = made.Secret
+			k.Token, k.LetIn = made.Secret, made.ID
 		}
 		return err
 	})
@@ -178,30 +178,46 @@ func (c *cli) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout",
 		Short: "Forget the kept token",
-		Long:  "Forgets the token on this machine; `annex token revoke` ends it everywhere.",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Long: "Forgets the token on this machine. One that an admin's word at the console made for `annex login` ends everywhere; of others\n" +
+			"`annex token revoke` does that.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := c.credentialsFile()
 			if err != nil {
 				return err
 			}
+			k, _ := c.loadCredentials() // what cannot be read is forgotten all the same
 			err = os.Remove(file)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fault.New(fault.Internal, "WRITE", "%s cannot be removed: %v", file, err).Because(err)
 			}
-			if c.json {
-				c.ui.printJSON(map[string]bool{"removed": err == nil})
-				return nil
-			}
-			if err != nil {
+			goesOn := err == nil && k.LetIn != "" && c.endLogin(cmd.Context(), k) != nil
+			switch {
+			case c.json:
+				c.ui.printJSON(map[string]bool{"removed": err == nil, "ended": err == nil && k.LetIn != "" && !goesOn})
+			case err != nil:
 				c.ui.printf("Nobody was logged in.")
-				return nil
+			case goesOn:
+				c.ui.printf("Logged out here. The server did not end the token: it ends within the hour, or at the console under Command lines.")
+			default:
+				c.ui.printf("Logged out.")
 			}
-			c.ui.printf("Logged out.")
 			return nil
 		},
 	}
 	return jsonFlag(cmd)
+}
+
+// endLogin ends the token of a login everywhere. One that has ended already is no token any more.
+func (c *cli) endLogin(ctx context.Context, k credentials) error {
+	api, err := c.client(k)
+	if err != nil {
+		return err
+	}
+	if err = api.RevokeToken(ctx, k.LetIn); fault.KindOf(err) == fault.Unauthenticated {
+		return nil
+	}
+	return err
 }
 
 func (c *cli) whoamiCommand() *cobra.Command {
