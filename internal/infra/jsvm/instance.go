@@ -55,6 +55,7 @@ type Instance struct {
 	began   time.Time
 	texts   [3][]byte // envelope, facts and context, for when the call asks
 
+	promise  uint64               // that the function returned, until it is settled; 0 for none
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
 
@@ -131,7 +132,11 @@ func (in *Instance) begin(entry string, s Start) {
 			return err
 		}
 		now := float64(in.clock.read().UnixMilli())
-		return in.enter(entry, append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
+		v, err := in.ask(entry, append(args, body, e.tags.number(now), e.tags.number(float64(s.Remaining.Milliseconds())))...)
+		if err == nil && tagOf(v) == e.tags.object {
+			in.promise = v
+		}
+		return err
 	})
 }
 
@@ -239,9 +244,15 @@ func (in *Instance) value(b []byte, isText bool) (uint64, error) {
 
 // enter calls one of the kernel's functions, which take over their arguments.
 func (in *Instance) enter(name string, args ...uint64) error {
+	_, err := in.ask(name, args...)
+	return err
+}
+
+// ask is enter for what the function returns.
+func (in *Instance) ask(name string, args ...uint64) (uint64, error) {
 	fn, ok := in.meta.Entry[name]
 	if !ok {
-		return fmt.Errorf("jsvm: the kernel has no %q", name)
+		return 0, fmt.Errorf("jsvm: the kernel has no %q", name)
 	}
 	e := in.e
 	old := e.sp.Get()
@@ -254,19 +265,19 @@ func (in *Instance) enter(name string, args ...uint64) error {
 	v, err := e.call(fnCall, uint64(in.meta.Context), fn, e.tags.undef(), uint64(len(args)), uint64(at))
 	e.sp.Set(old)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, a := range args {
 		if t := tagOf(a); t == e.tags.object || e.tags.isString(a) {
 			if _, err := e.call(fnFreeValue, uint64(in.meta.Context), a); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	if in.outcome == nil && e.isException(v) {
-		return e.exception(in.meta.Context)
+		return 0, e.exception(in.meta.Context)
 	}
-	return nil
+	return v, nil
 }
 
 // step points the machine at the instance, runs fn and what became ready by it, and
@@ -316,6 +327,9 @@ func (in *Instance) step(fn func() error) {
 func (in *Instance) drain() error {
 	e := in.e
 	for in.outcome == nil {
+		if err := in.settle(); err != nil || in.outcome != nil {
+			return err
+		}
 		old := e.sp.Get()
 		out := uint32(old) - 16
 		e.sp.Set(uint64(out))
@@ -335,6 +349,46 @@ func (in *Instance) drain() error {
 		}
 	}
 	return nil
+}
+
+// The states of a promise (quickjs.h).
+const (
+	promisePending   = 0
+	promiseFulfilled = 1
+	promiseRejected  = 2
+)
+
+// settle ends the call when the promise that the function returned is settled. What was to
+// run before the function's caller would hear of it runs first.
+func (in *Instance) settle() error {
+	e, promise := in.e, in.promise
+	if promise == 0 {
+		return nil
+	}
+	state, err := e.call(fnPromiseState, uint64(in.meta.Context), promise)
+	if err != nil || int32(state) == promisePending {
+		return err
+	}
+	in.promise = 0
+	waiting, err := e.call(fnJobPending, uint64(in.meta.Runtime))
+	if err != nil {
+		return err
+	}
+	var entry string
+	switch {
+	case waiting == 0 && int32(state) == promiseFulfilled:
+		entry = "finish"
+	case waiting == 0 && int32(state) == promiseRejected:
+		entry = "fail"
+	default: // or it only looks like a promise
+		return in.enter("settle", promise)
+	}
+	result, err := e.call(fnPromiseResult, uint64(in.meta.Context), promise)
+	if err != nil {
+		return err
+	}
+	in.handled(promise)
+	return in.enter(entry, result)
 }
 
 // finish records how the call ended; the first word counts.

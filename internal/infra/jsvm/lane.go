@@ -36,6 +36,9 @@ const (
 	fnSetMemoryLimit
 	fnJSMalloc
 	fnJSFree
+	fnPromiseState
+	fnPromiseResult
+	fnJobPending
 	numFns
 )
 
@@ -48,6 +51,7 @@ var fnNames = [numFns]string{
 	fnThrow: "JS_Throw", fnTypedArrayType: "JS_GetTypedArrayType", fnGetUint8Array: "JS_GetUint8Array",
 	fnNewUint8Array: "JS_NewUint8ArrayCopy", fnToFloat64: "JS_ToFloat64", fnRunGC: "JS_RunGC",
 	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnJSMalloc: "js_malloc_rt", fnJSFree: "js_free_rt",
+	fnPromiseState: "JS_PromiseState", fnPromiseResult: "JS_PromiseResult", fnJobPending: "JS_IsJobPending",
 }
 
 // lane is one native stack: the call engines of one step in progress. There is one, and

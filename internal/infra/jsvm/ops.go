@@ -44,7 +44,7 @@ const (
 )
 
 // entryNames are the kernel's functions that the host calls.
-var entryNames = []string{"load", "start", "session", "reply", "timer", "phase", "unhandled"}
+var entryNames = []string{"load", "start", "settle", "finish", "fail", "session", "reply", "timer", "phase", "unhandled"}
 
 // jsError becomes an exception in the sandbox; code may be empty.
 type jsError struct{ name, message, code string }

@@ -19,10 +19,7 @@ func (e *Engine) promiseRejection(st []uint64) {
 		return
 	}
 	if handled {
-		if r, ok := in.rejected[which]; ok {
-			delete(in.rejected, which)
-			e.freeBoxes(r.promise, r.reason)
-		}
+		in.handled(which)
 		e.freeBoxes(promise, reason)
 		return
 	}
@@ -33,6 +30,14 @@ func (e *Engine) promiseRejection(st []uint64) {
 		in.order = append(in.order, which)
 	}
 	in.rejected[which] = rejection{promise, reason}
+}
+
+// handled forgets a promise's rejection: somebody has taken it.
+func (in *Instance) handled(promise uint64) {
+	if r, ok := in.rejected[promise]; ok {
+		delete(in.rejected, promise)
+		in.e.freeBoxes(r.promise, r.reason)
+	}
 }
 
 // freeBoxes gives boxes and values back. A failure leaves them to the instance's reset.

@@ -16,6 +16,8 @@ const then = Function.prototype.call.bind(P.prototype.then);
 const isView = ArrayBuffer.isView;
 const hasOwn = Object.hasOwn;
 const { apply } = Reflect;
+const { getPrototypeOf } = Object;
+const promises = P.prototype;
 const capture = Error.captureStackTrace;
 
 // Numbers on the wire are cheaper to pass than names; the table is the host's too (ops.go).
@@ -35,6 +37,7 @@ let nextID = 1;
 let running = false; // a call, whose kind and function these are:
 let kindName = "";
 let fnName = "";
+let how; // of kinds
 let deadline = 0;
 let loading = true; // module scope: no host calls
 
@@ -490,7 +493,9 @@ ready.push(makeReady());
 let payload; // the call's body as it came: a string, bytes, or undefined
 const rawBody = () => (payload === undefined ? new Uint8Array(0) : typeof payload === "string" ? host(11, payload) : payload);
 
-// start runs one call. It never throws: what goes wrong becomes the call's result.
+// start runs one call. It never throws: what goes wrong becomes the call's result. A promise
+// of the language's own it gives to the host, which sees when it is settled and then calls
+// finish or fail, or settle if others are waited for first: `then` would make six objects.
 function start(kind, fn, body, now, remaining) {
   running = true;
   kindName = kind;
@@ -504,20 +509,32 @@ function start(kind, fn, body, now, remaining) {
       err.name = err.code = "HANDLER_NOT_FOUND";
       throw err;
     }
-    const how = kinds[kind] ?? kinds.invoke;
+    how = kinds[kind] ?? kinds.invoke;
     const value = apply(run, undefined, how.args(body));
-    if ((typeof value === "object" || typeof value === "function") && value !== null) {
-      then(resolved(value), (value) => finish(how, value), fail);
-    } else {
-      finish(how, value);
-    }
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) finish(value);
+    else if (isPromise(value)) return value;
+    else settle(value);
   } catch (err) {
     fail(err);
   }
 }
 
+// isPromise says whether a value looks like one of the language's own, which the host decides.
+function isPromise(value) {
+  try {
+    return getPrototypeOf(value) === promises;
+  } catch {
+    return false; // it is a proxy that forbids the look
+  }
+}
+
+// settle waits for whatever the language waits for.
+function settle(value) {
+  then(resolved(value), finish, fail);
+}
+
 // finish hands the host what the function returned.
-function finish(how, value) {
+function finish(value) {
   try {
     if (how.quick === undefined || !how.quick(value)) {
       const out = how.result(value);
@@ -738,7 +755,7 @@ installStacks();
 installTimers(globalThis);
 installConsole(globalThis);
 
-host(1, { load, start, session, reply, timer, phase, unhandled, serializeError: (err) => stringify(serializeError(err)) });
+host(1, { load, start, settle, finish, fail, session, reply, timer, phase, unhandled, serializeError: (err) => stringify(serializeError(err)) });
 
 export const kernel = {
   call,
