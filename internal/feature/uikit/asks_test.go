@@ -103,3 +103,36 @@ func TestWhatItAskedForDoesNotEndIt(t *testing.T) {
 		})
 	}
 }
+
+// What a view was doing when it ended does not go on when what was taken away is given back.
+func TestWhatEndedStaysSo(t *testing.T) {
+	s, x := newChanging(t, dbtest.SQLite(t))
+	one := egressOf(t, "one.example.com")
+	x.set(func() { x.p.Set = perm.Set{Egress: []perm.Egress{one}} })
+	session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, s, session, 0).until(t, `"n":0`)
+	s.mu.Lock()
+	l := s.live[session]
+	s.mu.Unlock()
+	under := func(set perm.Set) *call.Policy {
+		x.set(func() { x.p.Set, x.p.Epoch = set, x.p.Epoch+1 })
+		p, err := s.Policies.Policy(t.Context(), install)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if p := under(perm.Set{Egress: []perm.Egress{one, egressOf(t, "two.example.com")}}); !l.goesOn(t.Context(), p) {
+		t.Error("more ends it")
+	}
+	if p := under(perm.Set{}); l.goesOn(t.Context(), p) {
+		t.Error("less does not end it")
+	}
+	l.end(nil)
+	if p := under(perm.Set{Egress: []perm.Egress{one, egressOf(t, "two.example.com")}}); l.goesOn(t.Context(), p) {
+		t.Error("it lives again")
+	}
+}

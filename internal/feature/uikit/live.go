@@ -112,9 +112,9 @@ func (l *live) alive(ctx context.Context) error {
 // that takes nothing away from it: what its app asked for is carried out while it waits.
 func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
 	l.mu.Lock()
-	if string(p.Version) != l.version {
+	if l.over || string(p.Version) != l.version {
 		l.mu.Unlock()
-		return false
+		return false // one that ended stays so, also when what ended it is given back
 	}
 	if p.Epoch == l.epoch {
 		l.mu.Unlock()
