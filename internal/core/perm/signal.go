@@ -104,3 +104,8 @@ func each[T any](in []T, name func(T) string) []string {
 	}
 	return out
 }
+
+// Outgoing is what of a set lets data out, or in: what people agree to beside scopes.
+func Outgoing(s Set) Set {
+	return Set{Egress: s.Egress, Remotes: s.Remotes, Endpoints: s.Endpoints, Providers: s.Providers, WebTriggers: s.WebTriggers, APIRoutes: s.APIRoutes}
+}

@@ -264,10 +264,14 @@ func (c *cli) printPrediction(p client.Prediction) {
 	}
 	for _, d := range p.Differences {
 		to := strings.TrimSpace(whither(d.Origin, d.Type) + " " + d.Operation)
+		unsure := "%s to %s: it depends on what is not kept, such as a path"
+		if d.Via == "product" {
+			unsure = "%s to %s: it depends on whether the people agree, who are asked when more may leave"
+		}
 		for _, x := range []struct {
 			n    int64
 			what string
-		}{{d.Refused, "would have refused %s to %s"}, {d.Allowed, "would have let go %s to %s that were refused"}, {d.Unsure, "%s to %s: it depends on what is not kept, such as a path"}} {
+		}{{d.Refused, "would have refused %s to %s"}, {d.Allowed, "would have let go %s to %s that were refused"}, {d.Unsure, unsure}} {
 			if x.n > 0 {
 				c.ui.printf(x.what, plural(int(x.n), "request"), inline(to))
 			}

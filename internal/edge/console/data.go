@@ -151,7 +151,9 @@ func replayed(p outflow.Prediction) (out []string) {
 		if d.Allowed > 0 {
 			out = append(out, fmt.Sprintf("In the last %d days it would have let go %s to %s that were refused.", p.Days, requests(d.Allowed), to))
 		}
-		if d.Unsure > 0 {
+		if d.Unsure > 0 && d.Via == "product" {
+			out = append(out, fmt.Sprintf("Of %s to %s nobody knows: the people are asked again when more may leave.", requests(d.Unsure), to))
+		} else if d.Unsure > 0 {
 			out = append(out, fmt.Sprintf("Of %s to %s nobody knows: it depends on what is not kept.", requests(d.Unsure), to))
 		}
 	}

@@ -34,6 +34,8 @@ type Service struct {
 	// is a version's.
 	Slots    func(ctx context.Context, p id.Principal, install id.Install) ([]remote.Slot, error)
 	Manifest func(ctx context.Context, version id.Version) (*manifest.Manifest, error)
+	// Asks reports whether a product's people agree to where an app may send data.
+	Asks func(ctx context.Context, product id.Product) (bool, error)
 	// Name is whom the text of a principal means, for people.
 	Name func(ctx context.Context, actor string) string
 	Now  func() time.Time

@@ -68,7 +68,11 @@ func (s *Service) WhatIf(ctx context.Context, p id.Principal, ref id.Install, ac
 	out := Prediction{Differences: []Difference{}, Stops: []Part{}}
 	var found receipts.Prediction
 	if !ended {
-		found = receipts.WhatIf(uses, s.replayed(before), s.replayed(after))
+		then := s.replayed(after)
+		if then.Asks, err = s.Asks(ctx, i.Product); err != nil {
+			return Prediction{}, err
+		}
+		found = receipts.WhatIf(uses, s.replayed(before), then)
 	} else {
 		found = receipts.WhatIfEnded(uses, s.replayed(before))
 		m, err := s.Manifest(ctx, i.Version)

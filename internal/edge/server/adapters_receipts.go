@@ -59,7 +59,8 @@ func sentToProduct(d product.Decision) receipts.Request {
 	out := receipts.Request{
 		ID: d.ReasonID, Site: d.Site, Install: d.Install, App: d.App, Version: d.Version, Function: d.Function, Invocation: d.Invocation,
 		Epoch: d.Epoch, Actor: d.Actor, Method: d.Method, Bytes: d.Sent, Streamed: d.Streamed,
-		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives, Contacts: d.Contacts},
+		Use: receipts.Use{Via: receipts.Product, Key: string(d.Product), Origin: d.Origin, Operation: d.Operation, As: d.As, Needs: d.Alternatives, Contacts: d.Contacts,
+			Keyed: d.Agreed, Never: d.Never},
 	}
 	if d.On != d.Install {
 		out.On = d.On

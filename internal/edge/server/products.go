@@ -146,6 +146,12 @@ func (p *products) ConsentRules(ctx context.Context, key id.Product) (consent.Ru
 	return r, nil
 }
 
+// asks reports whether a product's people agree to where an app may send data.
+func (p *products) asks(ctx context.Context, key id.Product) (bool, error) {
+	r, err := p.ConsentRules(ctx, key)
+	return r.External == consent.User || r.External == "", err
+}
+
 // Words implements consent.Products.
 func (p *products) Words(ctx context.Context, key id.Product) (perm.Words, error) {
 	return p.tenancy.Words(ctx, key)

@@ -365,7 +365,7 @@ func (s *System) openDoors(ctx context.Context) (err error) {
 		}
 		return s.Erasures.Ended(ctx, scope)
 	}
-	out := &outflow.Service{Installs: s.Installs, Receipts: s.Receipts, Logs: s.Logs, Outward: s.outward, Slots: s.Remotes.Slots, Manifest: s.Registry.Manifest, Name: s.Accounts.NameOf}
+	out := &outflow.Service{Installs: s.Installs, Receipts: s.Receipts, Logs: s.Logs, Outward: s.outward, Slots: s.Remotes.Slots, Manifest: s.Registry.Manifest, Asks: s.declared.asks, Name: s.Accounts.NameOf}
 	s.API = httpapi.New(httpapi.Config{
 		Receipts: s.Receipts, Outflow: out,
 		Accounts: s.Accounts, Tenancy: s.Tenancy, Linked: s.Linked, Providers: s.Providers, Remotes: s.Remotes, Registry: s.Registry, Installs: s.Installs, Erasures: s.Erasures, Triggers: s.Triggers, Hosting: s.Hosting, Logs: s.Logs, Unattended: s.Unattended, Quotas: s.Quotas, KV: s.KV, TakeEvents: s.TakeEvents, Tunnels: s.Tunnels, Consents: s.Consents,

@@ -61,14 +61,9 @@ func needed(r Rules, effective perm.Set, scopes []string, offline bool) perm.Set
 		}
 	}
 	if r.External == User || r.External == "" {
-		need = perm.Union(need, external(effective))
+		need = perm.Union(need, perm.Outgoing(effective))
 	}
 	return need
-}
-
-// external is the part of a set by which what the user lets the app read can leave.
-func external(s perm.Set) perm.Set {
-	return perm.Set{Egress: s.Egress, Remotes: s.Remotes, Endpoints: s.Endpoints, Providers: s.Providers, WebTriggers: s.WebTriggers, APIRoutes: s.APIRoutes}
 }
 
 // asked is all that a user can be asked about a set at once.
@@ -81,7 +76,7 @@ func asked(r Rules, effective perm.Set) perm.Set {
 		}
 	}
 	if r.External == User || r.External == "" {
-		out = perm.Union(out, external(effective))
+		out = perm.Union(out, perm.Outgoing(effective))
 	}
 	return perm.Normal(out)
 }
@@ -118,7 +113,7 @@ func (s *Service) ask(ctx context.Context, user id.Principal, install id.Install
 	}
 	q.Policy, q.Asked = p, asked(rules, p.Set)
 	q.Acts = perm.Describe(perm.Set{Scopes: q.Asked.Scopes}, words)
-	q.Sends = perm.Describe(external(p.Set), words)
+	q.Sends = perm.Describe(perm.Outgoing(p.Set), words)
 	q.Informed = rules.External == Inform
 	if rules.External == None {
 		q.Sends = nil

@@ -114,6 +114,9 @@ func (c *caller) authorise(ctx context.Context, out *pass, h *head, d *Decision)
 	d.Alternatives = out.op.Scopes
 	granted := grantedOf(out.op.Scopes, out.policy.Set)
 	if len(granted) == 0 {
+		if err := c.agreed(ctx, out, d); err != nil {
+			return err
+		}
 		return answer(d, closed("SCOPE_NOT_GRANTED", "the app has not been granted what %s needs", d.Operation).
 			WithFix("declare %s under permissions.scopes and have the site's admin grant it", alternatives(out.op.Scopes)).
 			With("scopes", out.op.Scopes))
@@ -135,6 +138,26 @@ func (c *caller) authorise(ctx context.Context, out *pass, h *head, d *Decision)
 		}
 	}
 	return deny(d, "consent", first)
+}
+
+// agreed finds out what would become of a request with the scopes that it lacks: of its
+// alternatives those are left to which its user agreed.
+func (c *caller) agreed(ctx context.Context, out *pass, d *Decision) error {
+	if d.As == asApp {
+		return nil
+	}
+	d.Alternatives = nil
+	for _, scopes := range out.op.Scopes {
+		err := c.gate.cfg.Consents.Check(ctx, out.policy, out.user, scopes, d.As == offline)
+		if fault.KindOf(err) == fault.Internal && err != nil {
+			return err
+		}
+		if err == nil {
+			d.Alternatives = append(d.Alternatives, scopes)
+		}
+	}
+	d.Agreed, d.Never = len(d.Alternatives) > 0, len(d.Alternatives) == 0
+	return nil
 }
 
 // mayAct is the gate of every request with a user as its subject.

@@ -117,6 +117,9 @@ type Decision struct {
 	Scopes     []string
 	// Alternatives are the scopes that the operation takes, one list for each way.
 	Alternatives [][]string
+	// Agreed says of a request that was refused for want of a scope that its user agreed to
+	// what Alternatives hold, Never that the user agreed to none.
+	Agreed, Never bool
 	// Contacts are the origins that the operation has the product send to.
 	Contacts []string
 	Allow    bool

@@ -78,8 +78,8 @@ type Use struct {
 	Clear []string `json:"clear,omitempty"`
 	// Opened says that it went to an address that nothing but a private network has.
 	Opened bool `json:"opened,omitempty"`
-	// Never says that no policy lets it go, Keyed of what had no provider that there is a
-	// credential for it.
+	// Never says that no policy lets it go; Keyed that there is a credential for what had no
+	// provider, or that its user agreed to what had no scope.
 	Never bool `json:"never,omitempty"`
 	Keyed bool `json:"keyed,omitempty"`
 	// Contacts are the origins that the operation has the product send to.

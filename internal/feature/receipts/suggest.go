@@ -45,7 +45,7 @@ func Suggest(uses []Used, now Policy) Suggestion {
 		set = perm.Union(set, u.least(allowed))
 	}
 	// What the grant of today lets through no more needs nothing of it.
-	made = slices.DeleteFunc(made, func(u Use) bool { return u.under(Policy{set, now.Networks}) != yes })
+	made = slices.DeleteFunc(made, func(u Use) bool { return u.under(Policy{Set: set, Networks: now.Networks}) != yes })
 	out.Set = irreducible(set, now.Networks, made)
 	for _, e := range allowed.Egress {
 		if e.Type != perm.Backend && !perm.Covers(out.Set, perm.Set{Egress: []perm.Egress{e}}) {
@@ -132,7 +132,7 @@ func irreducible(s perm.Set, open []call.Network, made []Use) perm.Set {
 	}
 	slices.SortStableFunc(pieces, func(a, b perm.Piece) int { return changes(b) - changes(a) })
 	for _, p := range pieces {
-		if less := perm.Without(s, p.Key); enough(Policy{less, open}, made) {
+		if less := perm.Without(s, p.Key); enough(Policy{Set: less, Networks: open}, made) {
 			s = less
 		}
 	}

@@ -30,6 +30,10 @@ type Prediction struct {
 type Policy struct {
 	perm.Set
 	Networks []call.Network
+	// Asks says that people agree to where data may go before the app acts as them.
+	Asks bool
+	// anew says that they would be asked again.
+	anew bool
 }
 
 // opened reports whether a network is open for an address of a remote.
@@ -40,6 +44,7 @@ func (p Policy) opened(remote string, at hostrule.URL) bool {
 // WhatIf replays requests under two policies and tells where they differ. The decisions are
 // those of the broker and of the product gate, over the same kind of set.
 func WhatIf(uses []Used, from, to Policy) Prediction {
+	to.anew = to.Asks && !perm.Covers(perm.Outgoing(from.Set), perm.Outgoing(to.Set))
 	same := perm.Covers(from.Set, to.Set) && perm.Covers(to.Set, from.Set) && slices.Equal(from.Networks, to.Networks)
 	return compare(uses, func(u Use) Use { return u.in(from.Set).in(to.Set) }, func(u Used) (before, after answer) {
 		if same {
@@ -140,7 +145,11 @@ func (u Use) under(p Policy) answer {
 	case Provider:
 		return both(u.provider(p.Set), func() answer { return u.unminted(p.Set, u.origin(p.Set)) })
 	case Product:
-		return u.product(p.Set)
+		out := u.product(p.Set)
+		if out == yes && u.As != "app" && p.anew {
+			return unsure // until its user has agreed
+		}
+		return out
 	}
 	return unsure
 }
@@ -313,7 +322,7 @@ func (u Use) product(s perm.Set) answer {
 	switch {
 	case !granted || u.As == "offline" && !offline:
 		return no
-	case u.Rule == "scope-not-granted" && u.As != "app", u.Rule == "request-egress-allowlist-err":
+	case u.Rule == "scope-not-granted" && u.As != "app" && !u.Keyed, u.Rule == "request-egress-allowlist-err":
 		return unsure // whether the user would have agreed, or what else it names
 	}
 	return yes
