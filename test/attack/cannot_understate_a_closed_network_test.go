@@ -86,26 +86,26 @@ func TestAttackUnderstateAClosedNetwork(t *testing.T) {
 			}
 		}
 		if got := said(map[string]any{"closeNetworks": []any{body(o, nil)}}); got.Refused != 2 || got.Allowed+got.Unsure != 0 {
-			t.Errorf("closing %s, of 2 requests: %+v", o.url, got)
+			p.wrong(t, "closing %s, of 2 requests: %+v", o.url, got)
 		}
 		if _, err := installs.RevokeNetwork(p.ctx, admin, here, o.remote, o.host, o.port); err != nil {
 			t.Fatal(err)
 		}
 		if ask(o) {
-			t.Errorf("%s goes into a closed network", o.remote)
+			p.wrong(t, "%s goes into a closed network", o.remote)
 		}
 		again := said(map[string]any{"openNetworks": []any{body(o, map[string]any{"network": network.ID})}})
 		// Of what the dialler refused nobody knows where its name leads inside the network.
 		if want := asked[o.remote]; again.Refused != 0 || again.Allowed+again.Unsure != want || again.Allowed < went[o.remote] || o == logs && again.Unsure != 0 {
-			t.Errorf("opening %s again, of %d requests: %+v", o.url, want, again)
+			p.wrong(t, "opening %s again, of %d requests: %+v", o.url, want, again)
 		}
 		grant(o)
 		if !ask(o) {
-			t.Errorf("%s does not go when its network is open again", o.remote)
+			p.wrong(t, "%s does not go when its network is open again", o.remote)
 		}
 	}
 	if got := said(map[string]any{"removeModules": []any{"extra"}}); got.Refused != went["extra"] || got.Allowed != 0 {
-		t.Errorf("removing what went %d times: %+v", went["extra"], got)
+		p.wrong(t, "removing what went %d times: %+v", went["extra"], got)
 	}
 	if !ask(extra) {
 		t.Error("what was only supposed was done")
@@ -116,7 +116,7 @@ func TestAttackUnderstateAClosedNetwork(t *testing.T) {
 		"NO_SUCH_REMOTE":  {"removeModules": []any{"home"}},
 	} {
 		if got := p.api("POST", "/api/v1/installations/"+at.installation+"/what-if", at.admin, change); got.code() != code {
-			t.Errorf("%v: %s", change, got.code())
+			p.wrong(t, "%v: %s", change, got.code())
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestAttackUnderstateWhomItConcerns(t *testing.T) {
 	}
 	const scope = "scope:read:jira-user"
 	if got := said(map[string]any{"trim": []string{scope}}); got != (prediction{Seen: 1, Refused: 1}) {
-		t.Errorf("without the scope: %+v", got)
+		p.wrong(t, "without the scope: %+v", got)
 	}
 	p.api("PATCH", here+"/grant", at.admin, map[string]any{"trim": []string{scope}}).must(t)
 	if asked("alice") || asked("bob") || asked("bob") {
@@ -36,7 +36,7 @@ func TestAttackUnderstateWhomItConcerns(t *testing.T) {
 	}
 	back := map[string]any{"restore": []string{scope}, "epoch": at.epoch()}
 	if got := said(back); got != (prediction{Seen: 4, Allowed: 2}) {
-		t.Errorf("with the scope again, of two requests of hers and two of one who did not agree: %+v", got)
+		p.wrong(t, "with the scope again, of two requests of hers and two of one who did not agree: %+v", got)
 	}
 	p.api("PATCH", here+"/grant", at.admin, back).must(t)
 	if !asked("alice") || asked("bob") {
@@ -45,16 +45,16 @@ func TestAttackUnderstateWhomItConcerns(t *testing.T) {
 	// Three of hers are known to have gone, or to go now.
 	more := map[string]any{"allow": []any{map[string]any{"type": "FETCH_BACKEND_SIDE", "host": "more.example.com"}}}
 	if got := said(more); got.Refused != 0 || got.Allowed != 0 || got.Unsure != 3 {
-		t.Errorf("where more may leave: %+v", got)
+		p.wrong(t, "where more may leave: %+v", got)
 	}
 	if _, err := p.System.Installs.AddEgress(p.ctx, at.siteAdmin(), id.Install(at.installation), perm.Backend, "more.example.com"); err != nil {
 		t.Fatal(err)
 	}
 	if got := at.as("alice", "resolver", myself); got.Code != "NEEDS_AUTHENTICATION_ERR" {
-		t.Errorf("alice was not asked anew: %+v", got)
+		p.wrong(t, "alice was not asked anew: %+v", got)
 	}
 	at.agree("alice")
 	if got := said(map[string]any{"disallow": more["allow"]}); !asked("alice") || got.Refused+got.Allowed+got.Unsure != 0 {
-		t.Errorf("with less again: %+v", got)
+		p.wrong(t, "with less again: %+v", got)
 	}
 }
