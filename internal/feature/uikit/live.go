@@ -28,10 +28,9 @@ type live struct {
 	mu      sync.Mutex
 	used    time.Time
 	over    bool
-	closing bool               // only what comes with its end is taken
-	leaving bool               // over when what waits is handled
-	cut     context.CancelFunc // ends the event under way
-	resting bool               // the rest is in the database
+	closing bool // only what comes with its end is taken
+	leaving bool // over when what waits is handled
+	resting bool // the rest is in the database
 	parked  []byte
 	tree    *uitree.Tree
 	rested  *uitree.Tree    // the tree that parked shows
@@ -216,11 +215,8 @@ func (l *live) run() {
 
 // activate runs one event in the sandbox.
 func (l *live) activate(t task, parked []byte) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), l.s.within)
 	defer cancel()
-	l.mu.Lock()
-	l.cut = cancel
-	l.mu.Unlock()
 	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
 	if err != nil {
 		l.failed(err, t, parked)
@@ -241,7 +237,7 @@ func (l *live) activate(t task, parked []byte) {
 	res, err := l.s.Invoker.Invoke(ctx, c)
 	told.close()
 	if err != nil && ctx.Err() != nil && l.ended() {
-		return // it was cut off with the view
+		return // nobody is there to be told
 	}
 	if err != nil {
 		l.failed(err, t, parked)
@@ -387,8 +383,9 @@ func (l *live) close() {
 	l.closing = true
 }
 
-// finish ends the session when what waits is handled, or soon: an app whose timers follow one
-// another does not go on in a view that was closed. Nothing more is taken.
+// finish ends the session when what its person did in it is handled. Nothing more is taken. What
+// is under way has the time that it would have had, as a request that left its page has; what has
+// not begun when that much went by is not begun.
 func (l *live) finish() {
 	l.mu.Lock()
 	l.leaving = true
@@ -402,12 +399,9 @@ func (l *live) finish() {
 		out.finish()
 	}
 	time.AfterFunc(l.s.leave, func() {
-		l.end(nil)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.cut != nil {
-			l.cut()
-		}
+		l.queue = nil
 	})
 }
 

@@ -58,7 +58,8 @@ const (
 	maxArgs     = 512 << 10
 	leastWake   = time.Second
 	handOverFor = 5 * time.Second
-	leaveFor    = 5 * time.Second
+	leaveFor    = 25 * time.Second // as long as an event has
+	eventWithin = time.Minute      // the door ends it before
 )
 
 // Service keeps the sessions. It is safe for concurrent use.
@@ -66,8 +67,9 @@ type Service struct {
 	Config
 	name string        // of this process, among those that share the database
 	ping time.Duration // how often a stream asks whether it goes on
-	// leave is how long what was done before a view was closed may take after it.
-	leave time.Duration
+	// leave is for how long after a view was closed what was done before it may begin, and within
+	// is the end of any event.
+	leave, within time.Duration
 
 	mu     sync.Mutex
 	live   map[string]*live
@@ -88,7 +90,7 @@ func New(cfg Config) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Config: cfg, name: secret(), ping: pingEvery, leave: leaveFor, live: map[string]*live{}, last: map[string]lastWords{}, stop: make(chan struct{})}
+	s := &Service{Config: cfg, name: secret(), ping: pingEvery, leave: leaveFor, within: eventWithin, live: map[string]*live{}, last: map[string]lastWords{}, stop: make(chan struct{})}
 	return s
 }
 

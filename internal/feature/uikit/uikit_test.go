@@ -380,27 +380,80 @@ func TestAPageThatIsGoneAtOnceHoldsNothing(t *testing.T) {
 	})
 }
 
-// An event that comes to no end, such as timers that follow one another, does not outlive the
-// view that was closed for long.
+// What is under way when a view is closed is not cut: it has its time. What waits behind it for
+// that long is not begun any more, and nothing that comes is taken.
+func TestWhatIsUnderWayOutlivesItsView(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		app := &held{counter: counter{wake: -1}, at: make(chan struct{}), on: make(chan struct{})}
+		s := newService(t, d, newRing(t), app)
+		s.leave = 0
+		name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read(t, s, name, 0).until(t, `"n":0`)
+		s.settleAll()
+		app.hold.Store(true)
+		click(t, s, name, 1)
+		<-app.at
+		click(t, s, name, 2)
+		view := s.all()[0]
+		if err := s.End(t.Context(), alice, name, nil); err != nil {
+			t.Fatal(err)
+		}
+		for waits := true; waits; time.Sleep(time.Millisecond) { // until the time of what waits is over
+			view.mu.Lock()
+			waits = len(view.queue) > 0
+			view.mu.Unlock()
+		}
+		if err := s.Event(t.Context(), alice, name, Event{Number: 3, Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
+			t.Errorf("the view takes more: %v", err)
+		}
+		if view.ended() || app.cut.Load() {
+			t.Error("what was under way was cut off")
+		}
+		app.hold.Store(false)
+		close(app.on)
+		view.settle()
+		if got := app.calls.Load(); got != 2 || app.cut.Load() {
+			t.Errorf("%d events were handled, want the first and what was under way", got)
+		}
+		if all := s.all(); len(all) != 0 {
+			t.Errorf("%d views are kept", len(all))
+		}
+	})
+}
+
+// An event that comes to no end does not outlive the view that was closed: it has its time.
 func TestAViewThatWasClosedDoesNotGoOn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		if err := d.Migrate(t.Context(), Migrations); err != nil {
 			t.Fatal(err)
 		}
-		app := &endless{counter: counter{wake: -1}, at: make(chan struct{})}
+		app := &endless{counter: counter{wake: -1}, at: make(chan struct{}), on: make(chan struct{})}
 		s := newService(t, d, newRing(t), app)
-		s.leave = time.Millisecond
+		s.within = time.Millisecond
 		name, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-app.at
+		views := s.all()
 		if err := s.End(t.Context(), alice, name, nil); err != nil {
 			t.Fatal(err)
 		}
-		s.settleAll()
-		if err := s.Event(t.Context(), alice, name, Event{Number: 1, Handle: "b:onClick"}); fault.CodeOf(err) != "SESSION_GONE" {
-			t.Errorf("the view is there: %v", err)
+		close(app.on)
+		for _, l := range views {
+			l.settle()
+		}
+		if all := s.all(); len(all) != 0 {
+			t.Errorf("%d views are kept", len(all))
+		}
+		if err := s.Event(t.Context(), alice, name, Event{Number: 1, Handle: "b:onClick"}); err == nil {
+			t.Error("the view is there")
 		}
 	})
 }
@@ -408,11 +461,12 @@ func TestAViewThatWasClosedDoesNotGoOn(t *testing.T) {
 // endless never comes to its end by itself.
 type endless struct {
 	counter
-	at chan struct{}
+	at, on chan struct{}
 }
 
 func (e *endless) Invoke(ctx context.Context, _ *call.Call) (call.Result, error) {
 	close(e.at)
+	<-e.on
 	<-ctx.Done()
 	return call.Result{}, ctx.Err()
 }
@@ -423,13 +477,19 @@ type held struct {
 	hold   atomic.Bool
 	calls  atomic.Int32
 	at, on chan struct{}
+	cut    atomic.Bool // one was cut off while it was held
 }
 
 func (h *held) Invoke(ctx context.Context, x *call.Call) (call.Result, error) {
 	h.calls.Add(1)
 	if h.hold.Load() {
 		h.at <- struct{}{}
-		<-h.on
+		select {
+		case <-h.on:
+		case <-ctx.Done():
+			h.cut.Store(true)
+			<-h.on
+		}
 	}
 	return h.counter.Invoke(ctx, x)
 }
