@@ -43,7 +43,7 @@ internal/assets/dist/cldr.bin: internal/assets/cldr/node_modules/.done $(wildcar
 	go run ./internal/assets/cldr
 
 internal/assets/cldr/node_modules/.done: internal/assets/cldr/package.json internal/assets/cldr/package-lock.json | tools-present
-	npm --prefix internal/assets/cldr ci --no-audit --no-fund --silent
+	scripts/packages internal/assets/cldr
 	@touch $@
 
 # The sample whose pages are built, with the tools that its own package.json names.
@@ -51,11 +51,11 @@ $(BOARD)/static/index.html: $(BOARD)/ui/node_modules/.done $(wildcard $(BOARD)/u
 	npm --prefix $(BOARD)/ui run build --silent
 
 $(BOARD)/ui/node_modules/.done: $(BOARD)/ui/package.json $(BOARD)/ui/package-lock.json | tools-present
-	npm --prefix $(BOARD)/ui ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages $(BOARD)/ui --ignore-scripts
 	@touch $@
 
 web/node_modules/.done: web/package.json web/package-lock.json | tools-present
-	npm --prefix web ci --no-audit --no-fund --silent
+	scripts/packages web
 	@touch $@
 
 .PHONY: tools-present
@@ -141,7 +141,7 @@ test-browser: build test/browser/node_modules/.done test/providers/node_modules/
 	$(if $(BROWSER_JSON),rm -f '$(abspath $(BROWSER_JSON)).exfil')
 
 test/browser/node_modules/.done: test/browser/package.json test/browser/package-lock.json
-	npm --prefix test/browser ci --no-audit --no-fund --silent
+	scripts/packages test/browser
 	@touch $@
 
 # A second verifier of the platform's tokens, in another language.
@@ -154,15 +154,15 @@ test-mcp: build test/mcp/node_modules/.done ## The official client of the Model 
 	ANNEX_MCP_CLIENT=1 go test -count=1 -run '^TestOfficialClient$$' ./test/attack
 
 test/mcp/node_modules/.done: test/mcp/package.json test/mcp/package-lock.json
-	npm --prefix test/mcp ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages test/mcp --ignore-scripts
 	@touch $@
 
 test/providers/node_modules/.done: test/providers/package.json test/providers/package-lock.json
-	npm --prefix test/providers ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages test/providers --ignore-scripts
 	@touch $@
 
 test/protocol/node_modules/.done: test/protocol/package.json test/protocol/package-lock.json
-	npm --prefix test/protocol ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages test/protocol --ignore-scripts
 	@touch $@
 
 .PHONY: compat
@@ -170,7 +170,7 @@ compat: build test/compat/node_modules/.done ## The npm packages of docs/compat.
 	ANNEX_COMPAT=1 go test -count=1 ./test/compat $(COMPAT_FLAGS)
 
 test/compat/node_modules/.done: test/compat/package.json test/compat/package-lock.json
-	npm --prefix test/compat ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages test/compat --ignore-scripts
 	@touch $@
 
 .PHONY: test-crash
@@ -199,7 +199,7 @@ profile: build bench/node_modules/.done ## Take the profile that the compiler is
 	scripts/profile
 
 bench/node_modules/.done: bench/package.json bench/package-lock.json
-	npm --prefix bench ci --ignore-scripts --no-audit --no-fund --silent
+	scripts/packages bench --ignore-scripts
 	@touch $@
 
 .PHONY: apps

@@ -3,14 +3,11 @@ package apps
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -54,7 +51,17 @@ type faced struct {
 	} `json:"steps,omitempty"`
 }
 
-const facesVariable = "ANNEX_APPS_UI"
+// facesVariable names the folder of the apps, onlyVariable some of them.
+const (
+	facesVariable = "ANNEX_APPS_UI"
+	onlyVariable  = "ANNEX_APPS_UI_ONLY"
+)
+
+// family is the kind without what it was made with.
+func (f faced) family() string {
+	name, _, _ := strings.Cut(f.Kind, " (")
+	return name
+}
 
 // TestRealAppsFaces opens public apps in the product's pages in a real browser and does what
 // a user of theirs would do: `make apps-ui`.
@@ -82,9 +89,10 @@ func TestRealAppsFaces(t *testing.T) {
 	})
 	know(env.Access.URL)
 	told := []faced{}
-	var unbuilt string // rows of apps whose front ends this machine cannot build
+	var unbuilt string              // rows of apps whose front ends this machine cannot build
+	others := map[string][]string{} // what was not to be had as locked
 	for _, f := range faces {
-		if only := os.Getenv("ANNEX_APPS_UI_ONLY"); only != "" && !strings.Contains(","+only+",", ","+f.name+",") {
+		if only := os.Getenv(onlyVariable); only != "" && !strings.Contains(","+only+",", ","+f.name+",") {
 			continue
 		}
 		s, err := readSource(f.name + ".txtar")
@@ -97,9 +105,17 @@ func TestRealAppsFaces(t *testing.T) {
 		}
 		a := &app{env: env, source: s, result: &result{Repo: s.Repo}}
 		if a.dir, err = s.copyTo(t.Context(), folder, filepath.Join(t.TempDir(), "app")); err == nil {
-			if berr := f.build(t, s, a.dir); berr != nil {
+			other, berr := f.build(t, s, a.dir)
+			if other != "" {
+				others[s.Repo] = strings.Fields(other)
+			}
+			if berr != nil {
 				t.Logf("%s: %v", s.Repo, berr)
-				unbuilt += fmt.Sprintf("| %s | `%.7s` | custom UI | | | not opened, for its front end cannot be built: %s |\n", s.Repo, s.Commit, missing(berr))
+				why, passing := missing(berr)
+				if !passing {
+					t.Errorf("%s: %s", s.Repo, why)
+				}
+				unbuilt += fmt.Sprintf("| %s | `%.7s` | custom UI | | | not opened, for its front end cannot be built: %s |\n", s.Repo, s.Commit, why)
 				continue
 			}
 		}
@@ -118,7 +134,12 @@ func TestRealAppsFaces(t *testing.T) {
 	}
 	const head = "| app | commit | kind of UI | where | worked | did not, and why |\n|---|---|---|---|---|---|\n"
 	rows := head
+	ran := map[string]int{}
 	for _, f := range said {
+		ran[f.family()]++
+		if o := others[f.Repo]; len(o) > 0 {
+			f.Kind += ", built with a later `" + strings.Join(o, "`, `") + "`: the locked one was withdrawn"
+		}
 		rows += f.row()
 		for _, s := range f.Steps {
 			if s.Why != "" && !s.Beyond {
@@ -127,74 +148,15 @@ func TestRealAppsFaces(t *testing.T) {
 		}
 	}
 	rows += unbuilt
+	for _, family := range []string{"custom UI", "UI Kit", "UI Kit 1"} {
+		if ran[family] < 2 && os.Getenv(onlyVariable) == "" {
+			t.Errorf("%d apps of %s ran; of each kind at least two have to", ran[family], family)
+		}
+	}
 	t.Logf("\n%s", rows)
 	if *update && !t.Failed() {
 		intoDocs(t, "faces", "make apps-ui", rows)
 	}
-}
-
-// build fills the folders of the app's front ends, from a cache if this commit of it was
-// built before.
-func (f face) build(t *testing.T, s source, dir string) error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	for _, p := range f.fronts {
-		at := filepath.Join(dir, filepath.FromSlash(p.dir))
-		out := filepath.Join(at, p.out)
-		kept := filepath.Join(cache, "annex-apps-ui", s.name()+"-"+s.Commit[:min(12, len(s.Commit))], filepath.FromSlash(p.dir))
-		if _, err := os.Stat(filepath.Join(kept, "index.html")); err != nil {
-			if err := os.RemoveAll(out); err != nil { // the empty page
-				return err
-			}
-			if err := public(filepath.Join(at, "package-lock.json")); err != nil {
-				return err
-			}
-			for _, args := range [][]string{{"ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"}, {"run", "build"}} {
-				npm := exec.CommandContext(t.Context(), "npm", args...)
-				npm.Dir, npm.Env = at, append(os.Environ(), "CI=false")
-				if said, err := npm.CombinedOutput(); err != nil {
-					return fmt.Errorf("npm %s in %s: %w: %s", args[0], p.dir, err, said)
-				}
-			}
-			if err := errors.Join(os.RemoveAll(kept), os.MkdirAll(filepath.Dir(kept), 0o700), os.CopyFS(kept, os.DirFS(out))); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := errors.Join(os.RemoveAll(out), os.CopyFS(out, os.DirFS(kept))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var absent = regexp.MustCompile(`(?:404 Not Found - GET|request to) (\S+)`)
-
-// missing says what kept a front end from being built: a package that nobody has, where npm
-// names one.
-func missing(err error) string {
-	if m := absent.FindStringSubmatch(err.Error()); m != nil {
-		return "a package that its lock file names is not to be had, `" + strings.TrimPrefix(m[1], "https://registry.npmjs.org/") + "`"
-	}
-	return "its build step failed"
-}
-
-// mirror is its maker's own copy of the public registry, which lock files of its apps name.
-const mirror = "https://packages.atlassian.com/api/npm/npm-remote/"
-
-// public has the packages of a lock file come from the registry that they were copied from.
-// What they have to be is said by the lock file's hashes, which npm checks.
-func public(lock string) error {
-	text, err := os.ReadFile(lock)
-	if err != nil || !bytes.Contains(text, []byte(mirror)) {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	return os.WriteFile(lock, bytes.ReplaceAll(text, []byte(mirror), []byte("https://registry.npmjs.org/")), 0o600)
 }
 
 // browse runs the browser's part.
