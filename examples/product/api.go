@@ -156,7 +156,7 @@ func (t *Tracker) userView(r *http.Request, id string) any {
 	}
 	view := map[string]any{
 		"self": t.link("/rest/api/3/user?accountId=" + url.QueryEscape(u.ID)), "accountId": u.ID, "accountType": "atlassian",
-		"displayName": u.Name, "active": true, "timeZone": u.TimeZone, "locale": "en_US", "avatarUrls": t.avatars(u),
+		"displayName": u.Name, "active": true, "timeZone": u.TimeZone, "locale": "en_US", "avatarUrls": t.avatars(u.ID),
 	}
 	if callerOf(r).may(readUsers) {
 		view["emailAddress"] = u.Email
@@ -192,7 +192,7 @@ func (t *Tracker) statusView(s status) any {
 func (t *Tracker) projectView(r *http.Request, p *Project) map[string]any {
 	return map[string]any{
 		"id": p.ID, "key": p.Key, "name": p.Name, "projectTypeKey": "software", "style": "classic", "simplified": false, "isPrivate": p.Private,
-		"self": t.link("/rest/api/3/project/" + p.ID), "lead": t.userView(r, p.Lead),
+		"self": t.link("/rest/api/3/project/" + p.ID), "lead": t.userView(r, p.Lead), "avatarUrls": t.avatars(p.Key),
 	}
 }
 

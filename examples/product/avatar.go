@@ -8,10 +8,10 @@ import (
 	"unicode"
 )
 
-// avatars are the addresses of a user's picture, in the sizes that Jira's callers know; it
+// avatars are the addresses of a picture of a user or a project, in the sizes that Jira's callers know; it
 // is one drawing that fits all.
-func (t *Tracker) avatars(u User) map[string]string {
-	link := t.link("/avatar/" + url.PathEscape(u.ID))
+func (t *Tracker) avatars(of string) map[string]string {
+	link := t.link("/avatar/" + url.PathEscape(of))
 	return map[string]string{"16x16": link, "24x24": link, "32x32": link, "48x48": link}
 }
 

@@ -187,6 +187,7 @@ const done = {
         await told('Settings synced');
         const key = await see(p, (f) => f.getByLabel('API Key').or(f.locator('input[type=text]')));
         await key.fill('secret_user_key');
+        await told('secret_user_key'); // the app has it: what it saves from here on is with it
         await told('Saving changes');
         await told('Settings synced');
         await p.reload();

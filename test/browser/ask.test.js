@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { start } from './demo.js';
+import { atRest } from './people.js';
 import { typePassword } from './signin.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -37,6 +38,7 @@ async function open(name, path, options = { viewport: { width: 1180, height: 820
   await page.goto(`${demo.access.productPageUrl}/login?next=${encodeURIComponent(path)}`);
   await typePassword(page, demo, name);
   await page.waitForURL(demo.access.productPageUrl + path);
+  await atRest(page);
   return { context, page, asked };
 }
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { start } from './demo.js';
 import { look } from './look.js';
-import { frameIn, openProduct } from './people.js';
+import { atRest, frameIn, openProduct } from './people.js';
 import { signIn } from './signin.js';
 
 const manifest = `app:
@@ -59,9 +59,10 @@ const App = () => {
 };
 ForgeReconciler.render(<App />);
 `,
-  'static/index.html': '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Errands</title><script type="module" src="main.js"></script></head><body><button>Use Errands</button><p>nothing yet</p></body></html>',
+  'static/index.html': '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Errands</title><script type="module" src="main.js"></script></head><body><button hidden>Use Errands</button><p>nothing yet</p></body></html>',
   'static/main.js': `import { invoke } from '/_annex/sdk.js';
 document.querySelector('button').onclick = () => invoke('use').then((a) => { document.querySelector('p').textContent = JSON.stringify(a); }, (e) => { document.querySelector('p').textContent = String(e); });
+document.querySelector('button').hidden = false; // it counts from now on
 `,
 };
 
@@ -159,10 +160,12 @@ for (const [how, options] of Object.entries({ 'at a desk': {}, 'on a phone, with
 
 const kinds = {
   'a page of the app’s own': async (page) => {
+    await atRest(page);
     const app = await frameIn(page, async (f) => f.url().includes('.apps.localhost') && (await f.getByRole('button', { name: 'Use Errands' }).count()) > 0);
     return { app, shell: app.parentFrame() };
   },
   'UI Kit': async (page) => {
+    await atRest(page);
     const app = await frameIn(page, async (f) => f.url().includes('/shell') && (await f.getByRole('button', { name: 'Use Errands' }).count()) > 0);
     return { app, shell: app };
   },

@@ -19,3 +19,11 @@ export async function frameIn(page, looks) {
   }
   throw new Error(`no frame looks so: ${page.frames().map((f) => f.url()).join(' ')}`);
 }
+
+/** atRest waits until the page's panels moved the last time: what is pressed before may go to where it was. */
+export async function atRest(page) {
+  await page.waitForFunction(() => {
+    const all = [...document.querySelectorAll('annex-panel, annex-page')];
+    return all.length > 0 && all.every((p) => customElements.get(p.localName) && !p.hasAttribute('aria-busy'));
+  });
+}

@@ -210,6 +210,19 @@ func (l *live) run() {
 		l.mu.Unlock()
 		l.activate(t, parked)
 		handled = t.number
+		if parked == nil {
+			l.begun()
+		}
+	}
+}
+
+// begun says that the first event came to its end: what is drawn now is not about to be
+// followed by more.
+func (l *live) begun() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.say(map[string]any{"begun": true})
 	}
 }
 

@@ -134,6 +134,7 @@ async function begin({ session: secret, module, theme, given }, port) {
       main.classList.add('covered');
       document.body.append(box);
       shell.tell({ kind: 'height', height: Math.max(box.scrollHeight + 24, 120) });
+      shell.tell({ kind: 'waiting', on: false }); // for a person
       announce(title); // a panel does not take the focus from what the person does
     });
     return state.consent;

@@ -14,8 +14,17 @@ export function connectFrame({ main, facts, state, shell, commands, title, ready
   let port;
   let frame;
   let timer;
+  let last = '120px'; // how high it was
+
+  let open = 0; // what the app waits for
+  const asks = (by) => {
+    const before = open;
+    open = Math.max(open + by, 0);
+    if (Boolean(before) !== Boolean(open)) shell.tell({ kind: 'waiting', on: open > 0 });
+  };
 
   function load() {
+    if (timer) shell.tell({ kind: 'loading' }); // anew
     clearTimeout(timer);
     port?.close();
     // It may run scripts and be an origin of its own, which is not this one; nothing else: no
@@ -24,8 +33,11 @@ export function connectFrame({ main, facts, state, shell, commands, title, ready
       title, sandbox: 'allow-scripts allow-forms allow-same-origin', referrerpolicy: 'no-referrer',
       allow: "camera 'none'; microphone 'none'; geolocation 'none'; display-capture 'none'; fullscreen 'none'",
     });
-    frame.style.height = fixed ? '100%' : '120px';
+    frame.style.height = fixed ? '100%' : last;
     frame.style.colorScheme = state.theme.colorMode;
+    const mine = frame;
+    asks(1 - open); // the document itself is one that is waited for
+    frame.addEventListener('load', () => { if (mine === frame) asks(-1); }, { once: true });
     frame.src = facts.document;
     root.replaceChildren(frame);
     wait.textContent = say('loading', { title });
@@ -53,7 +65,12 @@ export function connectFrame({ main, facts, state, shell, commands, title, ready
     to.onmessage = async ({ data }) => {
       const { id, command } = data ?? {};
       if (!Number.isSafeInteger(id) || typeof command !== 'string') return;
-      const reply = (m) => { if (to === port) to.postMessage({ id, ...m }); };
+      const reply = (m) => {
+        if (to !== port) return;
+        asks(-1);
+        to.postMessage({ id, ...m });
+      };
+      asks(1);
       try {
         reply({ result: await commands.run(command, data.payload) });
       } catch (e) {
@@ -66,7 +83,7 @@ export function connectFrame({ main, facts, state, shell, commands, title, ready
     resize(height) {
       if (fixed) return;
       const px = Math.min(Math.max(Math.ceil(height), 24), 8000);
-      frame.style.height = `${px}px`;
+      frame.style.height = last = `${px}px`;
       shell.tell({ kind: 'height', height: px });
     },
     reload: load,

@@ -5,13 +5,14 @@
 //   <annex-page token="…"></annex-page>        a whole page
 //
 // The token is signed by the product's back end and says everything: user, site, place. The
-// page adds how it looks: theme ("light", "dark", "auto"), min-height and max-height in
-// pixels. The element makes a frame of the platform's and speaks with that one frame, of
+// page adds how it looks: theme ("light", "dark", "auto"), min-height, max-height and reserve, the
+// room that is kept until it is known how much is taken, in pixels. The element makes a frame of the platform's and speaks with that one frame, of
 // that one origin, over a port of its own.
 import { showFlag, closeFlag } from './flags.js';
 import { calm, showAsk } from './asks.js';
 import { openDialog } from './dialogs.js';
-import { css, productOf } from './small.js';
+import { keepRoom, keptRoom } from './room.js';
+import { css, placeOf, productOf } from './small.js';
 
 const ui = new URL(document.currentScript.src).origin;
 const page = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
@@ -21,11 +22,13 @@ const style = css(':host{display:block;min-width:0}:host([hidden]){display:none}
 const panels = new Set();
 
 class AnnexPanel extends HTMLElement {
-  static observedAttributes = ['token', 'theme', 'min-height', 'max-height'];
+  static observedAttributes = ['token', 'theme', 'min-height', 'max-height', 'reserve'];
   #root = this.attachShadow({ mode: 'closed' }); // no frame beside it can name this one
   #frame = null;
   #port = null;
-  #wanted = 0;
+  #wanted = null; // until the frame says it
+  #room = undefined; // what was taken the last time
+  #width = 0;
   #full = this.localName === 'annex-page';
   #asked = []; // who waits for another token than the frame
 
@@ -75,9 +78,27 @@ class AnnexPanel extends HTMLElement {
     frame.referrerPolicy = 'no-referrer';
     frame.src = `${ui}/shell?product=${encodeURIComponent(product)}`;
     frame.addEventListener('load', () => this.#meet(frame, token), { once: true });
+    this.#wanted = null;
+    this.#width = this.clientWidth;
+    this.#room = this.#full ? undefined : keptRoom(this.#name(), this.#width);
+    this.setAttribute('aria-busy', 'true');
     this.#root.replaceChildren(frame);
     this.#dress();
     this.#size();
+  }
+
+  // The places of one kind on a page are told apart by their order.
+  #name() {
+    const place = (panel) => `${productOf(panel.getAttribute('token'))} ${placeOf(panel.getAttribute('token'))}`;
+    const mine = place(this);
+    const before = [...panels].filter((p) => p !== this && place(p) === mine && p.compareDocumentPosition(this) & Node.DOCUMENT_POSITION_FOLLOWING);
+    return `${mine} ${before.length}`;
+  }
+
+  // #settled: the apps' views have come to rest.
+  #settled(views) {
+    this.removeAttribute('aria-busy');
+    if (views && !this.#full) keepRoom(this.#name(), this.#width, this.offsetHeight, views); // none where the page hides it
   }
 
   #meet(frame, token) {
@@ -86,7 +107,7 @@ class AnnexPanel extends HTMLElement {
     this.#port = port1;
     port1.onmessage = ({ data }) => this.#hear(data);
     frame.contentWindow.postMessage({
-      annex: 'panel', page, token, theme: this.#theme(), full: this.#full, path: this.#full ? decodeURI(location.hash.slice(1)) : '',
+      annex: 'panel', page, token, theme: this.#theme(), full: this.#full, path: this.#full ? decodeURI(location.hash.slice(1)) : '', room: this.#room?.views,
     }, ui, [port2]);
   }
 
@@ -94,6 +115,7 @@ class AnnexPanel extends HTMLElement {
     this.#port?.close();
     this.#port = null;
     this.#frame = null;
+    this.removeAttribute('aria-busy');
     this.#root.replaceChildren();
   }
 
@@ -105,13 +127,17 @@ class AnnexPanel extends HTMLElement {
   #size() {
     if (!this.#frame) return;
     const least = this.#number('min-height', this.#full ? 320 : 0);
-    this.#frame.style.height = `${Math.min(Math.max(this.#wanted || 96, least), this.#number('max-height', 20_000))}px`;
+    const height = this.#wanted ?? this.#room?.height ?? this.#number('reserve', 96);
+    const px = Math.min(Math.max(height, least), this.#number('max-height', 20_000));
+    this.#frame.style.height = `${px}px`;
+    this.toggleAttribute('empty', px === 0); // so that a page leaves out what it has around it
   }
 
   // The platform's frame asks; what it can ask for is this list.
   #hear(m) {
     const acts = {
-      height: () => { this.#wanted = Math.ceil(m.height) || 0; this.#size(); },
+      height: () => { this.#wanted = Math.ceil(m.height) || 96; this.#size(); },
+      settled: () => this.#settled(m.views),
       title: () => { if (this.#frame) this.#frame.title = String(m.title); },
       state: () => this.#tell('annex-state', { state: m.state, modules: m.modules }),
       expired: () => this.#tell('annex-expired'),

@@ -35,6 +35,16 @@ export async function runNative({ main, state, shell, commands, consent, connect
   let opening = null; // a promise while another view is being opened
   let halted = null; // what goes on reading, while there is no view
   let blank = 0; // views of late that showed nothing
+  const wait = el('div', { class: 'skeleton', role: 'status' }, words('loading', { title: state.module.title }));
+  document.body.append(wait);
+  shell.tell({ kind: 'waiting', on: true }); // for the end of its first event
+  let show;
+  const shown = new Promise((resolve) => {
+    show = () => {
+      wait.remove();
+      resolve();
+    };
+  });
   let queue = Promise.resolve();
   const unsent = new Set(); // events of this view that the server is not known to have
   // say sends one event after the other; its number comes back when it is handled.
@@ -127,6 +137,8 @@ export async function runNative({ main, state, shell, commands, consent, connect
       halted.end = done;
     }
     drawn.apply({ error: { code, message, fix, gone: true } });
+    show();
+    shell.tell({ kind: 'waiting', on: false });
   }
 
   function go() {
@@ -154,6 +166,8 @@ export async function runNative({ main, state, shell, commands, consent, connect
       seen = m.seq;
     }
     if (m.ping) return;
+    if (m.tree || m.effect || m.error) show();
+    if (m.begun || m.idle || m.error) shell.tell({ kind: 'waiting', on: false });
     if (m.effect) return act.take(m.effect);
     if (m.error?.gone) return void gone(m.error).catch(() => {}); // who reads tries again
     if (m.tree || m.patches) blank = 0;
@@ -163,6 +177,9 @@ export async function runNative({ main, state, shell, commands, consent, connect
   try {
     await open();
   } catch (e) {
+    show();
+    shell.tell({ kind: 'waiting', on: false });
+    shell.tell({ kind: 'ready' });
     if (e.code !== 'NEEDS_AUTHENTICATION_ERR' || !(await consent())) return fail(e);
     await open();
   }
@@ -192,6 +209,7 @@ export async function runNative({ main, state, shell, commands, consent, connect
     if (body.size > most) body = '{}';
     void fetch(`/bridge/ui/${ui}`, { method: 'DELETE', keepalive: true, credentials: 'omit', headers: { 'content-type': 'application/json', authorization: `Bearer ${session()}` }, body }).catch(() => {});
   });
+  await shown;
 }
 
 // link gives a function that is told whether the server is reached. Who looks on learns of it

@@ -7,14 +7,23 @@ import { say } from './texts.js';
 
 /** heights by what the manifest asks for; a page takes what its place has. */
 export const heights = { small: 160, medium: 360, large: 560, xlarge: 760 };
+/** reserve is what is kept for a module that does not say, until it is drawn. */
+const reserve = 160;
+
+// While a view loads it may become higher and not lower: what it shows first, a word or nothing,
+// is not what it is going to be. It has settled when its height was the same for a while.
+const calm = 1000;
+const calmAsBefore = 2500; // what was there the last time is expected again
+const patience = 20_000;
 
 const style = css(':host{display:block}iframe{display:block;width:100%;height:100%;border:0;background:transparent}');
 
 /**
  * nest makes the page and gives `{ element, post, retheme, end }`. hear gets its messages;
- * given is what it is handed with the session.
+ * given is what it is handed with the session. room is how high it was the last time, and settled
+ * is called with how high it is when it is drawn.
  */
-export function nest({ module, resource, given, theme, hear, session, full, height }) {
+export function nest({ module, resource, given, theme, hear, session, full, room, settled = () => {} }) {
   const element = el('div', { class: 'nest', 'aria-busy': 'true' });
   // In a closed tree, so that an app's frame finds no other frame by way of its ancestors.
   const root = element.attachShadow({ mode: 'closed' });
@@ -24,10 +33,38 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
   let port;
   let over = false;
   let silence;
+  let loading = true; // it may become higher only
+  let ready = false;
+  let waiting = false; // for what it asked for
+  let now, wanted, timer, limit;
   // Of the element, where the page around it notices it.
-  const size = (px) => { element.style.height = full ? '100%' : `${px}px`; };
+  const size = (px) => {
+    now = px;
+    element.style.height = full ? '100%' : `${px}px`;
+  };
+  const settle = () => {
+    clearTimeout(timer);
+    clearTimeout(limit);
+    if (over || !loading) return;
+    loading = false;
+    if (wanted !== undefined) size(wanted);
+    settled(now);
+  };
+  const wait = () => {
+    if (fixed || full) return settle();
+    clearTimeout(timer);
+    if (!waiting) timer = setTimeout(settle, room ? calmAsBefore : calm);
+    limit ??= setTimeout(settle, patience);
+  };
+  const unsettle = () => {
+    clearTimeout(timer);
+    clearTimeout(limit);
+    limit = undefined;
+    loading = true;
+    ready = waiting = false;
+  };
   if (full) element.classList.add('full');
-  size(height ?? fixed ?? 120);
+  size(fixed ?? room ?? reserve);
   frame.style.colorScheme = resolved(theme);
   root.append(frame);
 
@@ -39,20 +76,41 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
     port.onmessage = ({ data }) => {
       if (typeof data !== 'object' || data === null) return;
       clearTimeout(silence); // it is the page that was meant, not an error of the browser's
-      if (data.kind === 'height') { if (!fixed && !full && height === undefined) size(Math.min(Math.max(Math.ceil(data.height), 24), 8000)); }
-      else if (data.kind === 'ready') { frame.title = module.title; element.removeAttribute('aria-busy'); hear(data, port); }
+      if (data.kind === 'height') {
+        if (fixed || full) return;
+        wanted = Math.min(Math.max(Math.ceil(data.height), 24), 8000);
+        if (!loading || wanted > now) size(wanted);
+        if (ready && loading) wait();
+      } else if (data.kind === 'loading') unsettle();
+      else if (data.kind === 'waiting') {
+        waiting = data.on;
+        if (ready && loading) wait();
+      }
+      else if (data.kind === 'ready') {
+        frame.title = module.title;
+        element.removeAttribute('aria-busy');
+        ready = true;
+        if (loading) wait();
+        hear(data, port);
+      }
       else hear(data, port);
     };
-    silence = setTimeout(() => hear({ kind: 'failed', error: null }, null), 8000);
+    silence = setTimeout(() => fail(null), 8000);
     frame.contentWindow.postMessage({ annex: 'session', session: session(), module, theme: resolved(theme), given }, location.origin, [channel.port2]);
   });
 
+  function fail(error) {
+    hear({ kind: 'failed', error }, null);
+    settle();
+  }
+
   async function open() {
+    unsettle();
     try {
       const { url } = await ask('shell', { module: module.module, ...(resource && { resource }) });
       if (!over) frame.src = url;
     } catch (e) {
-      hear({ kind: 'failed', error: e }, null);
+      fail(e);
     }
   }
   void open();
@@ -67,7 +125,7 @@ export function nest({ module, resource, given, theme, hear, session, full, heig
     },
     end() {
       over = true;
-      clearTimeout(silence);
+      for (const t of [silence, timer, limit]) clearTimeout(t);
       port?.close();
       element.remove();
     },

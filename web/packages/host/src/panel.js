@@ -1,6 +1,7 @@
 // The list of apps in one place.
 import { watchHeight } from '../../bridge/src/height.js';
 import { AskError, ask, session, useSession, whenExpired } from './ask.js';
+import { roomOf } from './room.js';
 import { clean, el, unguessable } from './small.js';
 import { nest } from './nest.js';
 import { announce, asker, wear } from './relay.js';
@@ -38,7 +39,24 @@ export function runPanel({ facts, given, port }) {
     const height = document.body.scrollHeight;
     if (height !== told) port.postMessage({ kind: 'height', height: (told = height) });
   };
-  if (!given.full) watchHeight(document.body, look);
+  // Until the apps are known the page around keeps what room it thinks right.
+  let watched = given.full;
+  const watch = () => {
+    if (watched) return look();
+    watched = true;
+    watchHeight(document.body, look);
+  };
+  const busy = new Set(); // modules whose views load
+  const views = {}; // module → its height when it had settled
+  const settled = (module, height) => {
+    if (height !== undefined) views[module] = height;
+    if (!busy.delete(module) || busy.size) return;
+    rest(views);
+  };
+  const rest = (of) => {
+    if (!given.full) look();
+    port.postMessage({ kind: 'settled', views: of });
+  };
 
   async function open() {
     let got;
@@ -68,11 +86,14 @@ export function runPanel({ facts, given, port }) {
     main.removeAttribute('aria-busy');
     main.replaceChildren(el('section', { class: 'card', role: 'alert' }, el('h2', {}, say('error')), el('p', {}, e instanceof AskError ? e.message : say('failedText')), e.fix ? el('p', { class: 'quiet' }, e.fix) : null));
     state('error');
+    if (!given.full) watch();
+    rest(null);
   }
 
   function show(modules) {
     for (const n of nests.values()) n.end();
     nests.clear();
+    busy.clear();
     main.removeAttribute('aria-busy');
     const seen = modules.filter((m) => m.render !== '' || m.state === 'blocked');
     const titles = seen.map((m) => m.title).join(', ');
@@ -84,6 +105,8 @@ export function runPanel({ facts, given, port }) {
     else if (given.full) main.replaceChildren(...tabs(seen));
     else main.replaceChildren(...seen.map((m) => section(m)));
     state(seen.length ? 'ready' : 'empty', seen);
+    if (!given.full) watch(); // how high it is comes after whether it is there at all
+    if (!busy.size) rest(views);
   }
 
   const heading = (m) => el('header', {}, m.icon ? el('img', { src: m.icon, alt: '', width: '20', height: '20' }) : null, el('h2', {}, m.title), m.app !== m.title ? el('span', { class: 'from' }, say('by', { app: m.app })) : null,
@@ -137,7 +160,12 @@ export function runPanel({ facts, given, port }) {
   }
 
   function framed(m, { full = false } = {}) {
-    const n = nest({ module: m, given: { page: given.page, path: given.path, full }, theme, session, full, hear: (msg) => hear(m, msg, (answer) => n.post(answer)) });
+    const room = roomOf(given.room?.[m.module]);
+    busy.add(m.module);
+    const n = nest({
+      module: m, given: { page: given.page, path: given.path, full }, theme, session, full, room, hear: (msg) => hear(m, msg, (answer) => n.post(answer)),
+      settled: (height) => settled(m.module, height),
+    });
     nests.set(m.module, n);
     return n.element;
   }

@@ -7,11 +7,14 @@ export function css(text) {
   return sheet;
 }
 
-/** productOf reads whose token it is. The server decides whether that is true. */
-export function productOf(token) {
+/** productOf reads whose token it is, and placeOf for which place. The server decides whether that is true. */
+export const productOf = (token) => claim(token, 'iss');
+export const placeOf = (token) => claim(token, 'module');
+
+function claim(token, name) {
   try {
     const part = String(token).split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-    return String(JSON.parse(atob(part)).iss);
+    return String(JSON.parse(atob(part))[name] ?? '');
   } catch {
     return '';
   }
