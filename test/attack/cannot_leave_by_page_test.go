@@ -1,8 +1,11 @@
 package attack
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -161,4 +164,27 @@ func TestAttackLeaveByPage(t *testing.T) {
 			t.Error(log.body)
 		}
 	})
+}
+
+// A page leads its frame to an address of its own origin that is no request: what the browser is
+// then shown belongs to that origin too, and could be scripted by what shares it.
+func TestAttackReachAPageWithoutPolicy(t *testing.T) {
+	p := newPlatform(t)
+	_, document := p.pages("development", frontEnd{files: map[string]string{"static/index.html": alicesPage, "static/app.js": "work()"}})
+	origin := strings.SplitN(document, "/", 5)[2]
+	for name, path := range map[string]string{"an address that is none": "/%", "half of a letter": "/%f", "a head that is too long": "/?" + strings.Repeat("a", 100<<10)} {
+		c, err := net.Dial("tcp", p.control())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+origin+"\r\n\r\n") // it may be refused before all of it went
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if policy := res.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.HasSuffix(policy, "; sandbox") || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", name, res.StatusCode, res.Header)
+		}
+		_ = c.Close()
+	}
 }

@@ -16,7 +16,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { start } from './demo.js';
 import { look } from './look.js';
-import { frameIn, openProduct } from './people.js';
+import { atRest, frameIn, openProduct } from './people.js';
 
 // PICTURES=FOLDER writes the pictures of docs/providers.md.
 const pictures = process.env.PICTURES;
@@ -79,9 +79,10 @@ const App = () => {
 };
 ForgeReconciler.render(<App />);
 `,
-  'static/index.html': '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Listening</title><script type="module" src="main.js"></script></head><body><button>Use Music</button><p>nothing yet</p></body></html>',
+  'static/index.html': '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Listening</title><script type="module" src="main.js"></script></head><body><button hidden>Use Music</button><p>nothing yet</p></body></html>',
   'static/main.js': `import { invoke } from '/_annex/sdk.js';
 document.querySelector('button').onclick = () => invoke('use').then((a) => { document.querySelector('p').textContent = JSON.stringify(a); }, (e) => { document.querySelector('p').textContent = String(e); });
+document.querySelector('button').hidden = false; // it counts from now on
 `,
 };
 
@@ -185,6 +186,7 @@ async function sound(page, what) {
 // press brings a button of a frame into sight first: a frame of another site that is out of it
 // draws nothing.
 async function press(frame, button) {
+  await atRest(frame.page());
   for (let f = frame; f.parentFrame(); f = f.parentFrame()) await (await f.frameElement()).evaluate((e) => e.scrollIntoView({ block: 'center' }));
   await button.waitFor();
   await button.evaluate((e) => e.scrollIntoView({ block: 'center' }));

@@ -160,17 +160,16 @@ for (const [how, options] of Object.entries({ 'at a desk': {}, 'on a phone, with
 
 const kinds = {
   'a page of the app’s own': async (page) => {
-    await atRest(page);
     const app = await frameIn(page, async (f) => f.url().includes('.apps.localhost') && (await f.getByRole('button', { name: 'Use Errands' }).count()) > 0);
     return { app, shell: app.parentFrame() };
   },
   'UI Kit': async (page) => {
-    await atRest(page);
     const app = await frameIn(page, async (f) => f.url().includes('/shell') && (await f.getByRole('button', { name: 'Use Errands' }).count()) > 0);
     return { app, shell: app };
   },
 };
 async function press(frame, button) {
+  await atRest(frame.page());
   for (let f = frame; f.parentFrame(); f = f.parentFrame()) await (await f.frameElement()).evaluate((e) => e.scrollIntoView({ block: 'center' }));
   await button.waitFor();
   await button.evaluate((e) => e.scrollIntoView({ block: 'center' }));

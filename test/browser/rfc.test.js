@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { start } from './demo.js';
-import { frameIn, openProduct } from './people.js';
+import { atRest, frameIn, openProduct } from './people.js';
 
 const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 const manifest = (id, module) => `app:
@@ -137,6 +137,7 @@ async function open(name) {
   return { context, asked, page: await openProduct(context, demo, name, '/browse/DEMO-1') };
 }
 async function press(frame, name) {
+  await atRest(frame.page());
   for (let f = frame; f.parentFrame(); f = f.parentFrame()) await (await f.frameElement()).evaluate((e) => e.scrollIntoView({ block: 'center' }));
   const button = frame.getByRole('button', { name, exact: true });
   await button.evaluate((e) => e.scrollIntoView({ block: 'center' }));

@@ -36,7 +36,8 @@ func (s *System) Serve(ctx context.Context) error {
 		"isolation", s.Jail.Grade().String(), "workers", s.Config.Workers)
 	s.serveMetrics(ctx)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(rawsock.Listener(s.Listener)) }()
+	listener := bounded(srv, rawsock.Listener(s.Listener))
+	go func() { failed <- srv.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return fault.Op("server.Serve", err)
