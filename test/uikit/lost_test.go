@@ -28,7 +28,9 @@ ForgeReconciler.render(<App />);
 `
 
 // waitingApp is an app one of whose buttons waits for a resolver that does not answer.
-func waitingApp(t testing.TB) string {
+func waitingApp(t testing.TB) string { return waitingAppOf(t, waiting) }
+
+func waitingAppOf(t testing.TB, panel string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -53,7 +55,7 @@ resources:
   - key: main
     path: src/panel.jsx
 `,
-		"src/panel.jsx": waiting,
+		"src/panel.jsx": panel,
 		"src/index.js": `import Resolver from '@forge/resolver';
 const r = new Resolver();
 r.define('hang', () => new Promise((done) => setTimeout(done, 20_000)));

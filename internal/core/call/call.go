@@ -73,6 +73,9 @@ type Activation struct {
 	Portable bool
 	// Resolver is the handler of the function that answers the interface, "" for none.
 	Resolver string
+	// Yield is closed when the session is to rest as soon as it waits for nothing but its own
+	// timers: something else is to be handled, or nobody is there to be shown more. Nil is never.
+	Yield <-chan struct{}
 	// Emit takes what the session tells, a JSON object at a time. It must not block.
 	Emit func(message []byte)
 }

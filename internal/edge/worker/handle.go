@@ -23,6 +23,10 @@ func (w *worker) handle(m hostcall.Message) {
 		err = w.reply(m)
 	case hostcall.Cancel:
 		err = w.cancel(m)
+	case hostcall.Yield:
+		if t, ok := w.tasks[m.Handle]; ok {
+			w.step(t, t.inst.Yield)
+		}
 	case hostcall.Image:
 		err = w.image(m)
 	case hostcall.Build:

@@ -43,6 +43,7 @@ type live struct {
 	queue   []task
 	event   int64 // number of the newest that was taken
 	running bool
+	yield   func()    // has the event under way end as soon as it waits for its timers alone
 	wake    time.Time // when a timer of it is due; zero when none is
 	alarm   *time.Timer
 	gen     int64
@@ -62,6 +63,7 @@ type line struct {
 type task struct {
 	payload []byte
 	number  int64
+	wake    bool // a timer of the app's own is due
 }
 
 const (
@@ -158,9 +160,18 @@ func (l *live) enqueue(event map[string]any, number int64, last bool) error {
 		l.event = number
 	}
 	l.used = l.s.Now()
-	l.queue = append(l.queue, task{payload, number})
+	l.queue = append(l.queue, task{payload: payload, number: number})
+	l.hurry()
 	l.begin()
 	return nil
+}
+
+// hurry has what is under way make room when it waits for nothing but timers; l.mu is held.
+func (l *live) hurry() {
+	if l.yield != nil {
+		l.yield()
+		l.yield = nil
+	}
 }
 
 // begin handles what waits, if nobody does; l.mu is held.
@@ -239,16 +250,28 @@ func (l *live) activate(t task, parked []byte) {
 		l.end(nil)
 		return
 	}
+	yields := make(chan struct{})
+	l.mu.Lock()
+	l.yield = sync.OnceFunc(func() { close(yields) })
+	// What a person did is handled when nothing but timers is left of it. Those follow in a
+	// run of their own, which makes room for whatever the person does next.
+	if !t.wake || l.leaving || len(l.queue) > 0 || l.s.stopped() {
+		l.hurry()
+	}
+	l.mu.Unlock()
 	told := newMailbox(func(message []byte) { l.told(l.now(p), message) })
 	c := &call.Call{
 		Kind: call.Session, Installation: l.spec.Install, Module: l.spec.Module, Function: l.spec.Function, Principal: l.who.Principal,
 		Context: l.spec.Context, Payload: t.payload, ContentType: "application/json",
 		Session: &call.Activation{
-			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put,
+			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put, Yield: yields,
 		},
 	}
 	res, err := l.s.Invoker.Invoke(ctx, c)
 	told.close()
+	l.mu.Lock()
+	l.yield = nil
+	l.mu.Unlock()
 	if err != nil && ctx.Err() != nil && l.ended() {
 		return // nobody is there to be told
 	}
@@ -397,11 +420,12 @@ func (l *live) close() {
 }
 
 // finish ends the session when what its person did in it is handled. Nothing more is taken. What
-// is under way has the time that it would have had, as a request that left its page has; what has
-// not begun when that much went by is not begun.
+// is under way has the time that it would have had, as a request that left its page has, and its
+// timers run no more; what has not begun when that much went by is not begun.
 func (l *live) finish() {
 	l.mu.Lock()
 	l.leaving = true
+	l.hurry()
 	busy, out := l.running && !l.over, l.out
 	l.mu.Unlock()
 	if !busy {
@@ -471,6 +495,9 @@ func (l *live) setAlarm() {
 	if l.wake.IsZero() || l.out == nil || l.over || l.leaving || l.running {
 		return
 	}
+	if l.s.stopped() {
+		return // whoever resumes it has its timers
+	}
 	l.alarm = time.AfterFunc(max(0, l.wake.Sub(l.s.Now())), func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -483,7 +510,7 @@ func (l *live) setAlarm() {
 			return
 		}
 		l.wake = time.Time{}
-		l.queue = append(l.queue, task{payload: []byte(`{"type":"wake"}`)})
+		l.queue = append(l.queue, task{payload: []byte(`{"type":"wake"}`), wake: true})
 		l.begin()
 	})
 }

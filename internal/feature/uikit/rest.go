@@ -52,6 +52,7 @@ func (s *Service) Rest(before time.Time) {
 func (s *Service) let(ctx context.Context, l *live, handOver bool) error {
 	l.mu.Lock()
 	if l.running || len(l.queue) > 0 || l.over {
+		l.hurry() // the next time it may be free
 		l.mu.Unlock()
 		return errBusy
 	}

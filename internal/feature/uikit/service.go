@@ -56,7 +56,7 @@ const (
 	maxOfUser   = 50 // sessions of one user of one installation
 	maxQueued   = 64 // events of one session that wait
 	maxArgs     = 512 << 10
-	leastWake   = time.Second
+	leastWake   = 10 * time.Millisecond
 	handOverFor = 5 * time.Second
 	leaveFor    = 25 * time.Second // as long as an event has
 	eventWithin = time.Minute      // the door ends it before
@@ -378,6 +378,15 @@ func (s *Service) all() []*live {
 	return out
 }
 
+func (s *Service) stopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // Close lets every session go and waits for those that have an event under way.
 func (s *Service) Close() {
 	s.mu.Lock()
@@ -390,6 +399,9 @@ func (s *Service) Close() {
 	s.mu.Unlock()
 	s.work.Wait()
 	for _, l := range s.all() {
+		l.mu.Lock()
+		l.hurry()
+		l.mu.Unlock()
 		l.settle()
 		if err := s.let(context.Background(), l, true); err != nil && !errors.Is(err, errBusy) {
 			s.Logger.Warn("a session of a user interface is lost", "err", err)

@@ -3,6 +3,7 @@ package uikit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -478,10 +479,22 @@ type held struct {
 	calls  atomic.Int32
 	at, on chan struct{}
 	cut    atomic.Bool // one was cut off while it was held
+	yield  atomic.Pointer[<-chan struct{}]
+}
+
+// yields says whether the newest event was asked to make room when it waits for timers alone.
+func (h *held) yields() bool {
+	select {
+	case <-*h.yield.Load():
+		return true
+	default:
+		return false
+	}
 }
 
 func (h *held) Invoke(ctx context.Context, x *call.Call) (call.Result, error) {
 	h.calls.Add(1)
+	h.yield.Store(&x.Session.Yield)
 	if h.hold.Load() {
 		h.at <- struct{}{}
 		select {
@@ -520,4 +533,60 @@ func TestRoomOfAUser(t *testing.T) {
 			t.Errorf("%d opened, %d refused", opened.Load(), refused.Load())
 		}
 	})
+}
+
+// What a person did makes room for what they do next once it waits for nothing but timers. What
+// those do, in a run of their own, makes room when somebody comes, or when nobody is there.
+func TestTimersMakeRoom(t *testing.T) {
+	for name, come := range map[string]func(t *testing.T, s *Service, session string){
+		"something else is done": func(t *testing.T, s *Service, session string) { click(t, s, session, 2) },
+		"the page is closed": func(t *testing.T, s *Service, session string) {
+			if err := s.End(t.Context(), alice, session, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another server wants it": func(t *testing.T, s *Service, _ string) {
+			if err := s.let(t.Context(), s.all()[0], true); !errors.Is(err, errBusy) {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := dbtest.SQLite(t)
+			if err := d.Migrate(t.Context(), Migrations); err != nil {
+				t.Fatal(err)
+			}
+			app := &held{counter: counter{wake: -1}, at: make(chan struct{}, 3), on: make(chan struct{})}
+			s := newService(t, d, newRing(t), app)
+			session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := read(t, s, session, 0)
+			r.until(t, `"n":0`)
+			s.settleAll()
+			if !app.yields() {
+				t.Error("the first event waits for timers")
+			}
+			view := s.all()[0]
+			app.counter.mu.Lock()
+			app.counter.wake = 1 // one of its timers is due in a moment
+			app.counter.mu.Unlock()
+			click(t, s, session, 1)
+			r.until(t, `"event":1,`)
+			app.hold.Store(true)
+			<-app.at // of the timer, or of what came before it
+			if app.yields() {
+				t.Error("a timer's run makes room for nobody")
+			}
+			come(t, s, session)
+			if !app.yields() {
+				t.Error("it does not make room")
+			}
+			app.hold.Store(false)
+			close(app.on)
+			s.EndPerson(alice.Session)
+			view.settle()
+		})
+	}
 }

@@ -60,6 +60,7 @@ type Instance struct {
 	order    []uint64
 
 	session  bool // of UI Kit: it ends by being parked
+	yields   bool // to whatever happens next, rather than wait for its timers
 	stepping bool // a step is on the stack, perhaps suspended
 	// overdueCalls are host calls that the session was parked without.
 	overdueCalls []uint32

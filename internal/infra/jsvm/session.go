@@ -40,7 +40,7 @@ type rest struct {
 // Session begins one event of a session. At the first one the instance reads as its image;
 // before any other, Resume makes it what it was.
 func (in *Instance) Session(s Start) {
-	in.session, in.sp.single = true, true
+	in.session, in.sp.single, in.yields = true, true, false
 	in.begin("session", s)
 }
 
@@ -49,8 +49,20 @@ func (in *Instance) rests() bool {
 	if len(in.calls) > 0 {
 		return false
 	}
+	if in.yields {
+		return true
+	}
 	wake, any := in.Wake()
 	return !any || wake > awake
+}
+
+// Yield has a session rest as soon as it waits for no answer: its timers run on when it is
+// resumed.
+func (in *Instance) Yield() {
+	in.step(func() error {
+		in.yields = true
+		return nil
+	})
 }
 
 // Wake is when the next timer of a parked session is due; false when there is none.

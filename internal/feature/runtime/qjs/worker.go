@@ -539,6 +539,10 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 	defer timer.Stop()
 	var late *fault.Error
 	cancelled, stopping := ctx.Done(), a.stopping
+	var yield <-chan struct{}
+	if s := a.call.Session; s != nil {
+		yield = s.Yield
+	}
 	for {
 		select {
 		case e := <-a.done:
@@ -551,6 +555,9 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 			w.cancel(a, gone)
 			w.end(a, ended{err: gone})
 			cancelled = nil
+		case <-yield:
+			_ = w.post(hostcall.Message{Type: hostcall.Yield, Handle: a.handle, Head: []byte("{}")})
+			yield = nil
 		case <-stopping:
 			w.cancel(a, shuttingDown())
 			w.end(a, ended{err: shuttingDown()})
