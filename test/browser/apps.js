@@ -201,6 +201,8 @@ const done = {
       ['beside an issue: flags fetched by the broker, one chosen', async (p) => {
         await p.goto(access.productPageUrl + '/browse/DEMO-2');
         await agree(p, 'jira-issue-panel-csuik');
+        await see(p, (f) => f.locator('.k-root').getByRole('combobox'));
+        await p.waitForTimeout(3000); // the app drops what is chosen within a second of its opening
         await (await see(p, (f) => f.locator('.k-root').getByRole('combobox'))).click(); // the issue's page has one too
         await (await see(p, named('option', 'dark-mode'))).click();
         await see(p, words(/Last Published Jan 2, 2026.* by Alice/));

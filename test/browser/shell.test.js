@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { start } from './demo.js';
+import { atRest } from './people.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const manifest = `app:
@@ -452,6 +453,7 @@ test('a panel out of sight is as high as what is in it', async () => {
   const { frame } = await frameOf(page, 'probe');
   let kit;
   for (let n = 0; n < 100 && !kit; n++, await page.waitForTimeout(100)) for (const f of page.frames()) if (f.url().includes('/shell/app/') && (await f.getByLabel('New item').count().catch(() => 0))) kit = f;
+  await atRest(page);
   const height = () => page.evaluate(() => document.querySelector('annex-panel[data-module="tracker:issuePanel"]').offsetHeight);
   const settled = async () => { for (let was = -1, n = 0; n < 50; n++, await page.waitForTimeout(300)) { const is = await height(); if (is === was) return is; was = is; } return height(); };
   for (const [what, f, where] of [['a page of the app’s own', frame, 'body'], ['a view of UI Kit', kit, '#app']]) {

@@ -11,9 +11,9 @@ export const heights = { small: 160, medium: 360, large: 560, xlarge: 760 };
 const reserve = 160;
 
 // While a view loads it may become higher and not lower: what it shows first, a word or nothing,
-// is not what it is going to be. It has settled when its height was the same for a while.
-const calm = 1000;
-const calmAsBefore = 2500; // what was there the last time is expected again
+// is not what it is going to be. It has settled when nothing that it asked for is on its way and its
+// height was the same for a moment.
+const calm = 200;
 const patience = 20_000;
 
 const style = css(':host{display:block}iframe{display:block;width:100%;height:100%;border:0;background:transparent}');
@@ -53,7 +53,7 @@ export function nest({ module, resource, given, theme, hear, session, full, room
   const wait = () => {
     if (fixed || full) return settle();
     clearTimeout(timer);
-    if (!waiting) timer = setTimeout(settle, room ? calmAsBefore : calm);
+    if (!waiting) timer = setTimeout(settle, calm);
     limit ??= setTimeout(settle, patience);
   };
   const unsettle = () => {
