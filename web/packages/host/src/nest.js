@@ -13,7 +13,7 @@ const reserve = 160;
 // While a view loads it may become higher and not lower: what it shows first, a word or nothing,
 // is not what it is going to be. It has settled when nothing that it asked for is on its way and its
 // height was the same for a moment.
-const calm = 200;
+const calm = 700;
 const patience = 20_000;
 
 const style = css(':host{display:block}iframe{display:block;width:100%;height:100%;border:0;background:transparent}');
