@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/rawsock"
 )
 
 const (
@@ -157,7 +158,7 @@ func (g *Guard) dialListed(ctx context.Context, class Class, list []string, netw
 		return nil, &Refusal{Class: class, Host: address, Verdict: NotConfigured}
 	}
 	d := net.Dialer{Resolver: &net.Resolver{PreferGo: true}}
-	return d.DialContext(ctx, network, address)
+	return rawsock.Conn(d.DialContext(ctx, network, address))
 }
 
 func (g *Guard) dialApp(ctx context.Context, network, address string) (net.Conn, error) {
@@ -246,7 +247,7 @@ func (g *Guard) connect(ctx context.Context, host string, pinned netip.AddrPort,
 		},
 	}
 	if g.test == nil {
-		return d.DialContext(ctx, "tcp", pinned.String())
+		return rawsock.Conn(d.DialContext(ctx, "tcp", pinned.String()))
 	}
 	// The same check as the kernel hook's, of the address that stands for itself; only
 	// then does the table say which listener plays its part.

@@ -11,20 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listener gives connections that read and write by this package. Those that are not TCP's
-// are given as they are.
+// Listener gives connections that read and write by this package, as Conn does.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
 
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
+func (l listener) Accept() (net.Conn, error) { return Conn(l.Listener.Accept()) }
+
+// Conn gives a connection that reads and writes by this package, in the place of what was
+// accepted or dialled. One that is not TCP's is given as it is.
+func Conn(c net.Conn, err error) (net.Conn, error) {
 	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		return c, nil
+	if err != nil || !ok {
+		return c, err
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
