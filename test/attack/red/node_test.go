@@ -14,6 +14,13 @@ func TestTAP(t *testing.T) {
 	}
 }
 
+// One removal whose head lacks something would keep all from being run.
+func TestRemovalsAreRead(t *testing.T) {
+	if all, err := read(filepath.Join("..", "mutants"), ""); err != nil || len(all) == 0 {
+		t.Fatal(len(all), err)
+	}
+}
+
 func TestHeads(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
