@@ -71,7 +71,8 @@ export function makeCallBridge({ send, listen }) {
     }
   }
 
-  async function on(command, { event, callback } = {}) {
+  async function on(command, payload) {
+    const { event, callback } = payload ?? {};
     if (typeof event !== 'string' || !isFunction(callback)) throw new BridgeError('An event has a name and a function.', { code: 'INVALID_ARGUMENT' });
     const key = `${command} ${event}`;
     if (!listeners.has(key)) listeners.set(key, new Set());
@@ -87,14 +88,17 @@ export function makeCallBridge({ send, listen }) {
       if (isFunction(fn)) closers.add(fn);
       return send('onClose', undefined);
     },
-    async openModal({ onClose, ...rest } = {}) {
+    async openModal(payload) {
+      const { onClose, ...rest } = payload ?? {};
       plain(rest);
       const { id } = await send('openModal', rest);
       if (isFunction(onClose)) modals.set(id, onClose);
       return true;
     },
-    async showFlag({ actions = [], ...rest } = {}) {
+    async showFlag(payload) {
+      const { actions: wanted, ...rest } = payload ?? {};
       plain(rest);
+      const actions = Array.isArray(wanted) ? wanted : [];
       flags.set(rest.id, actions.map((a) => a?.onClick));
       return send('showFlag', { ...rest, actions: actions.map((a) => ({ text: String(a?.text ?? '') })) });
     },

@@ -23,19 +23,21 @@ function allowed(patterns, wanted, paths) {
   return (patterns ?? []).some((p) => covers(p, url, paths));
 }
 
-export function granted(have = {}, wanted = {}) {
+export function granted(have, asked) {
+  have ??= {};
+  const wanted = asked ?? {};
   const missing = {};
   const scopes = (wanted.scopes ?? []).filter((s) => !(have.scopes ?? []).includes(s));
   if (scopes.length) missing.scopes = scopes;
   for (const [type, list] of Object.entries(wanted.external ?? {})) {
     if (type === 'fetch') {
-      for (const [side, urls] of Object.entries(list)) {
-        const not = urls.filter((u) => !allowed(have.external?.fetch?.[side], u, side === 'client'));
+      for (const [side, urls] of Object.entries(list ?? {})) {
+        const not = (urls ?? []).filter((u) => !allowed(have.external?.fetch?.[side], u, side === 'client'));
         if (not.length) ((missing.external ??= {}).fetch ??= {})[side] = not;
       }
       continue;
     }
-    const not = list.filter((u) => !allowed(have.external?.[type], u, true));
+    const not = (list ?? []).filter((u) => !allowed(have.external?.[type], u, true));
     if (not.length) (missing.external ??= {})[type] = not;
   }
   // A remote is there when it has an address: one that nobody has set yet is not.

@@ -41,7 +41,11 @@ export function makeHistory(send, start) {
 
 const text = (to) => (typeof to === 'string' ? to : `${to?.pathname ?? '/'}${to?.search ?? ''}${to?.hash ?? ''}`);
 
+// at reads a place in the app. Whatever the text is, it is a path: never another host, and
+// never something that cannot be read.
 function at(to, state) {
-  const url = new URL(text(to) || '/', 'http://app.invalid');
-  return { pathname: url.pathname, search: url.search, hash: url.hash, state: state ?? to?.state ?? null, key: Math.random().toString(36).slice(2, 10) };
+  const [, path, search, hash] = /^([^?#]*)(\?[^#]*)?(#[^]*)?$/.exec(text(to));
+  const url = new URL('http://app.invalid/');
+  url.pathname = path;
+  return { pathname: url.pathname, search: search?.slice(1) ? search : '', hash: hash?.slice(1) ? hash : '', state: state ?? to?.state ?? null, key: Math.random().toString(36).slice(2, 10) };
 }

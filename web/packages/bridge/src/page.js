@@ -37,6 +37,7 @@ export async function invoke(functionKey, payload) {
     if (typeof v === 'function') throw new BridgeError('Functions cannot be passed to a function of the app.', { code: 'INVALID_ARGUMENT' });
     return v;
   });
+  if (text === undefined) throw new BridgeError('A payload is data.', { code: 'INVALID_ARGUMENT' });
   if (text.length > most) throw new BridgeError(`The payload is larger than ${most} bytes.`, { code: 'LIMIT_PAYLOAD' });
   const now = Date.now();
   if (now - window_.since > 25_000) Object.assign(window_, { since: now, used: 0 });

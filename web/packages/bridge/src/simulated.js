@@ -20,14 +20,15 @@ export function simulatedConnection() {
 
   const answers = {
     getContext: () => ({
-      accountId: 'alice', accountType: 'licensed', cloudId: 'simulated-site', moduleKey: 'simulated', localId: 'ari:cloud:ecosystem::extension/app/environment/static/simulated',
+      accountId: 'alice', accountType: 'licensed', principal: { accountId: 'alice', accountType: 'licensed' }, userAccess: { enabled: false, hasAccess: true },
+      cloudId: 'simulated-site', moduleKey: 'simulated', environmentId: 'simulated-environment', installContext: 'ari:cloud:simulated::site/simulated-site', surfaceColor: null, localId: 'ari:cloud:ecosystem::extension/app/environment/static/simulated',
       environmentType: 'DEVELOPMENT', locale: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone, siteUrl: location.origin,
       extension: { type: 'simulated' }, permissions: { scopes: [], external: {} }, theme: { colorMode: colorMode() }, ...given().context,
     }),
     async invoke({ functionKey, payload }) {
       const fn = given().functions?.[functionKey];
-      if (!fn) return void say(`invoke("${functionKey}") has no answer: set annexSimulation.functions`, payload);
-      return structuredClone(await fn(structuredClone(payload)));
+      if (!fn) say(`invoke("${functionKey}") has no answer: set annexSimulation.functions`, payload);
+      return structuredClone((await fn?.(structuredClone(payload))) ?? {}); // as the host does where a function gives nothing
     },
     async fetchProduct({ product, restPath, fetchRequestInit }) {
       const { request } = given();
