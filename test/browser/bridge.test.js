@@ -35,6 +35,9 @@ const files = {
   'static/one/main.js': "import * as sdk from '/_annex/sdk.js';\nself.sdk = sdk;\n", 'static/two/main.js': "import * as sdk from '/_annex/sdk.js';\nself.sdk = sdk;\n",
 };
 
+// The fields of a context that every app has.
+const inProduct = ['accountId', 'cloudId', 'extension', 'localId', 'locale', 'moduleKey', 'siteUrl', 'timezone', 'theme', 'environmentId', 'environmentType', 'permissions', 'userAccess', 'surfaceColor', 'installContext', 'principal', 'accountType'];
+
 let demo, app;
 before(async () => {
   demo = await start();
@@ -62,7 +65,7 @@ test('what an app’s page asks of the bridge is answered, member by member', as
 
   // The fields that apps read.
   const about = await one.evaluate(() => sdk.view.getContext());
-  for (const name of ['accountId', 'cloudId', 'extension', 'localId', 'locale', 'moduleKey', 'siteUrl', 'timezone', 'theme', 'environmentId', 'environmentType', 'permissions', 'userAccess', 'surfaceColor', 'installContext', 'principal', 'accountType']) assert.ok(name in about, `no ${name}`);
+  for (const name of inProduct) assert.ok(name in about, `no ${name}`);
   assert.equal(about.accountId, 'alice');
   assert.equal(about.principal.accountId, 'alice');
   assert.equal(about.moduleKey, 'one');
@@ -106,6 +109,19 @@ test('what an app’s page asks of the bridge is answered, member by member', as
   await one.waitForFunction(() => self.undone, null, { polling: 100 });
   await one.evaluate(() => flag.close());
   await page.getByText('all of it').waitFor({ state: 'detached' });
+
+  // Numbers where texts are meant, null where something may be left out, a size in pixels.
+  await one.evaluate(() => { self.flag = sdk.showFlag({ id: 7, title: 2026, description: 41, type: 'no such', actions: null }); });
+  await page.getByText('2026', { exact: true }).waitFor();
+  await page.getByText('41', { exact: true }).waitFor();
+  await one.evaluate(() => flag.close());
+  await one.evaluate(() => new sdk.Modal({ resource: 'two', title: 2026, size: { width: 500, height: '50%' }, context: null }).open());
+  const sized = page.getByRole('dialog', { name: '2026' });
+  await sized.waitFor();
+  const box = await sized.boundingBox();
+  assert.deepEqual([Math.round(box.width), Math.round(box.height)], [500, Math.round(page.viewportSize().height / 2)]);
+  await (await titled(page, 'Two', async (f) => f.evaluate(() => sdk.view.getContext().then((c) => c.extension.modal !== undefined)))).evaluate(() => void sdk.view.close());
+  await sized.waitFor({ state: 'detached' });
 
   // The theme follows the product's.
   await one.evaluate(async () => { self.themes = []; await sdk.view.theme.enable(); await sdk.view.theme.onChange((t) => themes.push(t.colorMode)); });
@@ -209,10 +225,13 @@ test('a front end runs in a tab of its own, with a simulated host', async () => 
       await sdk.view.theme.enable();
       return {
         context: (await sdk.view.getContext()).extension.issue.key, list: await sdk.invoke('list', 1), heard, status: res.status, body: await res.json(), at: location.hash, t: (await sdk.i18n.createTranslationFunction())('greeting'),
-        mode: document.documentElement.dataset.colorMode, missing: await sdk.realtime.subscribe('x').catch((e) => e.code),
+        mode: document.documentElement.dataset.colorMode, nothing: await sdk.invoke('none'), fields: Object.keys(await sdk.view.getContext()), missing: await sdk.realtime.subscribe('x').catch((e) => e.code),
       };
     });
-    assert.deepEqual(got, { context: 'SIM-1', list: [1, 'two'], heard: [{ n: 1 }], status: 201, body: { product: 'jira', path: '/rest/api/3/myself' }, at: '#/two', t: 'Hallo', mode: 'light', missing: 'NOT_OFFERED' });
+    const { fields, ...rest } = got;
+    // A front end that is written against it finds what the real one has.
+    for (const name of inProduct) assert.ok(fields.includes(name), `the simulated context has no ${name}`);
+    assert.deepEqual(rest, { context: 'SIM-1', list: [1, 'two'], heard: [{ n: 1 }], status: 201, body: { product: 'jira', path: '/rest/api/3/myself' }, at: '#/two', t: 'Hallo', mode: 'light', nothing: {}, missing: 'NOT_OFFERED' });
     assert.ok(said.some((s) => s.includes('A flag')), String(said));
   } finally {
     await context.close();

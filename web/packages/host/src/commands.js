@@ -31,6 +31,7 @@ function taken(payload, shape) {
     if (!Object.hasOwn(payload, name)) continue;
     const v = payload[name];
     if (kind === 'json' ? v !== undefined : typeof v === kind) out[name] = kind === 'json' ? JSON.parse(textOf(v, maxSmall)) : kind === 'string' ? v.slice(0, 8 << 10) : v;
+    else if (kind === 'string' && typeof v === 'number') out[name] = String(v); // a number where a text is meant: a title, say
   }
   return out;
 }

@@ -12,7 +12,8 @@ const sizes = {
   prompt: ['30rem', '20rem'], small: ['26rem', '24rem'], medium: ['40rem', '34rem'], large: ['54rem', '44rem'], xlarge: ['66rem', '52rem'],
   max: ['100vw', '100dvh'], fullscreen: ['100vw', '100dvh'], resizable: ['54rem', '44rem'],
 };
-const length = (v) => (/^\d{1,4}(\.\d+)?(px|rem|em|vw|vh|%)$/.test(v) ? v.replace('%', 'vw') : null);
+// A length has a unit, or is a number of pixels; a share is one of the window's own side.
+const length = (v, side) => (typeof v === 'number' && v > 0 && v < 10_000 ? `${v}px` : /^\d{1,4}(\.\d+)?(px|rem|em|vw|vh|%)$/.test(v) ? v.replace('%', side) : null);
 
 export function openDialog({ ui, page, product, theme, dialog }) {
   const host = el('div');
@@ -21,7 +22,7 @@ export function openDialog({ ui, page, product, theme, dialog }) {
   const prompt = dialog.size === 'prompt';
   const frame = el('iframe', { title: dialog.label, referrerpolicy: 'no-referrer', src: `${ui}/shell?product=${encodeURIComponent(product)}` });
   const box = el('dialog', { class: prompt ? 'prompt' : 'app', 'aria-label': dialog.label }, frame);
-  const [w, h] = typeof dialog.size === 'object' ? [length(dialog.size?.width) ?? '40rem', length(dialog.size?.height) ?? '34rem'] : (sizes[dialog.size] ?? sizes.medium);
+  const [w, h] = typeof dialog.size === 'object' ? [length(dialog.size?.width, 'vw') ?? '40rem', length(dialog.size?.height, 'vh') ?? '34rem'] : (Object.hasOwn(sizes, dialog.size) ? sizes[dialog.size] : sizes.medium);
   box.style.setProperty('--w', w);
   box.style.setProperty('--h', h);
   root.append(box);
