@@ -99,6 +99,16 @@ describe('the gallery', () => {
 });
 
 
+test('a calendar for a locale that is none, and for days that are none, is a calendar', async () => {
+  await start(...['7', 'xx_!!', 'no such'].map((locale) => el('Calendar', { locale, label: locale })), el('Calendar', { label: 'day', selected: ['2026-99-99'] }), el('Calendar', { label: 'begin', defaultSelected: ['0000-00-00'] }));
+  assert.equal(await page.getByRole('grid').count(), 5);
+});
+
+test('five thousand series of a chart leave the page alive', async () => {
+  await start(el('LineChart', { data: Array.from({ length: 5000 }, (_, i) => [`p${i}`, i, `s${i}`]), xAccessor: 0, yAccessor: 1, colorAccessor: 2 }));
+  assert.ok(await page.locator('.k-svg circle').count() <= 10_000);
+});
+
 describe('fields', () => {
   test('a controlled field keeps every keystroke and its caret while answers come late', async () => {
     await start(el('Textfield', { key: 'f', name: 'n', value: '', onChange: fn('change') }));

@@ -31,6 +31,20 @@ export function monthOf(day, first) {
   return weeks;
 }
 
+/** isDay tells a day of the calendar from what only looks like one. */
+export function isDay(text) {
+  return /^\d{4}-\d\d-\d\d$/.test(text) && !text.startsWith('0000') && !Number.isNaN(utc(text).getTime());
+}
+
+/** localeOf answers a locale that days can be written in, undefined for what is none. */
+export function localeOf(text) {
+  try {
+    return Intl.getCanonicalLocales(text)[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /** weekStart is the first day of the week where a locale is spoken. */
 export function weekStart(locale) {
   try {

@@ -57,6 +57,9 @@ export function series(data, x, y, color) {
     const id = JSON.stringify([place, name]);
     values.set(id, (values.get(id) ?? 0) + value);
   }
+  // What nobody can tell apart is not drawn: a chart is for eyes, and the page has to go on.
+  names.length = Math.min(names.length, 50);
+  places.length = Math.min(places.length, Math.floor(10_000 / Math.max(1, names.length)));
   return { places, names, at: (place, name) => values.get(JSON.stringify([place, name])) };
 }
 

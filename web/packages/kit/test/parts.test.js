@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { fromText, inline, toText } from '../src/adf.js';
-import { monthOf, shift, weekStart } from '../src/days.js';
+import { isDay, localeOf, monthOf, shift, weekStart } from '../src/days.js';
 import { names, shapes } from '../src/icons.data.js';
 import { arc, linear, series, ticks } from '../src/scale.js';
 import { all, say } from '../src/texts.js';
@@ -32,6 +32,8 @@ test('days', () => {
   assert.equal(monthOf('2026-02-01', 0).length, 4);
   assert.equal(monthOf('9999-12-15', 1).length <= 6, true);
   assert.equal(monthOf('0001-01-15', 1).length <= 6, true);
+  assert.deepEqual(['2026-11-22', '2026-99-99', '0000-01-01', 'x', undefined, 7].map(isDay), [true, false, false, false, false, false]);
+  assert.deepEqual(['de-de', 'xx_!!', '7', 'no such'].map(localeOf), ['de-DE', undefined, undefined, undefined]);
   assert.equal(weekStart('en-US'), 0);
   assert.equal(weekStart('de-DE'), 1);
   assert.equal(weekStart('no such locale'), 1);
@@ -47,6 +49,12 @@ test('scales', () => {
   assert.match(arc(10, 10, 0, 8, 0, 1), /^M10 2A8 8/);
   const s = series([['a', 1, 'x'], ['a', 2, 'x'], ['b', 'no', 'x'], null, ['b', 4, 'y']], 0, 1, 2);
   assert.deepEqual([s.places, s.names, s.at('a', 'x'), s.at('a', 'y')], [['a', 'b'], ['x', 'y'], 3, undefined]);
+});
+
+test('a chart draws what can be drawn: not each of five thousand series at each of five thousand places', () => {
+  const odd = series(Array.from({ length: 5000 }, (_, i) => [`p${i}`, i, `s${i}`]), 0, 1, 2);
+  assert.ok(odd.names.length <= 50 && odd.names.length * odd.places.length <= 10_000, `${odd.names.length} × ${odd.places.length}`);
+  assert.equal(series(Array.from({ length: 5000 }, (_, i) => [`p${i}`, i]), 0, 1).places.length, 5000);
 });
 
 test('every name of an icon has a shape', () => {

@@ -1,18 +1,18 @@
 // Calendar: a month as a grid of days.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fn, useEcho, useKit, useOwnId } from '../base.jsx';
-import { monthOf, shift, weekStart } from '../days.js';
+import { isDay, localeOf, monthOf, shift, weekStart } from '../days.js';
 import { number, text } from '../safe.js';
 import { Icon } from './icons.jsx';
 
 export function Calendar({ props }) {
   const kit = useKit();
   const id = useOwnId();
-  const locale = text(props.locale) || kit.locale;
+  const locale = (text(props.locale) && localeOf(text(props.locale))) || kit.locale;
   const first = number(props.weekStartDay, weekStart(locale), 0, 6);
   const today = new Intl.DateTimeFormat('en-CA', { timeZone: kit.options.timezone || undefined }).format(Date.now());
   const chosen = useEcho(Array.isArray(props.selected) ? props.selected.map(text) : undefined, (Array.isArray(props.defaultSelected) ? props.defaultSelected : []).map(text), fn(props.onSelect));
-  const start = /^\d{4}-\d\d-\d\d$/.test(chosen.value[0]) ? chosen.value[0] : today;
+  const start = isDay(chosen.value[0]) ? chosen.value[0] : today;
   const pad = (n, w) => String(n).padStart(w, '0');
   const asked = [props.year ?? props.defaultYear, props.month ?? props.defaultMonth, props.day ?? props.defaultDay];
   const [at, set] = useState(() => (asked[1] ? `${pad(number(asked[0], Number(start.slice(0, 4)), 1, 9999), 4)}-${pad(number(asked[1], 1, 1, 12), 2)}-${pad(number(asked[2], 1, 1, 28), 2)}` : start));
