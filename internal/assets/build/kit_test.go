@@ -106,7 +106,7 @@ const App = () => {
     <Button testId="go" onClick={() => go('/issues/T-7?x=1')}>go</Button>
     <Button testId="modal" onClick={() => new BridgeModal({ resource: 'main', onClose: (x) => dispatch({ told: x }) }).open()}>modal</Button>
     <Button testId="flag" onClick={() => { const f = showFlag({ title: 'hi' }); f.close(); router.navigate('/x'); view.submit({ a: 1 }); }}>flag</Button>
-    <Form onSubmit={handleSubmit((v) => dispatch({ told: v.mail }))}><Textfield {...register('mail', { required: true, pattern: /@/ })} />{errors.mail && <Text>bad: {errors.mail.type}</Text>}</Form>
+    <Form onSubmit={handleSubmit((v) => dispatch({ told: v.mail }))}><Textfield {...register('mail', { required: true, pattern: /@/g })} />{errors.mail && <Text>bad: {errors.mail.type}</Text>}</Form>
   </Stack></Shared.Provider>;
 };
 ForgeReconciler.render(<React.StrictMode><I18nProvider><App /></I18nProvider></React.StrictMode>);
@@ -199,6 +199,13 @@ func TestUIKit(t *testing.T) {
 	tree = last(s.click(fn, tree.all("Form")[0], "onSubmit"))
 	if !strings.Contains(tree.text(), "bob@example.com") || strings.Contains(tree.text(), "bad") {
 		t.Error(tree.text())
+	}
+	// A pattern that goes on where it stopped matches a value that it matched before.
+	for range 2 {
+		tree = last(s.click(fn, tree.all("Form")[0], "onSubmit"))
+		if strings.Contains(tree.text(), "bad") {
+			t.Error(tree.text())
+		}
 	}
 	if n := len(s.parked); n > 1_500_000 {
 		t.Errorf("a parked session takes %d bytes", n)

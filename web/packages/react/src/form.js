@@ -30,7 +30,7 @@ async function check(value, rules, values) {
   if (empty(value) && rules.validate === undefined) return undefined;
   const broken = {
     min: (b) => Number(value) < b, max: (b) => Number(value) > b, minLength: (b) => String(value).length < b,
-    maxLength: (b) => String(value).length > b, pattern: (b) => !b.test(String(value)),
+    maxLength: (b) => String(value).length > b, pattern: (b) => String(value).match(b) === null, // test would go on where it stopped, with a g
   };
   for (const type of Object.keys(broken)) {
     if (rules[type] === undefined || empty(value)) continue;
@@ -103,8 +103,9 @@ export function useForm({ defaultValues = {}, mode = 'onSubmit', disabled = fals
         redraw();
         try {
           const valid = await validate();
+          s.ok = false;
+          await (valid ? onSubmit?.(s.values) : onInvalid?.(s.errors));
           s.ok = valid;
-          await (valid ? onSubmit(s.values) : onInvalid?.(s.errors));
         } finally {
           Object.assign(s, { submitting: false, submitted: true, count: s.count + 1 });
           redraw();
