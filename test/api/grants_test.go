@@ -98,6 +98,11 @@ func (l *life) grants() {
 	l.ask("POST", at+"/decline", l.ada, object{"version": a.text("waiting", "version")}).is(200).want("declined", "waiting", "reason")
 	review := l.ask("GET", at+"/review", l.ada, nil).is(200).want(grown, "number")
 	l.ask("POST", at+"/approval", l.ada, object{"digest": "another", "confirmDevelopment": true}).fails(409, "PREVIEW_CHANGED")
+	l.ask("POST", at+"/what-if", l.ada, object{"approval": object{"digest": "another", "confirmDevelopment": true}}).fails(409, "PREVIEW_CHANGED")
+	l.ask("POST", at+"/what-if", l.ada, object{"approval": object{}}).fails(400, "DIGEST_REQUIRED")
+	l.ask("POST", at+"/what-if", l.ada, object{"approval": object{"digest": review.text("digest"), "confirmDevelopment": true}, "trim": []string{wildcard}}).fails(400, "APPROVAL_ALONE")
+	l.ask("POST", at+"/what-if", l.ada, object{"approval": object{"digest": review.text("digest"), "confirmDevelopment": true}}).is(200).want("sends-data-out", "after", "value")
+	l.ask("GET", at, l.ada, nil).is(200).want("declined", "waiting", "reason")
 	l.ask("POST", at+"/approval", l.ada, object{"digest": review.text("digest"), "confirmDevelopment": true}).is(200).want(grown, "installation", "number")
 
 	// Back to the first version and what was granted with it.

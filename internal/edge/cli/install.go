@@ -20,6 +20,7 @@ type installFlags struct {
 	expect  string
 	without []string
 	replace []string
+	whatIf  bool
 }
 
 func (c *cli) installCommand() *cobra.Command {
@@ -32,7 +33,8 @@ func (c *cli) installCommand() *cobra.Command {
 			"shows now, also that the developer of a development or staging app can read its logs and change its code; with\n" +
 			"--expect only if that is still what was shown earlier. One that a restored backup brought back, which `annex install list`\n" +
 			"shows as narrowed or stopped, is confirmed in the same way, and may be named by its id alone. Less than asked is granted with\n" +
-			"--without and --replace, by the keys that --json shows under pieces; `annex grants` changes it later.",
+			"--without and --replace, by the keys that --json shows under pieces; `annex grants` changes it later. With --what-if an admin\n" +
+			"sees what allowing it to an app that is installed would have meant for what that did.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.install(cmd.Context(), f, args)
@@ -43,6 +45,7 @@ func (c *cli) installCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&f.without, "without", nil, "do not grant the permission of this `key`; repeatable")
 	cmd.Flags().StringArrayVar(&f.replace, "replace", nil, "grant hosts in a wildcard's place, as `KEY=HOST,HOST`; repeatable")
 	cmd.Flags().StringVar(&f.expect, "expect", "", "install only if the permissions have this `digest`")
+	whatIfFlag(cmd, &f.whatIf)
 	jsonFlag(cmd)
 	cmd.AddCommand(c.installListCommand(), c.installRequestsCommand())
 	return cmd
@@ -93,6 +96,18 @@ func (c *cli) install(ctx context.Context, f installFlags, args []string) error 
 	if !c.json {
 		c.printPreview(p)
 	}
+	replace, err := replacements(f.replace)
+	if err != nil {
+		return err
+	}
+	decision := client.Confirmation{Digest: p.Digest, ConfirmDevelopment: p.DevelopmentWarning != "", Without: f.without, Replace: replace}
+	if f.whatIf {
+		if p.Installation == "" {
+			return fault.New(fault.NotFound, "NOT_INSTALLED", "the app is not installed there, and did nothing that could be replayed").
+				WithFix("without --what-if it is shown what it may do, and asked whether to install it")
+		}
+		return c.whatIf(ctx, p.Installation, client.WhatIfChange{Approval: &decision})
+	}
 	if !f.confirm {
 		who, err := api.Whoami(ctx)
 		if err != nil {
@@ -106,13 +121,8 @@ func (c *cli) install(ctx context.Context, f installFlags, args []string) error 
 			}
 		}
 	}
-	replace, err := replacements(f.replace)
-	if err != nil {
-		return err
-	}
 	s := c.ui.step("Install")
-	i, created, err := api.Install(ctx, client.InstallRequest{Target: t, Confirmation: client.Confirmation{
-		Digest: p.Digest, ConfirmDevelopment: p.DevelopmentWarning != "", Without: f.without, Replace: replace}})
+	i, created, err := api.Install(ctx, client.InstallRequest{Target: t, Confirmation: decision})
 	if err != nil {
 		s.failed()
 		return err

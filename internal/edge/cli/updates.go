@@ -72,6 +72,7 @@ type approveFlags struct {
 	expect  string
 	without []string
 	replace []string
+	whatIf  bool
 }
 
 func (f *approveFlags) add(cmd *cobra.Command) {
@@ -79,6 +80,7 @@ func (f *approveFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.expect, "expect", "", "only if what is shown has this `digest`")
 	cmd.Flags().StringSliceVar(&f.without, "without", nil, "do not grant the permission of this `key`; repeatable")
 	cmd.Flags().StringArrayVar(&f.replace, "replace", nil, "grant hosts in a wildcard's place, as `KEY=HOST,HOST`; repeatable")
+	whatIfFlag(cmd, &f.whatIf)
 }
 
 func (c *cli) updatesApproveCommand() *cobra.Command {
@@ -134,6 +136,14 @@ func (c *cli) move(ctx context.Context, installation, to string, f approveFlags)
 	if !c.json {
 		c.printPreview(p)
 	}
+	replace, err := replacements(f.replace)
+	if err != nil {
+		return err
+	}
+	decision := client.Confirmation{Digest: p.Digest, Version: version, ConfirmDevelopment: p.DevelopmentWarning != "", Without: f.without, Replace: replace}
+	if f.whatIf {
+		return c.whatIf(ctx, installation, client.WhatIfChange{Approval: &decision})
+	}
 	if !f.confirm {
 		if !c.env.Interactive || c.json {
 			return usage("nobody can be asked here").WithFix("look at it, then add --confirm --expect %s", p.Digest).
@@ -143,12 +153,7 @@ func (c *cli) move(ctx context.Context, installation, to string, f approveFlags)
 			return err
 		}
 	}
-	replace, err := replacements(f.replace)
-	if err != nil {
-		return err
-	}
-	d, err := api.Approve(ctx, installation, client.Confirmation{Digest: p.Digest, Version: version, ConfirmDevelopment: p.DevelopmentWarning != "",
-		Without: f.without, Replace: replace})
+	d, err := api.Approve(ctx, installation, decision)
 	if err != nil {
 		return err
 	}

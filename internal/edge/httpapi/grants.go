@@ -239,12 +239,16 @@ func (a *API) approveInstallation(w http.ResponseWriter, r *request) error {
 	if err := in.bound(); err != nil {
 		return err
 	}
-	t, err := a.Installs.TargetOf(r.ctx(), r.caller, r.installation())
+	return a.decided(w, r, a.approve(r.ctx(), r, &in))
+}
+
+func (a *API) approve(ctx context.Context, r *request, c *confirmation) error {
+	t, err := a.Installs.TargetOf(ctx, r.caller, r.installation())
 	if err != nil {
 		return err
 	}
-	_, err = a.Installs.Install(r.ctx(), r.caller, t, in.confirmed())
-	return a.decided(w, r, err)
+	_, err = a.Installs.Install(ctx, r.caller, t, c.confirmed())
+	return err
 }
 
 func (a *API) declineVersion(w http.ResponseWriter, r *request) error {

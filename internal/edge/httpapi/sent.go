@@ -59,8 +59,10 @@ type supposed struct {
 	OpenNetworks  []supposedNetwork `json:"openNetworks"`
 	CloseNetworks []supposedNetwork `json:"closeNetworks"`
 	RemoveModules []string          `json:"removeModules"`
-	// Uninstall stands alone: nothing is left that the rest could change.
-	Uninstall bool `json:"uninstall"`
+	// Each of the two stands alone. After the one nothing is left that the rest could change;
+	// the other is bound to what was shown, which the rest would change.
+	Uninstall bool          `json:"uninstall"`
+	Approval  *confirmation `json:"approval"`
 }
 
 type supposedHost struct {
@@ -89,12 +91,23 @@ func (a *API) whatIf(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if in.Uninstall && !in.alone() {
+	if in.Uninstall && (!in.alone() || in.Approval != nil) {
 		return fault.New(fault.Usage, "UNINSTALL_ALONE", "what is uninstalled cannot be changed too").WithFix("ask for one of the two")
+	}
+	if in.Approval != nil {
+		if !in.alone() {
+			return fault.New(fault.Usage, "APPROVAL_ALONE", "what is approved is what was shown, and cannot be changed too").WithFix("ask for one of the two")
+		}
+		if err := in.Approval.bound(); err != nil {
+			return err
+		}
 	}
 	out, err := a.Outflow.WhatIf(r.ctx(), r.caller, r.installation(), func(ctx context.Context) error {
 		if in.Uninstall {
 			return a.Installs.UninstallNow(ctx, r.caller, r.installation())
+		}
+		if in.Approval != nil {
+			return a.approve(ctx, r, in.Approval)
 		}
 		return a.suppose(ctx, r, &in)
 	})

@@ -87,7 +87,7 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Suggest(ctx, "i"); return err },
 		func() error {
 			_, err := c.WhatIf(ctx, "i", WhatIfChange{GrantChange{1, []string{"k"}, nil, []string{"k"}, []string{"k"}, []string{"k"}}, []EgressHost{{"IMAGES", "h"}}, []EgressHost{{"IMAGES", "h"}}, []RemoteURL{{"k", "u"}},
-				[]NetworkOfRemote{{"r", "n", "h", 443}}, []NetworkOfRemote{{"r", "", "h", 443}}, []string{"m"}, true})
+				[]NetworkOfRemote{{"r", "n", "h", 443}}, []NetworkOfRemote{{"r", "", "h", 443}}, []string{"m"}, true, &Confirmation{Digest: "d", Version: "v", Without: []string{"k"}}})
 			return err
 		},
 		func() error { return c.AuditExport(ctx, "s", io.Discard) },

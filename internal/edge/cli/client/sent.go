@@ -103,8 +103,9 @@ type (
 		OpenNetworks  []NetworkOfRemote `json:"openNetworks,omitempty"`
 		CloseNetworks []NetworkOfRemote `json:"closeNetworks,omitempty"`
 		RemoveModules []string          `json:"removeModules,omitempty"`
-		// Uninstall stands alone.
-		Uninstall bool `json:"uninstall,omitempty"`
+		// Each of the two stands alone.
+		Uninstall bool          `json:"uninstall,omitempty"`
+		Approval  *Confirmation `json:"approval,omitempty"`
 	}
 	// NetworkOfRemote is a host of a private network that is open for a remote.
 	NetworkOfRemote struct {
