@@ -271,6 +271,8 @@ type source struct {
 	code string
 	// interfaces are UI Kit entries by resource: the body of the function that renders.
 	interfaces map[string]string
+	// files are packed with it: those that options names as extraFiles can be read.
+	files map[string]string
 }
 
 func (s source) manifest() string {
@@ -333,7 +335,11 @@ type part struct{ name, file, data string }
 // parts are what the CLI would send for s.
 func (s source) parts(environment string) []part {
 	meta, _ := json.Marshal(map[string]string{"app": s.id, "environment": environment})
-	return []part{{"meta", "", string(meta)}, {"manifest", "", s.manifest()}, {"bundle", "", s.bundle()}}
+	parts := []part{{"meta", "", string(meta)}, {"manifest", "", s.manifest()}, {"bundle", "", s.bundle()}}
+	for name, text := range s.files {
+		parts = append(parts, part{"file", name, text})
+	}
+	return parts
 }
 
 // upload deploys by hand.

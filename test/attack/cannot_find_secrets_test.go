@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/applog"
 )
@@ -149,6 +151,12 @@ func children(t *testing.T) []string {
 // the pipe to the server's log: not the database, the blobs, the key ring or the server's
 // sockets, nor anything else that has a name on the machine.
 func TestAttackFindServersFilesInWorker(t *testing.T) {
+	// Whoever starts the server may leave it something that its children would inherit.
+	left, err := unix.Open(filepath.Join(t.TempDir(), "left"), unix.O_RDWR|unix.O_CREAT, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(left) })
 	p := newPlatform(t)
 	at := p.deploy("development", source{also: []string{"run"}, code: `function run() { return 1; }`})
 	var one int

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,13 +157,17 @@ func (at place) vandalise(t *testing.T, r hostile.Row) ending {
 }
 
 // Module scope runs in the server's name when a version is deployed; there too an app
-// stops only itself.
+// stops only itself: it runs in none of the processes that serve calls.
 func TestAttackStopNeighboursByDeploying(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	good := p.deploy("development", source{hooks: []string{"hook"}, code: quiet})
 	url := good.hook("hook")
 	for range 5 {
 		p.ask("POST", url, nil, "hello")
+	}
+	serving := slices.DeleteFunc(children(t), func(pid string) bool { return stat(t, pid, niceness) != 0 }) // builders yield
+	if len(serving) < 2 {
+		t.Fatalf("of the processes %v, %v serve calls", children(t), serving)
 	}
 	for name, scope := range map[string]string{
 		"recursion": `const f = () => f() + 1; f();`,
@@ -184,6 +189,12 @@ func TestAttackStopNeighboursByDeploying(t *testing.T) {
 				t.Errorf("%d calls of a neighbour were served", n)
 			}
 		})
+	}
+	now := children(t)
+	for _, pid := range serving {
+		if !slices.Contains(now, pid) {
+			t.Errorf("the process %s served calls, and was lost to a version that was only deployed", pid)
+		}
 	}
 }
 
@@ -232,22 +243,34 @@ async function hang() { await fetch("https://here.example/"); const a = []; a.le
 func ticks(t *testing.T) (sum int) {
 	t.Helper()
 	for _, pid := range children(t) {
-		stat, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err != nil {
-			continue // it ended
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		n, err := strconv.Atoi(fields[11])
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum += n
+		sum += stat(t, pid, userTime)
 	}
 	return sum
 }
 
+// Figures of a process, by their places behind its name.
+const (
+	userTime = 11
+	niceness = 16
+)
+
+// stat is a figure of a process, 0 when it has ended.
+func stat(t *testing.T, pid string, figure int) int {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[figure])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // What hangs while it is deployed does not keep others' new versions from their first
-// calls, nor others from deploying.
+// calls, nor others from deploying, however many one developer has of it: nobody waits
+// until those have come to their ends.
 func TestAttackStopOthersDeploys(t *testing.T) {
 	p := newPlatformOf(t, 2)
 	fresh := make([]string, 2)
@@ -258,15 +281,24 @@ func TestAttackStopOthersDeploys(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	eve := p.developer("eve")
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		s := hostile
-		for n := 0; ctx.Err() == nil; n++ {
-			s.code = hostile.code + "// " + fmt.Sprint(n)
-			if a := p.until(ctx).upload(eve, s.parts("development")); ctx.Err() == nil && (a.status < 400 || a.code() == "") {
-				t.Errorf("a version that hangs: %d %s", a.status, a.body)
+	var ended atomic.Int32
+	before := ticks(t)
+	for i := range 16 { // more than there are places for builds, those that take long included
+		wg.Go(func() {
+			s := hostile
+			for n := 0; ctx.Err() == nil; n++ {
+				s.code = hostile.code + fmt.Sprintf("// %d %d", i, n)
+				a := p.until(ctx).upload(eve, s.parts("development"))
+				if ctx.Err() != nil {
+					return
+				}
+				if ended.Add(1); a.status < 400 || a.code() == "" {
+					t.Errorf("a version that hangs: %d %s", a.status, a.body)
+				}
 			}
-		}
-	})
+		})
+	}
+	eventually(t, "versions hang", func() bool { return ticks(t) > before+30 })
 	for i, url := range fresh {
 		if a := p.ask("POST", url, nil, "hello"); a.body != "1hello" {
 			t.Errorf("the first call of version %d: %d %s", i, a.status, a.body)
@@ -275,6 +307,10 @@ func TestAttackStopOthersDeploys(t *testing.T) {
 		if a := p.upload(p.Access.DeveloperToken, s.parts("development")); a.status != 201 {
 			t.Errorf("deploy %d: %d %s", i, a.status, a.body)
 		}
+	}
+	// Each of hers has ten seconds of a processor.
+	if n := ended.Load(); n >= 4 {
+		t.Errorf("others deployed when %d versions that hang had come to their ends", n)
 	}
 	leave()
 	wg.Wait()

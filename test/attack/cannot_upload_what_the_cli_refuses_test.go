@@ -203,6 +203,19 @@ func TestAttackConfuseRoutes(t *testing.T) {
 				if a.status < 400 || a.status >= 500 || a.code() == "" {
 					t.Errorf("%s %s with %s %.40q: %d %.300s", o.method, o.path, contentType, body, a.status, a.body)
 				}
+				// It is refused for what it is, and not for what it happens to lack.
+				want := ""
+				switch {
+				case contentType != "application/json", o.path == "/api/v1/events": // which takes another
+					want = "CONTENT_TYPE"
+				case len(body) > 6<<20:
+					want = "LIMIT_REQUEST"
+				case body != "{}" && body != "null" && body != `{"name":"\u0000"}`:
+					want = "BAD_JSON"
+				}
+				if want != "" && a.code() != want {
+					t.Errorf("%s %s with %s %.40q: %d %.300s, not %s", o.method, o.path, contentType, body, a.status, a.body, want)
+				}
 			}
 		}
 	}
