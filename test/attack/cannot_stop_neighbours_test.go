@@ -190,6 +190,8 @@ func TestAttackStopNeighboursByDeploying(t *testing.T) {
 			}
 		})
 	}
+	// The process in which one developer's module scope ran ends before another's begins.
+	p.upload(p.developer("bob"), source{also: []string{"run"}, code: "function run() {}"}.parts("development")).must(t)
 	now := children(t)
 	for _, pid := range serving {
 		if !slices.Contains(now, pid) {
