@@ -209,6 +209,9 @@ export async function runNative({ main, state, shell, commands, consent, connect
     if (body.size > most) body = '{}';
     void fetch(`/bridge/ui/${ui}`, { method: 'DELETE', keepalive: true, credentials: 'omit', headers: { 'content-type': 'application/json', authorization: `Bearer ${session()}` }, body }).catch(() => {});
   });
+  // A browser that kept the page shows it again as it was, when somebody goes back to it; the
+  // view has ended by then.
+  addEventListener('pageshow', (e) => { if (e.persisted && over) shell.tell({ kind: 'reopen' }); });
   await shown;
 }
 
