@@ -195,15 +195,14 @@ func (l *loader) checkCondition(at string, f EventFilter) {
 }
 
 // lifecycleEvents come from the platform itself.
-var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app"}
+var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app", "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2"}
 
 // neverSent are events that manifests name and nothing sends here, with what to do instead.
 var neverSent = map[string]string{
-	"avi:forge:uninstalled:app":                                              "use a preUninstall module, or remove it",
-	"avi:forge:enabled:app":                                                  "remove it",
-	"avi:forge:disabled:app":                                                 "remove it",
-	"avi:ecosystem.app_policy:blocked:app_access_to_objects.v2":              "remove it: there are no data policies here",
-	"avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2": "remove it: there are no data policies here",
+	"avi:forge:uninstalled:app":                                 "use a preUninstall module, or remove it",
+	"avi:forge:enabled:app":                                     "remove it",
+	"avi:forge:disabled:app":                                    "remove it",
+	"avi:ecosystem.app_policy:blocked:app_access_to_objects.v2": "use …:app_access_to_objects_in_container.v2: an admin's rules are about whole containers here",
 }
 
 const (

@@ -2,6 +2,7 @@ package productkit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -63,6 +64,18 @@ type Access struct {
 	ID           string // unique to the token
 	IssuedAt     time.Time
 	Expires      time.Time
+
+	blocked map[string][]string
+}
+
+// Blocked reports whether an access rule of the site's admin keeps the app from a container,
+// such as a project, by any of its names: give them all (id and key). What is in such a
+// container is not the app's to read, find or change, whoever it acts for; that it exists
+// may be told.
+func (a *Access) Blocked(kind string, names ...string) bool {
+	return slices.ContainsFunc(a.blocked[kind], func(id string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(id, n) })
+	})
 }
 
 // User is the user for whom the app acts; not ok where it acts as itself.
@@ -97,6 +110,7 @@ func (v *Verifier) Access(ctx context.Context, token string) (*Access, error) {
 	a.Site, a.Installation = r.text("site", 200), r.text("installation", 200)
 	a.scopes(r)
 	a.actor(r)
+	a.rules(r)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -114,6 +128,30 @@ func (a *Access) scopes(r *reader) {
 	for _, s := range a.Scopes {
 		if s == "" {
 			r.bad("scope", "names with one space between them")
+		}
+	}
+}
+
+// rules takes types of containers with lists of names, or nothing.
+func (a *Access) rules(r *reader) {
+	raw, ok := r.claims["blocked"]
+	if !ok {
+		return
+	}
+	types, err := compact.Object(raw)
+	if err != nil || types == nil {
+		r.bad("blocked", "an object")
+		return
+	}
+	a.blocked = make(map[string][]string, len(types))
+	for kind, list := range types {
+		var names []*string // null is no name
+		if err := json.Unmarshal(list, &names); err != nil || len(names) == 0 || slices.Contains(names, nil) {
+			r.bad("blocked", "types of containers, each with a list of ids")
+			return
+		}
+		for _, n := range names {
+			a.blocked[kind] = append(a.blocked[kind], *n)
 		}
 	}
 }

@@ -50,6 +50,7 @@ type cloudEvent struct {
 	ContentType  string          `json:"datacontenttype"`
 	User         string          `json:"user,omitempty"`
 	Installation string          `json:"installation,omitempty"`
+	Containers   string          `json:"containers,omitempty"`
 	Data         json.RawMessage `json:"data"`
 }
 
@@ -74,7 +75,7 @@ func SignCloudEvents(k *Key, events ...Event) (Message, error) {
 		if e.Source == "" {
 			e.Source = e.Product
 		}
-		all[i] = cloudEvent{"1.0", e.ID, e.Source, e.Type, e.Time.UTC().Format(time.RFC3339Nano), "application/json", e.User, e.Installation, e.Data}
+		all[i] = cloudEvent{"1.0", e.ID, e.Source, e.Type, e.Time.UTC().Format(time.RFC3339Nano), "application/json", e.User, e.Installation, written(e.Containers), e.Data}
 	}
 	m := Message{ContentType: CloudEventType}
 	var err error
@@ -160,6 +161,7 @@ func readCloudEvent(e Event, raw json.RawMessage) (Event, error) {
 	version := r.text("specversion", 10)
 	e.ID, e.Source, e.Type = r.text("id", 200), r.text("source", 500), r.text("type", 200)
 	e.User, e.Installation, e.Data = r.optional("user", 255), r.optional("installation", 200), c["data"]
+	e.Containers = r.containers()
 	e.Time = e.IssuedAt
 	if _, ok := c["time"]; ok {
 		if e.Time, err = time.Parse(time.RFC3339, r.text("time", 50)); err != nil {

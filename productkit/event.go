@@ -42,6 +42,9 @@ type Event struct {
 	// not to hear of what they did themselves.
 	User, Installation string
 	Data               json.RawMessage // a JSON object
+	// Containers are where it happened, by all their names (a project's id and its key): apps
+	// that a site's admin keeps from one of them are not told.
+	Containers []Container
 
 	IssuedAt, Expires time.Time // of a verified event
 }
@@ -55,6 +58,7 @@ type eventClaims struct {
 	Time         string          `json:"time"`
 	User         string          `json:"user,omitempty"`
 	Installation string          `json:"installation,omitempty"`
+	Containers   string          `json:"containers,omitempty"`
 	Data         json.RawMessage `json:"data"`
 	IssuedAt     int64           `json:"iat"`
 	Expires      int64           `json:"exp"`
@@ -72,7 +76,7 @@ func SignEvent(k *Key, e Event) (string, error) {
 	}
 	token, err := k.sign(eventType, eventClaims{
 		Issuer: e.Product, Audience: e.Audience, Site: e.Site, Type: e.Type, Time: e.Time.UTC().Format(time.RFC3339Nano),
-		User: e.User, Installation: e.Installation, Data: e.Data, IssuedAt: now.Unix(), Expires: now.Add(assertionLife).Unix(), ID: e.ID,
+		User: e.User, Installation: e.Installation, Containers: written(e.Containers), Data: e.Data, IssuedAt: now.Unix(), Expires: now.Add(assertionLife).Unix(), ID: e.ID,
 	})
 	if err != nil {
 		return "", err
@@ -90,7 +94,7 @@ func VerifyEvent(ctx context.Context, token string, want Expect) (*Event, error)
 	r := &reader{claims: c}
 	r.from(want.Product, want.Audience)
 	e := &Event{Product: r.text("iss", 500), Source: r.text("iss", 500), Audience: want.Audience, Site: r.text("site", 200), ID: r.text("jti", 128), Type: r.text("type", 200),
-		User: r.optional("user", 255), Installation: r.optional("installation", 200), Data: c["data"]}
+		User: r.optional("user", 255), Installation: r.optional("installation", 200), Containers: r.containers(), Data: c["data"]}
 	e.IssuedAt, e.Expires = r.times(want.now(), maxAssertion)
 	if e.Time, err = time.Parse(time.RFC3339, r.text("time", 50)); err != nil {
 		r.bad("time", "a time of RFC 3339")

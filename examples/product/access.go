@@ -131,14 +131,14 @@ func (t *Tracker) appOf(r *http.Request) (caller, error) {
 	}
 	id, onBehalf := access.User()
 	if !onBehalf {
-		c.User = User{ID: appPrefix + access.Installation, Name: c.app.name, TimeZone: "UTC"}
+		c.User = User{ID: appPrefix + access.Installation, Name: c.app.name, TimeZone: "UTC", kept: access}
 		return c, nil
 	}
 	u, ok := t.sessions.user(id)
 	if !ok || strings.HasPrefix(id, appPrefix) {
 		return caller{}, errStranger
 	}
-	c.User = u
+	c.User, c.User.kept = u, access
 	return c, nil
 }
 

@@ -31,7 +31,7 @@ type news struct {
 }
 
 // happened notes what apps may be told of. It does not wait for anybody to take it.
-func (t *Tracker) happened(act string, i Issue, by caller, changes []Change) {
+func (t *Tracker) happened(act string, in Project, i Issue, by caller, changes []Change) {
 	a, typ := t.annex.Load(), eventTypes[act]
 	if a == nil || typ == "" {
 		return
@@ -41,7 +41,8 @@ func (t *Tracker) happened(act string, i Issue, by caller, changes []Change) {
 		t.cfg.Log.Error("an event cannot be told", "err", err)
 		return
 	}
-	e := productkit.Event{Site: a.Site, Type: typ, Time: t.cfg.Now(), User: by.ID, Installation: by.via(), Data: data}
+	e := productkit.Event{Site: a.Site, Type: typ, Time: t.cfg.Now(), User: by.ID, Installation: by.via(), Data: data,
+		Containers: []productkit.Container{{Type: "project", ID: in.ID}, {Type: "project", ID: in.Key}}}
 	t.news.mu.Lock()
 	defer t.news.mu.Unlock()
 	if len(t.news.waiting) >= maxNews {

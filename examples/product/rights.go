@@ -3,6 +3,7 @@ package tracker
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,10 @@ import (
 // visible reports whether a user may see a project and what is in it.
 func (p *Project) visible(u User) bool { return !p.Private || slices.Contains(p.Members, u.ID) }
 
+// open reports whether what is in a project is there for who asks: a site's admin can keep
+// an app from single projects, of which it learns no more than that they exist.
+func (p *Project) open(u User) bool { return u.kept == nil || !u.kept.Blocked("project", p.ID, p.Key) }
+
 // find is the issue with that id or key, nil for none that the user may see: what is not
 // theirs to see is not there.
 func (d *data) find(ref string, u User) *Issue {
@@ -32,7 +37,7 @@ func (d *data) find(ref string, u User) *Issue {
 
 func (d *data) shown(i *Issue, u User) bool {
 	p := d.project(i.Project, u)
-	return p != nil
+	return p != nil && p.open(u)
 }
 
 // project is the project with that id or key, nil for none that the user may see.
@@ -90,6 +95,9 @@ func (t *Tracker) records(r *http.Request) (int, any, error) {
 	}
 	out := []any{}
 	for _, x := range t.store.trail() {
+		if !t.store.open(x.Object, userOf(r)) {
+			continue
+		}
 		out = append(out, map[string]any{
 			"id": x.ID, "created": jiraTime(x.At), "summary": x.Act, "description": x.Who, "authorAccountId": x.User,
 			"via": x.App, "objectItem": map[string]any{"name": x.Object},
@@ -97,6 +105,18 @@ func (t *Tracker) records(r *http.Request) (int, any, error) {
 	}
 	start, limit := page(r, 100)
 	return http.StatusOK, map[string]any{"records": cut(out, start, limit), "total": len(out), "offset": start, "limit": limit}, nil
+}
+
+// open reports whether an object of the trail is there for who asks: an issue's key begins
+// with its project's.
+func (s *store) open(object string, u User) bool {
+	open := true
+	s.read(func(d *data) {
+		for _, p := range d.Projects {
+			open = open && (p.open(u) || !strings.HasPrefix(object, p.Key+"-"))
+		}
+	})
+	return open
 }
 
 func (s *store) trail() (out []Record) {

@@ -45,7 +45,7 @@ type store struct {
 	now  func() time.Time
 	data data
 	// told is told of each change that is kept, with the lock held; it may be nil.
-	told func(act string, i Issue, by caller, changes []Change)
+	told func(act string, in Project, i Issue, by caller, changes []Change)
 	// names are those of data.Apps, for whoever holds no lock or holds it already.
 	names sync.Map
 }
@@ -179,9 +179,9 @@ func (s *store) update(ref string, c caller, act string, fn func(i *Issue) error
 
 // tell tells of a change; never of a private project's, which apps do not see.
 func (s *store) tell(act string, i *Issue, by caller, changes []Change) {
-	private := slices.ContainsFunc(s.data.Projects, func(p *Project) bool { return p.Key == i.Project && p.Private })
-	if s.told != nil && !private {
-		s.told(act, clone(i), by, slices.Clone(changes))
+	at := slices.IndexFunc(s.data.Projects, func(p *Project) bool { return p.Key == i.Project })
+	if s.told != nil && at >= 0 && !s.data.Projects[at].Private {
+		s.told(act, *s.data.Projects[at], clone(i), by, slices.Clone(changes))
 	}
 }
 
@@ -190,7 +190,7 @@ func (s *store) create(project string, by caller, fn func(i *Issue) error) (Issu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.data.project(project, by.User)
-	if p == nil {
+	if p == nil || !p.open(by.User) {
 		return Issue{}, badInput("project %q does not exist", project)
 	}
 	next, nextID, issues, records := p.Next, s.data.NextID, s.data.Issues, s.data.Records

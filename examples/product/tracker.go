@@ -34,6 +34,9 @@ type User struct {
 	Password string `json:"-"`
 	Admin    bool   `json:"admin"`
 	TimeZone string `json:"timeZone"`
+
+	// kept is what an app that asks for the user is kept from; nil for people.
+	kept *productkit.Access
 }
 
 // Config is what a Tracker is made from.

@@ -86,6 +86,8 @@ const product = `key: desk
 name: Desk
 aliases: [helpdesk]
 apiBaseUrl: http://127.0.0.1:9
+containers:
+  - {type: project, parameters: [project]}
 modules:
   - type: desk:ticketPanel
     aliases: ["helpdesk:ticketPanel"]

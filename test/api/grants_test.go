@@ -83,6 +83,7 @@ func (l *life) grants() {
 	}
 	l.ask("GET", "/api/v1/receipts/export", l.operator, nil).fails(400, "MISSING")
 
+	l.rules()
 	l.remotes(at)
 
 	// A newer version waits while the old one is pinned, and when it asks for more.

@@ -41,12 +41,13 @@ func (l *life) operations() []operation {
 		"setRemote": {"url": "https://logs.example.com", "why": "w", "epoch": 1}, "setCredential": {"origin": "https://logs.example.com", "kind": "bearer", "secret": "s", "name": "n", "tokenPath": "/t", "scope": "x", "certificate": "c"},
 		"giveProviderCredential": {"sends": []string{"https://keys.example"}, "client": "c", "secret": "s"},
 		"grantNetwork":           {"network": "n", "host": "10.20.0.5", "port": 8088, "epoch": 1}, "addNetwork": {"cidr": "10.20.0.0/16", "ports": []int{8088}, "note": "n"},
-		"whatIf":           {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "disallow": []object{{"type": "IMAGES", "host": "img.example.com"}},
+		"addAccessRule": {"product": "tracker", "type": "project", "container": "DEMO", "app": "a"},
+		"whatIf": {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}, "allow": []object{{"type": "IMAGES", "host": "img.example.com"}}, "disallow": []object{{"type": "IMAGES", "host": "img.example.com"}},
 			"openNetworks": []object{{"remote": "r", "network": "n", "host": "h", "port": 443}}, "closeNetworks": []object{{"remote": "r", "host": "h", "port": 443}}, "removeModules": []string{"m"}, "uninstall": true},
 		"changeGrant":      {"epoch": 1, "trim": []string{"k"}, "replace": object{}, "restore": []string{"k"}, "off": []string{"k"}, "on": []string{"k"}},
 		"createWebTrigger": l.target("module", "hook"), "rotateWebTriggerSecret": l.target("module", "hook", "retire", true), "invoke": l.target("function", "echo", "payload", 1),
 	}
-	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone", "{remote}", "gone", "{module}", "gone", "{network}", "gone")
+	fill := strings.NewReplacer("{app}", l.appID, "{environment}", "development", "{site}", "acme", "{installation}", "gone", "{token}", "gone", "{account}", "gone", "{key}", "GONE", "{version}", "gone", "{product}", "gone", "{letter}", "gone", "{remote}", "gone", "{module}", "gone", "{network}", "gone", "{rule}", "gone")
 	var out []operation
 	for _, path := range slices.Sorted(maps.Keys(l.doc.Paths.Map())) {
 		for method, op := range l.doc.Paths.Value(path).Operations() {

@@ -78,3 +78,19 @@ func (l *life) remotes(at string) {
 	l.ask("DELETE", at+"/modules/second", l.ada, nil).is(204)
 	l.ask("DELETE", at+"/modules/second", l.ada, nil).fails(404, "NO_SUCH_REMOTE")
 }
+
+// rules goes through what a site's admin keeps apps from.
+func (l *life) rules() {
+	rules := "/api/v1/sites/acme/access-rules"
+	l.ask("GET", rules, l.ada, nil).is(200)
+	l.ask("GET", rules, l.admin, nil).fails(404, "NOT_YOURS")
+	rule := object{"product": "helpdesk", "type": "project", "container": "DEMO"}
+	l.ask("POST", rules, l.operator, rule).fails(403, "ROLE_REQUIRED")
+	l.ask("POST", rules, l.ada, object{"product": "helpdesk", "type": "planet", "container": "DEMO"}).fails(422, "BAD_CONTAINER")
+	l.ask("POST", rules, l.ada, object{"product": "gone", "type": "project", "container": "DEMO"}).fails(404, "PRODUCT_UNKNOWN")
+	made := l.ask("POST", rules, l.ada, rule).is(201).want("DEMO", "container").want("ada", "byName")
+	l.ask("POST", rules, l.ada, rule).fails(409, "RULE_EXISTS")
+	l.ask("GET", rules, l.ada, nil).is(200).want("DEMO", "rules", 0, "container")
+	l.ask("DELETE", rules+"/"+made.text("id"), l.ada, nil).is(204)
+	l.ask("DELETE", rules+"/"+made.text("id"), l.ada, nil).fails(404, "NO_SUCH_RULE")
+}

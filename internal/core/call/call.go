@@ -225,8 +225,10 @@ type Policy struct {
 	Slots []string
 	// Configured is what of Set an admin added while the app ran.
 	Configured []perm.Egress
-	Epoch      uint64
-	Scope      tenant.Scope // of the app's own principal
+	// AccessRules keep the app from parts of the product, whatever Set says.
+	AccessRules []AccessRule
+	Epoch       uint64
+	Scope       tenant.Scope // of the app's own principal
 }
 
 // Release is what an environment runs: as Policy what an installation of it may do if

@@ -101,7 +101,19 @@ func (b *Bridge) at(ctx context.Context, who *session.Session, panel session.Pan
 	if panel.Module != "" && typ != typeOf(product, panel.Module) || panel.Only != "" && panel.Only != name {
 		return nil, fault.New(fault.Denied, "ANOTHER_PANEL", "the panel's token is for another place in the product's pages")
 	}
+	if err := keptFrom(p, product, panel); err != nil {
+		return nil, err
+	}
 	return &place{who: *who, panel: panel, policy: p, manifest: m, module: u, product: product, typ: typ}, nil
+}
+
+// keptFrom refuses an app in a place that an admin's rule keeps it from.
+func keptFrom(p *call.Policy, product *tenancy.Product, panel session.Panel) error {
+	rule, barred := p.Barred(tenancy.ContainersOf(product.Containers, panel.Extension)...)
+	if !barred {
+		return nil
+	}
+	return fault.New(fault.Denied, "ACCESS_RULE", "your admin keeps the app from this %s", rule.Type).WithFix("an admin of the site ends the rule on the site's page").With("rule", rule.Rule)
 }
 
 // facts are what the app learns of the user and of the place. They come from the session.

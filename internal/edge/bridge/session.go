@@ -162,7 +162,7 @@ func (b *Bridge) modulesOf(ctx context.Context, i *install.Installation, product
 	}
 	for n := range out {
 		out[n].App = quote.Line(app.Name, 80)
-		if err != nil {
+		if barred := err == nil && keptFrom(p, product, panel) != nil; err != nil || barred {
 			out[n].State = "blocked"
 		} else if path := b.Hosting.IconPath(ctx, p, keys[n]); path != "" {
 			out[n].Icon = b.URL + path

@@ -48,7 +48,7 @@ func (c *cli) root() *cobra.Command {
 	group("app", c.createCommand(), c.registerCommand(), c.lintCommand(), c.deployCommand(), c.promoteCommand(),
 		c.versionsCommand(), c.environmentsCommand(), c.variablesCommand(), c.providersCommand(), c.permissionsCommand(), c.eligibilityCommand(), c.explainCommand())
 	group("run", c.installCommand(), c.uninstallCommand(), c.grantsCommand(), c.agreementsCommand(), c.remoteCommand(), c.moduleCommand(), c.egressCommand(), c.receiptsCommand(), c.appCommand(), c.updatesCommand(), c.webtriggerCommand(), c.invokeCommand(), c.tunnelCommand(), c.logsCommand(), c.queueCommand(), c.storageCommand(), c.usageCommand())
-	group("server", c.serveCommand(), c.backupCommand(), c.restoreCommand(), c.demoCommand(), c.productCommand(), c.keysCommand(), c.siteCommand(), c.networkCommand(), c.accountCommand(), c.tokenCommand(), c.auditCommand())
+	group("server", c.serveCommand(), c.backupCommand(), c.restoreCommand(), c.demoCommand(), c.productCommand(), c.keysCommand(), c.siteCommand(), c.networkCommand(), c.accessRulesCommand(), c.accountCommand(), c.tokenCommand(), c.auditCommand())
 	root.AddCommand(c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.versionCommand())
 	strict(root)
 	return root

@@ -40,6 +40,7 @@ var actNames = map[string]string{
 	"install.remote-register": "An app registered a remote", "install.remote-unregister": "A registered remote was removed",
 	"install.network-grant": "A private network was opened for a remote", "install.network-revoke": "A private network was closed for a remote",
 	"install.network-unlisted": "The operator took a private network back", "network.list": "The operator listed a private network", "network.unlist": "The operator took a private network off the list",
+	"access.block": "Apps were kept from a part of the product", "access.unblock": "A rule that kept apps from a part of the product was ended",
 	"webtrigger.secret-make": "A web trigger was given its first secret", "webtrigger.secret-rotate": "A web trigger was given another secret", "webtrigger.secret-retire": "A web trigger's earlier secret was ended",
 	"remote.credential-set": "A remote was given a credential", "remote.credential-clear": "A remote's credential was taken away",
 	"provider.connect": "A user connected an account at a service", "provider.disconnect": "An account at a service was disconnected", "provider.secret": "A developer set the secret of a service",
@@ -76,7 +77,7 @@ type entry struct {
 // narrows further.
 var actKinds = []struct{ Key, Name string }{
 	{"install", "Apps: installed, approved, narrowed"}, {"consent", "Users' agreements"}, {"logs", "Logs: shared and read"}, {"queue", "Queues: read, tried again, dropped"},
-	{"remote", "Credentials of remotes"}, {"provider", "Accounts and keys at services"}, {"network", "Private networks"},
+	{"remote", "Credentials of remotes"}, {"provider", "Accounts and keys at services"}, {"network", "Private networks"}, {"access", "Access rules"},
 	{"site", "The site and its switches"}, {"token", "Tokens and command lines"}, {"account", "Accounts of products"}, {"refused", "What was refused"},
 }
 

@@ -133,6 +133,7 @@ func New(cfg Config) *Console {
 		"GET /audit":                                c.showAudit,
 		"GET /site":                                 c.showSite,
 		"POST /site/propose":                        c.proposeSite,
+		"POST /site/rules":                          c.proposeRule,
 		"GET /device":                               c.showDevices,
 		"POST /device":                              c.askDevice,
 		"POST /device/propose":                      c.proposeDevice,

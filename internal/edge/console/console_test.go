@@ -248,7 +248,7 @@ func TestFormsOfOthersChangeNothing(t *testing.T) {
 	w := newWorld(t)
 	alice := w.alice()
 	good := alice.form("/site", url.Values{"switch": {"development"}, "development": {"yes"}, "code": {"BBBB-BBBB"}, "user": {"x"}, "device": {"x"}, "token": {"x"}})
-	for _, target := range []string{"/site/propose", "/device", "/device/propose", "/device/deny", "/device/revoke", "/accounts/service", "/accounts/disconnect", "/apps/x/propose", "/decide/x", "/sign-out",
+	for _, target := range []string{"/site/propose", "/site/rules", "/device", "/device/propose", "/device/deny", "/device/revoke", "/accounts/service", "/accounts/disconnect", "/apps/x/propose", "/decide/x", "/sign-out",
 		"/requests/x/propose", "/consent/x", "/my/apps/x/revoke"} {
 		for name, change := range map[string]func(*http.Request){
 			"another origin":   func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
@@ -314,6 +314,49 @@ func TestSessionsAreNotPlanted(t *testing.T) {
 	}
 }
 
+// So is a rule that keeps apps from a part of the product, and its end.
+func TestRule(t *testing.T) {
+	w := newWorld(t)
+	w.Installs.Containers = projects{}
+	alice := w.alice()
+	decide := func(form url.Values, words string) {
+		t.Helper()
+		rec := alice.ask("POST", "/site/rules", alice.form("/site", form), nil)
+		decision := regexp.MustCompile(`decision=([0-9a-f-]+)`).FindStringSubmatch(rec.Body.String())
+		if decision == nil {
+			t.Fatal(rec.Body)
+		}
+		alice.arrive("/sign-in?decision="+decision[1], session.Assertion{User: "alice", Admin: true})
+		if page := alice.ask("GET", "/decide/"+decision[1], nil, nil); !strings.Contains(page.Body.String(), words) {
+			t.Errorf("the page says no %q: %s", words, page.Body)
+		}
+		if rec := alice.ask("POST", "/decide/"+decision[1], alice.form("/site", nil), nil); rec.Code != http.StatusSeeOther {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	for _, bad := range []url.Values{{"switch": {"block"}, "type": {"project"}}, {"switch": {"other"}, "type": {"project"}, "container": {"DEMO"}}, {}} {
+		if rec := alice.ask("POST", "/site/rules", alice.form("/site", bad), nil); rec.Code != http.StatusBadRequest {
+			t.Errorf("%v: %d", bad, rec.Code)
+		}
+	}
+	decide(url.Values{"switch": {"block"}, "type": {"project"}, "container": {" DEMO "}}, "Keep all apps from Project DEMO?")
+	page := alice.ask("GET", "/site", nil, nil).Body.String()
+	rule := regexp.MustCompile(`name="rule" value="([0-9a-f-]+)"`).FindStringSubmatch(page)
+	if rule == nil || !strings.Contains(page, "Project DEMO") {
+		t.Fatal(page)
+	}
+	decide(url.Values{"switch": {"unblock"}, "rule": {rule[1]}}, "End this rule?")
+	if page := alice.ask("GET", "/site", nil, nil).Body.String(); strings.Contains(page, "Project DEMO") {
+		t.Error("the rule is still there")
+	}
+}
+
+type projects struct{}
+
+func (projects) ContainerTypes(context.Context, id.Product) ([]string, error) {
+	return []string{"project"}, nil
+}
+
 // A switch of the site is decided in three steps.
 func TestSwitch(t *testing.T) {
 	w := newWorld(t)
@@ -346,6 +389,9 @@ func TestSwitch(t *testing.T) {
 	}
 	if rec := alice.ask("POST", "/decide/"+decision[1], alice.form("/site", nil), nil); rec.Code != http.StatusSeeOther || updates() != "after:24h" {
 		t.Errorf("%d, updates %s", rec.Code, updates())
+	}
+	if page := alice.ask("GET", "/site", nil, nil).Body.String(); !strings.Contains(page, "No app is kept from any part") || !strings.Contains(page, "the key of a project") {
+		t.Errorf("the page says nothing of access rules: %s", page)
 	}
 	// With a second product the operator decides.
 	if _, err := w.Tenancy.Declare(t.Context(), operator, tenancy.Declaration{Name: "product.yaml",

@@ -61,6 +61,8 @@ type proposal struct {
 	// Switch is one of the site's; Updates or Development is its new position.
 	Switch  string `json:"switch,omitempty"`
 	Updates string `json:"updates,omitempty"`
+	// Rule is an access rule, with its id where it is to end.
+	Rule install.AccessRule `json:"rule,omitzero"`
 }
 
 // summary is what the last page says.
@@ -105,6 +107,8 @@ var acts = map[string]act{
 	"share":         {(*Console).showShare, (*Console).doShare},
 	"unshare":       {(*Console).showUnshare, (*Console).doUnshare},
 	"site":          {(*Console).showSwitch, (*Console).doSwitch},
+	"block":         {(*Console).showBlock, (*Console).doBlock},
+	"unblock":       {(*Console).showUnblock, (*Console).doUnblock},
 	"retry-letters": {(*Console).showRetryLetters, (*Console).doRetryLetters},
 	"drop-letter":   {(*Console).showDropLetter, (*Console).doDropLetter},
 	"relink":        {(*Console).showRelink, (*Console).doRelink},
@@ -128,7 +132,7 @@ func (c *Console) propose(v *visit) error {
 	}
 	p := proposal{Installation: i.ID, Target: targetOf(i), Name: c.appName(v.ctx(), i.App)}
 	kind := v.PostFormValue("act")
-	if _, ok := acts[kind]; !ok || slices.Contains([]string{"site", "login", "relink", "erase-left"}, kind) { // those are about no app that is installed
+	if _, ok := acts[kind]; !ok || slices.Contains([]string{"site", "block", "unblock", "login", "relink", "erase-left"}, kind) { // those are about no app that is installed
 		return fault.New(fault.Usage, "NO_ACT", "the form asks for nothing that can be decided")
 	}
 	switch kind {
@@ -213,7 +217,7 @@ func (c *Console) vouched(v *visit, kind string, p proposal) error {
 // sectionOf is where in the menu a decision belongs.
 func sectionOf(kind string) string {
 	switch kind {
-	case "site":
+	case "site", "block", "unblock":
 		return "site"
 	case "login":
 		return "device"

@@ -33,6 +33,9 @@ func (c *Console) showSite(v *visit) error {
 	}
 	data := map[string]any{"Site": quote.Line(s.Name, 60), "Ours": ours, "Development": s.AllowDevelopment,
 		"Updates": updatesText(s.Updates), "Mode": modeOf(s.Updates), "Hours": max(1, int(s.Updates.After/time.Hour))}
+	if data["Rules"], err = c.rulesOf(v.ctx(), p); err != nil {
+		return err
+	}
 	return c.render(v, 200, "site.html", page{Title: "Site", Section: "site", Data: data})
 }
 

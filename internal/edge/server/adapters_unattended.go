@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
@@ -47,13 +48,15 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
 		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Permissions: perm.Told, ContextToken: s.contextToken, Log: s.Config.Log,
+		Withheld: func(p *call.Policy) { s.Audit.Refused(p.Site, p.Install, "event.access-rule") },
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
 		Audience: s.Origins.ControlURL(), Products: productKeys{declared}, Client: s.Guard.Client(netguard.Operator, "keys"),
 	})
 	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase, s.Quotas.Erase)
 	s.Installs.Leaving = s.Unattended.Leaving
-	s.Installs.Happened = lifecycle{s.Registry, s.Unattended}.happened
+	told := lifecycle{s.Registry, s.Unattended}
+	s.Installs.Happened, s.Installs.Barred, s.Installs.Containers = told.happened, told.barred, declared
 }
 
 // contextToken signs for a schedule's function where it runs.
@@ -98,7 +101,7 @@ func (s *System) TakeEvents(ctx context.Context, m productkit.Message) error {
 	events := make([]unattended.Event, len(signed))
 	for i, e := range signed {
 		events[i] = unattended.Event{
-			Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Data: e.Data,
+			Product: e.Product, Site: e.Site, ID: e.ID, Type: e.Type, Time: e.Time, User: e.User, Install: e.Installation, Containers: e.Containers, Data: e.Data,
 		}
 	}
 	if err := s.onASite(ctx, signed[0]); err != nil { // what is signed together is of one site
@@ -139,13 +142,9 @@ func (l lifecycle) happened(ctx context.Context, by id.Principal, i *install.Ins
 	if event == "" {
 		return nil
 	}
-	scope, err := tenant.ForInstall(by, i.Site, i.ID)
-	if err != nil {
+	p := policyOf(by, i)
+	if p == nil {
 		return nil // nobody who installs or approves
-	}
-	p := &call.Policy{
-		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment, EnvName: i.EnvName,
-		EnvType: i.EnvType, Version: i.Version, Number: i.Number, Set: i.Effective(), Epoch: i.Epoch, Scope: scope,
 	}
 	data := map[string]any{
 		"id": i.ID, "installerAccountId": string(by.Account),
@@ -157,6 +156,30 @@ func (l lifecycle) happened(ctx context.Context, by id.Principal, i *install.Ins
 		data["upgraderAccountId"], data["permissions"] = data["installerAccountId"], perm.Told(p.Set)
 	}
 	return l.unattended.Lifecycle(ctx, p, event, string(i.Version)+time.Now().UTC().Format(time.RFC3339Nano), data)
+}
+
+// barred tells an app of the container from which it is kept, as a CloudEvent's data says it.
+func (l lifecycle) barred(ctx context.Context, by id.Principal, i *install.Installation, c call.Container) error {
+	p := policyOf(by, i)
+	if p == nil {
+		return nil
+	}
+	return l.unattended.Lifecycle(ctx, p, unattended.BlockedEvent, c.Type+" "+c.ID+" "+strconv.FormatUint(i.Epoch, 10), map[string]any{
+		"workspace": map[string]any{"cloudId": i.Site},
+		"objects":   []any{map[string]any{"product": i.Product, "type": c.Type, "ids": []string{c.ID}}},
+	})
+}
+
+// policyOf is an installation as an act of an admin left it, nil where nobody acts.
+func policyOf(by id.Principal, i *install.Installation) *call.Policy {
+	scope, err := tenant.ForInstall(by, i.Site, i.ID)
+	if err != nil {
+		return nil
+	}
+	return &call.Policy{
+		Install: i.ID, Site: i.Site, Product: i.Product, App: i.App, Owner: i.Owner, Environment: i.Environment, EnvName: i.EnvName,
+		EnvType: i.EnvType, Version: i.Version, Number: i.Number, Set: i.Effective(), Epoch: i.Epoch, Scope: scope,
+	}
 }
 
 func (l lifecycle) name(ctx context.Context, i *install.Installation) string {

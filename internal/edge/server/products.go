@@ -104,7 +104,10 @@ func (p *products) API(ctx context.Context, key id.Product) (*product.API, error
 	if err != nil {
 		return nil, err
 	}
-	out := &product.API{Product: a.Product, BaseURL: a.BaseURL, Table: a.Table}
+	out := &product.API{Product: a.Product, BaseURL: a.BaseURL, Table: a.Table, Unclaimed: a.Auth == tenancy.AuthOAuth2}
+	for _, c := range a.Containers {
+		out.Containers = append(out.Containers, product.Containers{Type: c.Type, Parameters: c.Parameters, Open: c.Metadata})
+	}
 	if g := a.Graph; g != nil {
 		out.Graph = &product.Graph{Path: g.Path, Query: g.Query, Mutation: g.Mutation, MaxDepth: g.MaxDepth, MaxFields: g.MaxFields}
 	}
@@ -241,9 +244,34 @@ func (t tokens) Credential(ctx context.Context, api *product.API, ask product.As
 	}
 	token, _, err := t.signer.ReuseAccess(signer.Access{
 		Audience: string(api.Product), Subject: subject, ClientID: string(p.App), Actor: signer.Actor{Subject: app, Name: t.names.of(ctx, p.App)},
-		Scope: ask.Scopes, Site: string(p.Site), Installation: string(p.Install),
+		Scope: ask.Scopes, Site: string(p.Site), Installation: string(p.Install), Blocked: blockedIn(p),
 	})
 	return product.Credential{Header: "Authorization", Value: "Bearer " + token, Secret: token}, err
+}
+
+// blockedIn are the containers from which rules keep an installation, by their types.
+func blockedIn(p *call.Policy) map[string][]string {
+	if len(p.AccessRules) == 0 {
+		return nil
+	}
+	out := map[string][]string{}
+	for _, r := range p.AccessRules {
+		out[r.Type] = append(out[r.Type], r.ID)
+	}
+	return out
+}
+
+// ContainerTypes implements install.Containers.
+func (p *products) ContainerTypes(ctx context.Context, key id.Product) ([]string, error) {
+	a, err := p.tenancy.API(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range a.Containers {
+		out = append(out, c.Type)
+	}
+	return out, nil
 }
 
 // appNames remembers what apps are called, for a little while.

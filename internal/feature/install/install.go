@@ -49,6 +49,11 @@ type Words interface {
 	Words(ctx context.Context, product id.Product) (perm.Words, error)
 }
 
+// Containers tells which types of containers a product declares.
+type Containers interface {
+	ContainerTypes(ctx context.Context, product id.Product) ([]string, error)
+}
+
 // Config is what the service stands on. DB, Audit, Releases and Sites are required.
 type Config struct {
 	DB       *db.DB
@@ -72,6 +77,12 @@ type Config struct {
 	// transaction; it may be nil.
 	RemoteChanged func(ctx context.Context, scope tenant.Scope, remote string) error
 	Words         Words
+	// Containers tells whether a product declares a type of containers; nothing can be ruled
+	// about where it is nil.
+	Containers Containers
+	// Barred is told of a rule that keeps an installation from a container, in its act's
+	// transaction; it may be nil.
+	Barred func(ctx context.Context, by id.Principal, i *Installation, c call.Container) error
 	// Reserved are the platform's own hosts, which no admin allows an app.
 	Reserved []string
 	Now      func() time.Time // time.Now when nil

@@ -12,6 +12,7 @@ import (
 // Before is what was installed before a backup takes the place of the database.
 type Before struct {
 	installs map[id.Install]Installation
+	rules    []AccessRule
 	clock    int64
 }
 
@@ -37,6 +38,9 @@ func (s *Service) Before(ctx context.Context) (*Before, error) {
 	for _, r := range rows {
 		b.installs[r.ID] = r.Installation
 	}
+	if b.rules, err = s.rules(ctx, allRules); err != nil {
+		return nil, fault.Op("install.Before", err)
+	}
 	return b, fault.Op("install.Before", s.DB.QueryRow(ctx, policyClock).Scan(&b.clock))
 }
 
@@ -59,6 +63,9 @@ func (s *Service) Restored(ctx context.Context, by id.Principal, before *Before)
 		ahead = before.clock
 	}
 	if _, err := s.DB.Exec(ctx, advanceClock, ahead); err != nil {
+		return 0, 0, fault.Op("install.Restored", err)
+	}
+	if err := s.keepRules(ctx, before); err != nil {
 		return 0, 0, fault.Op("install.Restored", err)
 	}
 	for n := range rows {

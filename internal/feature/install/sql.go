@@ -92,6 +92,18 @@ CREATE TABLE site_networks (
 	listed_at  BIGINT NOT NULL
 );
 CREATE INDEX site_networks_site ON site_networks (site_id, listed_at);
+`}, {ID: "install/7", SQL: `
+CREATE TABLE access_rules (
+	id             TEXT PRIMARY KEY,
+	site_id        TEXT NOT NULL,
+	product        TEXT NOT NULL,
+	container_type TEXT NOT NULL,
+	container      TEXT NOT NULL,
+	app_id         TEXT NOT NULL,
+	made_by        TEXT NOT NULL,
+	made_at        BIGINT NOT NULL
+);
+CREATE INDEX access_rules_site ON access_rules (site_id, made_at);
 `}}
 
 const (
@@ -99,6 +111,14 @@ const (
 	addNetwork     = `INSERT INTO site_networks (id, site_id, cidr, ports, ca, note, expires_at, listed_by, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	networksOfSite = `SELECT id, site_id, cidr, ports, ca, note, expires_at, listed_by, listed_at FROM site_networks WHERE site_id = ? ORDER BY listed_at, id`
 	dropNetwork    = `DELETE FROM site_networks WHERE id = ? AND site_id = ?`
+
+	// Rules that keep apps from parts of a site's products.
+	addRule     = `INSERT INTO access_rules (id, site_id, product, container_type, container, app_id, made_by, made_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	ruleColumns = `SELECT id, site_id, product, container_type, container, app_id, made_by, made_at FROM access_rules`
+	rulesOfSite = ruleColumns + ` WHERE site_id = ? ORDER BY made_at, id`
+	dropRule    = `DELETE FROM access_rules WHERE id = ? AND site_id = ?`
+	// Cross-tenant: every process holds the policies of all installations in memory.
+	allRules = ruleColumns
 
 	tick = `UPDATE policy_clock SET value = value + 1 WHERE one = 1 RETURNING value`
 

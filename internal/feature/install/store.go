@@ -214,6 +214,10 @@ func (s *Service) changed(ctx context.Context, after int64) ([]change, error) {
 	if err != nil {
 		return nil, fault.Op("install.changed", err)
 	}
+	rules, err := s.rulesFor(ctx, after, rows)
+	if err != nil {
+		return nil, fault.Op("install.changed", err)
+	}
 	out := make([]change, len(rows))
 	for n := range rows {
 		r := &rows[n]
@@ -227,6 +231,7 @@ func (s *Service) changed(ctx context.Context, after int64) ([]change, error) {
 		if out[n].policy, err = r.policy(); err != nil {
 			return nil, fault.Op("install.changed", err)
 		}
+		out[n].policy.AccessRules = rules[r.Site].about(&r.Installation)
 	}
 	return out, nil
 }

@@ -83,6 +83,9 @@ func (c *caller) admit(ctx context.Context, p *call.Policy, h *head, d *Decision
 	if out.query, err = url.ParseQuery(rawQuery); err != nil {
 		return nil, answer(d, closed("PATH_REFUSED", "the query of the request is malformed").WithFix("encode the query, with URLSearchParams for instance"))
 	}
+	if err := out.kept(out.policy); err != nil {
+		return nil, answer(d, err)
+	}
 	return out, nil
 }
 

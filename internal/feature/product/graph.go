@@ -27,6 +27,9 @@ func (c *caller) admitGraph(ctx context.Context, p *call.Policy, h *head, body [
 	if g == nil {
 		return nil, nil, answer(d, closed("OPERATION_UNKNOWN", "the product %s declares no GraphQL", d.Product).WithFix("use requestProduct"))
 	}
+	if len(let.policy.AccessRules) > 0 && let.api.Unclaimed {
+		return nil, nil, answer(d, keptFrom(let.policy.AccessRules[0]).With("graphql", true))
+	}
 	var in graphBody
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, nil, deny(d, "invalid-argument", fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of requestGraph are malformed").Because(err))

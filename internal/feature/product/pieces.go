@@ -213,6 +213,9 @@ func (c *caller) still(ctx context.Context, p *call.Policy, let *pass, as string
 	if slices.ContainsFunc(let.scopes, func(s string) bool { return !perm.HasScope(on.Set, s) }) {
 		return closed("SCOPE_NOT_GRANTED", "what this request was made with is not granted any more")
 	}
+	if err := let.since(on); err != nil {
+		return err
+	}
 	if as == asApp {
 		return nil
 	}

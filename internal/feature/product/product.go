@@ -7,7 +7,7 @@
 // with a credential that exists only between this server and the product.
 //
 // The order of a decision is fixed: product, installation, path and operation, scopes,
-// user and consent, parameters, destinations that the product itself would contact. Only
+// user and consent, access rules, parameters, destinations that the product itself would contact. Only
 // then is a credential made, for this operation's scopes alone.
 package product
 
@@ -33,6 +33,11 @@ type API struct {
 	// Table has the operations, none where the product was declared without a description.
 	Table *scopemap.Table
 	Graph *Graph // nil where there is none
+	// Containers are the parts of the product from which rules may keep apps.
+	Containers []Containers
+	// Unclaimed says that what proves who asks is the product's own and says nothing of such
+	// rules: the product cannot keep to them, so the gate alone does.
+	Unclaimed bool
 }
 
 // APIs gives products' APIs. It must be cheap: it is asked at each call.

@@ -37,12 +37,14 @@ type world struct {
 	table   *scopemap.Table
 	base    *url.URL
 	graph   *Graph
-	method  string // of the host call
-	via     http.RoundTripper
+	// containers are what rules may be about.
+	containers []Containers
+	method     string // of the host call
+	via        http.RoundTripper
 }
 
 func (w *world) API(_ context.Context, p id.Product) (*API, error) {
-	return &API{Product: p, BaseURL: w.base, Table: w.table, Graph: w.graph}, nil
+	return &API{Product: p, BaseURL: w.base, Table: w.table, Graph: w.graph, Containers: w.containers}, nil
 }
 
 func (w *world) Named(_ context.Context, name string, preferred id.Product) (id.Product, bool, error) {

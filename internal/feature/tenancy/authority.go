@@ -155,6 +155,7 @@ type API struct {
 	PageOrigins []string
 	SignInURL   string
 	Directory   string
+	Containers  []ContainerType
 	People      *People // nil where nobody says who people are
 }
 
@@ -182,7 +183,7 @@ func (p *Product) api(t *scopemap.Table) (*API, error) {
 	a := &API{
 		Product: p.Key, Name: p.Name, BaseURL: base, Auth: p.Auth, Table: t, Graph: p.Graph, Consent: p.Consent, OAuth: p.OAuth2,
 		Users: p.Users, OIDC: p.OIDC, Admins: p.Admins, Keys: p.Keys, Scopes: map[string]Scope{},
-		Aliases: p.Aliases, Events: p.Events, PageOrigins: p.PageOrigins, SignInURL: p.SignInURL, Directory: p.Directory, People: p.People,
+		Aliases: p.Aliases, Events: p.Events, Containers: p.Containers, PageOrigins: p.PageOrigins, SignInURL: p.SignInURL, Directory: p.Directory, People: p.People,
 	}
 	for _, s := range p.Scopes {
 		a.Scopes[s.Name] = s

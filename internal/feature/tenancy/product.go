@@ -17,6 +17,8 @@ type Product struct {
 	Modules    []ModuleType `json:"modules,omitempty"`
 	Events     []Event      `json:"events,omitempty"`
 	Scopes     []Scope      `json:"scopes,omitempty"`
+	// Containers are the types of parts that hold the product's data: projects, for instance.
+	Containers []ContainerType `json:"containers,omitempty"`
 	// PageOrigins are the origins of pages that may embed panels.
 	PageOrigins []string `json:"pageOrigins,omitempty"`
 	SignInURL   string   `json:"signInUrl,omitempty"`

@@ -141,6 +141,10 @@ func (r *reader) product(root *yaml.Node) *Product {
 			r.texts(n, "pageOrigins", &p.PageOrigins, 300, origin, "write SCHEME://HOST or SCHEME://HOST:PORT, nothing after it")
 		},
 		"directory": text("directory", &p.Directory, 63, keyForm.MatchString, keyFix),
+		"containers": func(n *yaml.Node) {
+			r.list(n, "containers", func(e *yaml.Node) { p.Containers = append(p.Containers, r.container(e)) })
+			r.unique(n, "container type", containerNames(&p))
+		},
 		"people":    func(n *yaml.Node) { p.People = r.people(n) },
 		"signInUrl": text("signInUrl", &p.SignInURL, 2000, baseURL, "write an absolute http or https URL without user, query and fragment"),
 	}

@@ -26,6 +26,8 @@ const (
 const (
 	InstalledEvent = "avi:forge:installed:app"
 	UpgradedEvent  = "avi:forge:upgraded:app"
+	// BlockedEvent tells of a rule that keeps the app from a container.
+	BlockedEvent = "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2"
 )
 
 // Event is something that happened in a product, and that the product signed.
@@ -38,7 +40,9 @@ type Event struct {
 	User    id.User
 	// Install is whose call caused it, "" for none.
 	Install id.Install
-	Data    json.RawMessage // an object
+	// Containers are where it happened.
+	Containers []call.Container
+	Data       json.RawMessage // an object
 }
 
 // told is an event as a job keeps it, for one trigger module of one installation.
@@ -53,6 +57,8 @@ type told struct {
 	// Check says that the trigger's condition was not looked at when the event came.
 	Check bool            `json:"check,omitempty"`
 	Data  json.RawMessage `json:"data"`
+	// Containers are where it happened: whoever is kept from one is not told.
+	Containers []call.Container `json:"containers,omitempty"`
 	// Trace and Span are of the request that brought it.
 	Trace string `json:"trace,omitempty"`
 	Span  string `json:"span,omitempty"`
@@ -106,9 +112,13 @@ func (s *Service) listeners(ctx context.Context, e Event, look *looks) (list []j
 		if p.Product != e.Product {
 			continue
 		}
+		if _, barred := p.Barred(e.Containers...); barred {
+			s.withheld(p)
+			continue
+		}
 		for _, name := range typ.Names {
 			some, err := s.triggers(ctx, p, look, told{
-				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Data: e.Data,
+				Product: e.Product, Type: e.Type, Name: name, Time: e.Time, User: e.User, Self: e.Install == p.Install, Event: e.ID, Containers: e.Containers, Data: e.Data,
 				Trace: origin.Trace, Span: origin.Span,
 			})
 			if err != nil {
@@ -118,6 +128,13 @@ func (s *Service) listeners(ctx context.Context, e Event, look *looks) (list []j
 		}
 	}
 	return list, nil
+}
+
+// withheld counts an event that an access rule keeps from an installation.
+func (s *Service) withheld(p *call.Policy) {
+	if s.Withheld != nil {
+		s.Withheld(p)
+	}
 }
 
 // triggers are the jobs of the modules of an installation that subscribe to an event, if
@@ -174,6 +191,10 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 	p, err := s.Installed.Policy(ctx, id.Install(j.Owner))
 	if err != nil {
 		return s.refused(err)
+	}
+	if _, barred := p.Barred(t.Containers...); barred {
+		s.withheld(p)
+		return jobs.Verdict{} // a rule was made since it came
 	}
 	data, optional, may, err := s.shown(ctx, p, t)
 	if err != nil {

@@ -101,6 +101,9 @@ type Config struct {
 	Permissions func(perm.Set) map[string]any
 	// ContextToken signs where a schedule's function runs; it may be nil.
 	ContextToken func(ctx context.Context, p *call.Policy, module string) (string, error)
+	// Withheld is told of an event that an access rule keeps from an installation; it may be
+	// nil and must not block.
+	Withheld func(p *call.Policy)
 	// Retention is how long a pushed event is tried; 24 hours when zero.
 	Retention time.Duration
 	Now       func() time.Time

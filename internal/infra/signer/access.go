@@ -29,6 +29,9 @@ type Access struct {
 	Scope        []string
 	Site         string
 	Installation string
+	// Blocked are the product's containers from which an access rule keeps the app, by type;
+	// none for no rule.
+	Blocked map[string][]string
 }
 
 // Actor is who makes a call: "app:" and the installation, and the app's name for people.
@@ -47,9 +50,11 @@ type accessClaims struct {
 	Scope        string `json:"scope"`
 	Site         string `json:"site"`
 	Installation string `json:"installation"`
-	IssuedAt     int64  `json:"iat"`
-	Expires      int64  `json:"exp"`
-	ID           string `json:"jti"`
+	// Blocked is absent where no rule concerns the app.
+	Blocked  map[string][]string `json:"blocked,omitempty"`
+	IssuedAt int64               `json:"iat"`
+	Expires  int64               `json:"exp"`
+	ID       string              `json:"jti"`
 }
 
 // Access makes a token for one product. It reads nothing from the database: whoever calls
@@ -68,7 +73,7 @@ func (s *Signer) Access(a Access) (token string, expires time.Time, err error) {
 	expires = issued.Add(AccessLife)
 	claims, err := json.Marshal(accessClaims{
 		Issuer: s.Issuer, Audience: a.Audience, Subject: a.Subject, ClientID: a.ClientID, Actor: a.Actor,
-		Scope: strings.Join(a.Scope, " "), Site: a.Site, Installation: a.Installation,
+		Scope: strings.Join(a.Scope, " "), Site: a.Site, Installation: a.Installation, Blocked: a.Blocked,
 		IssuedAt: issued.Unix(), Expires: expires.Unix(), ID: rand.Text(),
 	})
 	if err != nil {
@@ -88,7 +93,7 @@ func (s *Signer) Access(a Access) (token string, expires time.Time, err error) {
 func (s *Signer) ReuseAccess(a Access) (token string, expires time.Time, err error) {
 	now := s.Now()
 	k := s.state.Load().signing(access, now)
-	what := reusable{a.Audience, a.Subject, a.ClientID, a.Actor, strings.Join(a.Scope, " "), a.Site, a.Installation}
+	what := reusable{a.Audience, a.Subject, a.ClientID, a.Actor, strings.Join(a.Scope, " "), a.Site, a.Installation, blockedKey(a.Blocked)}
 	if was, ok := s.recent.Get(what); ok && k != nil && was.kid == k.kid && !now.Before(was.made) && now.Sub(was.made) < accessReuse {
 		return was.token, was.expires, nil
 	}
@@ -111,6 +116,19 @@ type reusable struct {
 	audience, subject, client string
 	actor                     Actor
 	scope, site, installation string
+	blocked                   string
+}
+
+// blockedKey tells two sets of blocked containers apart.
+func blockedKey(blocked map[string][]string) string {
+	if len(blocked) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(blocked) // its keys are sorted
+	if err != nil {
+		return rand.Text() // texts only: never
+	}
+	return string(text)
 }
 
 type recent struct {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/productkit"
@@ -115,6 +116,7 @@ type Event struct {
 	Time         time.Time
 	User         id.User
 	Installation id.Install
+	Containers   []call.Container
 	Data         json.RawMessage
 }
 
@@ -145,6 +147,9 @@ func eventOf(e *productkit.Event) Event {
 	out := Event{
 		Product: id.Product(e.Product), Site: id.Site(e.Site), ID: e.ID, Type: e.Type, Time: e.Time, User: id.User(e.User),
 		Installation: id.Install(e.Installation), Data: e.Data,
+	}
+	for _, c := range e.Containers {
+		out.Containers = append(out.Containers, call.Container{Type: c.Type, ID: c.ID})
 	}
 	if e.Source != e.Product {
 		out.ID = e.Source + "#" + e.ID // a source has no fragment, so no other pair reads so

@@ -456,6 +456,7 @@ func TestReuseAccess(t *testing.T) {
 		"client": func(a *signer.Access) { a.ClientID = "other" }, "actor": func(a *signer.Access) { a.Actor.Subject = "app:other" },
 		"name": func(a *signer.Access) { a.Actor.Name = "Other" }, "scope": func(a *signer.Access) { a.Scope = a.Scope[:1] }, "no scope": func(a *signer.Access) { a.Scope = nil },
 		"site": func(a *signer.Access) { a.Site = "other" }, "installation": func(a *signer.Access) { a.Installation = "other" },
+		"rule": func(a *signer.Access) { a.Blocked = map[string][]string{"project": {"DEMO"}} },
 	} {
 		a := call
 		change(&a)

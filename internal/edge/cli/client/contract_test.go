@@ -167,6 +167,9 @@ func TestEveryCallIsInTheContract(t *testing.T) {
 		func() error { _, err := c.Agreements(ctx, "i"); return err },
 		func() error { _, err := c.EndAgreements(ctx, "i", "u/x", "tunnel"); return err },
 		func() error { return c.RemoveModule(ctx, "i", "m") },
+		func() error { _, err := c.AccessRules(ctx, "s"); return err },
+		func() error { _, err := c.AddAccessRule(ctx, "s", NewAccessRule{"p", "t", "c", "a"}); return err },
+		func() error { return c.RemoveAccessRule(ctx, "s", "r") },
 		func() error { _, err := c.Networks(ctx, "s"); return err },
 		func() error {
 			at := time.Unix(1, 0).UTC()
