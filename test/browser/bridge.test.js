@@ -191,7 +191,7 @@ test('an app that must not run is said to be blocked, in its place, in the reade
   await demo.run(demo.operatorToken(), app, 'app', 'suspend', 'it is looked at');
   const page = await openProduct(context, demo, 'bob', '/browse/DEMO-1');
   const list = await frameIn(page, (f) => f.getByText('One is blocked by your admin').count());
-  await list.getByText('An admin has to look at this app').first().waitFor();
+  await list.getByText('for an admin of this site to decide').first().waitFor();
   assert.ok(!page.frames().some((f) => f.url().includes('.apps.localhost') && f.parentFrame()?.url().includes('/shell/app/') && f.name() === 'One'));
   await demo.run(demo.operatorToken(), app, 'app', 'resume');
   await context.close();

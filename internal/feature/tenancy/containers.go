@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/scopemap"
 )
 
 // ContainerType is a type of parts that hold the product's data, such as projects: a site's
@@ -26,6 +28,8 @@ type ContainerType struct {
 	Metadata []string `json:"metadata,omitempty"`
 	// Context are the fields of a panel's context that name one, with dots between them.
 	Context []string `json:"context,omitempty"`
+
+	line int // where product.yaml declares it
 }
 
 var containerForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,29}$`)
@@ -58,7 +62,44 @@ func (r *reader) container(n *yaml.Node) (c ContainerType) {
 	if c.Title == "" {
 		c.Title = c.Type
 	}
+	c.line = n.Line
 	return c
+}
+
+var inTemplate = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// misnamed are the parameters and operations that containers name and the document has not: a
+// rule would keep nobody from anything there, and say nothing of it.
+func (p *Product) misnamed(table *scopemap.Table) (out []scopemap.Finding) {
+	parameters, operations := map[string]bool{}, map[string]bool{}
+	for _, op := range table.Operations() {
+		operations[op.ID] = true
+		for _, m := range inTemplate.FindAllStringSubmatch(op.Template, -1) {
+			parameters[m[1]] = true
+		}
+		for name := range op.Query {
+			parameters[name] = true
+		}
+	}
+	finding := func(c ContainerType, fix, what string, args ...any) {
+		out = append(out, scopemap.Finding{Rule: "unknown-container-name", Severity: scopemap.Error, Line: c.line, InRules: true,
+			Message: "containers of type " + c.Type + ": " + fmt.Sprintf(what, args...), Fix: fix})
+	}
+	for _, c := range p.Containers {
+		for _, parameter := range c.Parameters {
+			for part := range strings.SplitSeq(parameter, "/") {
+				if !parameters[part] {
+					finding(c, "spell it as the document does, or leave it out", "no operation has a parameter %q in its path or query", part)
+				}
+			}
+		}
+		for _, operation := range c.Metadata {
+			if !operations[operation] {
+				finding(c, "write the operationId of an operation", "the document has no operation %q", operation)
+			}
+		}
+	}
+	return out
 }
 
 func containerNames(p *Product) []string {

@@ -62,7 +62,7 @@ func Check(d Declaration) (*Checked, error) {
 			return nil, err
 		}
 		var wrong manifest.Diagnostics
-		for _, f := range findings {
+		for _, f := range slices.Concat(findings, product.misnamed(table)) {
 			if f.Severity == scopemap.Error {
 				wrong = append(wrong, c.Diagnostic(d.Name, f))
 			}
