@@ -61,15 +61,9 @@ func (s *Signer) Context(ctx context.Context, c Context) (string, error) {
 			return "", fault.New(fault.Internal, "TOKEN_INCOMPLETE", "a context token was asked for without all that it says")
 		}
 	}
-	if s.state.Load().newest(surroundings) == nil {
-		if err := s.first(ctx, surroundings); err != nil {
-			return "", fault.Op("signer.Context", err)
-		}
-	}
-	now := s.Now()
-	k := s.state.Load().signing(surroundings, now)
-	if k == nil {
-		return "", fault.New(fault.Unavailable, "NO_SIGNING_KEY", "there is no key to sign with at present").WithFix("try again")
+	k, now, err := s.late(ctx, surroundings)
+	if err != nil {
+		return "", fault.Op("signer.Context", err)
 	}
 	issued := now.Truncate(time.Second)
 	claims, err := json.Marshal(contextClaims{

@@ -53,15 +53,9 @@ func (s *Signer) Invocation(ctx context.Context, i Invocation) (string, error) {
 	if i.Audience == "" || i.App == nil || i.Remote == "" || i.URL == "" || i.Method == "" {
 		return "", fault.New(fault.Internal, "TOKEN_INCOMPLETE", "an invocation token was asked for without all that it says")
 	}
-	if s.state.Load().newest(invocation) == nil {
-		if err := s.first(ctx, invocation); err != nil {
-			return "", fault.Op("signer.Invocation", err)
-		}
-	}
-	now := s.Now()
-	k := s.state.Load().signing(invocation, now)
-	if k == nil {
-		return "", fault.New(fault.Unavailable, "NO_SIGNING_KEY", "there is no key to sign with at present").WithFix("try again")
+	k, now, err := s.late(ctx, invocation)
+	if err != nil {
+		return "", fault.Op("signer.Invocation", err)
 	}
 	issued := now.Truncate(time.Second)
 	claims, err := json.Marshal(invocationClaims{
@@ -78,6 +72,21 @@ func (s *Signer) Invocation(ctx context.Context, i Invocation) (string, error) {
 	}
 	token, err := signed.CompactSerialize()
 	return token, fault.Op("signer.Invocation", err)
+}
+
+// late is the key that a family signs with now, whose first one is made when it is needed.
+func (s *Signer) late(ctx context.Context, f family) (*key, time.Time, error) {
+	if s.state.Load().newest(f) == nil {
+		if err := s.first(ctx, f); err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+	now := s.Now()
+	k := s.state.Load().signing(f, now)
+	if k == nil {
+		return nil, now, fault.New(fault.Unavailable, "NO_SIGNING_KEY", "there is no key to sign with at present").WithFix("try again")
+	}
+	return k, now, nil
 }
 
 // first makes a family's first key; of several servers that do so at once, all use one.
