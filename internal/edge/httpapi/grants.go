@@ -265,26 +265,36 @@ func (a *API) declineVersion(w http.ResponseWriter, r *request) error {
 	return a.decided(w, r, err)
 }
 
+// grantChange is what an admin takes from a grant, gives back to it, and switches.
+type grantChange struct {
+	Epoch   uint64              `json:"epoch"`
+	Trim    []string            `json:"trim"`
+	Replace map[string][]string `json:"replace"`
+	Restore []string            `json:"restore"`
+	Off     []string            `json:"off"`
+	On      []string            `json:"on"`
+}
+
+func (c *grantChange) any() bool {
+	return len(c.Trim)+len(c.Replace)+len(c.Restore)+len(c.Off)+len(c.On) > 0
+}
+
+func (c *grantChange) change() install.Change {
+	return install.Change{Epoch: c.Epoch, Trim: c.Trim, Replace: c.Replace, Restore: c.Restore, Off: c.Off, On: c.On}
+}
+
 func (a *API) changeGrant(w http.ResponseWriter, r *request) error {
-	var in struct {
-		Epoch   uint64              `json:"epoch"`
-		Trim    []string            `json:"trim"`
-		Replace map[string][]string `json:"replace"`
-		Restore []string            `json:"restore"`
-		Off     []string            `json:"off"`
-		On      []string            `json:"on"`
-	}
+	var in grantChange
 	if err := r.decode(&in); err != nil {
 		return err
 	}
-	if len(in.Trim)+len(in.Replace)+len(in.Restore)+len(in.Off)+len(in.On) == 0 {
+	if !in.any() {
 		return fault.New(fault.Usage, "MISSING", "nothing is to be changed").WithFix("name keys under trim, replace, restore, off or on")
 	}
 	if slices.ContainsFunc(slices.Concat(in.Trim, in.Restore, in.Off, in.On), func(k string) bool { return len(k) > 2000 }) {
 		return fault.New(fault.Usage, "BAD_KEY", "a key is longer than any permission's")
 	}
-	_, err := a.Installs.Change(r.ctx(), r.caller, r.installation(), install.Change{
-		Epoch: in.Epoch, Trim: in.Trim, Replace: in.Replace, Restore: in.Restore, Off: in.Off, On: in.On})
+	_, err := a.Installs.Change(r.ctx(), r.caller, r.installation(), in.change())
 	return a.decided(w, r, err)
 }
 

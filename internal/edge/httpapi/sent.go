@@ -44,14 +44,9 @@ func (a *API) suggest(w http.ResponseWriter, r *request) error {
 // supposed is a change as what-if takes it in. The parts are those of the routes that make
 // it; an address or a network is decided by what is there when it is its turn.
 type supposed struct {
-	Epoch    uint64              `json:"epoch"`
-	Trim     []string            `json:"trim"`
-	Replace  map[string][]string `json:"replace"`
-	Restore  []string            `json:"restore"`
-	Off      []string            `json:"off"`
-	On       []string            `json:"on"`
-	Allow    []supposedHost      `json:"allow"`
-	Disallow []supposedHost      `json:"disallow"`
+	grantChange
+	Allow    []supposedHost `json:"allow"`
+	Disallow []supposedHost `json:"disallow"`
 	Remotes  []struct {
 		Key string `json:"key"`
 		URL string `json:"url"` // "" resets it
@@ -77,12 +72,8 @@ type supposedNetwork struct {
 	Port    uint16 `json:"port"`
 }
 
-func (s *supposed) grant() bool {
-	return len(s.Trim)+len(s.Replace)+len(s.Restore)+len(s.Off)+len(s.On) > 0
-}
-
 func (s *supposed) alone() bool {
-	return !s.grant() && len(s.Allow)+len(s.Disallow)+len(s.Remotes)+len(s.OpenNetworks)+len(s.CloseNetworks)+len(s.RemoveModules) == 0
+	return !s.any() && len(s.Allow)+len(s.Disallow)+len(s.Remotes)+len(s.OpenNetworks)+len(s.CloseNetworks)+len(s.RemoveModules) == 0
 }
 
 // whatIf tells what a change would have meant; it changes nothing.
@@ -131,9 +122,9 @@ func (a *API) suppose(ctx context.Context, r *request, in *supposed) (err error)
 			_, err = act()
 		}
 	}
-	if in.grant() {
+	if in.any() {
 		do(func() (install.Installation, error) {
-			return a.Installs.Change(ctx, by, at, install.Change{Epoch: in.Epoch, Trim: in.Trim, Replace: in.Replace, Restore: in.Restore, Off: in.Off, On: in.On})
+			return a.Installs.Change(ctx, by, at, in.change())
 		})
 	}
 	for _, d := range in.Allow {
