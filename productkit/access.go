@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/compact"
 	"github.com/annexhq/annex/internal/infra/keyset"
 )
@@ -74,7 +75,8 @@ type Access struct {
 // may be told.
 func (a *Access) Blocked(kind string, names ...string) bool {
 	return slices.ContainsFunc(a.blocked[kind], func(id string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(id, n) })
+		kept := call.Container{Type: kind, ID: id}
+		return slices.ContainsFunc(names, func(n string) bool { return kept.Is(call.Container{Type: kind, ID: n}) })
 	})
 }
 

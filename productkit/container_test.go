@@ -33,8 +33,8 @@ func TestBlocked(t *testing.T) {
 		a.rules(r)
 		return a, r.err
 	}
-	a, err := read(`{"project":["DEMO","10002"],"space":["x"]}`)
-	if err != nil || !a.Blocked("project", "10001", "demo") || !a.Blocked("project", "10002") || a.Blocked("project", "x") || a.Blocked("space") || a.Blocked("team", "x") {
+	a, err := read(`{"project":["DEMO","10002","OTHER."],"space":["x"]}`)
+	if err != nil || !a.Blocked("project", "10001", "demo") || !a.Blocked("project", "10002") || !a.Blocked("project", "other") || !a.Blocked("project", "Demo. ") || a.Blocked("project", "x") || a.Blocked("space") || a.Blocked("team", "x") {
 		t.Errorf("%+v, %v", a, err)
 	}
 	for _, bad := range []string{`[]`, `null`, `"DEMO"`, `{"project":"DEMO"}`, `{"project":[]}`, `{"project":[null]}`, `{"project":[1]}`, `{"project":null}`} {

@@ -69,8 +69,8 @@ func (l *pass) named() (out []call.Container) {
 	return out
 }
 
-// since refuses to go on with a request where a rule was made meanwhile: nobody but the
-// product knows what is left of it holds.
+// since refuses to go on with a request where a rule was made meanwhile: only the product
+// knows whether what is left of its answer lies in the container, and was not asked.
 func (l *pass) since(now *call.Policy) error {
 	for _, r := range now.AccessRules {
 		if _, before := l.policy.Barred(r.Container); !before {
