@@ -123,3 +123,31 @@ func TestAccessRulesOfAllApps(t *testing.T) {
 		want(t, err, "LIMIT_ACCESS_RULES")
 	})
 }
+
+// A backup from before a rule was made does not end it, and one from after brings none twice.
+func TestAccessRulesOutliveARestore(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := setup(t, d)
+		b.Containers = projects{}
+		b.publish(t, "production", "v1", scopes("read"))
+		at := b.grant(t, alice, production("site-a"), nil).Installation
+		demo := call.Container{Type: "project", ID: "DEMO"}
+		made, err := b.Block(t.Context(), alice, install.AccessRule{Site: "site-a", Product: "tracker", Container: demo})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := b.before(t)
+		b.after(t, before)                                                       // the rule was in the backup
+		if err := b.Unblock(t.Context(), alice, "site-a", made.ID); err != nil { // which plays the older one
+			t.Fatal(err)
+		}
+		b.after(t, before)
+		all, err := b.AccessRules(t.Context(), alice, "site-a")
+		if err != nil || len(all) != 1 || all[0].ID != made.ID || all[0].Container != demo {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if _, barred := b.policy(t, at.ID).Barred(demo); !barred {
+			t.Error("the app is let in again")
+		}
+	})
+}
