@@ -38,7 +38,7 @@ type pinned struct{ broker *egress.Broker }
 
 func destination(to provider.Destination) egress.Destination {
 	return egress.Destination{
-		Kind: egress.ToProvider, Key: to.Provider, Remote: to.Remote, Base: to.Base, Inject: to.Inject, Secrets: to.Secrets, Mints: to.Mints,
+		Kind: egress.ToProvider, Key: to.Provider, Remote: to.Remote, Base: to.Base, Inject: to.Inject, Secrets: to.Secrets, Mints: to.Mints, Still: to.Still,
 	}
 }
 
@@ -50,6 +50,9 @@ func (b pinned) Fetch(ctx context.Context, p *call.Policy, c *call.Call, to prov
 	}
 	return b.broker.Pinned(ctx, p, c, destination(to), ask)
 }
+
+// GiveUp implements provider.Broker.
+func (b pinned) GiveUp(c *call.Call, r call.Reply) { b.broker.GiveUp(c, r) }
 
 // Ask implements provider.Broker.
 func (b pinned) Ask(ctx context.Context, p *call.Policy, c *call.Call, to provider.Destination, ask provider.Ask) (exchange.Answer, error) {

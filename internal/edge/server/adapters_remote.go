@@ -19,7 +19,7 @@ type toRemotes struct{ broker *egress.Broker }
 func (b toRemotes) Send(ctx context.Context, p *call.Policy, c *call.Call, out remote.Outgoing) (call.Reply, error) {
 	return b.broker.Pinned(ctx, p, c,
 		egress.Destination{Kind: egress.ToRemote, Key: out.Remote, Endpoint: out.Endpoint, Base: out.Base, Inject: out.Inject, Secrets: out.Secrets, As: out.As, Mints: out.Mint},
-		egress.Ask{Path: out.Path, Method: out.Method, Headers: out.Headers, Body: out.Body, Timeout: out.Timeout, Room: out.Room})
+		egress.Ask{Path: out.Path, Method: out.Method, Headers: out.Headers, Body: out.Body, Timeout: out.Timeout, Room: out.Room, Lasting: out.Lasting})
 }
 
 // Refused implements remote.Broker.

@@ -13,6 +13,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
+	"github.com/annexhq/annex/internal/infra/pieces"
 )
 
 // maxTenants bounds how many installations' budgets are kept, maxCalls how many calls'; one
@@ -34,6 +35,7 @@ type budget struct {
 	rate   *rate.Limiter
 	volume *rate.Limiter // of bytes; a day's fill it
 	slots  chan struct{}
+	places chan struct{} // of answers that wait for their functions
 
 	mu    sync.Mutex
 	hosts map[string]struct{} // asked since the minute began
@@ -46,21 +48,16 @@ func newBudgets(cfg Config) *budgets {
 	return &budgets{cfg: cfg, all: all, calls: calls}
 }
 
-// begin gives the allowance of a call that begins; ofCall finds it again, for what is not
-// sent by the call's own fetch.
-func (b *budgets) begin(c *call.Call, now time.Time) *allowance {
-	made := &allowance{began: now}
-	b.calls.Add(weak.Make(c), made)
-	return made
-}
-
+// ofCall is the allowance of a call, which begins with its first request.
 func (b *budgets) ofCall(c *call.Call, now time.Time) *allowance {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if got, ok := b.calls.Get(weak.Make(c)); ok {
 		return got
 	}
-	return b.begin(c, now)
+	made := &allowance{began: now}
+	b.calls.Add(weak.Make(c), made)
+	return made
 }
 
 func (b *budgets) of(install id.Install) *budget {
@@ -73,6 +70,7 @@ func (b *budgets) of(install id.Install) *budget {
 		rate:   rate.NewLimiter(rate.Limit(b.cfg.PerSecond), b.cfg.Burst),
 		volume: rate.NewLimiter(rate.Limit(b.cfg.PerDay)/(24*60*60), int(b.cfg.PerDay)),
 		slots:  make(chan struct{}, b.cfg.Concurrent),
+		places: make(chan struct{}, b.cfg.Concurrent/2),
 		hosts:  map[string]struct{}{},
 	}
 	b.all.Add(install, made)
@@ -129,11 +127,13 @@ func (b *budget) host(name string, limit int, now time.Time) bool {
 	return true
 }
 
-// allowance is the count of one call's requests: so many per started minute.
+// allowance is the count of one call's requests, so many per started minute, and those of
+// its answers that it takes piece by piece.
 type allowance struct {
-	began time.Time
-	mu    sync.Mutex
-	used  int
+	began   time.Time
+	mu      sync.Mutex
+	used    int
+	answers pieces.Answers
 }
 
 func (a *allowance) take(perMinute int, now time.Time) error {

@@ -190,12 +190,17 @@ func orInt[T int | int64](v *T, def T) {
 	}
 }
 
-// Methods are the host calls that the broker answers.
-func (b *Broker) Methods() []string { return []string{"fetch"} }
+const (
+	fetchMethod = "fetch"
+	bodyMethod  = "fetch.body" // of whatever Pinned sent
+)
 
-// Bind gives the handler of one call; the call's own budget begins with it.
+// Methods are the host calls that the broker answers.
+func (b *Broker) Methods() []string { return []string{fetchMethod, bodyMethod} }
+
+// Bind gives the handler of one call, with the call's own budget.
 func (b *Broker) Bind(binding call.Binding) call.Handler {
-	return (&caller{broker: b, call: binding.Call, allowance: b.budgets.begin(binding.Call, b.cfg.Now())}).serve
+	return (&caller{broker: b, call: binding.Call, allowance: b.budgets.ofCall(binding.Call, b.cfg.Now())}).serve
 }
 
 // timeout is how long one request of a call may take.

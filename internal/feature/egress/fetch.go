@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,10 +36,13 @@ type head struct {
 	TimeoutMs int64       `json:"timeoutMs"`
 	// Raw asks for the answer's cookies too.
 	Raw bool `json:"raw"`
+	// Pieces says that the answer is taken piece by piece where it is long.
+	Pieces bool `json:"pieces"`
 }
 
 type replyHead struct {
 	Status     int         `json:"status"`
+	Body       uint32      `json:"body,omitempty"` // by what the rest is asked for; stands second
 	StatusText string      `json:"statusText"`
 	Headers    [][2]string `json:"headers"`
 	URL        string      `json:"url"`
@@ -47,6 +51,9 @@ type replyHead struct {
 // serve answers one fetch: decide, send, and tell both the app and the log under one
 // reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
+	if req.Method == bodyMethod {
+		return c.allowance.answers.Next(ctx, p, req)
+	}
 	started := c.broker.cfg.Now()
 	d := decision(p, c.call, "fetch")
 	d.Type, d.Sent = string(typeOf(c.call.Kind)), int64(len(req.Body))
@@ -61,11 +68,6 @@ func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (c
 	d.Took = c.broker.cfg.Now().Sub(started)
 	req.Afterwards(func() { c.told(ctx, &d, err) })
 	return reply, err
-}
-
-func (c *caller) ended(ctx context.Context, d *Decision, started time.Time, err error) {
-	d.Took = c.broker.cfg.Now().Sub(started)
-	c.told(ctx, d, err)
 }
 
 func (c *caller) told(ctx context.Context, d *Decision, err error) {
@@ -109,7 +111,7 @@ func (c *caller) fetch(ctx context.Context, p *call.Policy, h head, req call.Req
 	if err != nil {
 		return call.Reply{}, err
 	}
-	return replyOf(a, v.url)
+	return replyOf(a.Answer, v.url)
 }
 
 // malformed reports whether a request is refused for what it is, whatever a policy says.
@@ -130,17 +132,19 @@ type outgoing struct {
 	raw     bool // with the answer's cookies
 	timeout time.Duration
 	room    call.Room
+	lasting call.Room // for an answer that is taken piece by piece; nil where it is held whole
 	// inject puts in what the app may not set, secrets what must not come back; see Destination.
 	inject  func(*http.Request) error
 	secrets [][]byte
 	opened  *call.Network // the private network that the request goes into, nil for none
 	as      *netguard.Identity
 	// may reports whether a later policy admits the request; nil for what no policy ends.
-	may func(p *call.Policy) bool
+	may   func(p *call.Policy) bool
+	still func(ctx context.Context) error // see Destination
 }
 
 // leave checks what is left to check, takes the request out of its budgets and makes it.
-func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decision) (a exchange.Answer, err error) {
+func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decision) (a answer, err error) {
 	b := c.broker
 	if d.Method, err = exchange.Method(o.method); err != nil {
 		return a, refused(err, d)
@@ -161,15 +165,23 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 	if o.timeout > 0 && o.timeout < timeout {
 		timeout = o.timeout
 	}
+	j := &journey{}
+	defer func() {
+		if a.rest == nil {
+			j.end()
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	j.until(cancel)
+	broken := func(err error) error { return err }
 	if o.may != nil {
 		under, end := context.WithCancelCause(ctx)
-		defer end(nil)
-		defer b.lifted(p, &flight{o.may, end})()
+		j.until(func() { end(nil) })
+		j.until(b.lifted(p, &flight{o.may, end}))
+		broken = func(err error) error { return c.cutOff(under, err, d) }
 		defer func() {
 			if err != nil {
-				err = c.cutOff(under, err, d)
+				err = broken(err)
 			}
 		}()
 		ctx = under
@@ -181,7 +193,7 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 	if err != nil {
 		return a, refused(err, d)
 	}
-	defer release()
+	j.until(release)
 	r := &http.Request{
 		Method: d.Method, URL: requestURL(o.url), Host: hostHeader(o.url), Header: o.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -199,7 +211,23 @@ func (c *caller) leave(ctx context.Context, p *call.Policy, o outgoing, d *Decis
 	if a, err = c.send(ctx, r, p, o, d); err != nil {
 		return a, c.failed(err, d, timeout)
 	}
+	if a.rest != nil {
+		a.rest.failed = func(err error) error { return broken(c.failed(err, d, timeout)) }
+		a.rest.d, a.rest.may, a.rest.besides, a.rest.journey, a.rest.giveUp = d, o.may, o.still, j, cancel
+	}
 	return a, nil
+}
+
+// journey is what a request takes as long as it is under way.
+type journey struct{ taken []func() }
+
+func (j *journey) until(give func()) { j.taken = append(j.taken, give) }
+
+// end gives all of it back, the last first.
+func (j *journey) end() {
+	for _, give := range slices.Backward(j.taken) {
+		give()
+	}
 }
 
 // put lets inject work on the request; where it goes to stays what was decided.
@@ -228,12 +256,18 @@ func requestURL(u hostrule.URL) *url.URL {
 
 func hostHeader(u hostrule.URL) string { return strings.TrimPrefix(u.Origin(), u.Scheme+"://") }
 
-// send makes the one exchange and reads the answer within its limits.
-func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o outgoing, d *Decision) (exchange.Answer, error) {
+// send makes the one exchange and reads the answer within its limits; of one that is taken
+// piece by piece, the first piece.
+func (c *caller) send(ctx context.Context, r *http.Request, p *call.Policy, o outgoing, d *Decision) (a answer, err error) {
 	rt := c.way(string(p.Install), o)
-	a, err := exchange.Do(ctx, rt, r, exchange.Options{
+	with := exchange.Options{
 		Name: d.Origin, MaxBody: c.broker.cfg.MaxBody, Slow: c.broker.cfg.Slow, Cookies: o.raw, Room: o.room, Secrets: o.secrets,
-	})
+	}
+	if k := c.inPieces(p, o); k != nil {
+		a, err = c.begin(ctx, rt, r, with, k)
+	} else {
+		a.Answer, err = exchange.Do(ctx, rt, r, with)
+	}
 	d.Status, d.Received, d.Echoes = a.Status, a.Received, a.Echoes
 	if a.Status != 0 {
 		if d.AddressClass = netguard.Public.Class(); o.opened != nil {

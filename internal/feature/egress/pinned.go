@@ -42,6 +42,8 @@ type Destination struct {
 	// As is the certificate that its connections are made with, nil for none. They lead to the
 	// host and port of Base alone.
 	As *netguard.Identity
+	// Still says why no further piece of a long answer may be given, beside the policy; it may be nil.
+	Still func(ctx context.Context) error
 	// Mints lets the platform itself ask where a provider gives out credentials.
 	Mints bool
 }
@@ -55,6 +57,8 @@ type Ask struct {
 	Raw     bool          // with the answer's cookies
 	Timeout time.Duration // shortens the call's own; 0 does not
 	Room    call.Room     // nil does not bound the answer's memory
+	// Lasting is for an answer that is taken piece by piece; nil where it is held whole.
+	Lasting call.Room
 }
 
 // ReadAsk takes in a request as the SDK writes those of fetch; its url is the path.
@@ -63,10 +67,14 @@ func ReadAsk(req call.Request) (Ask, error) {
 	if err := json.Unmarshal(req.Head, &h); err != nil {
 		return Ask{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of fetch are malformed").Because(err)
 	}
-	return Ask{
+	ask := Ask{
 		Path: h.URL, Method: h.Method, Headers: h.Headers, Body: req.Body, Raw: h.Raw,
 		Timeout: time.Duration(h.TimeoutMs) * time.Millisecond, Room: req.Room,
-	}, nil
+	}
+	if h.Pieces {
+		ask.Lasting = req.Lasting
+	}
+	return ask, nil
 }
 
 // Pinned makes one request to a destination that a remote or a provider names, and to no
@@ -74,11 +82,13 @@ func ReadAsk(req call.Request) (Ask, error) {
 // other way a fetch, with the budgets, limits and decision line of one, within the same
 // allowance of the call c. Errors are those of fetch.
 func (b *Broker) Pinned(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (call.Reply, error) {
-	a, u, err := b.pinned(ctx, p, c, to, ask)
+	from, d, told := b.pin(ctx, p, c, to, ask)
+	a, u, err := from.pinned(ctx, p, to, ask, d)
 	if err != nil {
+		told(err)
 		return call.Reply{}, err
 	}
-	return replyOf(a, u)
+	return from.given(ctx, a, u, told)
 }
 
 // PinnedAnswer is Pinned for the platform's own use of the answer.
@@ -88,16 +98,27 @@ func (b *Broker) PinnedAnswer(ctx context.Context, p *call.Policy, c *call.Call,
 }
 
 func (b *Broker) pinned(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, hostrule.URL, error) {
-	started := b.cfg.Now()
-	from := &caller{broker: b, call: c, allowance: b.budgets.ofCall(c, started)}
-	d := decision(p, c, to.Kind)
-	d.Key, d.Endpoint, d.Type, d.Sent = to.Key, to.Endpoint, strings.ToUpper(to.Kind), int64(len(ask.Body))
-	a, u, err := from.pinned(ctx, p, to, ask, &d)
-	from.ended(ctx, &d, started, err)
-	return a, u, err
+	from, d, told := b.pin(ctx, p, c, to, ask)
+	ask.Lasting = nil
+	a, u, err := from.pinned(ctx, p, to, ask, d)
+	told(err)
+	return a.Answer, u, err
 }
 
-func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask Ask, d *Decision) (a exchange.Answer, u hostrule.URL, err error) {
+// pin begins the record of a request; told ends it.
+func (b *Broker) pin(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (from *caller, d *Decision, told func(error)) {
+	started := b.cfg.Now()
+	begun := decision(p, c, to.Kind)
+	d = &begun
+	d.Key, d.Endpoint, d.Type, d.Sent = to.Key, to.Endpoint, strings.ToUpper(to.Kind), int64(len(ask.Body))
+	from = &caller{broker: b, call: c, allowance: b.budgets.ofCall(c, started)}
+	return from, d, func(err error) {
+		d.Took = b.cfg.Now().Sub(started)
+		from.told(context.WithoutCancel(ctx), d, err)
+	}
+}
+
+func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask Ask, d *Decision) (a answer, u hostrule.URL, err error) {
 	v := c.broker.decidePinned(p, to, ask.Path)
 	u = v.url
 	d.Origin, d.Rule, d.Reason = v.origin, v.rule, v.reason
@@ -120,7 +141,7 @@ func (c *caller) pinned(ctx context.Context, p *call.Policy, to Destination, ask
 		header.Del("Cookie")
 	}
 	a, err = c.leave(ctx, p, outgoing{
-		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room,
+		url: u, method: ask.Method, header: header, body: ask.Body, raw: ask.Raw, timeout: ask.Timeout, room: ask.Room, lasting: ask.Lasting, still: to.Still,
 		inject: to.Inject, secrets: to.Secrets, opened: v.opened, as: to.As, may: c.broker.mayPinned(to, ask.Path, v.opened),
 	}, d)
 	return a, u, err

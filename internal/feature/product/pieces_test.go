@@ -13,6 +13,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/pieces"
 )
 
 // counted is a room that says how much was ever taken at once.
@@ -103,7 +104,7 @@ func TestFunctionsTakePieces(t *testing.T) {
 	if got != size || len(w.decided) != 1 || w.decided[0].Received != size || len(written.outcomes) != 1 {
 		t.Errorf("%d bytes; %+v", got, w.decided)
 	}
-	if f.pieces > 3*bound || f.lasting.top != perOpen || f.lasting.taken != 0 {
+	if f.pieces > 3*bound || f.lasting.top != pieces.PerOpen || f.lasting.taken != 0 {
 		t.Errorf("a host call took %d bytes, and the answer %d of which %d are left", f.pieces, f.lasting.top, f.lasting.taken)
 	}
 	if _, _, err := f.host(bodyMethod, map[string]any{"body": head["body"]}); fault.CodeOf(err) != "BODY_GONE" {
@@ -114,7 +115,7 @@ func TestFunctionsTakePieces(t *testing.T) {
 // So does an answer of a product's GraphQL.
 func TestGraphAnswersComeInPieces(t *testing.T) {
 	w, _ := graphWorld(t, "read")
-	w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(&source{n: 3 * pieceSize}), nil })
+	w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(&source{n: 3 * pieces.Size}), nil })
 	f := w.function(t.Context())
 	head, err := json.Marshal(map[string]any{"product": "jira", "as": "app", "pieces": true, "method": "POST", "headers": [][2]string{{"Content-Type", "application/json"}}})
 	if err != nil {
@@ -123,7 +124,7 @@ func TestGraphAnswersComeInPieces(t *testing.T) {
 	room := counted{}
 	reply, err := f.ask(t.Context(), w.policy, call.Request{Method: graphMethod, Head: head, Body: []byte(`{"query":"{ issue { id } }"}`), Room: &room, Lasting: &f.lasting})
 	var first replyHead
-	if err != nil || json.Unmarshal(reply.Head, &first) != nil || first.Body == 0 || len(reply.Body) != pieceSize {
+	if err != nil || json.Unmarshal(reply.Head, &first) != nil || first.Body == 0 || len(reply.Body) != pieces.Size {
 		t.Fatalf("%s, %d bytes, %v", reply.Head, len(reply.Body), err)
 	}
 	w.policy = &call.Policy{Install: "i", Site: "s", Product: "tracker", App: "a"}
@@ -136,7 +137,7 @@ func TestGraphAnswersComeInPieces(t *testing.T) {
 func TestShortAnswersAreWhole(t *testing.T) {
 	w := newWorld(t, "read")
 	f := w.function(t.Context())
-	for name, text := range map[string]string{"short": "x", "none": "", "of a piece but one": strings.Repeat("x", pieceSize-1), "with the credential": "<" + token + ">"} {
+	for name, text := range map[string]string{"short": "x", "none": "", "of a piece but one": strings.Repeat("x", pieces.Size-1), "with the credential": "<" + token + ">"} {
 		w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(io.NopCloser(strings.NewReader(text))), nil })
 		head, piece, err := f.get()
 		if want := strings.ReplaceAll(text, token, removed); err != nil || head["body"] != nil || string(piece) != want {
@@ -152,8 +153,8 @@ func TestShortAnswersAreWhole(t *testing.T) {
 func TestPiecesHoldNoCredential(t *testing.T) {
 	w := newWorld(t, "read")
 	f := w.function(t.Context())
-	for _, at := range []int{0, pieceSize - len(token) - 1, pieceSize - len(token), pieceSize - 5, pieceSize, 2*pieceSize - 7} {
-		body := bytes.Repeat([]byte("x"), 3*pieceSize)
+	for _, at := range []int{0, pieces.Size - len(token) - 1, pieces.Size - len(token), pieces.Size - 5, pieces.Size, 2*pieces.Size - 7} {
+		body := bytes.Repeat([]byte("x"), 3*pieces.Size)
 		copy(body[at:], token)
 		w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(io.NopCloser(bytes.NewReader(body))), nil })
 		head, all, err := f.get()
@@ -186,7 +187,7 @@ func TestPiecesEndWithTheGrant(t *testing.T) {
 		if err != nil || head["body"] == nil {
 			t.Fatalf("%v %v", head, err)
 		}
-		if _, piece, err := f.host(bodyMethod, map[string]any{"body": head["body"]}); err != nil || len(piece) != pieceSize {
+		if _, piece, err := f.host(bodyMethod, map[string]any{"body": head["body"]}); err != nil || len(piece) != pieces.Size {
 			t.Fatalf("%d bytes, %v", len(piece), err)
 		}
 		revoke(w)
@@ -207,13 +208,13 @@ func TestPiecesEnd(t *testing.T) {
 	w.via = transport(func(*http.Request) (*http.Response, error) { return okWith(&source{n: 1 << 20}), nil })
 	ctx, end := context.WithCancel(t.Context())
 	f := w.function(ctx)
-	for n := range maxOpen + 1 {
+	for n := range pieces.MaxOpen + 1 {
 		head, piece, err := f.get()
-		if err != nil || (head["body"] != nil) != (n < maxOpen) || n == maxOpen && len(piece) != 1<<20 {
+		if err != nil || (head["body"] != nil) != (n < pieces.MaxOpen) || n == pieces.MaxOpen && len(piece) != 1<<20 {
 			t.Fatalf("answer %d: %v, %d bytes, %v", n, head, len(piece), err)
 		}
 	}
-	if _, _, err := f.host(bodyMethod, map[string]any{"body": 1, "close": true}); err != nil || f.lasting.taken != (maxOpen-1)*perOpen {
+	if _, _, err := f.host(bodyMethod, map[string]any{"body": 1, "close": true}); err != nil || f.lasting.taken != (pieces.MaxOpen-1)*pieces.PerOpen {
 		t.Errorf("%v, %d bytes", err, f.lasting.taken)
 	}
 	freed := make(chan struct{})

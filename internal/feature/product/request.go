@@ -18,6 +18,7 @@ import (
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/exchange"
 	"github.com/annexhq/annex/internal/infra/netguard"
+	"github.com/annexhq/annex/internal/infra/pieces"
 )
 
 // caller makes the requests of one call.
@@ -28,11 +29,9 @@ type caller struct {
 
 	mu      sync.Mutex
 	used    int
-	open    map[uint32]*underway // answers that are taken piece by piece
-	kept    uint32               // how many there were
-	opening int                  // how many are about to be among them
-	sending map[uint32]*sending  // bodies that are given piece by piece
-	sent    uint32               // how many there were
+	answers pieces.Answers      // that are taken piece by piece
+	sending map[uint32]*sending // bodies that are given piece by piece
+	sent    uint32              // how many there were
 }
 
 // head is the request as the SDK writes it. Path begins with "/" and stands below the
@@ -61,7 +60,7 @@ type replyHead struct {
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 	switch req.Method {
 	case bodyMethod:
-		return c.more(ctx, p, req)
+		return c.answers.Next(ctx, p, req)
 	case sendMethod:
 		return c.give(ctx, p, req)
 	}
@@ -193,8 +192,8 @@ func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	transport := cfg.Network.Transport(netguard.Operator, string(let.policy.Install))
 	o := exchange.Options{Name: string(let.api.Product), MaxBody: cfg.MaxBody, Slow: cfg.Slow, Room: req.Room}
-	pieces := c.inPieces(req, h)
-	if pieces == nil && !req.Streams {
+	room := c.inPieces(req, h)
+	if room == nil && !req.Streams {
 		defer cancel()
 		a, err := exchange.Do(ctx, transport, r, o)
 		d.Status, d.Received = a.Status, a.Received
@@ -203,11 +202,11 @@ func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call
 		}
 		return let.reply(a, secret, req.Room)
 	}
-	if pieces != nil {
-		o.Room = pieces
+	if room != nil {
+		o.Room = room
 		defer func() {
 			if err != nil {
-				c.notOpened(pieces)
+				c.notOpened(room)
 			}
 		}()
 	}
@@ -224,8 +223,8 @@ func (c *caller) send(ctx context.Context, let *pass, r *http.Request, req *call
 		return call.Reply{}, err
 	}
 	b := &answerBody{body: body, clean: &cleaner{r: body, secret: []byte(secret)}, cancel: cancel, timeout: timeout, secret: secret}
-	if pieces != nil {
-		b.underway = &underway{body: b, let: let, room: pieces}
+	if room != nil {
+		b.underway = &underway{body: b, let: let, room: room}
 	}
 	out.Stream = b
 	return out, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/pieces"
 )
 
 // A function gives a long body piece by piece, each by a host call of its own that is answered
@@ -22,7 +23,7 @@ const maxSending = 16
 
 // sending is a request of whose body its function has not given everything.
 type sending struct {
-	room    *lasting
+	room    *pieces.Lasting
 	decided *Decision
 	started time.Time
 	let     *pass // set before anything is read of the body
@@ -100,9 +101,9 @@ func (c *caller) give(ctx context.Context, p *call.Policy, req call.Request) (ca
 	if err := json.Unmarshal(req.Head, &h); err != nil {
 		return call.Reply{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments are malformed").Because(err)
 	}
-	if len(req.Body) > pieceSize {
-		return call.Reply{}, fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a piece of a body may have %d bytes", pieceSize).
-			With("limit", "piece of a request body").With("figure", pieceSize)
+	if len(req.Body) > pieces.Size {
+		return call.Reply{}, fault.New(fault.Limit, "LIMIT_REQUEST_BODY", "a piece of a body may have %d bytes", pieces.Size).
+			With("limit", "piece of a request body").With("figure", pieces.Size)
 	}
 	if h.Sending == 0 {
 		return c.beginSending(ctx, p, req, max(h.Size, 0))
@@ -145,7 +146,7 @@ func (c *caller) beginSending(ctx context.Context, p *call.Policy, req call.Requ
 		return call.Reply{}, fault.New(fault.Denied, "NOT_OFFERED", "bodies do not go piece by piece here")
 	}
 	s := &sending{
-		room: &lasting{Room: req.Lasting}, started: c.gate.cfg.Now(),
+		room: pieces.NewLasting(req.Lasting), started: c.gate.cfg.Now(),
 		next: make(chan lump), wants: make(chan struct{}), result: make(chan sent, 1), over: make(chan struct{}), left: req.Body,
 	}
 	s.mu.Lock() // whoever guesses its number waits until it has begun
@@ -154,7 +155,7 @@ func (c *caller) beginSending(ctx context.Context, p *call.Policy, req call.Requ
 	if err != nil {
 		return call.Reply{}, err
 	}
-	if err := room(s.room, perOpen); err != nil {
+	if err := room(s.room, pieces.PerOpen); err != nil {
 		s.told = true
 		c.forgetSending(n)
 		return call.Reply{}, err
@@ -211,7 +212,7 @@ func (c *caller) settle(ctx context.Context, req call.Request, n uint32, s *send
 	c.forgetSending(n)
 	end := func() {
 		s.stop(brokenBody())
-		s.room.giveAll()
+		s.room.GiveAll()
 	}
 	if b, ok := r.out.Stream.(*answerBody); ok {
 		cancel := b.cancel

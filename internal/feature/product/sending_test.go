@@ -14,6 +14,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
+	"github.com/annexhq/annex/internal/infra/pieces"
 )
 
 // piece makes one host call of a body that goes piece by piece.
@@ -39,7 +40,7 @@ func opening(path, media string, size int) map[string]any {
 // send gives a body piece by piece until it is answered.
 func (f *function) send(head map[string]any, body []byte) (out map[string]any, answer []byte, given int, err error) {
 	for {
-		n := min(pieceSize, len(body)-given)
+		n := min(pieces.Size, len(body)-given)
 		done := given+n == len(body) && out != nil
 		next := head
 		if out != nil {
@@ -91,8 +92,8 @@ func TestFunctionsGivePieces(t *testing.T) {
 			var answer []byte
 			for given < size {
 				var err error
-				out, answer, err = f.piece(head, body[given:given+pieceSize])
-				if given += pieceSize; err != nil {
+				out, answer, err = f.piece(head, body[given:given+pieces.Size])
+				if given += pieces.Size; err != nil {
 					t.Fatal(err)
 				}
 				if behind := int64(given) - left.Load(); given < size && behind != 0 {
@@ -102,13 +103,13 @@ func TestFunctionsGivePieces(t *testing.T) {
 					t.Fatal("what came of the request is told before it is over")
 				}
 				if given < size {
-					head = map[string]any{"sending": out["sending"], "done": given+pieceSize == size}
+					head = map[string]any{"sending": out["sending"], "done": given+pieces.Size == size}
 				}
 			}
 			if out["status"] != 200. || string(answer) != "kept" || left.Load() != size {
 				t.Errorf("%v %q, %d bytes left", out, answer, left.Load())
 			}
-			if f.lasting.top > 3*perOpen || f.lasting.taken != 0 || f.pieces > 1<<20 {
+			if f.lasting.top > 3*pieces.PerOpen || f.lasting.taken != 0 || f.pieces > 1<<20 {
 				t.Errorf("%d bytes were held at most, %d are left, %d of a host call", f.lasting.top, f.lasting.taken, f.pieces)
 			}
 			if len(w.decided) != 1 || len(written.outcomes) != 1 || w.decided[0].Sent != size || !w.decided[0].Streamed || !bytes.Equal(w.decided[0].Digest, sum.Sum(nil)) {
@@ -127,7 +128,7 @@ func TestGivenPiecesAreScreened(t *testing.T) {
 	w := newWorld(t, "write")
 	w.maySendTo(t, "https://ok.example.com")
 	f := w.function(t.Context())
-	fill := strings.Repeat("x", 2*pieceSize)
+	fill := strings.Repeat("x", 2*pieces.Size)
 	for _, c := range []struct {
 		name, path, media, body string
 		code                    string
@@ -155,7 +156,7 @@ func TestGivenPiecesAreScreened(t *testing.T) {
 		if arrived != (c.status == 200) {
 			t.Errorf("%s: that it arrived whole is %v", c.name, arrived)
 		}
-		if strings.HasPrefix(c.name, "a closed") && given != pieceSize {
+		if strings.HasPrefix(c.name, "a closed") && given != pieces.Size {
 			t.Errorf("%s: %d bytes were taken", c.name, given)
 		}
 		if f.lasting.taken != 0 {
@@ -184,13 +185,13 @@ func TestGivenPiecesEndWithTheGrant(t *testing.T) {
 		f := w.function(t.Context())
 		head := opening("/issue", "application/json", -1)
 		head["as"], head["accountId"] = "user", "alice"
-		out, _, err := f.piece(head, make([]byte, pieceSize))
+		out, _, err := f.piece(head, make([]byte, pieces.Size))
 		if err != nil || out["sending"] == nil {
 			t.Fatalf("%v %v", out, err)
 		}
 		revoke(w)
 		out, answer, err := f.piece(map[string]any{"sending": out["sending"], "done": true}, make([]byte, 1000))
-		if (err == nil && out["status"] != 403.) || left.Load() != pieceSize {
+		if (err == nil && out["status"] != 403.) || left.Load() != pieces.Size {
 			t.Errorf("%s is revoked: %v %s %v, and %d bytes left", name, out, answer, err, left.Load())
 		}
 		if len(w.decided) != 1 || w.decided[0].Code == "" || f.lasting.taken != 0 {
@@ -246,7 +247,7 @@ func TestGivenPiecesEnd(t *testing.T) {
 	})
 	f = w.function(t.Context())
 	out, answer, given, err := f.send(opening("/issue", "application/json", 1<<20), make([]byte, 1<<20))
-	if err != nil || out["status"] != 413. || string(answer) != "enough" || given > 2*pieceSize || f.lasting.taken != 0 {
+	if err != nil || out["status"] != 413. || string(answer) != "enough" || given > 2*pieces.Size || f.lasting.taken != 0 {
 		t.Errorf("%v %q %v after %d bytes, %d are held", out, answer, err, given, f.lasting.taken)
 	}
 }
@@ -261,13 +262,13 @@ func TestGivenPiecesAreBounded(t *testing.T) {
 		return okWith(io.NopCloser(strings.NewReader("{}"))), nil
 	})
 	f := w.function(t.Context())
-	if _, _, err := f.piece(opening("/issue", "application/json", -1), make([]byte, pieceSize+1)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" {
+	if _, _, err := f.piece(opening("/issue", "application/json", -1), make([]byte, pieces.Size+1)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" {
 		t.Errorf("a long piece: %v", err)
 	}
-	if _, _, _, err := f.send(opening("/issue", "application/json", defaultMaxBody+1), make([]byte, pieceSize)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" {
+	if _, _, _, err := f.send(opening("/issue", "application/json", defaultMaxBody+1), make([]byte, pieces.Size)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" {
 		t.Errorf("announced: %v", err)
 	}
-	if _, _, given, err := f.send(opening("/issue", "application/json", -1), make([]byte, defaultMaxBody+pieceSize)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" || given > defaultMaxBody+pieceSize {
+	if _, _, given, err := f.send(opening("/issue", "application/json", -1), make([]byte, defaultMaxBody+pieces.Size)); fault.CodeOf(err) != "LIMIT_REQUEST_BODY" || given > defaultMaxBody+pieces.Size {
 		t.Errorf("not announced: %d bytes, %v", given, err)
 	}
 	// What is said of a body whose number is guessed waits until that has begun, or finds none.

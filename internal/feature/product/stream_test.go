@@ -248,7 +248,7 @@ func TestNoFieldOfAFormLeavesUnseen(t *testing.T) {
 					}
 					return okWith(http.NoBody), nil
 				})
-				reply, err := w.streamed(t, "/upload", "multipart/form-data; boundary=b", pieces{strings.NewReader(c.body), piece}, int64(len(c.body)))
+				reply, err := w.streamed(t, "/upload", "multipart/form-data; boundary=b", cut{strings.NewReader(c.body), piece}, int64(len(c.body)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -266,13 +266,13 @@ func TestNoFieldOfAFormLeavesUnseen(t *testing.T) {
 	}
 }
 
-// pieces cuts a stream.
-type pieces struct {
+// cut cuts a stream.
+type cut struct {
 	r io.Reader
 	n int
 }
 
-func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
+func (p cut) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
 
 // Whatever passes as a form has no other parts, for the reader of the standard library,
 // than those that were looked at.
@@ -282,7 +282,7 @@ func FuzzFormStream(f *testing.F) {
 	f.Add([]byte(part(`name="a"; filename=x`, "--b\n")+part("name=c", "")+"--b--"), 50)
 	f.Fuzz(func(t *testing.T, text []byte, piece int) {
 		var seen []string
-		s, err := newFormStream(pieces{bytes.NewReader(text), max(piece, 1)}, "b", func(field string) error {
+		s, err := newFormStream(cut{bytes.NewReader(text), max(piece, 1)}, "b", func(field string) error {
 			seen = append(seen, field)
 			return nil
 		})
@@ -319,7 +319,7 @@ func TestACredentialDoesNotStream(t *testing.T) {
 	text := "a" + token + "b" + token[:5] + token + token[:7]
 	want := strings.ReplaceAll(text, token, removed)
 	for piece := 1; piece < len(text)+1; piece++ {
-		got, err := io.ReadAll(&cleaner{r: pieces{strings.NewReader(text), piece}, secret: []byte(token)})
+		got, err := io.ReadAll(&cleaner{r: cut{strings.NewReader(text), piece}, secret: []byte(token)})
 		if err != nil || string(got) != want {
 			t.Fatalf("pieces of %d: %q, %v", piece, got, err)
 		}

@@ -156,6 +156,13 @@ func (s *Service) fetch(ctx context.Context, o owner, d *declared, c *call.Call,
 	if err != nil {
 		return call.Reply{}, err
 	}
+	to.Still = func(ctx context.Context) error {
+		now, err := s.pick(ctx, o, d, a.ID, nil)
+		if err == nil && now == nil {
+			err = missing(d, nil)
+		}
+		return err
+	}
 	refused := int64(0)
 	for {
 		have, err := s.use(ctx, o, d, a.ID, refused)
@@ -169,7 +176,7 @@ func (s *Service) fetch(ctx context.Context, o owner, d *declared, c *call.Call,
 			return s.send(ctx, d, c, to, have, req)
 		}
 		reply, err := s.send(ctx, d, c, to, have, req)
-		if err != nil || refused != 0 || have.Refresh == "" || !unauthorized(reply) {
+		if err != nil || refused != 0 || have.Refresh == "" || !s.stale(c, reply) {
 			return reply, err
 		}
 		refused = have.generation
@@ -181,9 +188,15 @@ func (s *Service) send(ctx context.Context, d *declared, c *call.Call, to Destin
 	return s.Broker.Fetch(ctx, d.policy, c, to, req)
 }
 
-func unauthorized(r call.Reply) bool {
+// stale reports whether a credential was refused. Then the answer is nobody's: the request is
+// made once more.
+func (s *Service) stale(c *call.Call, r call.Reply) bool {
 	var h struct {
 		Status int `json:"status"`
 	}
-	return json.Unmarshal(r.Head, &h) == nil && h.Status == 401
+	if json.Unmarshal(r.Head, &h) != nil || h.Status != 401 {
+		return false
+	}
+	s.Broker.GiveUp(c, r)
+	return true
 }

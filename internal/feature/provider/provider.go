@@ -34,6 +34,8 @@ type Destination struct {
 	Base             hostrule.URL
 	Inject           func(*http.Request) error
 	Secrets          [][]byte
+	// Still says why no further piece of a long answer may be given, nil if it may.
+	Still func(ctx context.Context) error
 	// Mints is set when the platform itself asks where the provider gives out credentials.
 	Mints bool
 }
@@ -50,6 +52,8 @@ type Ask struct {
 type Broker interface {
 	// Fetch is a request of app code, as the SDK writes it; its url is the path.
 	Fetch(ctx context.Context, p *call.Policy, c *call.Call, to Destination, req call.Request) (call.Reply, error)
+	// GiveUp ends what Fetch gave and no app will take.
+	GiveUp(c *call.Call, r call.Reply)
 	// Ask is one of the platform's own.
 	Ask(ctx context.Context, p *call.Policy, c *call.Call, to Destination, ask Ask) (exchange.Answer, error)
 	// Refused takes down a request of app code that goes nowhere, and gives err with the id of

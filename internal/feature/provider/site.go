@@ -275,6 +275,13 @@ func (s *Service) sendSite(ctx context.Context, d *declared, c *call.Call, to De
 	send := func(u credential.Use) (call.Reply, error) {
 		to := to
 		to.Inject, to.Secrets = u.Put, u.Hidden
+		to.Still = func(ctx context.Context) error {
+			now, err := s.siteRow(ctx, d.policy.Scope, d.Key)
+			if err == nil && (now == nil || now.generation != have.generation) {
+				err = unfilled(d)
+			}
+			return err
+		}
 		return s.Broker.Fetch(ctx, d.policy, c, to, req)
 	}
 	switch d.Type {
@@ -289,7 +296,7 @@ func (s *Service) sendSite(ctx context.Context, d *declared, c *call.Call, to De
 			return call.Reply{}, err
 		}
 		reply, err := send(credential.At(d.place("Bearer"), access, have.Secret))
-		if err != nil || again || !unauthorized(reply) {
+		if err != nil || again || !s.stale(c, reply) {
 			return reply, err
 		}
 		s.tokens.Drop(d.mintKey(have), access)

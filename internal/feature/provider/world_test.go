@@ -256,6 +256,8 @@ func (w *wire) Fetch(ctx context.Context, _ *call.Policy, _ *call.Call, to provi
 	return call.Reply{Head: head, Body: a.Body}, err
 }
 
+func (w *wire) GiveUp(*call.Call, call.Reply) {}
+
 func (w *wire) Ask(ctx context.Context, _ *call.Policy, _ *call.Call, to provider.Destination, ask provider.Ask) (exchange.Answer, error) {
 	return w.send(ctx, to, ask.Method, ask.Path, ask.Headers, ask.Body)
 }

@@ -37,6 +37,7 @@ type Outgoing struct {
 	Body     []byte
 	Timeout  time.Duration
 	Room     call.Room
+	Lasting  call.Room // for an answer that is taken piece by piece, nil where it is held whole
 	// Inject puts in what the app does not set, Secrets are what it must not see of that.
 	Inject  func(*http.Request) error
 	Secrets [][]byte

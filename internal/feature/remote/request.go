@@ -27,6 +27,8 @@ type Asked struct {
 	Body     []byte
 	Timeout  time.Duration
 	Room     call.Room
+	// Lasting is for an answer that a function takes piece by piece; nil where it is held whole.
+	Lasting call.Room
 	// Plain asks for no tokens of the gateway, whatever is declared.
 	Plain bool
 	// Resolver asks for the endpoint that answers for the module that makes the call.
@@ -43,6 +45,8 @@ type head struct {
 	TimeoutMs int64       `json:"timeoutMs"`
 	Plain     bool        `json:"plain"`
 	Resolver  bool        `json:"resolver"`
+	// Pieces says that the answer is taken piece by piece where it is long.
+	Pieces bool `json:"pieces"`
 }
 
 func readAsked(req call.Request) (Asked, error) {
@@ -50,8 +54,12 @@ func readAsked(req call.Request) (Asked, error) {
 	if err := json.Unmarshal(req.Head, &h); err != nil {
 		return Asked{}, fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of the request are malformed").Because(err)
 	}
-	return Asked{Remote: h.Remote, Path: h.Path, Method: h.Method, Headers: h.Headers, Body: req.Body, Plain: h.Plain, Resolver: h.Resolver,
-		Timeout: time.Duration(h.TimeoutMs) * time.Millisecond, Room: req.Room}, nil
+	a := Asked{Remote: h.Remote, Path: h.Path, Method: h.Method, Headers: h.Headers, Body: req.Body, Plain: h.Plain, Resolver: h.Resolver,
+		Timeout: time.Duration(h.TimeoutMs) * time.Millisecond, Room: req.Room}
+	if h.Pieces {
+		a.Lasting = req.Lasting
+	}
+	return a, nil
 }
 
 // NoResolver refuses a front end's call of an endpoint that its module does not name.
@@ -150,7 +158,7 @@ func (s *Service) Request(ctx context.Context, p *call.Policy, c *call.Call, a A
 		return call.Reply{}, fault.Op("remote.Request", err)
 	}
 	return s.Broker.Send(ctx, p, c, Outgoing{Remote: t.remote.Key, Endpoint: a.Endpoint, Base: t.base, Path: a.Path, Method: a.Method, Headers: a.Headers, Body: a.Body,
-		Timeout: a.Timeout, Room: a.Room, Inject: inject, Secrets: use.Hidden, As: use.As})
+		Timeout: a.Timeout, Room: a.Room, Lasting: a.Lasting, Inject: inject, Secrets: use.Hidden, As: use.As})
 }
 
 // The headers that a remote finds its tokens in.

@@ -54,7 +54,7 @@ func defaultCPU(k call.Kind) time.Duration {
 
 // readOnly are the host calls without effect: a call that made no others may run again.
 var readOnly = map[string]bool{
-	"kvs.get": true, "kvs.query": true, "kvs.secret.get": true, "kvs.batch.get": true, "kvs.entity.get": true, "kvs.entity.query": true, "webtrigger.list": true, "queue.stats": true, "product.body": true,
+	"kvs.get": true, "kvs.query": true, "kvs.secret.get": true, "kvs.batch.get": true, "kvs.entity.get": true, "kvs.entity.query": true, "webtrigger.list": true, "queue.stats": true, "product.body": true, "fetch.body": true,
 }
 
 // readsOnly reports whether a host call has no effect. A request to a product has none when

@@ -46,6 +46,20 @@ test('fetch names the account and follows redirects on the same host only', asyn
   assert.deepEqual(went, [['music', 'music-api', '2', 'POST /here', 1], ['music', 'music-api', '2', 'GET /v1/there?x=1', 0], ['music', 'music-api', undefined, 'GET /away', 0]]);
 });
 
+test('a long answer comes piece by piece, and one of a redirect is given up', async () => {
+  const asked = [];
+  const first = (head) => ({ head: { status: 200, body: 3, statusText: 'OK', headers: [], url: 'https://api.example.com/x', ...head }, body: text('a') });
+  host.on('provider.fetch', ({ url, pieces }) => {
+    assert.equal(pieces, true);
+    return url === '/here' ? first({ status: 302, body: 2, headers: [['location', '/there']] }) : first();
+  });
+  host.on('fetch.body', (head) => { asked.push(head); return head.close ? { head: { done: true } } : { head: { done: asked.length === 3 }, body: text('b') }; });
+  const res = await asUser().withProvider('music', 'music-api').fetch('/here');
+  assert.deepEqual(asked, [{ body: 2, close: true }]);
+  assert.equal(await res.text(), 'abb');
+  assert.deepEqual(asked.slice(1), [{ body: 3 }, { body: 3 }]);
+});
+
 test('a credential of the site\u2019s needs no user, and without one the call says who gives it', async () => {
   const went = [];
   host.on('provider.has', ({ app }) => ({ head: { has: app === true } }));

@@ -8,6 +8,7 @@ import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
+import { giveUp, restOf } from './rest.js';
 import { isLong, piecesOf, sendPieces } from './sending.js';
 import { ReadableStream } from './stream.js';
 import { dictionary } from './webidl.js';
@@ -68,6 +69,7 @@ const followed = (request) => new Promise((resolve, reject) => ask(request, 0, r
 function ask(request, hops, resolve, reject) {
   const { who, signal } = request;
   const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
+  const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
   signal?.throwIfAborted();
   const answered = ({ head, body }) => {
     try {
@@ -75,10 +77,10 @@ function ask(request, hops, resolve, reject) {
       const next = redirects.has(status) && call !== 'remote.request' ? redirected(request, parse(head), hops) : undefined; // a remote's is the app's own to follow
       const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
       if (next === undefined) {
-        resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, stream: rest === undefined ? null : restOf(body, rest, signal), signal }));
+        resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, stream: rest === undefined ? null : restOf(rests, body, rest, signal), signal }));
         return;
       }
-      if (rest !== undefined) kernel.call('product.body', { body: rest, close: true }).catch(() => {});
+      if (rest !== undefined) giveUp(rests, rest);
       ask(next, hops + 1, resolve, reject);
     } catch (err) {
       reject(err);
@@ -101,52 +103,11 @@ const plainKey = /^[a-z0-9-]*$/;
 // headOf is what the host is told of a request; of most it can be written down as it is.
 function headOf({ who, path, asItIs, method, headers }) {
   const { product, as, accountId } = who;
-  if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, method, headers: headers === undefined ? [] : wireHeaders(headers) });
+  if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
   if (asItIs && headers === undefined && accountId === undefined && plainKey.test(product)) {
     return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"${method}","headers":[]}`;
   }
   return kernel.stringify({ product, as, accountId, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
-}
-
-// restOf is a body of which the host has more: each piece is asked for when it is wanted.
-function restOf(first, body, signal) {
-  const next = async (how) => {
-    try {
-      return await kernel.call('product.body', { body, ...how });
-    } catch (err) {
-      throw classed(err);
-    }
-  };
-  let over = false;
-  const stop = () => {
-    over = true;
-    return next({ close: true }).then(() => undefined, () => undefined); // it may be over already
-  };
-  return new ReadableStream({
-    type: 'bytes',
-    start(controller) {
-      controller.enqueue(first);
-      if (signal === null) return;
-      onAbort(signal, (reason) => {
-        if (over) return;
-        void stop();
-        controller.error(reason);
-      });
-    },
-    async pull(controller) {
-      for (let given = false; !given && !over; ) {
-        const { head, body: bytes } = await next();
-        if (over) return;
-        given = bytes !== undefined && bytes.length > 0;
-        if (given) controller.enqueue(bytes);
-        if (!head.done) continue;
-        over = true;
-        controller.close();
-        controller.byobRequest?.respond(0);
-      }
-    },
-    cancel: stop,
-  });
 }
 
 // redirected is the request that an answer asks for in place of this one. The host gives

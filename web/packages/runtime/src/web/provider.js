@@ -8,10 +8,12 @@ import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
 import { receivedResponse } from './response.js';
+import { giveUp, restOf } from './rest.js';
 import { URL } from './url.js';
 import { dictionary } from './webidl.js';
 
 const redirects = new Set([301, 302, 303, 307, 308]);
+const rests = 'fetch.body';
 
 /**
  * Asks the vault about accounts of a provider.
@@ -57,12 +59,12 @@ async function follow({ who, path, method, headers, body, redirect, signal }) {
     signal?.throwIfAborted();
     let reply;
     try {
-      reply = await kernel.call('provider.fetch', { ...who, url: path, method, headers: wireHeaders(headers) }, body);
+      reply = await kernel.call('provider.fetch', { ...who, url: path, pieces: true, method, headers: wireHeaders(headers) }, body);
     } catch (err) {
       throw classed(err);
     }
     const { head } = reply;
-    const answer = () => receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, signal });
+    const answer = () => receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, stream: head.body === undefined ? null : restOf(rests, reply.body, head.body, signal), signal });
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
     if (location === undefined || redirect === 'manual') return answer();
     if (redirect === 'error') throw new TypeError(`${path} was answered with a redirect, which this request does not allow`);
@@ -80,6 +82,7 @@ async function follow({ who, path, method, headers, body, redirect, signal }) {
       headers = new Headers(headers);
       for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
     }
+    if (head.body !== undefined) giveUp(rests, head.body);
     path = next.pathname + next.search;
   }
 }
