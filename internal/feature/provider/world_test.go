@@ -199,6 +199,7 @@ type wire struct {
 	mu    sync.Mutex
 	went  []string // "origin path"
 	tried []provider.Attempt
+	to    provider.Destination // of the last request of an app
 	down  bool
 }
 
@@ -248,6 +249,9 @@ func (w *wire) Fetch(ctx context.Context, _ *call.Policy, _ *call.Call, to provi
 	if err := json.Unmarshal(req.Head, &h); err != nil {
 		return call.Reply{}, err
 	}
+	w.mu.Lock()
+	w.to = to
+	w.mu.Unlock()
 	a, err := w.send(ctx, to, h.Method, h.URL, h.Headers, req.Body)
 	if err != nil {
 		return call.Reply{}, err
