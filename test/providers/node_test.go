@@ -162,6 +162,8 @@ func (n *node) send(ctx context.Context, to provider.Destination, method, path s
 }
 
 // Fetch implements provider.Broker.
+func (n *node) GiveUp(*call.Call, call.Reply) {}
+
 func (n *node) Fetch(ctx context.Context, _ *call.Policy, _ *call.Call, to provider.Destination, req call.Request) (call.Reply, error) {
 	var h struct{ URL string }
 	if err := json.Unmarshal(req.Head, &h); err != nil {
