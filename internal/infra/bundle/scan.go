@@ -187,6 +187,9 @@ func (s *scanner) scan() {
 			s.imports(i)
 			s.facts.Lazy = s.facts.Lazy || s.is(i+1, "(") && (s.tok(i+2).kind != tokString || strings.HasPrefix(s.tok(i+2).value, "."))
 		}
+		if s.defines(i) {
+			continue
+		}
 		if s.is(i+1, "(") && requestNames[t.value] && !s.is(i-1, "function") {
 			s.request(i)
 		}
@@ -196,6 +199,28 @@ func (s *scanner) scan() {
 			s.effect(i, len(scope.braces) == 0)
 		}
 	}
+}
+
+// defines reports whether a name with its parentheses is that of a method in a class or an object,
+// "async fetch(url) {", and no call: the code is printed, so that a call's statement ends before
+// a block begins.
+func (s *scanner) defines(i int) bool {
+	if !s.is(i+1, "(") || s.is(i-1, ".") {
+		return false
+	}
+	const most = 200 // tokens of parameters
+	depth := 0
+	for j := i + 1; j < len(s.toks) && j < i+most; j++ {
+		switch {
+		case s.is(j, "("):
+			depth++
+		case s.is(j, ")"):
+			if depth--; depth == 0 {
+				return s.is(j+1, "{")
+			}
+		}
+	}
+	return false
 }
 
 // use notes calls in the name of an app or user, and those of queues.

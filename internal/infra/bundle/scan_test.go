@@ -113,6 +113,25 @@ setTimeout(f, 10);
 	}
 }
 
+// A method may be called fetch, or setTimeout: that it is there sends nothing.
+func TestScanTellsMethodsFromCalls(t *testing.T) {
+	f := scan(t, "src/index.js", `const ops = {
+  async fetch({ url }, more = [1, (2)]) { return await fetch(url); },
+  setTimeout(ms) { return ms; }
+};
+class Client { fetch(url) { return url; } static get(url) { return url; } }
+function fetchAll() { return ops.fetch({ url: "https://a.example.com" }); }
+if (ops) { const early = fetch("https://b.example.com"); }
+export const run = () => [ops, Client, fetchAll];
+`)
+	if len(f.ModuleScope) > 0 || len(f.Dynamic) != 2 { // the call inside, and that of ops
+		t.Errorf("module scope %+v, dynamic %+v", f.ModuleScope, f.Dynamic)
+	}
+	if len(f.Fetched) != 1 || f.Fetched[0].Origin != "https://b.example.com" {
+		t.Errorf("fetched %+v", f.Fetched)
+	}
+}
+
 func TestScanKnowsWhatADeployRefuses(t *testing.T) {
 	for _, c := range []struct {
 		src  string
