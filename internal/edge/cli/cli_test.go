@@ -126,7 +126,11 @@ func TestLintKnowsTheEventsOfProducts(t *testing.T) {
 	os.WriteFile(filepath.Join(dir, "src/index.js"), []byte("export const run = () => 1"), 0o644)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"products":[{"key":"tracker","name":"T","aliases":["jira"],"modules":[],"scopes":[{"name":"read:jira-work","title":"t"}],"events":[{"names":["tracker:issue:created","avi:jira:created:issue"],"scopes":["read:jira-work"]}],"operations":[]}]}`)
+		more := ""
+		if r.URL.Query().Get("operations") == "true" { // as the server does
+			more = `,"events":[{"names":["tracker:issue:created","avi:jira:created:issue"],"scopes":["read:jira-work"]}],"operations":[]`
+		}
+		io.WriteString(w, `{"products":[{"key":"tracker","name":"T","aliases":["jira"],"modules":[],"scopes":[{"name":"read:jira-work","title":"t"}]`+more+`}]}`)
 	}))
 	defer s.Close()
 	for event, want := range map[string]string{"avi:jira:created:issue": "", "tracker:issue:created": "", "avi:jira:create:issue": "event-misspelt", "other:thing:happened": "event-unknown"} {
@@ -137,6 +141,11 @@ func TestLintKnowsTheEventsOfProducts(t *testing.T) {
 		}
 		if strings.Contains(got.out, `"event-`) != (want != "") || !strings.Contains(got.out, want) {
 			t.Errorf("%s: %+v", event, got)
+		}
+		// What deploys finds the same on its way; the server of this test takes nothing.
+		got = run(t, dir, "", func(e *Env) { e.Getenv = vars("ANNEX_URL", s.URL, "ANNEX_TOKEN", "t") }, Hooks{}, "deploy")
+		if strings.Contains(got.err, "event-") != (want != "") || !strings.Contains(got.err, want) {
+			t.Errorf("deploy with %s: %+v", event, got)
 		}
 	}
 }

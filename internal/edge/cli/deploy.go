@@ -96,7 +96,7 @@ func (c *cli) growth(err error) error {
 
 // bundleStep lints and bundles; with errors it is the command's end.
 func (c *cli) bundleStep(ctx context.Context, api *client.Client) (*applint.Report, error) {
-	products, err := api.Products(ctx)
+	products, err := api.ProductsWithOperations(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func (c *cli) tunnel(ctx context.Context, api *client.Client, f targetFlags, ins
 	if err != nil {
 		return err
 	}
-	products, err := api.Products(ctx)
+	products, err := api.ProductsWithOperations(ctx)
 	if err != nil {
 		return err
 	}
