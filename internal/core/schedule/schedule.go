@@ -88,14 +88,15 @@ func parseCron(text string) (c cron, err error) {
 	return c, nil
 }
 
-func parseField(text string, i int) (set uint64, err error) {
+func parseField(text string, i int) (uint64, error) {
+	var set uint64
 	f := fields[i]
 	bad := fmt.Errorf("%q is no %s of a cron expression", text, f.name)
 	for item := range strings.SplitSeq(text, ",") {
 		span, stepText, stepped := strings.Cut(item, "/")
 		step := 1
 		if stepped {
-			if step, err = strconv.Atoi(stepText); err != nil || step < 1 || step > f.max {
+			if step = number(stepText); step < 1 || step > f.max {
 				return 0, bad
 			}
 		}
@@ -128,11 +129,16 @@ func value(text string, i int) int {
 			return n + fields[i].min
 		}
 	}
-	n, err := strconv.Atoi(text)
+	return number(text)
+}
+
+// number reads one or two digits, -1 for anything else: no sign is one.
+func number(text string) int {
+	n, err := strconv.ParseUint(text, 10, 8)
 	if err != nil || len(text) > 2 {
 		return -1
 	}
-	return n
+	return int(n)
 }
 
 // next is the first minute after the time that the expression names.
