@@ -3,6 +3,7 @@ package condition_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -115,6 +116,23 @@ func TestSyntax(t *testing.T) {
 		}
 		if !errors.As(err, &s) || at >= 0 && s.Offset != at {
 			t.Errorf("%.40s: %v", expression, err)
+		}
+	}
+}
+
+// What writes every letter of a text anew, or sorts, costs by the size of what it is given.
+func TestLargeValuesCostMore(t *testing.T) {
+	members := make([]string, 1000)
+	for i := range members {
+		members[i] = fmt.Sprint("m", i, ": 1")
+	}
+	text, object := "'"+strings.Repeat("x", 8000)+"'", "{"+strings.Join(members, ", ")+"}"
+	for expression, want := range map[string]int{
+		text + ".toUpperCase() == ''": 1000, text + ".toLowerCase() == ''": 1000, text + ".charAt(1) == ''": 1000,
+		text + ".slice(1) == ''": 1000, text + ".substring(1) == ''": 1000, "Object.keys(" + object + ").length == 0": 4000,
+	} {
+		if _, steps, err := holds(t, expression, condition.MaxSteps); err != nil || steps < want {
+			t.Errorf("%.10s…%s takes %d steps, want %d at least: %v", expression, expression[max(0, len(expression)-20):], steps, want, err)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (m *machine) static(n method, s *scope) (any, error) {
 	if !ok {
 		return nil, fail("Object.%s takes an object", n.name)
 	}
-	if err := m.spend(len(o)); err != nil {
+	if err := m.spend(4 * len(o)); err != nil { // they are sorted
 		return nil, err
 	}
 	out := []any{}
@@ -227,6 +227,12 @@ func (m *machine) join(l []any, args []any) (any, error) {
 func (m *machine) onText(t, name string, args []any) (any, error) {
 	if err := m.read(len(t)); err != nil {
 		return nil, err
+	}
+	switch name {
+	case "toLowerCase", "toUpperCase", "slice", "substring", "charAt": // each letter is looked at, and written anew
+		if err := m.spend(len(t) / 8); err != nil {
+			return nil, err
+		}
 	}
 	switch name {
 	case "toLowerCase":
