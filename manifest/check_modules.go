@@ -30,6 +30,7 @@ func (l *loader) checkModules(m *Manifest, x *index) {
 		}
 	}
 	l.checkPropertyPaths(m.Modules.Trigger)
+	l.checkShares(m.Modules.Trigger)
 	l.checkConsumers("modules.consumer", m.Modules.Consumer, x)
 	l.checkConsumers("modules.fifoConsumer", m.Modules.FIFOConsumer, x)
 	for i, p := range m.Modules.PreUninstall {
@@ -176,6 +177,28 @@ func (l *loader) checkPropertyPaths(triggers []Trigger) {
 		check(at, t.Payload.Include.PropertyPaths)
 		for j, e := range t.Events {
 			check(fmt.Sprintf("%s.events[%d]", at, j), e.Payload.Include.PropertyPaths)
+		}
+	}
+}
+
+// maxListeners is how many triggers of an app are told of one event: each is a job, with the event
+// in it, that is kept before the product is answered.
+const maxListeners = 20
+
+// checkShares bounds what one event makes an app's installations of work.
+func (l *loader) checkShares(triggers []Trigger) {
+	told := map[string]int{}
+	for i, t := range triggers {
+		of := map[string]bool{}
+		for j, e := range t.Events {
+			if of[e.EventType] {
+				continue
+			}
+			of[e.EventType] = true
+			if told[e.EventType]++; told[e.EventType] == maxListeners+1 {
+				l.path(fmt.Sprintf("modules.trigger[%d].events[%d].eventType", i, j), Error, "too-many-triggers",
+					fmt.Sprintf("more than %d triggers are for the event %s", maxListeners, quote(e.EventType)), "have one function do what theirs do")
+			}
 		}
 	}
 }

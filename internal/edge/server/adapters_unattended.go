@@ -47,7 +47,12 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Jobs = jobs.New(jobs.Config{DB: s.DB, Log: s.Config.Log})
 	s.Unattended = unattended.New(unattended.Config{
 		DB: s.DB, Jobs: s.Jobs, Installed: s.Installs, Manifests: s.Registry, Products: declared, Invoker: door,
-		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Permissions: perm.Told, ContextToken: s.contextToken, Log: s.Config.Log,
+		AppLog: recorder{logs: s.Logs}, Quota: s.Quotas.Push, Looked: s.Quotas.Look, Permissions: perm.Told, ContextToken: s.contextToken, Log: s.Config.Log,
+		Room: func(p *call.Policy) unattended.Room {
+			jobs, bytes := s.Quotas.Queued(p)
+			return unattended.Room{Jobs: jobs, Bytes: bytes}
+		},
+		NoRoom:   s.Quotas.NotQueued,
 		Withheld: func(p *call.Policy) { s.Audit.Refused(p.Site, p.Install, "event.access-rule") },
 	})
 	s.Events = signer.NewAssertions(signer.AssertionsConfig{
@@ -182,12 +187,16 @@ func policyOf(by id.Principal, i *install.Installation) *call.Policy {
 	}
 }
 
+// name is what the running version's manifest calls the app, or what it is registered as.
 func (l lifecycle) name(ctx context.Context, i *install.Installation) string {
-	m, err := l.registry.Manifest(ctx, i.Version)
+	if m, err := l.registry.Manifest(ctx, i.Version); err == nil && m.App.Name != "" {
+		return m.App.Name
+	}
+	app, err := l.registry.App(ctx, i.App)
 	if err != nil {
 		return ""
 	}
-	return m.App.Name
+	return app.Name
 }
 
 var _ invoke.Facility = (*unattended.Service)(nil)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"io"
 	"reflect"
+	"slices"
 
 	yaml "go.yaml.in/yaml/v4"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 )
@@ -24,6 +26,9 @@ type Figures struct {
 	// StoredKeys and StoredBytes are what may be stored, whenever it was.
 	StoredKeys  int `yaml:"storedKeys"`
 	StoredBytes int `yaml:"storedBytes"`
+	// Queued and QueuedBytes are what an installation may have queued, dead letters included.
+	Queued      int `yaml:"queued"`
+	QueuedBytes int `yaml:"queuedBytes"`
 }
 
 // Limits are the figures of a server.
@@ -48,7 +53,7 @@ type Storage struct {
 
 // Defaults are the figures where nothing else is said (forge-facts 5.4, 9.1, 11.4).
 var Defaults = Limits{
-	Installation: Figures{Calls: 5000, Outbound: 12_000, ProductCalls: 5000, Pushes: 500, LogLines: 6000, StorageReads: 60_000, StorageWrites: 60_000},
+	Installation: Figures{Calls: 5000, Outbound: 12_000, ProductCalls: 5000, Pushes: 500, LogLines: 6000, StorageReads: 60_000, StorageWrites: 60_000, Queued: 2_000_000, QueuedBytes: 1 << 30},
 	App:          Figures{Calls: 30_000, Outbound: 50_000, ProductCalls: 50_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000, StoredKeys: 100_000_000, StoredBytes: 100 << 30},
 	Site:         Figures{Calls: 60_000, Outbound: 100_000, ProductCalls: 60_000, Pushes: 30_000, LogLines: 60_000, StorageReads: 600_000, StorageWrites: 600_000, StoredKeys: 50_000_000, StoredBytes: 50 << 30},
 	User:         Figures{Calls: 1200, ProductCalls: 1200},
@@ -57,7 +62,7 @@ var Defaults = Limits{
 
 // None bounds nothing but what is stored.
 func None() Limits {
-	all := Figures{Calls: -1, Outbound: -1, ProductCalls: -1, Pushes: -1, LogLines: -1, StorageReads: -1, StorageWrites: -1}
+	all := Figures{Calls: -1, Outbound: -1, ProductCalls: -1, Pushes: -1, LogLines: -1, StorageReads: -1, StorageWrites: -1, Queued: -1, QueuedBytes: -1}
 	return Limits{Installation: all, App: all, Site: all, User: all, Storage: Defaults.Storage}
 }
 
@@ -83,6 +88,8 @@ func Read(text []byte) (Limits, error) {
 	switch {
 	case unbounded:
 		return l, fault.New(fault.Usage, "QUOTAS", "what an installation may store has a bound").WithFix("write installation: {storedKeys: 1000000, storedBytes: 1073741824}")
+	case slices.ContainsFunc([]Figures{l.App, l.Site, l.User}, func(f Figures) bool { return f.Queued != 0 || f.QueuedBytes != 0 }):
+		return l, fault.New(fault.Usage, "QUOTAS", "what is queued is an installation's").WithFix("leave queued and queuedBytes out of app, site and user")
 	case l.User.StoredKeys != 0 || l.User.StoredBytes != 0:
 		return l, fault.New(fault.Usage, "QUOTAS", "what is stored is not a user's").WithFix("leave storedKeys and storedBytes out of user")
 	}
@@ -123,6 +130,12 @@ func (l Limits) Of(app id.App, install id.Install) Figures {
 	fill(&out, l.Apps[string(app)])
 	fill(&out, l.Installation)
 	return out
+}
+
+// Queued is what an installation may have queued; a negative figure bounds nothing.
+func (s *Service) Queued(p *call.Policy) (jobs, bytes int64) {
+	f := s.cfg.Limits.Of(p.App, p.Install)
+	return int64(f.Queued), int64(f.QueuedBytes)
 }
 
 // Stored is what an installation may store, all of its app's environment together, and all

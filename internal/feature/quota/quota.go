@@ -110,6 +110,12 @@ func (s *Service) Call(p *call.Policy, c *call.Call) error {
 	return s.take(p, Calls, 1, is)
 }
 
+// Look counts a condition of a trigger that is looked at on its own, as a call.
+func (s *Service) Look(p *call.Policy) error {
+	l := s.cfg.Limits
+	return s.take(p, Calls, 1, s.subjects(p, Calls, l.Of(p.App, p.Install).Calls, l.App.Calls, l.Site.Calls))
+}
+
 // Request counts a request that leaves.
 func (s *Service) Request(p *call.Policy) error {
 	l := s.cfg.Limits
@@ -130,6 +136,17 @@ func (s *Service) Product(p *call.Policy, by id.Principal) error {
 func (s *Service) Push(p *call.Policy, events int) error {
 	l := s.cfg.Limits
 	return s.take(p, Pushes, events, s.subjects(p, Pushes, l.Of(p.App, p.Install).Pushes, l.App.Pushes, l.Site.Pushes))
+}
+
+// NotQueued counts events for which an installation had no room.
+func (s *Service) NotQueued(p *call.Policy, events int) {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn(now)
+	today := s.today(p, Pushes, now)
+	today.refused += int64(events)
+	today.used -= int64(events) // as which Push counted them
 }
 
 // Read counts reading what is stored, so many pieces of 10 KB.

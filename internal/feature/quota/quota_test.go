@@ -200,7 +200,16 @@ func TestRead(t *testing.T) {
 	if installation, _, _ := quota.New(quota.Config{Limits: l}).Stored("y", "j"); installation != (quota.Storage{Keys: 10, Bytes: 7}) {
 		t.Error(installation)
 	}
-	for _, bad := range []string{"installation: {storedKeys: -1}", "apps: {x: {storedBytes: -1}}", "user: {storedKeys: 1}", "instalation: {}", "installation: {calls: many}", "- 1", "storage: {keys: -1}"} {
+	l, err = quota.Read([]byte("installation: {queued: -1}\napps: {x: {queuedBytes: 3}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for app, want := range map[id.App]int64{"x": 3, "y": 1 << 30} {
+		if jobs, bytes := quota.New(quota.Config{Limits: l}).Queued(&call.Policy{App: app}); jobs != -1 || bytes != want {
+			t.Error(app, jobs, bytes)
+		}
+	}
+	for _, bad := range []string{"installation: {storedKeys: -1}", "apps: {x: {storedBytes: -1}}", "user: {storedKeys: 1}", "instalation: {}", "installation: {calls: many}", "- 1", "storage: {keys: -1}", "user: {queued: 1}", "app: {queuedBytes: 1}", "site: {queued: -1}"} {
 		if _, err := quota.Read([]byte(bad)); fault.CodeOf(err) != "QUOTAS" {
 			t.Errorf("%s: %v", bad, err)
 		}

@@ -70,15 +70,17 @@ type told struct {
 // returns they will be; an event that is taken twice is one. It says how many triggers that
 // are.
 func (s *Service) Take(ctx context.Context, events ...Event) (triggers int, err error) {
-	lists, look := make([][]jobs.Job, len(events)), &looks{steps: takeSteps}
+	lists, notes, look := make([][]jobs.Job, len(events)), make([][]func(), len(events)), &looks{steps: takeSteps}
 	for i, e := range events {
 		look.data = nil // of the one before
 		if lists[i], err = s.listeners(ctx, e, look); err != nil {
 			return 0, fault.Op("unattended.Take", err)
 		}
-		triggers += len(lists[i])
+		notes[i], triggers = look.said(), triggers+len(lists[i])
 	}
+	var taken []int
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		taken = nil
 		for i, e := range events {
 			list := lists[i]
 			n, err := s.DB.Exec(ctx, takeEvent, e.Site, e.Product, e.ID, s.Now().UnixMilli())
@@ -91,6 +93,7 @@ func (s *Service) Take(ctx context.Context, events ...Event) (triggers int, err 
 			if err := s.Jobs.Enqueue(ctx, list...); err != nil {
 				return err
 			}
+			taken = append(taken, i)
 		}
 		return nil
 	})
@@ -98,6 +101,9 @@ func (s *Service) Take(ctx context.Context, events ...Event) (triggers int, err 
 		return 0, fault.Op("unattended.Take", err)
 	}
 	s.Jobs.Wake()
+	for _, i := range taken { // of one that was refused, or known, nothing is said
+		say(notes[i])
+	}
 	return triggers, nil
 }
 
@@ -209,10 +215,18 @@ func (s *Service) deliver(ctx context.Context, j jobs.Job) jobs.Verdict {
 		return jobs.Verdict{} // it is no longer to be told
 	}
 	if t.Check {
+		if s.Looked != nil {
+			if err := s.Looked(p); err != nil {
+				return s.refused(err)
+			}
+		}
 		filter, _ := subscribed(module, t.Name)
-		if passes, _, err := s.passes(ctx, p, j.Name, filter, &looks{steps: condition.MaxSteps, whole: true}, t); err != nil {
+		look := &looks{steps: condition.MaxSteps, whole: true}
+		passes, _, err := s.passes(ctx, p, j.Name, filter, look, t)
+		if err != nil {
 			return s.refused(err)
-		} else if !passes {
+		}
+		if say(look.said()); !passes {
 			return jobs.Verdict{}
 		}
 	}
@@ -342,11 +356,15 @@ func (s *Service) Lifecycle(ctx context.Context, p *call.Policy, event, occasion
 		return fault.Op("unattended.Lifecycle", err)
 	}
 	origin := call.OriginOf(ctx)
-	list, err := s.triggers(ctx, p, &looks{steps: takeSteps}, told{
+	look := &looks{steps: takeSteps}
+	list, err := s.triggers(ctx, p, look, told{
 		Type: event, Name: event, Time: s.Now(), Event: derived(event, string(p.Install), occasion), Data: raw, Trace: origin.Trace, Span: origin.Span,
 	})
 	if err == nil {
 		err = s.Jobs.Enqueue(ctx, list...)
+	}
+	if err == nil {
+		say(look.said())
 	}
 	return fault.Op("unattended.Lifecycle", err)
 }
@@ -376,12 +394,13 @@ func (s *Service) publish(ctx context.Context, c *call.Call, p *call.Policy, hea
 		return call.Reply{}, err
 	}
 	var list []jobs.Job
+	look := &looks{steps: takeSteps}
 	for n, e := range in.Events {
 		i := slices.IndexFunc(m.Modules.Event, func(x manifest.Event) bool { return x.Key == e.Key })
 		if i < 0 {
 			return call.Reply{}, fault.New(fault.NotFound, "UNKNOWN_EVENT", "the manifest has no event %q", clip(e.Key)).WithFix("add an event module")
 		}
-		some, err := s.appEvent(ctx, p, m.Modules.Event[i], n, origin)
+		some, err := s.appEvent(ctx, p, m.Modules.Event[i], n, origin, look)
 		if err != nil {
 			return call.Reply{}, err
 		}
@@ -391,10 +410,11 @@ func (s *Service) publish(ctx context.Context, c *call.Call, p *call.Policy, hea
 		return call.Reply{}, fault.Op("unattended.publish", err)
 	}
 	s.Jobs.Wake()
+	say(look.said())
 	return reply(struct{}{})
 }
 
-func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event, n int, cause string) ([]jobs.Job, error) {
+func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event, n int, cause string, look *looks) ([]jobs.Job, error) {
 	at := slices.IndexFunc(p.Set.AppEvents, func(x perm.AppEvent) bool { return x.Name == e.Name })
 	if at < 0 {
 		return nil, fault.New(fault.Denied, "NOT_GRANTED", "the event %q is not granted to this installation", e.Name).WithFix("a site admin has to approve it")
@@ -404,7 +424,8 @@ func (s *Service) appEvent(ctx context.Context, p *call.Policy, e manifest.Event
 	now := s.Now()
 	t := told{Type: name, Name: name, Time: now, Event: derived(name, string(p.Install), now.Format(time.RFC3339Nano), string(rune('a'+n))), Data: json.RawMessage(`{}`)}
 	var list []jobs.Job
-	look, origin := &looks{steps: takeSteps}, call.OriginOf(ctx)
+	origin := call.OriginOf(ctx)
+	look.data = nil // of the one before
 	t.Trace, t.Span, t.Origin = origin.Trace, origin.Span, cause
 	for _, other := range s.Installed.OnSite(p.Site) {
 		if other.Product != p.Product || !slices.Contains(recipients, "*") && !slices.Contains(recipients, string(other.App)) &&

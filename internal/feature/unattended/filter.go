@@ -9,7 +9,7 @@ import (
 
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/condition"
-	"github.com/annexhq/annex/internal/core/perm"
+	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/jobs"
 	"github.com/annexhq/annex/manifest"
 )
@@ -18,11 +18,46 @@ import (
 // does not suffice for is looked at by the jobs, where each installation has its turn.
 const takeSteps = 20 * condition.MaxSteps
 
-// looks is an event that conditions are held against, and how many steps they have left.
+// ownSteps is the part of it that one installation's conditions may take.
+const ownSteps = 2 * condition.MaxSteps
+
+// looks is an event that conditions are held against, how many steps they have left, and what
+// is to be said of them once it is certain that they counted.
 type looks struct {
 	steps int
-	whole bool           // that there is no later look
-	data  map[string]any // nil until one is
+	own   map[id.Install]int // taken of ownSteps
+	whole bool               // that there is no later look
+	data  map[string]any     // nil until one is
+	notes []func()
+}
+
+// most is how many steps an installation's next condition may take.
+func (l *looks) most(install id.Install) int {
+	if l.whole {
+		return min(l.steps, condition.MaxSteps)
+	}
+	return min(l.steps, condition.MaxSteps, ownSteps-l.own[install])
+}
+
+func (l *looks) took(install id.Install, steps int) {
+	if l.own == nil {
+		l.own = map[id.Install]int{}
+	}
+	l.own[install] += steps
+	l.steps -= steps
+}
+
+// said takes the notes out.
+func (l *looks) said() []func() {
+	notes := l.notes
+	l.notes = nil
+	return notes
+}
+
+func say(notes []func()) {
+	for _, note := range notes {
+		note()
+	}
 }
 
 // event is what a condition sees: what the function would be given now.
@@ -65,7 +100,7 @@ func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f m
 	if err != nil || !may {
 		return false, false, err
 	}
-	holds, cut, err := s.evaluate(f.Expression, look, t, hidden, p.Set)
+	holds, cut, err := s.evaluate(f.Expression, look, t, hidden, p)
 	if cut {
 		return false, true, nil
 	}
@@ -75,14 +110,16 @@ func (s *Service) passes(ctx context.Context, p *call.Policy, module string, f m
 	if s.AppLog != nil && f.OnError != "IGNORE" && f.OnError != "RECEIVE" {
 		c := begun(jobs.Job{ID: t.Event, Attempt: 1}, p, call.Event, module, manifest.Function{}, s.Now())
 		c.Trace = t.Trace
-		s.AppLog.Note(p, c, "warn", "a trigger's condition cannot be evaluated", map[string]any{"trigger": module, "why": err.Error()})
+		facts := map[string]any{"trigger": module, "why": err.Error()}
+		look.notes = append(look.notes, func() { s.AppLog.Note(p, c, "warn", "a trigger's condition cannot be evaluated", facts) })
 	}
 	return strings.HasPrefix(f.OnError, "RECEIVE"), false, nil
 }
 
 // evaluate holds a condition against an event; cut says that it had too few steps here.
-func (s *Service) evaluate(expression string, look *looks, t told, hidden []string, granted perm.Set) (holds, cut bool, err error) {
-	if look.steps <= 0 {
+func (s *Service) evaluate(expression string, look *looks, t told, hidden []string, p *call.Policy) (holds, cut bool, err error) {
+	most := look.most(p.Install)
+	if most <= 0 {
 		return false, !look.whole, &condition.Failure{Why: "there are no steps left"}
 	}
 	e, ok := s.conditions.Get(expression)
@@ -97,13 +134,12 @@ func (s *Service) evaluate(expression string, look *looks, t told, hidden []stri
 		return false, false, err
 	}
 	if s.Permissions != nil && strings.Contains(expression, "permissions") {
-		if event["permissions"], err = plain(s.Permissions(granted)); err != nil {
+		if event["permissions"], err = plain(s.Permissions(p.Set)); err != nil {
 			return false, false, err
 		}
 	}
-	most := min(look.steps, condition.MaxSteps)
 	holds, steps, err := e.Holds(map[string]any{"event": event}, most)
-	look.steps -= steps
+	look.took(p.Install, steps)
 	return holds, err != nil && steps >= most && most < condition.MaxSteps && !look.whole, err
 }
 

@@ -3,12 +3,15 @@ package unattended_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/unattended"
@@ -22,11 +25,14 @@ import (
 type listeners struct {
 	world
 	module manifest.Modules
+	others []*call.Policy // with the same module
 	told   chan string
 	notes  []string
 }
 
-func (l *listeners) OnSite(id.Site) []*call.Policy { return []*call.Policy{l.policy} }
+func (l *listeners) OnSite(id.Site) []*call.Policy {
+	return append([]*call.Policy{l.policy}, l.others...)
+}
 
 func (l *listeners) Manifest(context.Context, id.Version) (*manifest.Manifest, error) {
 	m := &manifest.Manifest{Modules: l.module}
@@ -34,7 +40,10 @@ func (l *listeners) Manifest(context.Context, id.Version) (*manifest.Manifest, e
 	return m, nil
 }
 
-func (l *listeners) EventType(context.Context, id.Product, string) (unattended.EventType, error) {
+func (l *listeners) EventType(_ context.Context, _ id.Product, name string) (unattended.EventType, error) {
+	if name == "undeclared" {
+		return unattended.EventType{}, fault.New(fault.NotFound, "EVENT_UNKNOWN", "undeclared")
+	}
 	return unattended.EventType{Names: []string{"made"}, Fields: map[string]string{"secret": "read:secret"}, Optional: []string{"extra", "more"}}, nil
 }
 
@@ -176,6 +185,113 @@ func TestLongConditionsWait(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) || len(l.told) > 0 {
 		t.Errorf("told %v and %d more, want %v", got, len(l.told), want)
+	}
+}
+
+// That bound is of all installations together.
+func TestConditionsOfAllInstallationsAreBounded(t *testing.T) {
+	d := dbtest.SQLite(t)
+	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+		if err := d.Migrate(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
+	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	for n := range 39 {
+		other := *l.policy
+		other.Install = id.Install(fmt.Sprint("i", n))
+		l.others = append(l.others, &other)
+	}
+	for _, key := range []string{"a", "b"} {
+		l.module.Trigger = append(l.module.Trigger, trigger(key, endless, "IGNORE"))
+	}
+	s := unattended.New(unattended.Config{DB: d, Jobs: jobs.New(jobs.Config{DB: d}), Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l})
+	e := unattended.Event{Product: "p", Site: "s", ID: "e", Type: "made", Time: l.clock(), Data: json.RawMessage(`{"n": 1}`)}
+	if n, err := s.Take(t.Context(), e); err != nil || n != 60 {
+		t.Errorf("%d of 80 triggers wait, want all but 20: %v", n, err)
+	}
+}
+
+// endless is a condition that ends when its steps do.
+const (
+	ten     = "[1,2,3,4,5,6,7,8,9,10]"
+	endless = ten + ".every(a => " + ten + ".every(b => " + ten + ".every(c => " + ten + ".every(d => " + ten + ".every(x => x > 0)))))"
+)
+
+// One installation's conditions take a tenth of that, so that the next one's are looked at too; what
+// it has more to look at is counted as calls are, and waits where there are too many.
+func TestConditionsOfOneInstallationLeaveRoom(t *testing.T) {
+	d := dbtest.SQLite(t)
+	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+		if err := d.Migrate(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
+	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	for n := range 10 {
+		l.module.Trigger = append(l.module.Trigger, trigger(string(rune('a'+n)), endless, "IGNORE"))
+	}
+	l.module.Trigger = append(l.module.Trigger, trigger("fails", "event.none.x == 1", ""))
+	q := jobs.New(jobs.Config{DB: d, Poll: 2 * time.Millisecond})
+	looked := make(chan struct{}, 100)
+	var room atomic.Int32
+	room.Store(5)
+	s := unattended.New(unattended.Config{DB: d, Jobs: q, Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l, Looked: func(*call.Policy) error {
+		looked <- struct{}{}
+		if room.Add(-1) < 0 {
+			return fault.New(fault.Limit, "LIMIT_INVOCATIONS", "full")
+		}
+		return nil
+	}})
+	// Two are looked at and do not hold, in the time of two; the others wait.
+	e := unattended.Event{Product: "p", Site: "s", ID: "e", Type: "made", Time: l.clock(), Data: json.RawMessage(`{"n": 1}`)}
+	for _, want := range []int{9, 9} { // the second time it is known
+		if n, err := s.Take(t.Context(), e); err != nil || n != want {
+			t.Fatalf("%d triggers wait, want %d: %v", n, want, err)
+		}
+	}
+	if err := q.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 9 {
+		<-looked
+	}
+	q.Close() // what was begun is finished
+	c, err := q.Counts(t.Context(), "i")
+	if err != nil || len(c) != 4 {
+		t.Errorf("%d jobs wait for the next minute, want those of 4 modules: %v", len(c), err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.notes) > 1 {
+		t.Errorf("%q", l.notes)
+	}
+}
+
+// What is refused, or known already, leaves no line in any app's log.
+func TestNothingIsSaidOfEventsThatDoNotCount(t *testing.T) {
+	d := dbtest.SQLite(t)
+	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+		if err := d.Migrate(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
+	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	l.module.Trigger = []manifest.Trigger{trigger("fails", "event.none.x == 1", "")}
+	s := unattended.New(unattended.Config{DB: d, Jobs: jobs.New(jobs.Config{DB: d}), Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l})
+	e := unattended.Event{Product: "p", Site: "s", ID: "e", Type: "made", Time: l.clock(), Data: json.RawMessage(`{"n": 1}`)}
+	bad := e
+	bad.ID, bad.Type = "bad", "undeclared"
+	if _, err := s.Take(t.Context(), e, bad); err == nil || len(l.notes) > 0 {
+		t.Errorf("refused: %v, and said %q", err, l.notes)
+	}
+	for range 2 {
+		if _, err := s.Take(t.Context(), e); err != nil || len(l.notes) != 1 {
+			t.Errorf("%v, and said %q", err, l.notes)
+		}
 	}
 }
 

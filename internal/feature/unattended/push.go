@@ -121,6 +121,9 @@ func (s *Service) push(ctx context.Context, c *call.Call, p *call.Policy, body [
 	if err != nil {
 		return call.Reply{}, err
 	}
+	if err := s.room(ctx, p, list); err != nil {
+		return call.Reply{}, err
+	}
 	if err := s.Jobs.Enqueue(ctx, list...); err != nil {
 		return call.Reply{}, fault.Op("unattended.push", err)
 	}

@@ -23,6 +23,7 @@ import (
 // consumers is one installation with a consumer of each style, on a clock of the test's; what
 // a call answers is the test's to say.
 type consumers struct {
+	room unattended.Room
 	world
 	t      *testing.T
 	s      *unattended.Service
@@ -61,11 +62,12 @@ func newConsumers(t *testing.T, d *db.DB) *consumers {
 	}
 	c := &consumers{
 		world: world{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), policy: &call.Policy{Install: "i", Site: "s", Version: "one"}},
-		t:     t, calls: make(chan *call.Call, 10), answer: make(chan any),
+		room:  unattended.Room{Jobs: -1, Bytes: -1}, t: t, calls: make(chan *call.Call, 10), answer: make(chan any),
 	}
 	q := jobs.New(jobs.Config{DB: d, Now: c.clock, Poll: 2 * time.Millisecond, Lease: 1000 * time.Hour})
 	c.s = unattended.New(unattended.Config{DB: d, Jobs: q, Installed: c, Manifests: c, Products: c, Invoker: c, Now: c.clock,
-		Quota: func(_ *call.Policy, events int) error { c.pushes += events; return nil }})
+		Quota: func(_ *call.Policy, events int) error { c.pushes += events; return nil },
+		Room:  func(*call.Policy) unattended.Room { return c.room }, NoRoom: func(_ *call.Policy, events int) { c.pushes -= events }})
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -348,6 +350,44 @@ func TestPushLimits(t *testing.T) {
 			t.Errorf("%s: %d were counted", name, got)
 		}
 	}
+}
+
+// What an installation has queued has a bound, dead letters included. It is counted anew when
+// it matters, and not at each push.
+func TestRoom(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for name, room := range map[string]unattended.Room{"jobs": {Jobs: 8, Bytes: -1}, "bytes": {Jobs: -1, Bytes: 8 * 1100}} {
+			c := newConsumers(t, d)
+			c.policy.Install, c.room = id.Install(name), room
+			one := object{"body": object{"x": strings.Repeat("x", 1000)}, "delayInSeconds": 600}
+			refused := func() bool {
+				t.Helper()
+				before := c.pushes
+				_, err := c.ask("c", "queue.push", object{}, object{"queue": "work", "events": []object{one, one}})
+				if err != nil && (fault.CodeOf(err) != "LIMIT_QUEUE" || fault.KindOf(err) != fault.Limit || c.pushes != before) {
+					t.Fatalf("%s: %v, %d counted", name, err, c.pushes-before)
+				}
+				return err != nil
+			}
+			var last string
+			for range 4 {
+				last = c.push("work", one, one)
+			}
+			if !refused() {
+				t.Errorf("%s: there is room for ten where there is room for eight", name)
+			}
+			if _, err := c.ask("c", "queue.cancel", object{"jobId": last}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if !refused() {
+				t.Errorf("%s: it is counted at each push", name)
+			}
+			c.pass(10 * time.Second)
+			if refused() || !refused() {
+				t.Errorf("%s: room for two was made", name)
+			}
+		}
+	})
 }
 
 // An answer that asks for another try without saying when does not come back at once.

@@ -84,8 +84,8 @@ type Log interface {
 	Note(p *call.Policy, c *call.Call, level, what string, facts map[string]any)
 }
 
-// Config is what the service stands on; all but Permissions, ContextToken, Retention, Now and Log
-// is required.
+// Config is what the service stands on; all but Quota, Looked, Room, NoRoom, Permissions, ContextToken, Withheld,
+// Retention, Now and Log is required.
 type Config struct {
 	DB        *db.DB
 	Jobs      *jobs.Queue
@@ -96,6 +96,13 @@ type Config struct {
 	AppLog    Log
 	// Quota counts events that an app queues, or refuses them; it may be nil.
 	Quota func(p *call.Policy, events int) error
+	// Looked counts a condition that is looked at when it is the installation's turn, as the call
+	// that it may lead to, or refuses it; it may be nil.
+	Looked func(p *call.Policy) error
+	// Room says what an installation may have queued; it may be nil.
+	Room func(p *call.Policy) Room
+	// NoRoom is told of events that were refused for it; it may be nil.
+	NoRoom func(p *call.Policy, events int)
 	// Permissions words what a set grants for conditions, which find it as event.permissions; it
 	// may be nil.
 	Permissions func(perm.Set) map[string]any
@@ -119,6 +126,9 @@ type Service struct {
 	origins sync.Map // id.Invocation → string
 	// conditions are what triggers' expressions were read as.
 	conditions *lru.Cache[string, condition.Expression]
+	// held is what installations have queued.
+	rooms sync.Mutex
+	held  *lru.Cache[id.Install, held]
 
 	mu     sync.Mutex
 	known  map[id.Install]id.Version // whose schedules are jobs
@@ -139,7 +149,8 @@ func New(cfg Config) *Service {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	conditions, _ := lru.New[string, condition.Expression](maxConditions) // the only error is a size below one
-	s := &Service{Config: cfg, known: map[id.Install]id.Version{}, conditions: conditions}
+	known, _ := lru.New[id.Install, held](maxHeld)
+	s := &Service{Config: cfg, known: map[id.Install]id.Version{}, conditions: conditions, held: known}
 	cfg.Jobs.Handle(queueKind, s.consume)
 	cfg.Jobs.Handle(eventKind, s.deliver)
 	cfg.Jobs.Handle(scheduleKind, s.tick)

@@ -47,7 +47,11 @@ func (q *Queue) ownersDue(ctx context.Context, now int64, most int) ([]string, e
 	if q.cfg.DB.Postgres() {
 		text += skipLocked
 	}
-	rows, err := q.cfg.DB.Query(ctx, text, now, most)
+	return q.owners(ctx, text, now, most)
+}
+
+func (q *Queue) owners(ctx context.Context, text string, args ...any) ([]string, error) {
+	rows, err := q.cfg.DB.Query(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,8 @@ type Config struct {
 	Lease time.Duration
 	// Slots is how many jobs this process runs at once, PerOwner how many of one owner's.
 	Slots, PerOwner int
+	// MaxDead is how many dead jobs of one owner a sweep leaves; 10,000 when zero.
+	MaxDead int
 	// Poll is how often other processes' jobs are looked for; 200 ms when zero.
 	Poll time.Duration
 	Now  func() time.Time
@@ -100,6 +102,9 @@ func New(cfg Config) *Queue {
 	}
 	if cfg.PerOwner == 0 {
 		cfg.PerOwner = 16
+	}
+	if cfg.MaxDead == 0 {
+		cfg.MaxDead = 10_000
 	}
 	if cfg.Poll == 0 {
 		cfg.Poll = 200 * time.Millisecond

@@ -43,6 +43,12 @@ func (q *Queue) Load(ctx context.Context) (l Load, err error) {
 	return l, fault.Op("jobs.Load", err)
 }
 
+// Held counts an owner's jobs, dead ones included, and their bytes.
+func (q *Queue) Held(ctx context.Context, owner string) (n, bytes int64, err error) {
+	err = q.cfg.DB.QueryRow(ctx, held, owner).Scan(&n, &bytes)
+	return n, bytes, fault.Op("jobs.Held", err)
+}
+
 // Batch says what became of a batch so far; false when it is unknown.
 func (q *Queue) Batch(ctx context.Context, owner, batch string) (s Stats, known bool, err error) {
 	err = q.cfg.DB.QueryRow(ctx, stateOf, owner, batch, owner, batch).Scan(&s.Succeeded, &s.Failed, &s.InProgress)
@@ -220,8 +226,31 @@ func (q *Queue) Sweep(ctx context.Context) error {
 	}
 	for {
 		n, err := q.cfg.DB.Exec(ctx, sweepDead, now.Add(-deadFor).UnixMilli(), page)
-		if err != nil || n < page {
+		if err != nil {
 			return fault.Op("jobs.Sweep", err)
 		}
+		if n < page {
+			return fault.Op("jobs.Sweep", q.sweepMany(ctx))
+		}
 	}
+}
+
+// sweepMany removes the oldest dead jobs of owners that have too many.
+func (q *Queue) sweepMany(ctx context.Context) error {
+	owners, err := q.owners(ctx, manyDead, q.cfg.MaxDead)
+	if err != nil {
+		return err
+	}
+	for _, owner := range owners {
+		for {
+			n, err := q.cfg.DB.Exec(ctx, sweepMany, owner, page, q.cfg.MaxDead)
+			if err != nil {
+				return err
+			}
+			if n < page {
+				break
+			}
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -328,6 +329,46 @@ func TestBatches(t *testing.T) {
 		b.now = b.now.Add(time.Hour)
 		if got := b.claim(q, 9); len(got) != 0 {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Dead jobs of one owner are bounded: a sweep leaves the last ones.
+func TestSweepLeavesTheLastDead(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		q := b.process()
+		q.cfg.MaxDead = 3
+		for i := range 5 {
+			for _, owner := range []string{"many", "few"} {
+				if owner == "few" && i > 2 {
+					continue
+				}
+				b.enqueue(q, Job{ID: fmt.Sprint(owner, i), Owner: owner, Kind: "k", Name: "n", Due: b.now, Body: []byte("body"), Head: []byte("{}"), Expires: b.now.Add(time.Hour)})
+				for _, j := range b.claim(q, 9) {
+					b.finish(q, j, Verdict{Next: Dead})
+				}
+			}
+			b.now = b.now.Add(time.Second)
+		}
+		if n, bytes, err := q.Held(t.Context(), "many"); n != 5 || bytes != 5*6 || err != nil {
+			t.Errorf("%d jobs of %d bytes: %v", n, bytes, err)
+		}
+		if err := q.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for owner, want := range map[string]string{"many": "many4 many3 many2", "few": "few2 few1 few0"} {
+			dead, err := q.Dead(t.Context(), owner, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, j := range dead {
+				got = append(got, j.ID)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("left are %v, want %s", got, want)
+			}
 		}
 	})
 }

@@ -109,6 +109,7 @@ const (
 	countCancels = `UPDATE job_batches SET cancelled = cancelled + ? WHERE owner = ? AND batch = ?`
 
 	counts    = `SELECT kind, name, state, CASE WHEN token = '' THEN 0 ELSE 1 END, COUNT(*) FROM jobs WHERE owner = ? GROUP BY kind, name, state, CASE WHEN token = '' THEN 0 ELSE 1 END ORDER BY kind, name`
+	held      = `SELECT COUNT(*), COALESCE(SUM(LENGTH(body) + LENGTH(head)), 0) FROM jobs WHERE owner = ?`
 	deadOf    = columns + ` WHERE owner = ? AND state = 2 ORDER BY ended_at DESC, id DESC LIMIT ?`
 	deadOne   = columns + ` WHERE owner = ? AND id = ? AND state = 2`
 	deadNames = `SELECT id, batch FROM jobs WHERE owner = ? AND state = 2 ORDER BY ended_at, id LIMIT ?`
@@ -124,6 +125,9 @@ const (
 	eraseBatches = `DELETE FROM job_batches WHERE owner = ?`
 	eraseChains  = `DELETE FROM job_chains WHERE owner = ?`
 	sweepDead    = `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 2 AND ended_at < ? ORDER BY ended_at LIMIT ?)`
+	// Of no owner are more dead ones kept than these.
+	manyDead     = `SELECT owner FROM jobs WHERE state = 2 GROUP BY owner HAVING COUNT(*) > ?`
+	sweepMany    = `DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE owner = ? AND state = 2 ORDER BY ended_at DESC, id DESC LIMIT ? OFFSET ?)`
 	sweepBatches = `DELETE FROM job_batches WHERE created_at < ?`
 	sweepChains  = `DELETE FROM job_chains WHERE created_at < ?`
 )
