@@ -121,3 +121,10 @@ func TestWorkerDiesInAnEvent(t *testing.T) {
 		t.Errorf("after the loss: %s %v", s.Tree.Text(), s.Errors)
 	}
 }
+
+func writeFile(t testing.TB, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

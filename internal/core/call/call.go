@@ -76,6 +76,13 @@ type Activation struct {
 	// Yield is closed when the session is to rest as soon as it waits for nothing but its own
 	// timers: something else is to be handled, or nobody is there to be shown more. Nil is never.
 	Yield <-chan struct{}
+	// Room is closed when another event of the session waits: this one is to rest also while it
+	// waits for answers of host calls, which the event after it is told. Nil is never.
+	Room <-chan struct{}
+	// Number names the event among those of its session; 0 is one that nobody waits for.
+	Number int64
+	// Carried are the host calls that events before this one left under way; nil for none.
+	Carried Carried
 	// Emit takes what the session tells, a JSON object at a time. It must not block.
 	Emit func(message []byte)
 }
@@ -89,6 +96,18 @@ func (a *Activation) LivesUnder(ctx context.Context, p *Policy) bool {
 type Rest struct {
 	// WakeMS is when the next timer of the session is due, -1 when none is.
 	WakeMS int64 `json:"wake"`
+	// Open are the numbers of the events that wait for answers of host calls.
+	Open []int64 `json:"open,omitempty"`
+}
+
+// Carried are host calls that events of a session left under way to make room for another
+// one. They go on as what they began as: calls of those events, with their time. The event that
+// is under way when one is answered is told.
+type Carried interface {
+	// Waits says whether there still are any.
+	Waits() bool
+	// Drop has nobody told of what comes of them: the session does not go on.
+	Drop()
 }
 
 // WebRequest is the "request" member of a web trigger call's Context. Header names
@@ -118,6 +137,8 @@ type Result struct {
 	// Body is the JSON of the returned value, or a web trigger's raw answer body.
 	Body  []byte
 	Stats Stats
+	// Carried are the host calls that a session's event made room without; nil for none.
+	Carried Carried
 }
 
 // Stats are the figures of one call.

@@ -24,9 +24,7 @@ func (w *worker) handle(m hostcall.Message) {
 	case hostcall.Cancel:
 		err = w.cancel(m)
 	case hostcall.Yield:
-		if t, ok := w.tasks[m.Handle]; ok {
-			w.step(t, t.inst.Yield)
-		}
+		err = w.yield(m)
 	case hostcall.Image:
 		err = w.image(m)
 	case hostcall.Build:
@@ -100,13 +98,14 @@ func (w *worker) invoke(m hostcall.Message) error {
 	w.step(t, func() {
 		start := jsvm.Start{
 			Kind: h.Kind, Function: h.Function, Envelope: h.Envelope, Facts: facts, Context: context, Body: payload, Text: h.Text,
-			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond,
+			Seed: h.Seed, Remaining: time.Duration(h.WallMS) * time.Millisecond, Event: h.Event,
 		}
 		if len(parked) > 0 {
 			if err := inst.Resume(parked); err != nil {
 				inst.End(lostSession(err))
 				return
 			}
+			inst.Carry(h.Carried)
 			t.wake()
 			inst.Session(start)
 			inst.Overdue()

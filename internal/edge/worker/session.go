@@ -1,6 +1,9 @@
 package worker
 
 import (
+	"encoding/json"
+	"fmt"
+
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/hostcall"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
@@ -32,11 +35,32 @@ func (t *task) park(head *hostcall.ResultHead, m *hostcall.Message) {
 		head.OK, head.Fault = false, hostcall.FromFault(lostSession(err))
 		return
 	}
-	h := hostcall.SessionHead{WakeMS: -1}
+	h := hostcall.SessionHead{WakeMS: -1, Open: t.inst.Open(), Room: t.inst.MadeRoom()}
 	if d, any := t.inst.Wake(); any {
 		h.WakeMS = d.Milliseconds()
 	}
 	head.Head, m.Body = mustJSON(h), parked
+}
+
+// settled tells when an event of the session waits for nothing any more and others do.
+func (t *task) settled() {
+	if open, is := t.inst.Settled(); is {
+		t.Emit(mustJSON(map[string]any{"open": open}))
+	}
+}
+
+// yield has an event of a session rest as soon as it may.
+func (w *worker) yield(m hostcall.Message) error {
+	t, ok := w.tasks[m.Handle]
+	if !ok {
+		return nil // it has ended meanwhile
+	}
+	var h hostcall.YieldHead
+	if err := json.Unmarshal(m.Head, &h); err != nil {
+		return fmt.Errorf("%w: yield: %w", hostcall.ErrProtocol, err)
+	}
+	w.step(t, func() { t.inst.Yield(h.Room) })
+	return nil
 }
 
 // Emit implements jsvm.Emitter.

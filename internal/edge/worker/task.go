@@ -61,6 +61,7 @@ func (w *worker) step(t *task, fn func()) {
 	}
 	t.running, w.current = false, outer
 	if t.inst.Outcome() == nil {
+		t.settled()
 		return
 	}
 	w.report(t)

@@ -3,6 +3,7 @@ package uikit
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,29 +26,36 @@ type live struct {
 	version string
 	opened  time.Time
 
-	mu      sync.Mutex
-	used    time.Time
-	over    bool
-	closing bool // only what comes with its end is taken
-	leaving bool // over when what waits is handled
-	resting bool // the rest is in the database
-	parked  []byte
-	tree    *uitree.Tree
-	rested  *uitree.Tree    // the tree that parked shows
-	fx      map[string]bool // handles of effects
-	asked   map[string]ask  // what the app waits for an admin's answer to
-	seq     uint64
-	backlog []line
-	size    int // bytes of backlog
-	out     *stream
-	queue   []task
-	event   int64 // number of the newest that was taken
-	running bool
-	yield   func()    // has the event under way end as soon as it waits for its timers alone
-	wake    time.Time // when a timer of it is due; zero when none is
-	alarm   *time.Timer
-	gen     int64
-	dropped bool // the developer was told of what was left out
+	mu        sync.Mutex
+	used      time.Time
+	over      bool
+	closing   bool // only what comes with its end is taken
+	leaving   bool // over when what waits is handled
+	resting   bool // the rest is in the database
+	parked    []byte
+	tree      *uitree.Tree
+	rested    *uitree.Tree    // the tree that parked shows
+	fx        map[string]bool // handles of effects
+	asked     map[string]ask  // what the app waits for an admin's answer to
+	seq       uint64
+	backlog   []line
+	size      int // bytes of backlog
+	out       *stream
+	queue     []task
+	event     int64 // number of the newest that was taken
+	running   bool
+	yield     func()       // has the event under way end as soon as it waits for its timers alone
+	room      func()       // has it end as soon as it waits, also for answers of host calls
+	carried   call.Carried // host calls that events left under way
+	unsettled []int64      // numbers of the events that wait for them
+	begins    bool         // what the first event draws may still be followed by more
+	handled   int64        // number of the newest that was
+	unsaid    bool         // and nobody was told
+	saidOpen  []int64      // of unsettled, what was said
+	wake      time.Time    // when a timer of it is due; zero when none is
+	alarm     *time.Timer
+	gen       int64
+	dropped   bool // the developer was told of what was left out
 
 	bringing sync.Mutex // held by whoever brings the session back
 	settled  *sync.Cond // on mu: nothing runs any more
@@ -64,7 +72,11 @@ type task struct {
 	payload []byte
 	number  int64
 	wake    bool // a timer of the app's own is due
+	waits   bool // for answers that events before it left under way
 }
+
+// first is the number of a session's first event, which no page counts.
+const first = -1
 
 const (
 	maxBacklog      = 128
@@ -153,7 +165,7 @@ func (l *live) enqueue(event map[string]any, number int64, last bool) error {
 	if len(l.queue) >= maxQueued {
 		return fault.New(fault.Limit, "LIMIT_EVENTS", "%d events of this view wait already", maxQueued).With("limit", "events").With("figure", maxQueued)
 	}
-	if number != 0 {
+	if number > 0 {
 		if number == l.event {
 			return nil
 		}
@@ -162,6 +174,7 @@ func (l *live) enqueue(event map[string]any, number int64, last bool) error {
 	l.used = l.s.Now()
 	l.queue = append(l.queue, task{payload: payload, number: number})
 	l.hurry()
+	l.makeRoom()
 	l.begin()
 	return nil
 }
@@ -171,6 +184,15 @@ func (l *live) hurry() {
 	if l.yield != nil {
 		l.yield()
 		l.yield = nil
+	}
+}
+
+// makeRoom has what is under way end although it waits for answers of host calls: something
+// else is to be handled, which would wait for them too; l.mu is held.
+func (l *live) makeRoom() {
+	if l.room != nil {
+		l.room()
+		l.room = nil
 	}
 }
 
@@ -193,9 +215,11 @@ func (l *live) settle() {
 }
 
 func (l *live) run() {
-	handled := int64(0)
 	for {
 		l.mu.Lock()
+		if len(l.queue) == 0 && !l.over && l.carried != nil && l.carried.Waits() {
+			l.queue = append(l.queue, task{payload: []byte(`{"type":"wake"}`), wake: true, waits: true})
+		}
 		more := len(l.queue) > 0 && !l.over
 		if !more && l.leaving && !l.over {
 			l.mu.Unlock()
@@ -208,9 +232,7 @@ func (l *live) run() {
 			l.settled.Broadcast()
 		}
 		// Who was told that an event is handled finds nothing under way.
-		if handled != 0 && !l.over {
-			l.say(map[string]any{"idle": true, "event": handled})
-		}
+		l.sayHandled()
 		if !more {
 			l.mu.Unlock()
 			return
@@ -219,43 +241,74 @@ func (l *live) run() {
 		l.queue = l.queue[1:]
 		parked := l.parked
 		l.mu.Unlock()
-		l.activate(t, parked)
-		handled = t.number
-		if parked == nil {
-			l.begun()
+		if !l.activate(t, parked) && t.waits {
+			l.mu.Lock()
+			l.drop() // it would fail again
+			l.mu.Unlock()
+		}
+		if t.number > 0 {
+			l.mu.Lock()
+			l.handled, l.unsaid = t.number, true
+			l.mu.Unlock()
 		}
 	}
 }
 
-// begun says that the first event came to its end: what is drawn now is not about to be
-// followed by more.
-func (l *live) begun() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.over {
+// sayHandled says up to which event all are handled, and which of them are not; l.mu is held.
+func (l *live) sayHandled() {
+	if l.over {
+		return
+	}
+	open := slices.DeleteFunc(slices.Clone(l.unsettled), func(n int64) bool { return n <= 0 || n > l.handled })
+	if l.handled > 0 && (l.unsaid || !slices.Equal(open, l.saidOpen)) {
+		l.unsaid, l.saidOpen = false, open
+		said := map[string]any{"idle": true, "event": l.handled}
+		if len(open) > 0 {
+			said["open"] = open
+		}
+		l.say(said)
+	}
+	// What is drawn from now on follows from what somebody does.
+	if l.begins && !slices.Contains(l.unsettled, first) && l.parked != nil {
+		l.begins = false
 		l.say(map[string]any{"begun": true})
 	}
 }
 
-// activate runs one event in the sandbox.
-func (l *live) activate(t task, parked []byte) {
+// drop has nobody told of what events left under way; l.mu is held.
+func (l *live) drop() {
+	if l.carried != nil {
+		l.carried.Drop()
+	}
+	l.carried, l.unsettled = nil, nil
+}
+
+// activate runs one event in the sandbox. It answers whether it came to its end, or made room.
+func (l *live) activate(t task, parked []byte) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), l.s.within)
 	defer cancel()
 	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
 	if err != nil {
 		l.failed(err, t, parked)
-		return
+		return false
 	}
 	if !l.goesOn(ctx, p) {
 		l.end(nil)
-		return
+		return false
 	}
-	yields := make(chan struct{})
+	yields, room := make(chan struct{}), make(chan struct{})
 	l.mu.Lock()
+	l.room = sync.OnceFunc(func() { close(room) })
+	carried := l.carried
+	// What waits for answers that others wait for as well ends before them, so that its person
+	// is told that it is handled. Who waits for them then is an event of its own.
+	if len(l.queue) > 0 || carried != nil && carried.Waits() && !t.waits {
+		l.makeRoom()
+	}
 	l.yield = sync.OnceFunc(func() { close(yields) })
 	// What a person did is handled when nothing but timers is left of it. Those follow in a
 	// run of their own, which makes room for whatever the person does next.
-	if !t.wake || l.leaving || len(l.queue) > 0 || l.s.stopped() {
+	if !t.wake || t.waits || l.leaving || len(l.queue) > 0 || l.s.stopped() {
 		l.hurry()
 	}
 	l.mu.Unlock()
@@ -264,20 +317,26 @@ func (l *live) activate(t task, parked []byte) {
 		Kind: call.Session, Installation: l.spec.Install, Module: l.spec.Module, Function: l.spec.Function, Principal: l.who.Principal,
 		Context: l.spec.Context, Payload: t.payload, ContentType: "application/json",
 		Session: &call.Activation{
-			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put, Yield: yields,
+			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put, Yield: yields, Room: room, Number: t.number, Carried: carried,
 		},
 	}
 	res, err := l.s.Invoker.Invoke(ctx, c)
 	told.close()
+	c.Session.Parked = nil // its host calls may go on, and need it no more
 	l.mu.Lock()
-	l.yield = nil
+	l.yield, l.room = nil, nil
 	l.mu.Unlock()
 	if err != nil && ctx.Err() != nil && l.ended() {
-		return // nobody is there to be told
+		return false // nobody is there to be told
 	}
 	if err != nil {
+		if carried == nil || !carried.Waits() {
+			l.mu.Lock()
+			l.drop()
+			l.mu.Unlock()
+		}
 		l.failed(err, t, parked)
-		return
+		return false
 	}
 	var rest call.Rest
 	if jerr := json.Unmarshal(res.Head, &rest); jerr != nil {
@@ -285,11 +344,22 @@ func (l *live) activate(t task, parked []byte) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.over {
+		if res.Carried != nil {
+			res.Carried.Drop()
+		}
+		return false
+	}
 	l.parked, l.rested = res.Body, l.tree
+	l.carried, l.unsettled = res.Carried, nil
+	if l.carried != nil {
+		l.unsettled = rest.Open
+	}
 	l.wake = time.Time{}
 	if rest.WakeMS >= 0 {
 		l.wake = l.s.Now().Add(max(time.Duration(rest.WakeMS)*time.Millisecond, leastWake))
 	}
+	return true
 }
 
 // now is the policy under which what the event tells is read: it may have grown since it began.
@@ -351,6 +421,7 @@ func (l *live) told(p *call.Policy, message []byte) {
 			Payload json.RawMessage `json:"payload"`
 		} `json:"effect"`
 		Error *struct{} `json:"error"`
+		Open  []int64   `json:"open"`
 	}
 	if err := json.Unmarshal(message, &m); err != nil {
 		return
@@ -360,6 +431,11 @@ func (l *live) told(p *call.Policy, message []byte) {
 		l.draw(p, m.Tree)
 	case m.Effect != nil:
 		l.effect(m.Effect.Command, m.Effect.Payload)
+	case m.Open != nil:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.unsettled = m.Open[:min(len(m.Open), maxQueued)]
+		l.sayHandled()
 	case m.Error != nil:
 		// What exactly went wrong is in the developer's log: an error's words are of the code.
 		l.mu.Lock()
@@ -467,6 +543,7 @@ func (l *live) end(why *fault.Error) {
 	}
 	l.say(map[string]any{"error": said})
 	l.parked, l.tree, l.rested, l.queue = nil, nil, nil, nil
+	l.drop()
 	if l.alarm != nil {
 		l.alarm.Stop()
 	}

@@ -72,6 +72,7 @@ func (s *Service) let(ctx context.Context, l *live, handOver bool) error {
 		return err
 	}
 	l.resting = true
+	l.drop()
 	l.parked, l.tree, l.rested, l.backlog, l.size, l.spec.Context, l.fx = nil, nil, nil, nil, 0, nil, map[string]bool{}
 	again := len(l.queue) > 0 // something came meanwhile
 	out, leaving := l.out, l.leaving

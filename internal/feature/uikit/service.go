@@ -161,6 +161,7 @@ func (s *Service) Open(ctx context.Context, who Person, spec Spec) (string, erro
 	now := s.Now()
 	name := string(spec.Install) + "." + secret()
 	l := newLive(s, name, p, who, spec, now)
+	l.begins = true
 	// Counted and added in one transaction: those who open at once share the room.
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		if err := s.room(ctx, p.Scope, who, now); err != nil {
@@ -184,7 +185,7 @@ func (s *Service) Open(ctx context.Context, who Person, spec Spec) (string, erro
 	if len(spec.Shell) > 0 {
 		event["shell"] = spec.Shell
 	}
-	return name, fault.Op("uikit.Open", l.enqueue(event, 0, false))
+	return name, fault.Op("uikit.Open", l.enqueue(event, first, false))
 }
 
 // room refuses a user who has too many sessions.
@@ -232,6 +233,7 @@ func (s *Service) event(ctx context.Context, who Person, name string, e Event, l
 	if err := s.bring(ctx, l); err != nil {
 		return err
 	}
+	e.Number = max(e.Number, 0)
 	if l.taken(e.Number) {
 		return nil
 	}

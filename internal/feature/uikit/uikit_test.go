@@ -247,6 +247,106 @@ func TestEventsCountOnce(t *testing.T) {
 	})
 }
 
+// gated is an app whose first press waits for a host call until it is told to make room, and
+// whose others are handled at once.
+type gated struct {
+	counter
+	asked carriedCall
+	rooms chan struct{} // a value for each event that waits
+	free  chan struct{} // closed when the answer is there
+	seen  []*call.Activation
+}
+
+type carriedCall struct{ waits, dropped atomic.Bool }
+
+func (c *carriedCall) Waits() bool { return c.waits.Load() }
+func (c *carriedCall) Drop()       { c.dropped.Store(true); c.waits.Store(false) }
+
+func (g *gated) Invoke(ctx context.Context, x *call.Call) (call.Result, error) {
+	g.mu.Lock()
+	g.seen = append(g.seen, x.Session)
+	carried := x.Session.Carried
+	g.mu.Unlock()
+	res, err := g.counter.Invoke(ctx, x)
+	if err != nil || x.Session.Number < 0 || x.Session.Number > 1 && carried == nil {
+		return res, err
+	}
+	if x.Session.Number == 1 {
+		g.asked.waits.Store(true)
+	}
+	g.rooms <- struct{}{}
+	select {
+	case <-x.Session.Room:
+		res.Carried = &g.asked
+		res.Head = []byte(`{"wake":-1,"open":[1]}`)
+	case <-g.free:
+		g.asked.waits.Store(false)
+	}
+	return res, err
+}
+
+// An event that waits for an answer makes room for the next one, which carries what it waits for;
+// when nothing else is to be handled the session waits for it by itself. Whoever looks on learns
+// which events are handled and which of them are not.
+func TestEventsMakeRoomForOthers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := d.Migrate(t.Context(), Migrations); err != nil {
+			t.Fatal(err)
+		}
+		app := &gated{counter: counter{wake: -1}, rooms: make(chan struct{}, 20), free: make(chan struct{})}
+		s := newService(t, d, newRing(t), app)
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, session, 0)
+		r.until(t, `"begun":true`)
+		click(t, s, session, 1)
+		<-app.rooms
+		click(t, s, session, 2)
+		r.until(t, `"event":2,"idle":true,"open":[1]`)
+		<-app.rooms // of the second
+		<-app.rooms // nobody else is there: it waits for itself
+		if l := s.all()[0]; s.let(t.Context(), l, false) == nil {
+			t.Error("a session whose answers are to come is put to rest")
+		}
+		click(t, s, session, 3)
+		r.until(t, `"event":3,"idle":true,"open":[1]`)
+		close(app.free)
+		r.until(t, `"event":3,"idle":true,"seq"`)
+		app.mu.Lock()
+		seen := app.seen
+		app.mu.Unlock()
+		for i, a := range seen {
+			if i > 1 && a.Carried == nil {
+				t.Errorf("event %d does not carry what the first one waits for", a.Number)
+			}
+			if a.Parked != nil {
+				t.Errorf("event %d still holds the memory before it", a.Number)
+			}
+		}
+		// One that fails while it waits does not make the session wait for ever.
+		app.asked.waits.Store(false)
+		click(t, s, session, 4)
+		r.until(t, `"event":4,"idle":true`)
+		s.settleAll()
+		app.mu.Lock()
+		app.fail = fault.New(fault.Unavailable, "WORKER_LOST", "lost")
+		app.mu.Unlock()
+		l := s.all()[0]
+		l.mu.Lock()
+		l.carried = &app.asked
+		l.mu.Unlock()
+		app.asked.waits.Store(true)
+		click(t, s, session, 5)
+		r.until(t, `"event":5,"idle":true`)
+		s.settleAll()
+		if !app.asked.dropped.Load() {
+			t.Error("what nobody waits for is carried on")
+		}
+	})
+}
+
 // What a person did before the page closed is handled, also what comes with the end; nothing is
 // taken after it, and a view that is over for another reason handles nothing more.
 func TestAPageThatClosesLosesNothing(t *testing.T) {

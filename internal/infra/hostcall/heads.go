@@ -64,9 +64,13 @@ type InvokeHead struct {
 	// Session says that the call is one event of a session. Parked is the length of what it
 	// was parked as, which follows the payload; 0 for a session's first event. Portable asks
 	// for it to be parked so that any server's workers can resume it.
-	Session  bool            `json:"session,omitempty"`
-	Parked   int             `json:"parked,omitempty"`
-	Portable bool            `json:"portable,omitempty"`
+	Session  bool `json:"session,omitempty"`
+	Parked   int  `json:"parked,omitempty"`
+	Portable bool `json:"portable,omitempty"`
+	// Event names the event among those of its session. Carried are the host calls that the
+	// session was parked without and that will be answered all the same.
+	Event    int64           `json:"event,omitempty"`
+	Carried  []uint32        `json:"carried,omitempty"`
 	Envelope json.RawMessage `json:"envelope"` // a JSON object of what else there is to say
 }
 
@@ -74,6 +78,16 @@ type InvokeHead struct {
 type SessionHead struct {
 	// WakeMS is when the next of its timers is due, -1 when none is.
 	WakeMS int64 `json:"wake"`
+	// Open are the numbers of the events that wait for answers of host calls. Room says that it
+	// rests although it waits for them, since it was told to.
+	Open []int64 `json:"open,omitempty"`
+	Room bool    `json:"room,omitempty"`
+}
+
+// YieldHead tells a session to rest as soon as it waits for nothing but its own timers or,
+// where Room is set, for them and for answers of host calls: another event waits.
+type YieldHead struct {
+	Room bool `json:"room,omitempty"`
 }
 
 // Split cuts a body into its three texts; ok is false when the lengths do not fit it.
@@ -118,6 +132,21 @@ func (h *InvokeHead) AppendJSON(b []byte) []byte {
 	if h.Parked != 0 {
 		b = append(b, `,"parked":`...)
 		b = strconv.AppendInt(b, int64(h.Parked), 10)
+	}
+	if h.Event != 0 {
+		b = append(b, `,"event":`...)
+		b = strconv.AppendInt(b, h.Event, 10)
+	}
+	for i, id := range h.Carried {
+		if i == 0 {
+			b = append(b, `,"carried":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(id), 10)
+	}
+	if len(h.Carried) > 0 {
+		b = append(b, ']')
 	}
 	b = append(b, `,"facts":`...)
 	b = strconv.AppendInt(b, int64(h.Facts), 10)

@@ -32,7 +32,7 @@ const (
 	Built  Type = 12
 	Beat   Type = 13
 	Emit   Type = 14 // a session tells whoever holds it something; the body is a JSON object
-	Yield  Type = 15 // a session is to rest as soon as it waits for nothing but its own timers
+	Yield  Type = 15 // a session is to rest as soon as it waits for nothing but its own timers; see YieldHead
 )
 
 const (

@@ -59,9 +59,13 @@ type Instance struct {
 	rejected map[uint64]rejection // promises without a handler, in this step
 	order    []uint64
 
-	session  bool // of UI Kit: it ends by being parked
-	yields   bool // to whatever happens next, rather than wait for its timers
-	stepping bool // a step is on the stack, perhaps suspended
+	session  bool             // of UI Kit: it ends by being parked
+	yields   bool             // to whatever happens next, rather than wait for its timers
+	room     bool             // for another event, rather than wait for answers
+	event    int64            // of the session, whose doing runs
+	of       map[uint32]int64 // host calls under way of a session: the events that made them
+	was      []int64          // the events that waited when somebody last asked
+	stepping bool             // a step is on the stack, perhaps suspended
 	// overdueCalls are host calls that the session was parked without.
 	overdueCalls []uint32
 
@@ -107,6 +111,7 @@ type Start struct {
 	Text                     bool   // Body becomes a string
 	Seed                     uint64
 	Remaining                time.Duration
+	Event                    int64 // of a session, 0 for one that nobody waits for
 }
 
 // Start begins the call.
@@ -157,6 +162,7 @@ func (in *Instance) Reply(id uint32, ok bool, head, body []byte) {
 	}
 	delete(in.calls, id)
 	in.step(func() error {
+		in.doing(id)
 		if len(head) == 0 {
 			head = []byte("null")
 		}
@@ -183,7 +189,10 @@ func (in *Instance) Timer(id uint32) {
 		return
 	}
 	delete(in.timers, id)
-	in.step(func() error { return in.enter("timer", in.e.tags.number(float64(id))) })
+	in.step(func() error {
+		in.event = 0
+		return in.enter("timer", in.e.tags.number(float64(id)))
+	})
 }
 
 // End ends the call from outside.
@@ -229,7 +238,7 @@ func (in *Instance) Release() {
 		return
 	}
 	in.e.giveSpace(in.sp)
-	in.sp, in.calls, in.timers = nil, nil, nil
+	in.sp, in.calls, in.of, in.timers = nil, nil, nil, nil
 }
 
 // value makes an argument of a body.

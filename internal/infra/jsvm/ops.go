@@ -328,6 +328,7 @@ func (in *Instance) opCall(id, method, head, body, how uint64) (uint64, error) {
 		in.calls = map[uint32]bool{}
 	}
 	in.calls[n] = how == e.tags.bool(true)
+	in.asks(n)
 	in.host.Call(n, string(name), h, b)
 	return e.tags.undef(), nil
 }

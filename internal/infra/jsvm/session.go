@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"time"
 
@@ -35,18 +36,21 @@ const (
 type rest struct {
 	Timers map[uint32]int64 `json:"timers,omitempty"` // when each is due, in Unix milliseconds
 	Calls  []uint32         `json:"calls,omitempty"`  // host calls that it was parked without
+	Of     []int64          `json:"of,omitempty"`     // the event of each of them
+	Texts  []bool           `json:"texts,omitempty"`  // whether the head of its answer is wanted as a text
 }
 
 // Session begins one event of a session. At the first one the instance reads as its image;
 // before any other, Resume makes it what it was.
 func (in *Instance) Session(s Start) {
-	in.session, in.sp.single, in.yields = true, true, false
+	in.session, in.sp.single, in.yields, in.room = true, true, false, false
+	in.event = s.Event
 	in.begin("session", s)
 }
 
 // rests says whether a session has nothing to wait for that comes soon.
 func (in *Instance) rests() bool {
-	if len(in.calls) > 0 {
+	if len(in.calls) > 0 && !in.room {
 		return false
 	}
 	if in.yields {
@@ -57,12 +61,61 @@ func (in *Instance) rests() bool {
 }
 
 // Yield has a session rest as soon as it waits for no answer: its timers run on when it is
-// resumed.
-func (in *Instance) Yield() {
+// resumed. Where room is set it rests also while it waits for answers: Resume, Carry and Reply
+// bring them to it.
+func (in *Instance) Yield(room bool) {
 	in.step(func() error {
-		in.yields = true
+		in.yields, in.room = true, in.room || room
 		return nil
 	})
+}
+
+// MadeRoom says whether a parked session waits for answers that may still come.
+func (in *Instance) MadeRoom() bool { return in.room && len(in.calls) > 0 }
+
+// Open are the events of a session that wait for answers of host calls.
+func (in *Instance) Open() []int64 {
+	var out []int64
+	for id := range in.calls {
+		out = append(out, in.of[id])
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Settled gives the events that wait for answers, when others do no longer; false while
+// nothing changed. The end of all is the end of what runs.
+func (in *Instance) Settled() ([]int64, bool) {
+	if !in.session || len(in.calls) == 0 {
+		return nil, false
+	}
+	open, was := in.Open(), in.was
+	in.was = open
+	for _, event := range was {
+		if !slices.Contains(open, event) {
+			return open, true
+		}
+	}
+	return nil, false
+}
+
+// doing makes the event that made a host call the one whose doing runs: what follows from the
+// answer is its.
+func (in *Instance) doing(id uint32) {
+	if in.session {
+		in.event = in.of[id]
+		delete(in.of, id)
+	}
+}
+
+// asks notes which event made a host call.
+func (in *Instance) asks(id uint32) {
+	if in.session {
+		if in.of == nil {
+			in.of = map[uint32]int64{}
+		}
+		in.of[id] = in.event
+	}
 }
 
 // Wake is when the next timer of a parked session is due; false when there is none.
@@ -104,8 +157,8 @@ func (in *Instance) Park(portable bool) ([]byte, error) {
 	}
 	sort.Ints(pages)
 	notes := rest{}
-	for id := range in.calls {
-		notes.Calls = append(notes.Calls, id)
+	for id, text := range in.calls {
+		notes.Calls, notes.Of, notes.Texts = append(notes.Calls, id), append(notes.Of, in.of[id]), append(notes.Texts, text)
 	}
 	for id, at := range in.timers {
 		if notes.Timers == nil {
@@ -136,7 +189,7 @@ func (in *Instance) Resume(parked []byte) error {
 	if err := json.Unmarshal(parked[4:4+n], &notes); err != nil {
 		return errors.Join(image.ErrDamaged, err)
 	}
-	if len(notes.Timers) > maxTimers {
+	if len(notes.Timers) > maxTimers || len(notes.Of) != len(notes.Calls) || len(notes.Texts) != len(notes.Calls) {
 		return image.ErrDamaged
 	}
 	err := image.ApplyPages(s.image.Image, parked[4+n:], func(size int) ([]byte, error) {
@@ -148,9 +201,9 @@ func (in *Instance) Resume(parked []byte) error {
 	if err != nil {
 		return err
 	}
-	in.calls, in.timers = map[uint32]bool{}, map[uint32]time.Time{}
-	for _, id := range notes.Calls {
-		in.calls[id] = false
+	in.calls, in.of, in.timers = map[uint32]bool{}, map[uint32]int64{}, map[uint32]time.Time{}
+	for i, id := range notes.Calls {
+		in.calls[id], in.of[id] = notes.Texts[i], notes.Of[i]
 	}
 	now := time.Now().UnixMilli()
 	for id, ms := range notes.Timers {
@@ -170,6 +223,12 @@ func (in *Instance) Resume(parked []byte) error {
 
 // overdueReply is what a host call is answered without which the session was parked.
 const overdueReply = `{"name":"LIMIT_WALL","code":"LIMIT_WALL","status":429,"message":"the answer did not come before the event's time was up"}`
+
+// Carry says which of the host calls that a session was parked without are answered yet, by
+// Reply. It comes between Resume and the event.
+func (in *Instance) Carry(calls []uint32) {
+	in.overdueCalls = slices.DeleteFunc(in.overdueCalls, func(id uint32) bool { return slices.Contains(calls, id) })
+}
 
 // Overdue answers the host calls that a session was parked without.
 func (in *Instance) Overdue() {

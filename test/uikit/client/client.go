@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,7 @@ type Message struct {
 	Ping    bool            `json:"ping"`
 	Idle    bool            `json:"idle"`
 	Event   int64           `json:"event"`
+	Open    []int64         `json:"open"`
 }
 
 // Patch is one change of the tree.
@@ -136,6 +138,7 @@ type View struct {
 	effects []Effect
 	errors  []string
 	idle    int64
+	open    []int64 // events up to idle that are not handled
 	over    bool
 	all     bytes.Buffer // what came, as it came
 	changed chan struct{}
@@ -228,7 +231,7 @@ func (v *View) take(text []byte) {
 		v.over = v.over || strings.Contains(string(m.Error), `"gone":true`)
 	}
 	if m.Idle {
-		v.idle = max(v.idle, m.Event)
+		v.idle, v.open = max(v.idle, m.Event), m.Open
 	}
 	close(v.changed)
 	v.changed = make(chan struct{})
@@ -366,8 +369,14 @@ type State struct {
 	Effects []Effect
 	Errors  []string
 	Idle    int64
+	Open    []int64 // events up to Idle that are not handled
 	Over    bool
 	Raw     string
+}
+
+// Handled says whether an event is.
+func (s *State) Handled(event int64) bool {
+	return s.Idle >= event && !slices.Contains(s.Open, event)
 }
 
 func (v *View) state() *State {
@@ -375,7 +384,7 @@ func (v *View) state() *State {
 	if b, err := json.Marshal(v.tree); err == nil {
 		_ = json.Unmarshal(b, &tree)
 	}
-	return &State{tree, v.seen, append([]Effect{}, v.effects...), append([]string{}, v.errors...), v.idle, v.over, v.all.String()}
+	return &State{tree, v.seen, append([]Effect{}, v.effects...), append([]string{}, v.errors...), v.idle, append([]int64{}, v.open...), v.over, v.all.String()}
 }
 
 // Now is the view as it is.
@@ -416,5 +425,5 @@ func (v *View) Click(n *Node, prop string, args ...any) *State {
 		v.T.Fatalf("%s of <%s>: %d %s", prop, n.Type, status, code)
 	}
 	number := v.event
-	return v.Until(fmt.Sprintf("event %d is handled", number), func(s *State) bool { return s.Idle >= number || s.Over })
+	return v.Until(fmt.Sprintf("event %d is handled", number), func(s *State) bool { return s.Handled(number) || s.Over })
 }

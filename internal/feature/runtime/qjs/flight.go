@@ -93,6 +93,9 @@ type attempt struct {
 	once    sync.Once
 	fate    atomic.Int32
 	slots   chan struct{} // host calls under way; made at the first one
+	at      *worker
+	session *carried // host calls of its session, nil of a call of none
+	over    bool     // to the session; under its mutex
 }
 
 // told waits until what came of the host calls that were answered is written down.

@@ -26,16 +26,19 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		return nil
 	}
 	if len(m.Body) > maxHostBody {
-		go w.reply(a, h.ID, call.Reply{}, fault.New(fault.Limit, "LIMIT_HOSTCALLS",
+		a.session.made(a, h.ID)
+		go w.tell(a, h.ID, call.Reply{}, fault.New(fault.Limit, "LIMIT_HOSTCALLS",
 			"%s was given %d bytes; %d are allowed", h.Method, len(m.Body), maxHostBody).
 			With("limit", "host call body").With("figure", maxHostBody))
 		return nil
 	}
 	held, full := a.bodies.request(a.flight, len(m.Head)+len(m.Body))
 	if full != nil {
-		go w.reply(a, h.ID, call.Reply{}, full)
+		a.session.made(a, h.ID)
+		go w.tell(a, h.ID, call.Reply{}, full)
 		return nil
 	}
+	a.session.made(a, h.ID)
 	if a.slots == nil {
 		a.slots = make(chan struct{}, maxConcurrent)
 	}
@@ -53,6 +56,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		case <-a.ctx.Done():
+			w.late(a, h.ID)
 			return
 		}
 		var rep call.Reply
@@ -60,20 +64,40 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 			rep, err = answer(a.ctx)
 			return err
 		}))
-		a.telling.RLock()
-		defer a.telling.RUnlock()
-		defer w.afterwards(later)
+		if w.settled(a, h.ID, rep, err, held, later) {
+			return
+		}
 		if a.ctx.Err() != nil {
-			return // the call has ended; nobody waits for the answer
+			w.late(a, h.ID)
+			return
 		}
-		if err == nil {
-			if full := held.reply(len(rep.Head) + len(rep.Body)); full != nil {
-				err = full
-			}
-		}
-		w.reply(a, h.ID, rep, err)
+		w.tell(a, h.ID, rep, err)
 	}()
 	return nil
+}
+
+// settled passes an answer on and does what no answer waits for, before the call is said to
+// have ended. It answers false where whoever waits for the answer is an event of the session
+// that is still to come: by then the call that asked has ended.
+func (w *worker) settled(a *attempt, id uint32, rep call.Reply, err error, held *hold, later []func()) bool {
+	a.telling.RLock()
+	defer a.telling.RUnlock()
+	defer w.afterwards(later)
+	if a.ctx.Err() != nil {
+		return a.session == nil // the call has ended; nobody waits for the answer
+	}
+	if err == nil {
+		if full := held.reply(len(rep.Head) + len(rep.Body)); full != nil {
+			err = full
+		}
+	}
+	to, done := a.session.now(a, id)
+	if to == nil {
+		return false
+	}
+	defer done()
+	w.at(a, to).reply(to, id, rep, err)
+	return true
 }
 
 // afterwards does what no answer waited for.

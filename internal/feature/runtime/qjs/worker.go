@@ -464,7 +464,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		}
 		return call.Result{}, err
 	}
-	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), before: w.inflight.Load() - 1, done: make(chan ended, 1)}
+	a := &attempt{flight: f, ctx: hostCalls, handle: hostcall.NewHandle(), began: time.Now(), before: w.inflight.Load() - 1, done: make(chan ended, 1), at: w, session: carriedOf(f.call)}
 	remaining := time.Until(f.deadline)
 	head := hostcall.InvokeHead{
 		Image: id, Seed: seed(f.call), Kind: string(f.call.Kind), Function: f.call.Function, Envelope: envelope(f.call), Facts: len(f.facts), Context: len(f.call.Context),
@@ -474,6 +474,7 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 	body := [][]byte{f.facts, f.call.Context, f.call.Payload}
 	if s := f.call.Session; s != nil {
 		head.Session, head.Portable, head.Parked = true, s.Portable, len(s.Parked)
+		head.Event, head.Carried = s.Number, a.session.calls()
 		// The worker parks it at its limit, before our own clock ends it.
 		head.WallMS = max(head.WallMS-parkingTime.Milliseconds(), 1)
 		body = append(body, s.Parked)
@@ -494,7 +495,9 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 		w.end(a, ended{err: fault.New(fault.Limit, "LIMIT_REQUEST", "the call's context is too large").With("limit", "context").With("figure", hostcall.MaxHead)})
 	} else if sent, err := w.trySend(msg); err != nil {
 		w.end(a, ended{err: lost()})
-	} else if !sent {
+	} else if sent {
+		a.session.begins(a)
+	} else {
 		// Who waits for the end must not wait for this.
 		go func() {
 			switch err := w.send(hostCalls.Done(), msg); {
@@ -502,10 +505,13 @@ func (w *worker) run(ctx context.Context, f *flight, grace time.Duration) (call.
 				w.end(a, ended{err: tooLate(f)})
 			case err != nil:
 				w.end(a, ended{err: lost()})
+			default:
+				a.session.begins(a)
 			}
 		}()
 	}
 	res, err := w.await(ctx, a, remaining, grace)
+	res.Carried = a.session.ends(a, res, err)
 	if err != nil || res.Stats.HostCalls == 0 {
 		stop()
 		a.told()
@@ -539,9 +545,9 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 	defer timer.Stop()
 	var late *fault.Error
 	cancelled, stopping := ctx.Done(), a.stopping
-	var yield <-chan struct{}
+	var yield, room <-chan struct{}
 	if s := a.call.Session; s != nil {
-		yield = s.Yield
+		yield, room = s.Yield, s.Room
 	}
 	for {
 		select {
@@ -558,6 +564,11 @@ func (w *worker) await(ctx context.Context, a *attempt, remaining, grace time.Du
 		case <-yield:
 			_ = w.post(hostcall.Message{Type: hostcall.Yield, Handle: a.handle, Head: []byte("{}")})
 			yield = nil
+		case <-room:
+			a.session.makeRoom(a, func() {
+				_ = w.post(hostcall.Message{Type: hostcall.Yield, Handle: a.handle, Head: []byte(`{"room":true}`)})
+			})
+			room = nil
 		case <-stopping:
 			w.cancel(a, shuttingDown())
 			w.end(a, ended{err: shuttingDown()})

@@ -57,9 +57,9 @@ export class Echo {
     this.#flight = this.#send(args);
   }
 
-  /** handled tells that the events up to a number are handled; true if the value may have changed. */
-  handled(event) {
-    if (!this.#flight || event < this.#flight) return false;
+  /** handled takes what says of an event whether it is handled; true if the value may have changed. */
+  handled(done) {
+    if (!this.#flight || !done(this.#flight)) return false;
     this.#flight = 0;
     if (this.#held !== undefined) {
       this.flush();

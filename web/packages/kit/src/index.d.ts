@@ -48,6 +48,8 @@ export interface KitMessage {
   patches?: unknown[];
   idle?: boolean;
   event?: number;
+  /** Of the events up to that one, those that still wait for something. */
+  open?: number[];
   /** The app failed: what it drew stays, with a note. */
   error?: unknown;
   /** Another session follows: nothing waits for answers of the one before. */

@@ -36,7 +36,7 @@ export function mount(element, options) {
         options.desync?.(error);
         return;
       }
-      if (message.idle) kit.handled(Number(message.event) || 0);
+      if (message.idle) kit.handled(Number(message.event) || 0, message.open);
       if (message.theme) theme(element, message.theme);
       if (message.error) {
         trouble = message.error;

@@ -28,6 +28,7 @@ export class Kit {
   #waiting = []; // [event, callback]
   #events = 0;
   #handled = 0;
+  #open = []; // events before that are not
 
   constructor(element, options) {
     this.element = element;
@@ -121,24 +122,29 @@ export class Kit {
     };
   }
 
-  /** handled notes that the app is done with an event; fields follow after the patches before it are drawn. */
-  handled(event) {
+  /**
+   * handled notes that the app is done with the events up to a number, but for open ones that
+   * wait for something; fields follow after the patches before it are drawn.
+   */
+  handled(event, open = []) {
     this.#handled = Math.max(this.#handled, event);
+    this.#open = open;
     if (this.#frame) return;
     this.#settle();
   }
 
   #settle() {
-    const event = this.#handled;
-    const ready = this.#waiting.filter(([n]) => n <= event);
-    this.#waiting = this.#waiting.filter(([n]) => n > event);
+    const done = (n) => n <= this.#handled && !this.#open.includes(n);
+    const ready = this.#waiting.filter(([n]) => done(n));
+    this.#waiting = this.#waiting.filter(([n]) => !done(n));
     for (const [, run] of ready) run();
-    for (const [echo, redraw] of this.#echoes) if (echo.handled(event)) redraw();
+    for (const [echo, redraw] of this.#echoes) if (echo.handled(done)) redraw();
   }
 
   /** lost lets nothing wait for answers that will not come. */
   lost() {
     this.#handled = Infinity;
+    this.#open = [];
     this.#settle();
     for (const echo of this.#echoes.keys()) echo.lost();
     // The next session counts anew.

@@ -9,6 +9,8 @@ function field(server) {
   return { echo, sent };
 }
 
+const upTo = (event) => (n) => n <= event;
+
 test('what is entered shows at once, and stays until every change of it is handled', () => {
   const { echo, sent } = field('');
   echo.edit('a', ['a']);
@@ -18,12 +20,12 @@ test('what is entered shows at once, and stays until every change of it is handl
   assert.deepEqual(sent, ['a']);
   echo.server('a');
   assert.equal(echo.value, 'abc');
-  assert.equal(echo.handled(1), false);
+  assert.equal(echo.handled(upTo(1)), false);
   assert.deepEqual(sent, ['a', 'abc'], 'the newest follows, those between were overtaken');
   echo.server('ABC');
   assert.equal(echo.value, 'abc');
-  assert.equal(echo.handled(1), false, 'an answer to what was before says nothing');
-  assert.equal(echo.handled(2), true);
+  assert.equal(echo.handled(upTo(1)), false, 'an answer to what was before says nothing');
+  assert.equal(echo.handled(upTo(2)), true);
   assert.equal(echo.value, 'ABC');
   assert.equal(echo.pending, false);
 });
@@ -31,7 +33,7 @@ test('what is entered shows at once, and stays until every change of it is handl
 test('without a value of the app the field keeps its own', () => {
   const { echo } = field(undefined);
   echo.edit('x', ['x']);
-  echo.handled(1);
+  echo.handled(upTo(1));
   assert.equal(echo.value, 'x');
 });
 
@@ -52,6 +54,18 @@ test('what waits goes before another event, and when answers will not come', () 
   echo.edit('abc', ['abc']);
   echo.lost();
   assert.deepEqual(sent, ['a', 'ab', 'abc']);
-  echo.handled(Infinity);
+  echo.handled(upTo(Infinity));
+  assert.equal(echo.value, '');
+});
+
+test('a change that waits for something keeps its field while later events are handled', () => {
+  let n = 0;
+  const echo = new Echo(() => ++n);
+  echo.server('', undefined);
+  echo.edit('a', ['a']);
+  n++; // a press
+  assert.equal(echo.handled((event) => event <= 2 && event !== 1), false);
+  assert.equal(echo.value, 'a');
+  assert.equal(echo.handled(upTo(2)), true);
   assert.equal(echo.value, '');
 });
