@@ -415,13 +415,13 @@ func publicly(e *fault.Error) map[string]any {
 // told takes one message of the sandbox. It is the app's word: checked before it goes on.
 func (l *live) told(p *call.Policy, message []byte) {
 	var m struct {
+		Open   []int64         `json:"open"`
 		Tree   json.RawMessage `json:"tree"`
 		Effect *struct {
 			Command string          `json:"command"`
 			Payload json.RawMessage `json:"payload"`
 		} `json:"effect"`
 		Error *struct{} `json:"error"`
-		Open  []int64   `json:"open"`
 	}
 	if err := json.Unmarshal(message, &m); err != nil {
 		return

@@ -16,13 +16,28 @@ const members = (name, list) => Object.freeze(Object.fromEntries(list.map((m) =>
 /** Calls a function of the module's resolver, as the user who is present. */
 export async function invoke(functionKey, payload = undefined) {
   await attended('invoke');
-  if (typeof functionKey !== 'string' || functionKey === '') throw new BridgeAPIError('invoke needs the key of a resolver function');
+  if (typeof functionKey !== 'string' || functionKey === '') throw careless('invoke needs the key of a resolver function');
   try {
-    const { body } = await kernel.call('ui.invoke', { functionKey }, JSON.stringify(payload ?? null));
+    const { body } = await kernel.call('ui.invoke', { functionKey }, asJSON(payload ?? null, 'The payload of invoke'));
     return body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.native('utf8dec', body, false));
   } catch (err) {
     throw refused(err);
   }
+}
+
+// careless is what is thrown for arguments that mean nothing, as in an app's own page.
+const careless = (message) => new BridgeAPIError(message, { code: 'INVALID_ARGUMENT' });
+
+// asJSON is a value's text; there is none of what refers to itself, of a function or a BigInt.
+function asJSON(value, what) {
+  let text;
+  try {
+    text = JSON.stringify(value);
+  } catch (err) {
+    throw careless(`${what} is no JSON: ${err.message}`);
+  }
+  if (text === undefined) throw careless(`${what} is no JSON`);
+  return text;
 }
 
 // refused has the page ask the user where their agreement is what was missing.
@@ -57,25 +72,46 @@ export async function requestProduct(product, path, init = undefined) {
 }
 
 /** Asks the endpoint that answers for the module, as the user who is present. */
-export async function invokeRemote({ path = '', method = 'GET', headers = {}, body } = {}) {
+export async function invokeRemote(request = {}) {
   await attended('invokeRemote');
-  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-  const r = await askRemote({ resolver: true }, path, { method, headers: { 'content-type': 'application/json', ...headers }, body: text });
+  const { path, method, headers, body } = asked('invokeRemote', request);
+  const text = body === undefined || typeof body === 'string' ? body : asJSON(body, 'The body of invokeRemote');
+  const r = await askRemote({ resolver: true }, path, { method: method ?? 'GET', headers: { 'content-type': 'application/json', ...headers }, body: text });
+  if (r.status === 401) throw new BridgeAPIError('The remote refused the invocation token.', { code: 'REMOTE_REFUSED' });
   const answer = await r.text();
-  return { status: r.status, headers: Object.fromEntries(r.headers), body: answer === '' ? undefined : JSON.parse(answer) };
+  if (answer === '' && !r.ok) throw new BridgeAPIError(`The remote answered with status ${r.status}.`, { code: 'REMOTE_ANSWER' });
+  let out;
+  try {
+    out = answer === '' ? undefined : JSON.parse(answer);
+  } catch {
+    throw new BridgeAPIError('The remote answered with something else than JSON.', { code: 'REMOTE_ANSWER' });
+  }
+  return { status: r.status, headers: Object.fromEntries(r.headers), body: out };
 }
 export const invokeService = notOffered('invokeService');
 /** Asks a remote by its key; the host adds an invocation token. */
-export async function requestRemote(remoteKey, { path = '', ...init } = {}) {
+export async function requestRemote(remoteKey, request = {}) {
   await attended('requestRemote');
-  return askRemote({ remote: String(remoteKey), plain: true }, path, init);
+  if (typeof remoteKey !== 'string' || remoteKey === '') throw careless('requestRemote needs the key of a remote');
+  const { path, ...init } = asked('requestRemote', request ?? {});
+  return askRemote({ remote: remoteKey, plain: true }, path, init);
+}
+
+// asked reads what a remote is asked for.
+function asked(member, request) {
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) throw careless(`${member} takes an object: path, method, headers, body`);
+  const { path = '', headers = {} } = request;
+  if (typeof (path?.value ?? path) !== 'string') throw careless(`the path of ${member} is a text`);
+  if (typeof headers !== 'object') throw careless(`the headers of ${member} are an object`);
+  return { ...request, path, headers: headers ?? {} };
 }
 
 async function askRemote(who, path, init) {
   try {
-    return await askProduct(who, String(path?.value ?? path), init);
+    return await askProduct(who, path.value ?? path, init);
   } catch (err) {
-    throw refused(err);
+    // What is no request, such as a method that does not exist, is refused before anybody is asked.
+    throw err instanceof TypeError || err instanceof RangeError ? careless(err.message) : refused(err);
   }
 }
 export const requestTeamworkGraph = notOffered('requestTeamworkGraph');
@@ -102,12 +138,12 @@ export function productContext() {
 }
 
 // fromPage is what the page answers to an effect: it comes back as an event.
-const asked = new Map();
+const questions = new Map();
 let lastAsk = 0;
 function fromPage(command, payload) {
   const id = ++lastAsk;
   effect(command, { ...payload, id });
-  return new Promise((resolve, reject) => { asked.set(id, { resolve, reject }); });
+  return new Promise((resolve, reject) => { questions.set(id, { resolve, reject }); });
 }
 
 // tell is a member that the shell carries out.
@@ -127,7 +163,7 @@ export const router = Object.freeze({
   /** The address of a place in the product, as a URL: the product's page knows it. */
   async getUrl(to) {
     await attended('router.getUrl');
-    if (typeof to !== 'string' && !to?.target) throw new BridgeAPIError('a place is an address, or has a target');
+    if (typeof to !== 'string' && !to?.target) throw careless('a place is an address, or has a target');
     return new URL(await fromPage('getUrl', place(to)));
   },
 });
@@ -166,18 +202,20 @@ export const view = Object.freeze({
 
 let lastFlag = 0;
 /** Shows a message beside the page; close takes it away. */
-export function showFlag(options = {}) {
+export function showFlag(given = {}) {
   if (!kernel.inSession) throw new NotOfferedError('showFlag outside of a user interface');
+  const options = given ?? {};
   const id = options.id === undefined ? `flag-${++lastFlag}` : String(options.id);
   const { title, description, type, appearance, isAutoDismiss } = options;
-  const actions = (options.actions ?? []).map(({ text, onClick }) => ({ text, onClick }));
+  const actions = (Array.isArray(options.actions) ? options.actions : []).map((a) => ({ text: a?.text, onClick: a?.onClick }));
   effect('showFlag', { id, title, description, type, appearance, isAutoDismiss, actions });
   return { close: async () => { effect('closeFlag', { id }); return true; } };
 }
 
 /** A page of the app's own in a dialog: one of its resources. */
 export class Modal {
-  constructor({ resource = null, onClose = () => {}, size = 'medium', context = {}, closeOnEscape = true, closeOnOverlayClick = true, title } = {}) {
+  constructor(options = {}) {
+    const { resource = null, onClose = () => {}, size = 'medium', context = {}, closeOnEscape = true, closeOnOverlayClick = true, title } = options ?? {};
     Object.assign(this, { resource, onClose, size, context, closeOnEscape, closeOnOverlayClick, title });
   }
 
@@ -210,7 +248,8 @@ export async function checkPermissions(wanted = {}) {
 }
 
 /** The same, at once. The host decides each use again. */
-export function permitted({ scopes = [], external = {}, remotes = [] } = {}) {
+export function permitted(need = {}) {
+  const { scopes = [], external = {}, remotes = [] } = need ?? {};
   const names = (list) => list.map((url) => (typeof url === 'string' ? url : url.address));
   const wanted = Object.fromEntries(Object.entries(external).map(([type, list]) => [type,
     type === 'fetch' ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, names(urls)])) : names(list)]));
@@ -226,9 +265,9 @@ export const realtime = members('realtime', ['subscribe', 'publish', 'subscribeG
 const reads = new Set(['egress.get', 'egress.domains', 'remote.get', 'remote.getRemote']);
 
 function settled({ id, result, error } = {}) {
-  const one = asked.get(id);
-  asked.delete(id);
-  if (error) one?.reject(Object.assign(new BridgeAPIError(error.message), error));
+  const one = questions.get(id);
+  questions.delete(id);
+  if (error) one?.reject(new BridgeAPIError(error.message, error));
   else one?.resolve(result);
 }
 listen('permissions.settled', settled);
@@ -248,7 +287,14 @@ export const frontendCustomMetrics = members('frontendCustomMetrics', ['counter'
 export class FeatureFlags {
   constructor() { this.initialize = notOffered('FeatureFlags.initialize'); }
 }
-export class BridgeAPIError extends Error {}
+/** What the bridge refuses; `code` says why. */
+export class BridgeAPIError extends Error {
+  constructor(message, fields = {}) {
+    super(message);
+    this.name = 'BridgeAPIError';
+    for (const [k, v] of Object.entries(fields)) if (k !== 'message' && k !== 'stack' && k !== '__proto__') this[k] = v;
+  }
+}
 export const NavigationTarget = Object.freeze({
   Module: 'module', ContentView: 'contentView', ContentEdit: 'contentEdit', ContentList: 'contentList', SpaceView: 'spaceView',
   UserProfile: 'userProfile', Dashboard: 'dashboard', Issue: 'issue', ProjectSettingsDetails: 'projectSettingsDetails',
