@@ -248,6 +248,11 @@ for (const [name, find] of Object.entries(kinds)) {
     const page = await openProduct(context, demo, 'alice', '/browse/DEMO-1');
     page.on('response', (r) => { void r.text().then((t) => heard.push(t), () => {}); }); // streams never end
     let { app, shell } = await find(page);
+    // A server that is very busy says for a moment that it does not know. Nobody has to press again for that.
+    let busy = 2;
+    await page.route('**/bridge/connect', (route) => (busy-- > 0
+      ? route.fulfill({ status: 503, contentType: 'application/json', body: JSON.stringify({ error: { kind: 'unavailable', code: 'POLICY_STALE', message: 'the policy is not confirmed' } }) })
+      : route.continue()));
     await use(app);
     const window_ = await connect(page, shell, name === 'UI Kit' ? '-kit' : '');
     await page.bringToFront();

@@ -287,7 +287,11 @@ func (l *live) drop() {
 func (l *live) activate(t task, parked []byte) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), l.s.within)
 	defer cancel()
-	p, err := l.s.Policies.Policy(ctx, l.spec.Install)
+	var p *call.Policy
+	err := l.s.patiently(ctx, func() (err error) {
+		p, err = l.s.Policies.Policy(ctx, l.spec.Install)
+		return err
+	})
 	if err != nil {
 		l.failed(err, t, parked)
 		return false
@@ -320,7 +324,11 @@ func (l *live) activate(t task, parked []byte) bool {
 			Session: l.id, Epoch: p.Epoch, GoesOn: l.goesOn, Parked: parked, Portable: l.s.DB.Postgres(), Resolver: l.spec.Resolver, Emit: told.put, Yield: yields, Room: room, Number: t.number, Carried: carried,
 		},
 	}
-	res, err := l.s.Invoker.Invoke(ctx, c)
+	var res call.Result
+	err = l.s.patiently(ctx, func() (err error) {
+		res, err = l.s.Invoker.Invoke(ctx, c)
+		return err
+	})
 	told.close()
 	c.Session.Parked = nil // its host calls may go on, and need it no more
 	l.mu.Lock()
@@ -360,6 +368,23 @@ func (l *live) activate(t task, parked []byte) bool {
 		l.wake = l.s.Now().Add(max(time.Duration(rest.WakeMS)*time.Millisecond, leastWake))
 	}
 	return true
+}
+
+// patiently does something again while nobody knows what the installation may do, as on a server
+// that is very busy: the event was taken, and its person would wait for nothing. Whoever refuses
+// for that reason has done nothing.
+func (s *Service) patiently(ctx context.Context, act func() error) error {
+	for waited := time.Duration(0); ; waited += staleEvery {
+		err := act()
+		if fault.CodeOf(err) != "POLICY_STALE" || waited >= staleFor || s.stopped() {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(staleEvery):
+		}
+	}
 }
 
 // now is the policy under which what the event tells is read: it may have grown since it began.

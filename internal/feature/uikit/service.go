@@ -60,6 +60,8 @@ const (
 	handOverFor = 5 * time.Second
 	leaveFor    = 25 * time.Second // as long as an event has
 	eventWithin = time.Minute      // the door ends it before
+	staleFor    = 15 * time.Second // as long as an event waits for a policy that is known
+	staleEvery  = 100 * time.Millisecond
 )
 
 // Service keeps the sessions. It is safe for concurrent use.

@@ -45,6 +45,19 @@ type policies struct{ p *call.Policy }
 
 func (f policies) Policy(context.Context, id.Install) (*call.Policy, error) { return f.p, nil }
 
+// unsure are policies that nobody confirmed for a while.
+type unsure struct {
+	policies
+	left atomic.Int32 // for so many questions more
+}
+
+func (u *unsure) Policy(ctx context.Context, install id.Install) (*call.Policy, error) {
+	if u.left.Add(-1) >= 0 {
+		return nil, fault.New(fault.Unavailable, "POLICY_STALE", "nobody knows")
+	}
+	return u.policies.Policy(ctx, install)
+}
+
 const install = id.Install("01939f00-0000-4000-8000-000000000001")
 
 var alice = Person{Session: "s1", Principal: id.Principal{Kind: id.EndUser, Site: "site", User: "alice"}}
@@ -345,6 +358,59 @@ func TestEventsMakeRoomForOthers(t *testing.T) {
 			t.Error("what nobody waits for is carried on")
 		}
 	})
+}
+
+// A press that was taken is handled also where the server is so busy that nobody knows for a while
+// what the app may do: nothing is done until then, and nobody presses twice.
+func TestEventsWaitForAPolicy(t *testing.T) {
+	d := dbtest.SQLite(t)
+	if err := d.Migrate(t.Context(), Migrations); err != nil {
+		t.Fatal(err)
+	}
+	app := &refusing{counter: counter{wake: -1}}
+	s := newService(t, d, newRing(t), app)
+	known, ok := s.Policies.(policies)
+	if !ok {
+		t.Fatal("other policies")
+	}
+	stale := &unsure{policies: known}
+	s.Policies = stale
+	session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := read(t, s, session, 0)
+	r.until(t, `"begun":true`)
+	s.settleAll()
+	l := s.all()[0]
+	for n, when := range map[int64]func(){1: func() { stale.left.Store(3) }, 2: func() { app.left.Store(3) }} {
+		l.mu.Lock()
+		l.running = true // nothing begins meanwhile
+		l.mu.Unlock()
+		click(t, s, session, n)
+		when()
+		l.mu.Lock()
+		l.running = false
+		l.begin()
+		l.mu.Unlock()
+		r.until(t, fmt.Sprintf(`"event":%d,"idle":true`, n))
+	}
+	if all := r.all(); strings.Contains(all, "POLICY_STALE") || !strings.Contains(all, `"n":2`) {
+		t.Error(all)
+	}
+}
+
+// refusing is an app whose door does not know for a while what it may do.
+type refusing struct {
+	counter
+	left atomic.Int32
+}
+
+func (f *refusing) Invoke(ctx context.Context, x *call.Call) (call.Result, error) {
+	if f.left.Add(-1) >= 0 {
+		return call.Result{}, fault.New(fault.Unavailable, "POLICY_STALE", "nobody knows")
+	}
+	return f.counter.Invoke(ctx, x)
 }
 
 // What a person did before the page closed is handled, also what comes with the end; nothing is

@@ -2,7 +2,7 @@
 // and asks the bridge; the app's frame holds a port, and asks this page by a fixed list of
 // commands.
 import { watchHeight } from '../../bridge/src/height.js';
-import { AskError, ask, useSession, whenExpired } from './ask.js';
+import { AskError, ask, useSession, whenExpired, passing, patiently } from './ask.js';
 import { makeCommands } from './commands.js';
 import { connectFrame } from './frame.js';
 import { runNative } from './native.js';
@@ -91,10 +91,11 @@ async function begin({ session: secret, module, theme, given }, port) {
     };
     let name;
     try {
-      const now = await ask('connect', { module: facts.module, provider, ...wanted });
+      const now = await patiently(() => ask('connect', { module: facts.module, provider, ...wanted }));
       if (now.connected) return true;
       name = now.name;
-    } catch {
+    } catch (e) {
+      if (passing(e)) announce(e.message);
       return false; // the app asks for what it does not declare
     }
     return prompted('connect', { title: say('connectTitle', { app: module.app, name }), text: say('connectText', { name }), go: say('connect', { name }), look });

@@ -20,6 +20,21 @@ export class AskError extends Error {
   }
 }
 
+/** passing says of an error whether the same question may have an answer in a moment. */
+export const passing = (e) => e.code === 'UNREACHABLE' || e.code === 'POLICY_STALE' || e.fields?.retryable === true || /^HTTP_5/.test(e.code);
+
+/** patiently asks again while what is in the way passes, for a quarter of a minute. */
+export async function patiently(act) {
+  for (let pause = 250; ; pause *= 2) {
+    try {
+      return await act();
+    } catch (e) {
+      if (pause > 8000 || !passing(e)) throw e;
+      await new Promise((r) => { setTimeout(r, pause); });
+    }
+  }
+}
+
 export function useSession(secret) {
   token = secret;
   renewed?.resolve();

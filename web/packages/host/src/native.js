@@ -1,6 +1,6 @@
 // What the app describes and the shell draws: the tree comes over one connection, events go
 // back one by one, and a connection that broke is made again where it ended.
-import { AskError, ask, session } from './ask.js';
+import { AskError, ask, passing, session } from './ask.js';
 import { effects } from './effects.js';
 import { follow } from './follow.js';
 import { people } from './people.js';
@@ -10,7 +10,6 @@ import { say as words } from './texts.js';
 // Another view is opened by itself where the one before was over, or its app another one. What
 // the app did itself, a loop without an end for one, it would do again: there a person decides.
 const anew = new Set(['SESSION_GONE', 'SESSION_ENDED', 'SESSION_LOST', 'VERSION_CHANGED']);
-const passing = (e) => e.code === 'UNREACHABLE' || e.code === 'POLICY_STALE' || e.fields?.retryable === true || /^HTTP_5/.test(e.code);
 
 const most = 60_000; // bytes that browsers send for a page that is gone
 
