@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -120,49 +120,38 @@ func processes(ctx context.Context, span time.Duration, name string, args ...str
 	return out, first
 }
 
-// process is a program under test with its output.
+// process is a program under test. Its output goes to a file, as a service's does: to read it
+// from a pipe would take some of the machine for each line.
 type process struct {
-	cmd *exec.Cmd
-	mu  sync.Mutex
-	out bytes.Buffer
-	got chan struct{} // a line came
-
+	cmd   *exec.Cmd
+	out   *os.File // removed already
 	ended chan struct{}
 }
 
 func start(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, got: make(chan struct{}, 1), ended: make(chan struct{})}
-	r, w := io.Pipe()
-	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
+	out, err := os.CreateTemp("", "annex-bench-")
+	if err != nil {
 		return nil, err
 	}
-	go func() {
-		lines := bufio.NewScanner(r)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			p.mu.Lock()
-			p.out.Write(lines.Bytes())
-			p.out.WriteByte('\n')
-			p.mu.Unlock()
-			select {
-			case p.got <- struct{}{}:
-			default:
-			}
-		}
-	}()
+	if err := os.Remove(out.Name()); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	p := &process{cmd: cmd, out: out, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
 	go func() {
 		_ = cmd.Wait()
-		w.Close()
 		close(p.ended)
 	}()
 	return p, nil
 }
 
+// output is what it has written, up to 1 MB.
 func (p *process) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
+	text, _ := io.ReadAll(io.NewSectionReader(p.out, 0, 1<<20))
+	return string(text)
 }
 
 // said waits up to two seconds for output that matches, "" if none comes.
@@ -176,7 +165,7 @@ func (p *process) said(ctx context.Context, want *regexp.Regexp) string {
 		select {
 		case <-ctx.Done():
 			return ""
-		case <-p.got:
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
