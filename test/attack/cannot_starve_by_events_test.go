@@ -108,6 +108,22 @@ const consume = () => { throw new Error("never"); };`,
 	if want := (filled{Pushed: 4, Name: "RateLimitError", Code: "LIMIT_QUEUE", Status: 429, Figure: 500_000, RetryAfter: 10}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	var u struct {
+		Queued struct{ Events, Bytes, MaxEvents, MaxBytes int }
+		Days   []struct {
+			What          string
+			Used, Refused int
+		}
+	}
+	p.api("GET", "/api/v1/installations/"+one.installation+"/usage", one.admin, nil).must(t).into(t, &u)
+	if q := u.Queued; q.Events != 4 || q.Bytes < 400_000 || q.MaxEvents != -1 || q.MaxBytes != 500_000 {
+		t.Errorf("%+v", q)
+	}
+	for _, d := range u.Days {
+		if d.What == "pushes" && (d.Used != 4 || d.Refused != 1) {
+			t.Errorf("%+v", d)
+		}
+	}
 	// Given up they are still there.
 	if _, err := p.System.DB.Exec(p.ctx, `UPDATE jobs SET state = 2, ended_at = ? WHERE owner = ?`, int64(1)<<50, one.installation); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func (c *cli) usageCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "usage [INSTALLATION]",
 		Short: "What an installation uses, was refused, and may use",
-		Long: "Counts of the last days, what is stored, and the figures of a minute, which the operator sets (`annex serve --quotas`). The site's\n" +
+		Long: "Counts of the last days, what is stored and queued, and the figures of a minute, which the operator sets (`annex serve --quotas`). The site's\n" +
 			"admin and the app's developer see the same: counts, and nothing of what was done. Beside it the admin sees what all apps of the\n" +
 			"site have stored and may, the developer what all installations of the app's environment have.",
 		Args: cobra.MaximumNArgs(1),
@@ -42,6 +42,7 @@ func (c *cli) printUsage(u client.Usage) {
 	if u.Stored.Site != nil {
 		c.ui.printf("Stored by all apps of the site: %s", stored(*u.Stored.Site))
 	}
+	c.ui.printf("Queued: %s events, %s bytes, dead letters included", outOf(u.Queued.Events, u.Queued.MaxEvents), outOf(u.Queued.Bytes, u.Queued.MaxBytes))
 	var rows [][]string
 	for _, k := range counted {
 		figure := "unbounded"
@@ -61,11 +62,12 @@ func (c *cli) printUsage(u client.Usage) {
 }
 
 func stored(s client.Stored) string {
-	of := func(n, most int64) string {
-		if most < 0 {
-			return fmt.Sprint(n)
-		}
-		return fmt.Sprintf("%d of %d", n, most)
+	return outOf(s.Keys, s.MaxKeys) + " keys, " + outOf(s.Bytes, s.MaxBytes) + " bytes"
+}
+
+func outOf(n, most int64) string {
+	if most < 0 {
+		return fmt.Sprint(n)
 	}
-	return of(s.Keys, s.MaxKeys) + " keys, " + of(s.Bytes, s.MaxBytes) + " bytes"
+	return fmt.Sprintf("%d of %d", n, most)
 }

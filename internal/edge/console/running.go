@@ -12,6 +12,7 @@ import (
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/kvstore"
 	"github.com/annexhq/annex/internal/feature/quota"
+	"github.com/annexhq/annex/internal/feature/unattended"
 )
 
 // What an app does when nobody watches: what it uses, what it has queued, and what was
@@ -107,8 +108,12 @@ func (c *Console) showRunning(v *visit) error {
 	if err != nil {
 		return err
 	}
+	held, err := c.Unattended.Held(v.ctx(), scope)
+	if err != nil {
+		return err
+	}
 	return c.render(v, http.StatusOK, "running.html", page{Title: "What " + name + " runs", Section: "apps", Data: map[string]any{
-		"ID": i.ID, "Name": name, "Used": rows, "Stored": stored, "Counts": queued.Counts, "Dead": queued.Dead, "Kinds": jobKinds,
+		"ID": i.ID, "Name": name, "Used": rows, "Stored": stored, "Held": held, "MaxHeld": unattended.Room{Jobs: int64(f.Queued), Bytes: int64(f.QueuedBytes)}, "Counts": queued.Counts, "Dead": queued.Dead, "Kinds": jobKinds,
 	}})
 }
 

@@ -34,6 +34,14 @@ type storedJSON struct {
 	MaxBytes int64 `json:"maxBytes"`
 }
 
+// queuedJSON is what waits, runs and was given up.
+type queuedJSON struct {
+	Events    int64 `json:"events"`
+	Bytes     int64 `json:"bytes"`
+	MaxEvents int   `json:"maxEvents"` // negative when nothing bounds them
+	MaxBytes  int   `json:"maxBytes"`
+}
+
 // storedHere is what an installation has stored, and beside it what the caller may know: the
 // site's admin of all apps of the site, the developer of all installations of the environment.
 type storedHere struct {
@@ -81,12 +89,17 @@ func (a *API) showUsage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return fault.Op("httpapi.showUsage", err)
 	}
-	days := []usedJSON{}
+	held, err := a.Unattended.Held(r.ctx(), scope)
+	if err != nil {
+		return fault.Op("httpapi.showUsage", err)
+	}
+	days, f := []usedJSON{}, a.Quotas.Limits(d.App, d.ID)
 	for _, u := range used {
 		days = append(days, usedJSON{u.What, u.Day.Format("2006-01-02"), u.Used, u.Refused})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"perMinute": figures(a.Quotas.Limits(d.App, d.ID)), "days": days, "stored": storedBy(stored, r.caller),
+		"perMinute": figures(f), "days": days, "stored": storedBy(stored, r.caller),
+		"queued": queuedJSON{held.Jobs, held.Bytes, f.Queued, f.QueuedBytes},
 	})
 	return nil
 }

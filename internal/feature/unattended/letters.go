@@ -52,6 +52,15 @@ func (s *Service) State(ctx context.Context, scope tenant.Scope, most int) (st S
 	return st, err
 }
 
+// Held is how much an installation has queued, dead letters included.
+func (s *Service) Held(ctx context.Context, scope tenant.Scope) (Room, error) {
+	if err := wants(scope); err != nil {
+		return Room{}, err
+	}
+	n, bytes, err := s.Jobs.Held(ctx, string(scope.Install()))
+	return Room{Jobs: n, Bytes: bytes}, err
+}
+
 // Letter is one dead letter, with its body for who may read it.
 func (s *Service) Letter(ctx context.Context, scope tenant.Scope, by id.Principal, env call.EnvType, job string) (Letter, error) {
 	if err := wants(scope); err != nil {

@@ -375,6 +375,14 @@ type (
 		PerMinute map[string]int `json:"perMinute"` // a negative figure bounds nothing
 		Days      []UsedOnDay    `json:"days"`
 		Stored    StoredHere     `json:"stored"`
+		Queued    Queued         `json:"queued"`
+	}
+	// Queued is what waits, runs and was given up, and may; a negative figure bounds nothing.
+	Queued struct {
+		Events    int64 `json:"events"`
+		Bytes     int64 `json:"bytes"`
+		MaxEvents int64 `json:"maxEvents"`
+		MaxBytes  int64 `json:"maxBytes"`
 	}
 	// UsedOnDay is one of Usage's counts.
 	UsedOnDay struct {
