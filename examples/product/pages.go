@@ -37,13 +37,15 @@ func (t *Tracker) routePages() {
 	t.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	t.mux.HandleFunc("GET /avatar/{user}", t.avatar)
 	t.mux.HandleFunc("GET /login", t.loginPage)
-	t.mux.HandleFunc("POST /login", t.login)
-	t.mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+	// Another site's page signs nobody in here, as somebody else, nor out.
+	protect := http.NewCrossOriginProtection()
+	t.mux.Handle("POST /login", protect.Handler(http.HandlerFunc(t.login)))
+	t.mux.Handle("POST /logout", protect.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.annexSignOut(r)
 		t.sessions.end(w, r)
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
-	})
-	t.mux.Handle("GET /annex/sign-in", t.signedIn(t.annexSignIn))
+	})))
+	t.mux.Handle("GET /annex/sign-in", t.firstBrowser(t.signedIn(t.annexSignIn)))
 	t.routeApps()
 	t.mux.Handle("GET /{$}", t.signedIn(t.board))
 	t.mux.Handle("GET /issues", t.signedIn(t.issueList))

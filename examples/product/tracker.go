@@ -61,6 +61,7 @@ type Tracker struct {
 	cfg      Config
 	store    *store
 	sessions *sessions
+	arrivals *arrivals
 	mux      *http.ServeMux
 	key      *productkit.Key
 	calls    atomic.Pointer[productkit.Verifier] // nil: no access token is taken
@@ -82,7 +83,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}
-	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users, cfg.Now), mux: http.NewServeMux()}
+	t := &Tracker{cfg: cfg, store: s, sessions: newSessions(cfg.Users, cfg.Now), arrivals: newArrivals(cfg.Now), mux: http.NewServeMux()}
 	if t.key, err = openKey(cfg.KeyFile); err != nil {
 		return nil, fmt.Errorf("tracker.New: %w", err)
 	}

@@ -68,6 +68,9 @@ func newProvider(t *testing.T) *provider {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "x", "token_type": "Bearer", "id_token": text})
 	})
+	mux.HandleFunc("GET /user", func(w http.ResponseWriter, _ *http.Request) { // of an OAuth 2.0 server: whose the token is
+		_ = json.NewEncoder(w).Encode(map[string]any{"login": p.claims["sub"], "name": p.claims["name"]})
+	})
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
 	return p

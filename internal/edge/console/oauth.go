@@ -24,9 +24,13 @@ const (
 	openIDCookie = "__Host-annex-openid"
 )
 
-// oauthSignIn is the signInUrl of such products: it answers a sign-in that was begun here.
+// oauthSignIn is the signInUrl of such products: it answers a sign-in that was begun here,
+// in this browser.
 func (c *Console) oauthSignIn(v *visit) error {
 	q := v.URL.Query()
+	if err := c.begunHere(v, q.Get("state")); err != nil {
+		return err
+	}
 	product := id.Product(q.Get("product"))
 	site, err := c.Tenancy.SiteOf(v.ctx(), product, q.Get("site"))
 	if err != nil {
@@ -76,8 +80,17 @@ func (c *Console) oauthBack(v *visit) error {
 		State: done.Answers, AuthTime: c.Now()})
 }
 
+// begunHere refuses a sign-in that another browser began. Whoever learns a person's state
+// would else answer it as himself, and have that person sign in with the answer.
+func (c *Console) begunHere(v *visit, state string) error {
+	return c.Sessions.Begun(v.ctx(), state, cookie(v.Request, browserCookie))
+}
+
 // answer says who is there to the sign-in that was begun here.
 func (c *Console) answer(v *visit, a session.Assertion) error {
+	if err := c.begunHere(v, a.State); err != nil {
+		return err
+	}
 	now := c.Now()
 	a.ID, a.Issued, a.Expires = rand.Text(), now, now.Add(time.Minute)
 	code, err := c.Sessions.Answer(v.ctx(), a, a.State)
@@ -89,9 +102,13 @@ func (c *Console) answer(v *visit, a session.Assertion) error {
 }
 
 // openIDSignIn is the signInUrl of products whose people sign in at an OpenID provider: it
-// answers a sign-in that was begun here. For a decision the provider is asked for a fresh one.
+// answers a sign-in that was begun here, in this browser. For a decision the provider is asked
+// for a fresh one.
 func (c *Console) openIDSignIn(v *visit) error {
 	q := v.URL.Query()
+	if err := c.begunHere(v, q.Get("state")); err != nil {
+		return err
+	}
 	var fresh time.Duration
 	if q.Get("max_age") != "" {
 		fresh = session.MaxAge

@@ -120,6 +120,17 @@ func (s *Service) Answer(ctx context.Context, a Assertion, state string) (code s
 	return code, fault.Op("session.Exchange", err)
 }
 
+// Begun refuses a state with which another browser was sent off than the one that keeps the
+// secret, or none. Where this server finds out itself who is there, it asks before anybody is
+// sent on: a state that somebody learnt takes nobody further.
+func (s *Service) Begun(ctx context.Context, state, browser string) error {
+	in, err := s.signIn(ctx, signInByState, hashOf("state", state))
+	if err == nil && !in.isBegunBy(browser) {
+		err = elsewhere()
+	}
+	return fault.Op("session.Begun", err)
+}
+
 // use counts an assertion; a second time it is refused.
 func (s *Service) use(ctx context.Context, a Assertion) error {
 	if a.ID == "" {
@@ -139,6 +150,15 @@ type signIn struct {
 	product           id.Product
 	next              string
 	session, decision string
+}
+
+func (in *signIn) isBegunBy(browser string) bool {
+	return browser != "" && subtle.ConstantTimeCompare([]byte(hashOf("browser", browser)), []byte(in.browser)) == 1
+}
+
+func elsewhere() error {
+	return refused("this browser did not ask for the sign-in").
+		WithFix("begin again from here; if somebody sent you a link, do not use it")
 }
 
 func (s *Service) signIn(ctx context.Context, by, key string) (in signIn, err error) {
@@ -188,9 +208,8 @@ func (s *Service) Finish(ctx context.Context, code, browser, old string) (Arrive
 	if err != nil {
 		return Arrived{}, fault.Op("session.Finish", err)
 	}
-	if browser == "" || subtle.ConstantTimeCompare([]byte(hashOf("browser", browser)), []byte(in.browser)) != 1 {
-		return Arrived{}, refused("this browser did not ask for the sign-in").
-			WithFix("begin again from here; if somebody sent you a link, do not use it")
+	if !in.isBegunBy(browser) {
+		return Arrived{}, elsewhere()
 	}
 	a.Product = in.product
 	if err := s.offers(ctx, a.Site, a.Product); err != nil {
