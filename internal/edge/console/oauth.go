@@ -88,9 +88,6 @@ func (c *Console) begunHere(v *visit, state string) error {
 
 // answer says who is there to the sign-in that was begun here.
 func (c *Console) answer(v *visit, a session.Assertion) error {
-	if err := c.begunHere(v, a.State); err != nil {
-		return err
-	}
 	now := c.Now()
 	a.ID, a.Issued, a.Expires = rand.Text(), now, now.Add(time.Minute)
 	code, err := c.Sessions.Answer(v.ctx(), a, a.State)
