@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/edge/testenv"
@@ -94,6 +95,20 @@ func (p *platform) times(t *testing.T, calls int) (out []int64) {
 		return len(out) == calls
 	})
 	return out
+}
+
+// settles wants that two counts become the same: what was foretold, and what was counted by
+// hand. A call that was given away may still be about to ask.
+func settles[T comparable](t *testing.T, what string, counts func() (foretold, byHand T)) {
+	t.Helper()
+	var foretold, byHand T
+	for range 200 {
+		if foretold, byHand = counts(); foretold == byHand {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%s: %+v; by hand %+v", what, foretold, byHand)
 }
 
 // count says how often each deed was done.
@@ -231,19 +246,6 @@ func sum(of map[string]int64) (n int64) {
 		n += x
 	}
 	return n
-}
-
-// wrong is an error of a test that counts requests by hand. Where a call was made once more,
-// because its worker was silent for a while, there are more than the test knows of.
-func (p *platform) wrong(t *testing.T, format string, args ...any) {
-	t.Helper()
-	times := map[string]int{}
-	for _, m := range ofCall.FindAllStringSubmatch(p.log.String(), -1) {
-		if times[m[1]]++; times[m[1]] > 1 && !t.Failed() {
-			t.Skipf("a call was made twice by a starved machine; otherwise: "+format, args...)
-		}
-	}
-	t.Errorf(format, args...)
 }
 
 // Issue 6: what is proposed as the least is enough for all that was done, and each line of it

@@ -60,17 +60,29 @@ func TestAttackUnderstateAClosedNetwork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	asked, went := map[string]int64{}, map[string]int64{}
+	var done []deedDone
 	ask := func(o open) bool {
 		t.Helper()
 		got := at.as("alice", "resolver", map[string]any{"remote": o.remote})
-		asked[o.remote]++
-		if got.Status == 200 {
-			went[o.remote]++
-		}
+		done = append(done, deedDone{o.remote, got.Status == 200})
 		return got.Status == 200
 	}
-	said := func(change map[string]any) (out struct{ Refused, Allowed, Unsure int64 }) {
+	// counted says how often a remote was asked, and how often that went: a starved machine makes
+	// a call again.
+	counted := func(remote string) (asked, went int64) {
+		t.Helper()
+		for i, times := range p.times(t, len(done)) {
+			if done[i].name != remote {
+				continue
+			}
+			if asked += times; done[i].went {
+				went += times
+			}
+		}
+		return asked, went
+	}
+	type prediction struct{ Refused, Allowed, Unsure int64 }
+	said := func(change map[string]any) (out prediction) {
 		t.Helper()
 		p.api("POST", "/api/v1/installations/"+at.installation+"/what-if", at.admin, change).must(t).into(t, &out)
 		return out
@@ -85,28 +97,36 @@ func TestAttackUnderstateAClosedNetwork(t *testing.T) {
 				t.Fatalf("%s does not go into its open network", o.remote)
 			}
 		}
-		if got := said(map[string]any{"closeNetworks": []any{body(o, nil)}}); got.Refused != 2 || got.Allowed+got.Unsure != 0 {
-			p.wrong(t, "closing %s, of 2 requests: %+v", o.url, got)
-		}
+		settles(t, "closing "+o.url, func() (prediction, prediction) {
+			got := said(map[string]any{"closeNetworks": []any{body(o, nil)}})
+			_, went := counted(o.remote)
+			return got, prediction{Refused: went}
+		})
 		if _, err := installs.RevokeNetwork(p.ctx, admin, here, o.remote, o.host, o.port); err != nil {
 			t.Fatal(err)
 		}
 		if ask(o) {
-			p.wrong(t, "%s goes into a closed network", o.remote)
+			t.Errorf("%s goes into a closed network", o.remote)
 		}
-		again := said(map[string]any{"openNetworks": []any{body(o, map[string]any{"network": network.ID})}})
-		// Of what the dialler refused nobody knows where its name leads inside the network.
-		if want := asked[o.remote]; again.Refused != 0 || again.Allowed+again.Unsure != want || again.Allowed < went[o.remote] || o == logs && again.Unsure != 0 {
-			p.wrong(t, "opening %s again, of %d requests: %+v", o.url, want, again)
-		}
+		settles(t, "opening "+o.url+" again", func() (prediction, prediction) {
+			again := said(map[string]any{"openNetworks": []any{body(o, map[string]any{"network": network.ID})}})
+			asked, went := counted(o.remote)
+			// Of what the dialler refused nobody knows where its name leads inside the network.
+			if o == extra && again.Allowed >= went && again.Unsure > 0 {
+				return again, prediction{Allowed: asked - again.Unsure, Unsure: again.Unsure}
+			}
+			return again, prediction{Allowed: asked}
+		})
 		grant(o)
 		if !ask(o) {
-			p.wrong(t, "%s does not go when its network is open again", o.remote)
+			t.Errorf("%s does not go when its network is open again", o.remote)
 		}
 	}
-	if got := said(map[string]any{"removeModules": []any{"extra"}}); got.Refused != went["extra"] || got.Allowed != 0 {
-		p.wrong(t, "removing what went %d times: %+v", went["extra"], got)
-	}
+	settles(t, "removing what went", func() ([2]int64, [2]int64) {
+		got := said(map[string]any{"removeModules": []any{"extra"}})
+		_, went := counted("extra")
+		return [2]int64{got.Refused, got.Allowed}, [2]int64{went, 0}
+	})
 	if !ask(extra) {
 		t.Error("what was only supposed was done")
 	}
@@ -116,7 +136,7 @@ func TestAttackUnderstateAClosedNetwork(t *testing.T) {
 		"NO_SUCH_REMOTE":  {"removeModules": []any{"home"}},
 	} {
 		if got := p.api("POST", "/api/v1/installations/"+at.installation+"/what-if", at.admin, change); got.code() != code {
-			p.wrong(t, "%v: %s", change, got.code())
+			t.Errorf("%v: %s", change, got.code())
 		}
 	}
 }
