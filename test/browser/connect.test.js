@@ -8,7 +8,7 @@ import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createPlainServer, request } from 'node:http';
-import { createServer } from 'node:https';
+import { createServer, request as requestTLS } from 'node:https';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -294,6 +294,84 @@ test('what one person connected, another has to connect', async () => {
   await use(app);
   await shell.locator('[data-annex-prompt-go=connect]').waitFor();
   await context.close();
+});
+
+test('neither a link nor an answer of one person connects their account in another’s browser', async () => {
+  const context = async (name, path) => {
+    const made = await demo.browser.newContext({ viewport: { width: 1000, height: 900 } });
+    return { made, page: await openProduct(made, demo, name, path) };
+  };
+  // link is where the prompt beside the app would lead.
+  const link = async ({ page }) => {
+    const { app, shell } = await kinds['a page of the app’s own'](page);
+    await use(app);
+    const go = shell.locator('[data-annex-prompt-go=connect]');
+    await go.waitFor();
+    await shell.evaluate(() => { window.open = (url) => { self.leadsTo = url; return null; }; });
+    await press(shell, go);
+    await shell.locator('[data-annex-prompt-again=connect]').waitFor();
+    const address = await shell.evaluate(() => self.leadsTo);
+    await page.close();
+    return address;
+  };
+  // agrees goes from a link of one's own to the service and agrees there, beside the browser:
+  // the way back is not gone.
+  const agrees = async ({ made }, address) => {
+    const page = await made.newPage();
+    await page.goto(address);
+    await page.locator('[data-annex-connect-go]').click();
+    let at = await page.locator('[data-annex-leave]').getAttribute('href');
+    await page.close();
+    const jar = new Map();
+    for (let n = 0; n < 12; n++) {
+      const u = new URL(at);
+      if (u.origin === demo.access.uiUrl) return at;
+      const visit = (method) => new Promise((ok, no) => {
+        const sent = requestTLS({ method, host: '127.0.0.1', port: tls.address().port, path: u.pathname + u.search, rejectUnauthorized: false, headers: { host, cookie: [...jar].map((c) => c.join('=')).join('; ') } }, (res) => {
+          for (const c of res.headers['set-cookie'] ?? []) jar.set(...c.split(';')[0].split(/=(.*)/s).slice(0, 2));
+          res.resume();
+          ok(res);
+        });
+        sent.on('error', no);
+        sent.end();
+      });
+      let res = await visit('GET');
+      if (res.statusCode === 200) res = await visit('POST');
+      at = new URL(res.headers.location, u).href;
+    }
+    throw new Error(`the service does not lead back: ${at}`);
+  };
+  const refused = async ({ made }, address, what) => {
+    const page = await made.newPage();
+    await page.goto(address);
+    await page.getByText(what).first().waitFor();
+    assert.equal(await page.locator('[data-annex-connect-go]').count(), 0);
+    await page.close();
+  };
+  const accounts = async ({ made }) => {
+    const page = await made.newPage();
+    await page.goto(`${demo.access.uiUrl}/my/accounts`);
+    await page.getByRole('heading', { name: 'My accounts' }).waitFor();
+    const n = await page.getByRole('button', { name: /Disconnect/ }).count();
+    await page.close();
+    return n;
+  };
+  const alice = await context('alice', '/browse/DEMO-1');
+  const bob = await context('bob', '/browse/DEMO-1');
+  // Each other's links, with each other's session of the product.
+  await refused(alice, await link(bob), 'another person');
+  bob.page = await openProduct(bob.made, demo, 'bob', '/browse/DEMO-1');
+  await refused(bob, await link(alice), 'another person');
+  // Each other's answers: for who is in the middle of one's own, too.
+  const open = async (who, name) => { who.page = await openProduct(who.made, demo, name, '/browse/DEMO-1'); return agrees(who, await link(who)); };
+  const his = await open(bob, 'bob');
+  await refused(alice, his, 'begin again');
+  const hers = await open(alice, 'alice');
+  await refused(bob, hers, 'begin again');
+  await refused(alice, hers, 'begin again'); // it was shown once
+  assert.deepEqual([await accounts(alice), await accounts(bob)], [0, 0]);
+  await alice.made.close();
+  await bob.made.close();
 });
 
 test('connected once in Tracker, used in another product of the site without a prompt; another site prompts', async () => {
