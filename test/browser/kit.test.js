@@ -99,6 +99,40 @@ describe('the gallery', () => {
 });
 
 
+test('by night fields are of the color of what they stand on, a dark blue', async () => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await start(el('Textfield', { 'aria-label': 'F' }), el('Checkbox', { label: 'C' }), el('Radio', { label: 'R', value: 'r' }), el('TextArea', { 'aria-label': 'A', isDisabled: true }), el('FilePicker', { label: 'D' }), el('Lozenge', {}, 'L'));
+  const grounds = await page.evaluate(() => [...document.querySelectorAll('.k-input, .k-tick input, .k-lozenge')].map((e) => {
+    const canvas = document.createElement('canvas').getContext('2d');
+    canvas.fillStyle = getComputedStyle(e).backgroundColor;
+    canvas.fillRect(0, 0, 1, 1);
+    return [e.className || e.type, ...canvas.getImageData(0, 0, 1, 1).data];
+  }));
+  assert.ok(grounds.length >= 5, JSON.stringify(grounds));
+  for (const [what, red, green, blue, alpha] of grounds) assert.ok(alpha === 255 && blue > green + 5 && blue > red + 5, `${what}: ${[red, green, blue, alpha]}`);
+});
+
+const ODD = [null, true, false, 0, -1, 1e308, '', 'x'.repeat(100_000), [], [null], [[[]]], {}, { a: { b: [1, { c: null }] } }, { $fn: 7 }, { $el: null }, fn('f'), slot(el('Text', {}, 'in')), '\u202e<b>', ['a', 3, { label: {}, value: {} }]];
+const PROPS = { Modal: ['onClose', 'width', 'size', 'height', 'title', 'header', 'label', 'autoFocus', 'shouldCloseOnEscapePress', 'testId', 'appendButtons'], ModalDialog: ['header', 'closeButtonText', 'appendButtons', 'width', 'onClose'], ModalTitle: ['appearance', 'isMultiline'], ModalHeader: ['hasCloseButton'], ModalBody: ['x'], ModalFooter: ['x'], ModalTransition: ['x'],
+  Popup: ['isOpen', 'content', 'trigger', 'placement', 'onClose', 'role', 'label', 'titleId', 'autoFocus', 'offset', 'xcss', 'id'], Tooltip: ['content', 'text', 'position', 'delay', 'xcss'], InlineDialog: ['content'], SectionMessage: ['appearance', 'title', 'actions'], SectionMessageAction: ['href', 'onClick'],
+  DropdownMenu: ['trigger', 'items', 'isOpen'], Drawer: ['isOpen', 'width', 'onClose', 'label'], InlineMessage: ['title', 'type', 'secondaryText'], Flag: ['title', 'actions'], Pressable: ['xcss', 'onClick', 'isDisabled'], Box: ['xcss', 'padding', 'backgroundColor', 'as', 'role'], Select: ['options', 'value', 'defaultValue', 'isMulti', 'placeholder'],
+  DynamicTable: ['head', 'rows', 'rowsPerPage', 'emptyView', 'caption', 'highlightedRowIndex', 'defaultPage', 'page', 'sortKey', 'isLoading'], Tabs: ['defaultSelected', 'selected', 'onChange', 'id'], InlineEdit: ['defaultValue', 'readView', 'editView', 'label', 'validate'], Comment: ['author', 'avatar', 'time', 'actions', 'content', 'type'], EmptyState: ['header', 'description', 'primaryAction', 'headingLevel', 'width'] };
+
+for (const [type, props] of Object.entries(PROPS)) {
+  test(`whatever an app gives ${type}, the view is drawn, and can be used`, async () => {
+    await start(el('Text', {}, 'first'));
+    for (const prop of props) {
+      const odd = ODD.map((value, n) => el(type, { key: `${prop}${n}`, isOpen: true, [prop]: value }, el('Text', {}, `in ${n}`)));
+      await page.evaluate((tree) => window.apply({ tree }), root([...odd, el('Text', {}, `after ${prop}`)]));
+      await page.getByText(`after ${prop}`, { exact: true }).waitFor({ state: 'attached' });
+    }
+    await page.evaluate((tree) => window.apply({ tree }), root([el('Button', { onClick: fn('still') }, 'Still here')]));
+    await page.getByRole('button', { name: 'Still here' }).click();
+    assert.deepEqual((await sent()).at(-1)[0], 'still');
+    assert.deepEqual(complaints, []);
+  });
+}
+
 test('a calendar for a locale that is none, and for days that are none, is a calendar', async () => {
   await start(...['7', 'xx_!!', 'no such'].map((locale) => el('Calendar', { locale, label: locale })), el('Calendar', { label: 'day', selected: ['2026-99-99'] }), el('Calendar', { label: 'begin', defaultSelected: ['0000-00-00'] }));
   assert.equal(await page.getByRole('grid').count(), 5);

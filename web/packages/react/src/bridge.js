@@ -250,10 +250,11 @@ export async function checkPermissions(wanted = {}) {
 /** The same, at once. The host decides each use again. */
 export function permitted(need = {}) {
   const { scopes = [], external = {}, remotes = [] } = need ?? {};
-  const names = (list) => list.map((url) => (typeof url === 'string' ? url : url.address));
-  const wanted = Object.fromEntries(Object.entries(external).map(([type, list]) => [type,
-    type === 'fetch' ? Object.fromEntries(Object.entries(list).map(([side, urls]) => [side, names(urls)])) : names(list)]));
-  const { granted, missing } = compare(kernel.current()?.ctx.permissions, { scopes, external: wanted, remotes });
+  const all = (list) => [list ?? []].flat();
+  const names = (list) => all(list).map((url) => (typeof url === 'string' ? url : String(url?.address)));
+  const wanted = Object.fromEntries(Object.entries(external ?? {}).map(([type, list]) => [type,
+    type === 'fetch' ? Object.fromEntries(Object.entries(list ?? {}).map(([side, urls]) => [side, names(urls)])) : names(list)]));
+  const { granted, missing } = compare(kernel.current()?.ctx.permissions, { scopes: all(scopes), external: wanted, remotes: all(remotes) });
   return { granted, missing: missing ?? {} };
 }
 

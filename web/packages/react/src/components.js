@@ -5,15 +5,16 @@ import { Slot } from './reconciler.js';
 
 // lift takes elements out of a prop and leaves a Slot in the place of each. What is keyed on
 // the way to an element, a table's row for instance, tells it from others: its state follows it.
-function lift(value, slots, depth, path) {
-  if (typeof value !== 'object' || value === null || depth > 8) return value;
+function lift(value, slots, depth, path, above = []) {
+  if (typeof value !== 'object' || value === null || depth > 8 || above.includes(value)) return value;
   if (isValidElement(value)) return new Slot(slots.push({ element: value, path: `${path}.${value.key ?? ''}` }) - 1);
   const array = Array.isArray(value);
   if (!array && Object.getPrototypeOf(value) !== Object.prototype) return value;
   let out = value;
+  const within = [...above, value];
   for (const name of Object.keys(value)) {
     const was = value[name];
-    const is = lift(was, slots, depth + 1, `${path}.${(array ? was?.key : undefined) ?? name}`);
+    const is = lift(was, slots, depth + 1, `${path}.${(array ? was?.key : undefined) ?? name}`, within);
     if (is === was) continue;
     if (out === value) out = array ? [...value] : { ...value };
     out[name] = is;

@@ -33,8 +33,9 @@ function lookUp(texts, key) {
 function translator(locale) {
   const texts = chain(locale);
   return (key, otherwise = undefined) => {
+    if (typeof key !== 'string') return otherwise ?? (typeof key === 'number' ? String(key) : ''); // an object in a text would break the view
     for (const t of texts) {
-      const text = lookUp(t, String(key));
+      const text = lookUp(t, key);
       if (text !== undefined) return text;
     }
     return otherwise ?? key;

@@ -25,8 +25,8 @@ class Instance {
     }
   }
 
-  // plain makes of a prop what JSON can hold.
-  plain(value, path, depth) {
+  // plain makes of a prop what JSON can hold; what is inside of itself is left out.
+  plain(value, path, depth, above = []) {
     switch (typeof value) {
       case 'function':
         (this.fns ??= new Map()).set(path, value);
@@ -50,13 +50,14 @@ class Instance {
       return place;
     }
     if (value.$$typeof !== undefined) return undefined; // an element where no component takes one
-    if (depth > 24) return undefined;
-    if (Array.isArray(value)) return value.map((v, i) => this.plain(v, `${path}.${i}`, depth + 1) ?? null);
+    if (depth > 24 || above.includes(value)) return undefined;
+    const within = [...above, value];
+    if (Array.isArray(value)) return value.map((v, i) => this.plain(v, `${path}.${i}`, depth + 1, within) ?? null);
     if (value instanceof Date) return Number.isNaN(+value) ? null : value.toISOString();
-    if (typeof value.toJSON === 'function') return this.plain(value.toJSON(), path, depth + 1);
+    if (typeof value.toJSON === 'function') return this.plain(value.toJSON(), path, depth + 1, within);
     const out = {};
     for (const name of Object.keys(value)) {
-      const v = this.plain(value[name], `${path}.${name}`, depth + 1);
+      const v = this.plain(value[name], `${path}.${name}`, depth + 1, within);
       if (v !== undefined) out[name] = v;
     }
     return out;

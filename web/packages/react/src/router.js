@@ -39,7 +39,8 @@ export const useLocation = () => useSyncExternalStore(watch, present);
 
 /** Goes to another place within the app: navigate('/issues/1'), navigate(-1). */
 export function useNavigate() {
-  return useCallback((to, { state = null, replace = false } = {}) => {
+  return useCallback((to, options = {}) => {
+    const { state = null, replace = false } = options ?? {};
     if (typeof to === 'number') {
       effect('history', { delta: to });
       return;
@@ -50,15 +51,24 @@ export function useNavigate() {
   }, []);
 }
 
+// decoded is a part of an address; anybody can write one that means nothing.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 // match gives the parameters of a pattern such as /issues/:key, null where it does not fit.
 function match(pattern, pathname) {
-  const want = pattern.split('/').filter(Boolean);
+  const want = String(pattern).split('/').filter(Boolean);
   const have = pathname.split('/').filter(Boolean);
   const params = {};
   for (const [i, part] of want.entries()) {
     if (part === '*') return { ...params, '*': have.slice(i).join('/') };
     if (have[i] === undefined) return null;
-    if (part.startsWith(':')) params[part.slice(1)] = decodeURIComponent(have[i]);
+    if (part.startsWith(':')) params[part.slice(1)] = decoded(have[i]);
     else if (part !== have[i]) return null;
   }
   return want.length === have.length ? params : null;
