@@ -33,8 +33,8 @@ func main() {
 	flag.IntVar(&o.conns, "conns", 16, "connections")
 	flag.StringVar(&o.root, "root", ".", "the repository's folder")
 	flag.StringVar(&o.only, "only", "", "run one system only, by `name`; apps for the figures of many apps, neighbour for those of an attacked app's neighbour, product for product calls, "+
-		"or one of egress, queue, fair, events, schedules, storage")
-	flag.Float64Var(&o.scale, "scale", 100, "size of egress, queue, fair, events, schedules and storage in `percent`")
+		"or one of egress, queue, fair, events, schedules, storage, ui")
+	flag.Float64Var(&o.scale, "scale", 100, "size of egress, queue, fair, events, schedules, storage and ui in `percent`")
 	flag.IntVar(&o.apps, "apps", 10_000, "how many apps are installed for the figures of many apps; 0 for none")
 	things := flag.String("things", "", "be the product that apps call, at this `address`; the benchmark starts itself so")
 	flag.Parse()
