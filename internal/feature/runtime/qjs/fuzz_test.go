@@ -32,11 +32,7 @@ func FuzzWorkerMessages(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, kind byte, head, body []byte, ours bool) {
-		w := &worker{
-			log: slog.New(slog.DiscardHandler), gone: make(chan struct{}),
-			attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
-			builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
-		}
+		w := newWorker(slog.New(slog.DiscardHandler))
 		a, b, err := hostcall.Pair()
 		if err != nil {
 			t.Fatal(err)

@@ -29,10 +29,8 @@ type Guest struct {
 // Lend gives calls to whoever is at the other end of a carrier; both have said hello.
 // Close of the carrier, by either end, is the guest's end.
 func (r *Runtime) Lend(conn carrier, log *slog.Logger) *Guest {
-	w := &worker{
-		log: log, conn: conn, guest: true, gone: make(chan struct{}),
-		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
-	}
+	w := newWorker(log)
+	w.conn, w.guest = conn, true
 	w.heard()
 	go w.read()
 	return &Guest{r, w}

@@ -74,10 +74,8 @@ func FuzzGuest(f *testing.F) {
 				s.says = append(s.says, m)
 			}
 		}
-		w := &worker{
-			log: slog.New(slog.DiscardHandler), conn: s, guest: true, gone: make(chan struct{}),
-			attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
-		}
+		w := newWorker(slog.New(slog.DiscardHandler))
+		w.conn, w.guest = s, true
 		fl := newFlight(&call.Call{ID: id.Invocation("i")}, &version{tally: &tally{}}, answerer(func(context.Context, call.Request) (call.Reply, error) {
 			return call.Reply{Head: []byte("{}")}, nil
 		}), nil)

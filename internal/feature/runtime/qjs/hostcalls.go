@@ -49,7 +49,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 		Later: func(do func()) { later = append(later, do) },
 	})
 	a.serving.Add(1)
-	go func() {
+	w.hands.do(func() {
 		defer a.serving.Done()
 		defer held.release()
 		select {
@@ -72,7 +72,7 @@ func (w *worker) serve(a *attempt, m hostcall.Message) error {
 			return
 		}
 		w.tell(a, h.ID, rep, err)
-	}()
+	})
 	return nil
 }
 

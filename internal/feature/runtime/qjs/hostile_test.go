@@ -32,11 +32,7 @@ func halfWorker(t *testing.T) (*worker, *hostcall.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &worker{
-		log: slog.New(slog.DiscardHandler), gone: make(chan struct{}),
-		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{},
-		builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
-	}
+	w := newWorker(slog.New(slog.DiscardHandler))
 	if w.conn, err = hostcall.NewConn(ours); err != nil {
 		t.Fatal(err)
 	}

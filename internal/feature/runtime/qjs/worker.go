@@ -49,6 +49,7 @@ type worker struct {
 	unseen    atomic.Int64 // since when it has not told of a message, 0 when it has told of all
 	inflight  atomic.Int64
 	rhythm    rhythm
+	hands     *hands // serve its host calls
 
 	mu       sync.Mutex
 	attempts map[hostcall.Handle]*attempt
@@ -66,6 +67,14 @@ type built struct {
 	reason   string
 	took     time.Duration
 	err      error
+}
+
+func newWorker(log *slog.Logger) *worker {
+	gone := make(chan struct{})
+	return &worker{
+		log: log, gone: gone, hands: newHands(gone),
+		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
+	}
 }
 
 // startWorker starts a process and waits for its hello.
@@ -86,10 +95,8 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 		_ = ours.Close()
 		return nil, fmt.Errorf("qjs: start worker: %w", err)
 	}
-	w := &worker{
-		log: cfg.Log, cmd: cmd, gone: make(chan struct{}),
-		attempts: map[hostcall.Handle]*attempt{}, left: map[hostcall.Handle]*attempt{}, builds: map[hostcall.Handle]chan built{}, images: map[*version]*given{},
-	}
+	w := newWorker(cfg.Log)
+	w.cmd = cmd
 	defer func() {
 		if err != nil {
 			_ = cmd.Process.Kill()
