@@ -14,7 +14,7 @@ type Modules struct {
 	Event            []Event            `json:"event" doc:"Events that the app publishes."`
 	PreUninstall     []PreUninstall     `json:"preUninstall" doc:"Called before the app is uninstalled."`
 	APIRoute         []APIRoute         `json:"apiRoute" doc:"HTTP routes of the app's own API."`
-	Action           []Action           `json:"action" doc:"What agents and automations may have the app do."`
+	Action           []Action           `json:"action" rule:"max=50" doc:"What agents and automations may have the app do."`
 	Agent            []Agent            `json:"rovo:agent" doc:"Agents."`
 	SQL              []SQL              `json:"sql" rule:"max=1" doc:"A relational database for the app."`
 	ObjectStore      []ObjectStore      `json:"objectStore" rule:"max=1" doc:"An object store for the app."`
