@@ -99,6 +99,16 @@ describe('the gallery', () => {
 });
 
 
+test('a button beside a field keeps its word on one line', async () => {
+  await start(el('Inline', { space: 'space.100' }, el('Textfield', { 'aria-label': 'Name' }), el('Button', {}, 'Greet')));
+  const lines = await page.getByRole('button', { name: 'Greet' }).evaluate((b) => {
+    const words = document.createRange();
+    words.selectNodeContents(document.createTreeWalker(b, NodeFilter.SHOW_TEXT).nextNode());
+    return new Set([...words.getClientRects()].map((r) => r.top)).size;
+  });
+  assert.equal(lines, 1);
+});
+
 test('by night fields are of the color of what they stand on, a dark blue', async () => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await start(el('Textfield', { 'aria-label': 'F' }), el('Checkbox', { label: 'C' }), el('Radio', { label: 'R', value: 'r' }), el('TextArea', { 'aria-label': 'A', isDisabled: true }), el('FilePicker', { label: 'D' }), el('Lozenge', {}, 'L'));

@@ -39,7 +39,7 @@ func TestCarelessViews(t *testing.T) {
 	s := perform(t, newEngine(t), map[string]string{"src/ui.jsx": carelessView}, nil, bundle.Interface{Key: "main", File: "src/ui.jsx"})
 	tree := last(s.event(fn, `{"type":"open"}`))
 	for _, want := range []string{"pressed 0", "pressed 1"} {
-		if tree == nil || !strings.Contains(tree.text(), want) || strings.Contains(tree.text(), "Something went wrong") {
+		if tree == nil || !strings.Contains(tree.text(), want) || strings.Contains(tree.text(), "could not show this") {
 			if tree != nil {
 				t.Fatalf("not %q: %.300s", want, tree.text())
 			}

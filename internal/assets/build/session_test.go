@@ -26,6 +26,7 @@ type stage struct {
 	told   []message
 	answer func(c pendingCall) (bool, string, string)
 	wake   time.Duration
+	logs   []string
 }
 
 type message struct {
@@ -204,6 +205,7 @@ func (s *stage) event(fn, event string) []message {
 		}
 	}
 	for _, l := range h.logs {
+		s.logs = append(s.logs, fmt.Sprint(l))
 		s.t.Log(l)
 	}
 	if o := in.Outcome(); !o.Parked {

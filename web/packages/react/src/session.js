@@ -23,8 +23,31 @@ function send(tree) {
   }
 }
 
+// What React says in numbers, in words: those that apps meet.
+const said = {
+  31: 'an object stands where a text, an element or a list of them belongs',
+  130: 'an element has no component: what it names is undefined, perhaps an import that does not exist',
+  185: 'components change one another without an end',
+  300: 'fewer hooks were called than the time before: hooks are called always, and in the same order',
+  301: 'a component changes its state each time it is rendered',
+  310: 'more hooks were called than the time before: hooks are called always, and in the same order',
+  321: 'a hook was called outside of a component',
+};
+
+function inWords(err) {
+  const [, number, rest] = /^Minified React error #(\d+);([^ ]*)/.exec(err?.message?.replace?.('; visit ', ';') ?? '') ?? [];
+  if (said[number] === undefined) return;
+  const given = [...(rest ?? '').matchAll(/args\[\]=([^&]*)/g)].map(([, a]) => { try { return decodeURIComponent(a); } catch { return a; } }).filter(Boolean);
+  try {
+    err.message = `${said[number]}${given.length > 0 ? ` (${given.join(', ')})` : ''} [React error ${number}]`;
+  } catch {
+    // It is frozen.
+  }
+}
+
 /** Logs an error that nobody caught, and says to the user that something failed. */
 export function uncaught(err) {
+  inWords(err);
   kernel.log('error', ['uncaught error', err]);
   kernel.emit({ error: {} });
 }
