@@ -36,19 +36,19 @@ const said = {
 
 function inWords(err) {
   const [, number, rest] = /^Minified React error #(\d+);([^ ]*)/.exec(err?.message?.replace?.('; visit ', ';') ?? '') ?? [];
-  if (said[number] === undefined) return;
+  if (said[number] === undefined) return err;
   const given = [...(rest ?? '').matchAll(/args\[\]=([^&]*)/g)].map(([, a]) => { try { return decodeURIComponent(a); } catch { return a; } }).filter(Boolean);
   try {
     err.message = `${said[number]}${given.length > 0 ? ` (${given.join(', ')})` : ''} [React error ${number}]`;
   } catch {
     // It is frozen.
   }
+  return err;
 }
 
 /** Logs an error that nobody caught, and says to the user that something failed. */
 export function uncaught(err) {
-  inWords(err);
-  kernel.log('error', ['uncaught error', err]);
+  kernel.log('error', ['uncaught error', inWords(err)]);
   kernel.emit({ error: {} });
 }
 
