@@ -218,7 +218,8 @@ func (l *loader) checkCondition(at string, f EventFilter) {
 }
 
 // lifecycleEvents come from the platform itself.
-var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app", "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2"}
+var lifecycleEvents = []string{"avi:forge:installed:app", "avi:forge:upgraded:app", "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2",
+	"avi:ecosystem.app_policy:allowed:app_access_to_objects_in_container.v2"}
 
 // neverSent are events that manifests name and nothing sends here, with what to do instead.
 var neverSent = map[string]string{

@@ -11,6 +11,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/productkit"
+	"github.com/annexhq/annex/test/uikit/client"
 )
 
 // block makes a rule of the site's admin about a project of Tracker.
@@ -78,13 +79,16 @@ func TestAttackReachBlockedParts(t *testing.T) {
 // A rule keeps events of the project from the app, too.
 func TestAttackHearOfBlockedParts(t *testing.T) {
 	p, e, at := withEvents(t)
-	at.block("DEMO")
-	eventually(t, "the app is told of the rule", func() bool {
-		return slices.ContainsFunc(e.of("one", "heard"), func(x map[string]any) bool {
-			text, _ := json.Marshal(x["objects"])
-			return x["eventType"] == "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2" && string(text) == `[{"ids":["DEMO"],"product":"tracker","type":"project"}]`
-		})
-	})
+	told := func(what string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(e.of("one", "heard"), func(x map[string]any) bool {
+				text, _ := json.Marshal(x["objects"])
+				return x["eventType"] == "avi:ecosystem.app_policy:"+what+":app_access_to_objects_in_container.v2" && string(text) == `[{"ids":["DEMO"],"product":"tracker","type":"project"}]`
+			})
+		}
+	}
+	rule := at.block("DEMO")
+	eventually(t, "the app is told of the rule", told("blocked"))
 	say := func(marker, project string) {
 		x := at.event("tracker:issue:created", map[string]any{"marker": marker})
 		x.Containers = []productkit.Container{{Type: "project", ID: "10001"}, {Type: "project", ID: project}}
@@ -101,6 +105,44 @@ func TestAttackHearOfBlockedParts(t *testing.T) {
 	eventually(t, "the event of another project is heard", func() bool { return heard("open") })
 	if heard("blocked") || kept > 0 {
 		t.Errorf("the app is told of what it is kept from; %d were to be told", kept)
+	}
+	if told("allowed")() {
+		t.Error("the app is told that the rule ended")
+	}
+	if err := p.System.Installs.Unblock(p.ctx, at.siteAdmin(), id.Site(at.siteID()), rule); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the app is told that the rule ended", told("allowed"))
+	say("again", "demo")
+	eventually(t, "an event of the project is heard again", func() bool { return heard("again") })
+}
+
+// A view of UI Kit that is open in a project when the rule is made ends, and says why; it opens
+// no more there.
+func TestAttackLookOnInABlockedPart(t *testing.T) {
+	p := newPeople(t)
+	at := p.deploy("development", panel)
+	page := func(project string) *client.Page {
+		page := &client.Page{T: t, Server: p.System.Listener.Addr().String(), Host: p.ui}
+		p.enterAt(page, "alice", map[string]any{"issue": map[string]any{"key": "TR-1"}, "project": map[string]any{"id": "7", "key": project}})
+		return page
+	}
+	before, elsewhere := page("DEMO"), page("OTHER")
+	views := []*client.View{before.Open(at.installation + "/panel"), elsewhere.Open(at.installation + "/panel")}
+	for _, v := range views {
+		v.Click(by(drawn(v), "click"), "onClick")
+	}
+	at.block("demo")
+	views[0].Until("its end", func(s *client.State) bool { return s.Over })
+	if status, code := views[0].Fire("b:onClick"); status != http.StatusForbidden || code != "ACCESS_RULE" {
+		t.Errorf("an event of the view: %d %s", status, code)
+	}
+	if status, code, text := before.Ask("POST", "/bridge/ui", map[string]any{"module": at.installation + "/panel"}); status != http.StatusForbidden || code != "ACCESS_RULE" {
+		t.Errorf("another view there: %d %s", status, text)
+	}
+	count := views[1].Now().Tree.Text()
+	if s := views[1].Click(by(views[1].Now(), "click"), "onClick"); s.Over || s.Tree.Text() == count {
+		t.Errorf("a view elsewhere: %s", s.Tree.Text())
 	}
 }
 

@@ -81,7 +81,13 @@ func (p *people) pageFor(user string) *client.Page {
 // enter makes a page one of the user's beside an issue; a session that it has goes along.
 func (p *people) enter(page *client.Page, user, issue string) {
 	p.t.Helper()
-	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user(user), Module: "tracker:issuePanel", Extension: map[string]any{"issue": map[string]any{"key": issue}}})
+	p.enterAt(page, user, map[string]any{"issue": map[string]any{"key": issue}})
+}
+
+// enterAt is enter with all that the product says of the place.
+func (p *people) enterAt(page *client.Page, user string, extension map[string]any) {
+	p.t.Helper()
+	signed, err := productkit.SignPanel(p.Tracker.Key(), productkit.Panel{User: p.user(user), Module: "tracker:issuePanel", Extension: extension})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ const workerModules = `  preUninstall: [{key: leaver, function: leave}]
   trigger:
     - key: hearer
       function: hear
-      events: ['avi:forge:installed:app', 'tracker:issue:created', 'avi:jira:commented:issue', 'avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2']
+      events: ['avi:forge:installed:app', 'tracker:issue:created', 'avi:jira:commented:issue', 'avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2', 'avi:ecosystem.app_policy:allowed:app_access_to_objects_in_container.v2']
       filter: {ignoreSelf: true}
 `
 

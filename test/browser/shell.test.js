@@ -180,6 +180,20 @@ test('a question in the place of a view of UI Kit is shown whole', async () => {
   }
 });
 
+test('a view that is open where an admin begins to keep its app out ends, shows nothing of it any more, and comes back', async () => {
+  const rules = (...args) => demo.run(demo.access.adminToken, hungry, 'access-rules', ...args);
+  const page = await signIn('alice', '/browse/DEMO-5');
+  await shown(page, (f) => f.locator('.k-root').getByText('It says nothing yet'));
+  const made = await rules('block', demo.access.site, 'project', 'DEMO', '--product', demo.access.product, '--app', '01939f00-0000-4000-8000-00000000e7a2');
+  const stopped = await shown(page, (f) => f.getByRole('alert').filter({ hasText: 'Reads is blocked by your admin' }));
+  assert.match(await stopped.innerText(), /keeps the app from this project/);
+  for (const f of page.frames()) assert.equal(await f.getByText('It says').count(), 0, 'something of the app is left');
+  await rules('unblock', demo.access.site, made.id);
+  await stopped.getByRole('button', { name: 'Try again' }).click();
+  await shown(page, (f) => f.locator('.k-root').getByText('It says nothing yet'));
+  await page.context().close();
+});
+
 test('a link to another site asks first, in letters that look like no others', async () => {
   const page = await signIn('alice', '/browse/DEMO-1');
   const { frame } = await frameOf(page, 'probe');

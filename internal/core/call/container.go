@@ -1,6 +1,10 @@
 package call
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/annexhq/annex/internal/core/fault"
+)
 
 // Container is a part of a product that holds others: a project, a space, a repository.
 type Container struct {
@@ -18,6 +22,11 @@ func (c Container) Is(other Container) bool {
 type AccessRule struct {
 	Container
 	Rule string // its id, for who may end it
+}
+
+// Here refuses people an app in a place that the rule keeps it from.
+func (r AccessRule) Here() *fault.Error {
+	return fault.New(fault.Denied, "ACCESS_RULE", "your admin keeps the app from this %s", r.Type).WithFix("an admin of the site ends the rule on the site's page").With("rule", r.Rule)
 }
 
 // Barred is the first rule that keeps the installation from any of the containers.

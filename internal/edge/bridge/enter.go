@@ -113,7 +113,7 @@ func keptFrom(p *call.Policy, product *tenancy.Product, panel session.Panel) err
 	if !barred {
 		return nil
 	}
-	return fault.New(fault.Denied, "ACCESS_RULE", "your admin keeps the app from this %s", rule.Type).WithFix("an admin of the site ends the rule on the site's page").With("rule", rule.Rule)
+	return rule.Here()
 }
 
 // facts are what the app learns of the user and of the place. They come from the session.

@@ -10,6 +10,7 @@ import (
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/pagejson"
 	"github.com/annexhq/annex/internal/feature/session"
+	"github.com/annexhq/annex/internal/feature/tenancy"
 	"github.com/annexhq/annex/internal/feature/uikit"
 	"github.com/annexhq/annex/internal/infra/pagelink"
 )
@@ -58,7 +59,8 @@ func (b *Bridge) openUI(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := uikit.Spec{Install: x.policy.Install, Module: x.module.Key, Function: function, Config: in.Config, Context: c.Context, Shell: in.Shell}
+	spec := uikit.Spec{Install: x.policy.Install, Module: x.module.Key, Function: function, Config: in.Config, Context: c.Context, Shell: in.Shell,
+		Containers: tenancy.ContainersOf(x.product.Containers, x.panel.Extension)}
 	if f, ok := x.manifest.Function(resolver(x.module)); ok {
 		spec.Resolver = f.Handler
 	}

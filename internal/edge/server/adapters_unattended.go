@@ -61,7 +61,7 @@ func (s *System) openUnattended(door *lateDoor, declared *products) {
 	s.Erasures.Parts = append(s.Erasures.Parts, s.Unattended.Erase, s.Quotas.Erase)
 	s.Installs.Leaving = s.Unattended.Leaving
 	told := lifecycle{s.Registry, s.Unattended}
-	s.Installs.Happened, s.Installs.Barred, s.Installs.Containers = told.happened, told.barred, declared
+	s.Installs.Happened, s.Installs.Barred, s.Installs.Unbarred, s.Installs.Containers = told.happened, told.barred, told.unbarred, declared
 }
 
 // contextToken signs for a schedule's function where it runs.
@@ -163,13 +163,23 @@ func (l lifecycle) happened(ctx context.Context, by id.Principal, i *install.Ins
 	return l.unattended.Lifecycle(ctx, p, event, string(i.Version)+time.Now().UTC().Format(time.RFC3339Nano), data)
 }
 
-// barred tells an app of the container from which it is kept, as a CloudEvent's data says it.
+// barred tells an app of the container from which it is kept, unbarred of one from which it is
+// not any more.
 func (l lifecycle) barred(ctx context.Context, by id.Principal, i *install.Installation, c call.Container) error {
+	return l.ruled(ctx, by, i, unattended.BlockedEvent, c)
+}
+
+func (l lifecycle) unbarred(ctx context.Context, by id.Principal, i *install.Installation, c call.Container) error {
+	return l.ruled(ctx, by, i, unattended.AllowedEvent, c)
+}
+
+// ruled tells an app of a rule, as a CloudEvent's data says it.
+func (l lifecycle) ruled(ctx context.Context, by id.Principal, i *install.Installation, event string, c call.Container) error {
 	p := policyOf(by, i)
 	if p == nil {
 		return nil
 	}
-	return l.unattended.Lifecycle(ctx, p, unattended.BlockedEvent, c.Type+" "+c.ID+" "+strconv.FormatUint(i.Epoch, 10), map[string]any{
+	return l.unattended.Lifecycle(ctx, p, event, c.Type+" "+c.ID+" "+strconv.FormatUint(i.Epoch, 10), map[string]any{
 		"workspace": map[string]any{"cloudId": i.Site},
 		"objects":   []any{map[string]any{"product": i.Product, "type": c.Type, "ids": []string{c.ID}}},
 	})

@@ -83,6 +83,8 @@ type Config struct {
 	// Barred is told of a rule that keeps an installation from a container, in its act's
 	// transaction; it may be nil.
 	Barred func(ctx context.Context, by id.Principal, i *Installation, c call.Container) error
+	// Unbarred is told in the same way of a rule that ended, where no other one is about the same.
+	Unbarred func(ctx context.Context, by id.Principal, i *Installation, c call.Container) error
 	// Reserved are the platform's own hosts, which no admin allows an app.
 	Reserved []string
 	Now      func() time.Time // time.Now when nil

@@ -51,6 +51,11 @@ func (all siteRules) about(i *Installation) (out []call.AccessRule) {
 	return out
 }
 
+// bar reports whether one of the rules keeps an installation from a container.
+func (all siteRules) bar(i *Installation, c call.Container) bool {
+	return slices.ContainsFunc(all, func(r AccessRule) bool { return r.concerns(i) && r.Container.Is(c) })
+}
+
 // AccessRules are the rules of a site, for its admins.
 func (s *Service) AccessRules(ctx context.Context, p id.Principal, site id.Site) ([]AccessRule, error) {
 	if !p.Is(id.SiteAdmin) || p.Site != site {
@@ -116,7 +121,13 @@ func (s *Service) Unblock(ctx context.Context, p id.Principal, site id.Site, rul
 		if _, err := s.DB.Exec(ctx, dropRule, rule, site); err != nil {
 			return err
 		}
-		return s.ruled(ctx, p, have[at], "access.unblock", nil)
+		left := siteRules(slices.Delete(slices.Clone(have), at, at+1))
+		return s.ruled(ctx, p, have[at], "access.unblock", func(ctx context.Context, p id.Principal, i *Installation, c call.Container) error {
+			if s.Unbarred == nil || left.bar(i, c) {
+				return nil
+			}
+			return s.Unbarred(ctx, p, i, c)
+		})
 	})
 	if err != nil {
 		return fault.Op("install.Unblock", err)

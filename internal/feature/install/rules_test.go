@@ -29,6 +29,11 @@ func TestAccessRules(t *testing.T) {
 			told = append(told, string(i.Site)+" "+c.ID)
 			return nil
 		}
+		var ended []string
+		b.Unbarred = func(_ context.Context, _ id.Principal, i *install.Installation, c call.Container) error {
+			ended = append(ended, string(i.Site)+" "+c.ID)
+			return nil
+		}
 		b.publish(t, "production", "v1", scopes("read"))
 		at, other := b.grant(t, alice, production("site-a"), nil).Installation, b.grant(t, aliceB, production("site-b"), nil).Installation
 		rule := func(container string, app id.App) install.AccessRule {
@@ -81,8 +86,25 @@ func TestAccessRules(t *testing.T) {
 		if p, err := second.Policy(t.Context(), at.ID); err != nil || len(p.AccessRules) != 0 {
 			t.Errorf("after its end: %+v, %v", p, err)
 		}
-		if len(told) != 1 {
-			t.Errorf("told: %q", told)
+		if len(told) != 1 || len(ended) != 1 || ended[0] != "site-a DEMO" {
+			t.Errorf("told of the rule: %q, of its end: %q", told, ended)
+		}
+		// Where another rule is about the same part, nothing ends for the app.
+		var two []string
+		for _, r := range []install.AccessRule{rule("DEMO", "app"), rule("demo", "")} {
+			made, err := b.Block(t.Context(), alice, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			two = append(two, made.ID)
+		}
+		for n, id := range two {
+			if err := b.Unblock(t.Context(), alice, "site-a", id); err != nil {
+				t.Fatal(err)
+			}
+			if len(ended) != 1+n {
+				t.Errorf("after rule %d ended: %q", n, ended)
+			}
 		}
 	})
 }

@@ -98,6 +98,51 @@ func TestWhatEndsASession(t *testing.T) {
 	}
 }
 
+// A rule of an admin about the place of a view ends it, in memory and at rest, and says why;
+// one about another place does not.
+func TestARuleAboutThePlaceEndsAView(t *testing.T) {
+	for _, rest := range []bool{false, true} {
+		d := dbtest.SQLite(t)
+		s, c := newChanging(t, d)
+		demo := call.Container{Type: "project", ID: "DEMO"}
+		session, err := s.Open(t.Context(), alice, Spec{Install: install, Function: "ui:main", Containers: []call.Container{{Type: "project", ID: "7"}, demo}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, s, session, 0)
+		r.until(t, `"n":0`)
+		s.settleAll()
+		rule := func(x call.Container) {
+			c.set(func() {
+				c.p.Epoch++
+				c.p.AccessRules = append(c.p.AccessRules, call.AccessRule{Container: x, Rule: "r"})
+			})
+			s.Changed(install)
+		}
+		rule(call.Container{Type: "project", ID: "OTHER"})
+		click(t, s, session, 1)
+		r.until(t, `"event":1,`)
+		s.settleAll()
+		if rest {
+			s.Rest(began.Add(100 * time.Hour))
+		}
+		rule(call.Container{Type: "project", ID: "demo"})
+		if err := <-r.ended; err != nil {
+			t.Errorf("the page's connection: %v", err)
+		}
+		if all := r.all(); !strings.Contains(all, `"code":"ACCESS_RULE"`) || !strings.Contains(all, `"gone":true`) {
+			t.Errorf("the page is not told why: %s", all)
+		}
+		err = s.Event(t.Context(), alice, session, Event{Number: 2, Handle: "b:onClick"})
+		if f, ok := fault.As(err); !ok || f.Code != "ACCESS_RULE" || f.Fields["gone"] != true {
+			t.Errorf("after its end: %v", err)
+		}
+		if all := s.all(); len(all) != 0 {
+			t.Errorf("%d views are kept", len(all))
+		}
+	}
+}
+
 // What an app broke off is the last thing that its page hears: the words stay in sight. A
 // view that never came to anything is over, and says so.
 func TestLimits(t *testing.T) {

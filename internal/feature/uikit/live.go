@@ -113,11 +113,26 @@ func (l *live) alive(ctx context.Context) error {
 	if leaving && !over {
 		return Gone()
 	}
-	if over || err != nil || !l.goesOn(ctx, p) {
-		l.end(nil)
-		return Gone()
+	if err != nil {
+		p = nil
+	}
+	if over || p == nil || !l.goesOn(ctx, p) {
+		return l.stops(p)
 	}
 	return nil
+}
+
+// stops ends a session that does not go on under a policy, nil for none, and says why.
+func (l *live) stops(p *call.Policy) error {
+	if p != nil {
+		if rule, barred := p.Barred(l.spec.Containers...); barred {
+			why := rule.Here().With("gone", true)
+			l.end(why)
+			return why
+		}
+	}
+	l.end(nil)
+	return Gone()
 }
 
 // goesOn says whether a session lives under a policy: the one under which it began, or one
@@ -132,7 +147,8 @@ func (l *live) goesOn(ctx context.Context, p *call.Policy) bool {
 		l.mu.Unlock()
 		return true
 	}
-	if p.Epoch < l.epoch || l.resting || !l.keeps(p.Set) {
+	_, barred := p.Barred(l.spec.Containers...)
+	if p.Epoch < l.epoch || l.resting || !l.keeps(p.Set) || barred {
 		l.mu.Unlock()
 		return false // what rests is sealed under its policy
 	}

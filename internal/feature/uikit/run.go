@@ -132,7 +132,7 @@ func (l *live) activate(t task, parked []byte) bool {
 		return false
 	}
 	if !l.goesOn(ctx, p) {
-		l.end(nil)
+		_ = l.stops(p)
 		return false
 	}
 	yields, room := make(chan struct{}), make(chan struct{})

@@ -152,6 +152,8 @@ type Spec struct {
 	Context json.RawMessage
 	// Shell is what the page says of itself: theme, location. A JSON object, or nil.
 	Shell json.RawMessage
+	// Containers are those in which it stands: a rule that keeps the app from one ends it.
+	Containers []call.Container `json:",omitempty"`
 }
 
 // Open begins a session and its first event. Its id names its installation.

@@ -28,6 +28,8 @@ const (
 	UpgradedEvent  = "avi:forge:upgraded:app"
 	// BlockedEvent tells of a rule that keeps the app from a container.
 	BlockedEvent = "avi:ecosystem.app_policy:blocked:app_access_to_objects_in_container.v2"
+	// AllowedEvent tells that no rule keeps the app from a container any more.
+	AllowedEvent = "avi:ecosystem.app_policy:allowed:app_access_to_objects_in_container.v2"
 )
 
 // Event is something that happened in a product, and that the product signed.

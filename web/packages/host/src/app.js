@@ -8,7 +8,7 @@ import { connectFrame } from './frame.js';
 import { runNative } from './native.js';
 import { announce, asker, wear } from './relay.js';
 import { el } from './small.js';
-import { say, speak } from './texts.js';
+import { failure, say, speak } from './texts.js';
 
 const facts = JSON.parse(document.getElementById('facts').textContent);
 const main = document.getElementById('app');
@@ -47,7 +47,7 @@ async function begin({ session: secret, module, theme, given }, port) {
   try {
     ({ context } = await ask('context', { module: facts.module }));
   } catch (e) {
-    return show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' })));
+    return show(problem(failure(e, module.title), e.message, () => shell.tell({ kind: 'reopen' })));
   }
   speak(context.locale);
   state.context = context;
@@ -55,7 +55,7 @@ async function begin({ session: secret, module, theme, given }, port) {
   main.removeAttribute('aria-busy');
   if (facts.render === 'native') {
     document.body.classList.add('native');
-    await runNative({ main, state, shell, commands, consent, connect, fail: (e) => show(problem(say('failed', { title: module.title }), e.message, () => shell.tell({ kind: 'reopen' }))) });
+    await runNative({ main, state, shell, commands, consent, connect, fail: (e) => show(problem(failure(e, module.title), e.message, () => shell.tell({ kind: 'reopen' }))) });
     shell.tell({ kind: 'ready' });
     watchSize(shell);
     return;

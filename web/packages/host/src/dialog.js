@@ -3,7 +3,7 @@ import { ask, session, useSession, whenExpired } from './ask.js';
 import { clean, el } from './small.js';
 import { nest } from './nest.js';
 import { wear } from './relay.js';
-import { say, speak } from './texts.js';
+import { failure, say, speak } from './texts.js';
 
 /** armed makes a button that counts only after it has been in sight for a moment, for a press
  * that began on it: nobody is made to press it by what lay there a moment ago. */
@@ -100,7 +100,7 @@ export function runDialog({ facts, given, port }) {
       else if (msg.kind === 'holds') held = true;
       else if (msg.kind === 'escape') closing('escape');
       else if (msg.kind === 'reopen') void shown.open();
-      else if (msg.kind === 'failed') main.append(el('div', { class: 'state', role: 'alert' }, el('strong', {}, say('failed', { title: module.title })), el('p', {}, msg.error?.message ?? '')));
+      else if (msg.kind === 'failed') main.append(el('div', { class: 'state', role: 'alert' }, el('strong', {}, failure(msg.error, module.title)), el('p', {}, msg.error?.message ?? '')));
       else if (msg.kind === 'ready') shown.focus();
       else if (msg.kind !== 'height') tell({ kind: 'relay', message: msg });
     }

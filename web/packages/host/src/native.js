@@ -128,8 +128,18 @@ export async function runNative({ main, state, shell, commands, consent, connect
   }
 
   // halt shows why there is no view, and a way to try again; nothing is asked until then.
-  function halt({ code, message, fix }) {
+  function halt(e) {
+    const { code, message, fix } = e;
     reading?.abort();
+    // Where an admin keeps the app out, nothing of it stays in sight.
+    if (code === 'ACCESS_RULE') {
+      over = true;
+      drawn.destroy();
+      show();
+      shell.tell({ kind: 'waiting', on: false });
+      fail(e);
+      return;
+    }
     if (!halted) {
       let done;
       halted = new Promise((resolve) => { done = resolve; });

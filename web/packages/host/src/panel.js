@@ -5,7 +5,7 @@ import { roomOf } from './room.js';
 import { clean, el, unguessable } from './small.js';
 import { nest } from './nest.js';
 import { announce, asker, wear } from './relay.js';
-import { say, speak } from './texts.js';
+import { failure, say, speak } from './texts.js';
 
 export function runPanel({ facts, given, port }) {
   const main = document.getElementById('apps');
@@ -180,7 +180,7 @@ export function runPanel({ facts, given, port }) {
         break;
       case 'failed': {
         const n = nests.get(m.module);
-        n?.element.replaceWith(el('div', { class: 'state', role: 'alert' }, el('strong', {}, say('failed', { title: m.title })), el('p', {}, msg.error?.message ?? say('failedText'))));
+        n?.element.replaceWith(el('div', { class: 'state', role: 'alert' }, el('strong', {}, failure(msg.error, m.title)), el('p', {}, msg.error?.message ?? say('failedText'))));
         break;
       }
       case 'reopen':

@@ -37,3 +37,6 @@ export function speak(locale) {
 
 /** say gives a text with its names put in. */
 export const say = (key, names = {}) => now[key].replace(/\{(\w+)\}/g, (_, n) => names[n] ?? '');
+
+/** failure is the title of what stands where an app cannot be shown. */
+export const failure = (error, title) => say(error?.code === 'ACCESS_RULE' ? 'blockedTitle' : 'failed', { title });
