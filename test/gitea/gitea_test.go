@@ -26,6 +26,7 @@ import (
 	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/edge/testenv"
+	"github.com/annexhq/annex/internal/feature/install"
 	"github.com/annexhq/annex/internal/feature/tenancy"
 )
 
@@ -85,7 +86,7 @@ func newStory(t *testing.T) *story {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(s.dir, "ready")); err == nil {
 			break
 		}
@@ -374,12 +375,41 @@ func TestStory(t *testing.T) {
 		}
 	}
 
+	s.keptOut(t, comment)
+
 	// Bob takes it back.
 	if err := s.System.Consents.Revoke(t.Context(), id.Principal{Kind: id.EndUser, Site: s.site, Product: "gitea", User: "bob"}, s.site, s.install, "gitea", "bob"); err != nil {
 		t.Fatal(err)
 	}
 	if status, text := s.ask("bob", "comment", comment); status == 201 || !strings.Contains(text, "NEEDS_AUTHENTICATION_ERR") {
 		t.Errorf("after bob took it back: %d %s", status, text)
+	}
+}
+
+// keptOut is an admin's rule about a repository of a product that cannot be told of it.
+func (s *story) keptOut(t *testing.T, comment map[string]any) {
+	t.Helper()
+	admin := id.Principal{Kind: id.SiteAdmin, Account: "alice", Site: s.site}
+	rule, err := s.System.Installs.Block(t.Context(), admin, install.AccessRule{Site: s.site, Product: "gitea", Container: call.Container{Type: "repository", ID: "Alice/Demo"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/repos/alice/demo/issues", "/repos/ALICE/demo/issues/1/comments", "/repos/alice/%64emo/issues?state=all"} {
+		if status, text := s.ask("bob", "ask", map[string]any{"method": "GET", "path": path}); status != 403 || !strings.Contains(text, "ACCESS_RULE") {
+			t.Errorf("%s, which the app is kept from: %d %.400s", path, status, text)
+		}
+	}
+	if status, text := s.ask("bob", "comment", comment); status != 403 || !strings.Contains(text, "ACCESS_RULE") {
+		t.Errorf("a comment where the app is kept out: %d %.400s", status, text)
+	}
+	if status, text := s.ask("bob", "ask", map[string]any{"method": "GET", "path": "/repos/alice/another/issues"}); status != 404 || strings.Contains(text, "ACCESS_RULE") {
+		t.Errorf("another repository: %d %.400s", status, text) // there is none, says Gitea
+	}
+	if err := s.System.Installs.Unblock(t.Context(), admin, s.site, rule.ID); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := s.ask("bob", "comment", comment); status != 201 {
+		t.Errorf("after the rule: %d %.400s", status, text)
 	}
 }
 
