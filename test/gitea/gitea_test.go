@@ -394,7 +394,7 @@ func (s *story) keptOut(t *testing.T, comment map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/repos/alice/demo/issues", "/repos/ALICE/demo/issues/1/comments", "/repos/alice/%64emo/issues?state=all"} {
+	for _, path := range []string{"/repos/alice/demo/issues", "/repos/ALICE/demo/issues/1/comments", "/repos/alice/Demo/issues?state=all"} {
 		if status, text := s.ask("bob", "ask", map[string]any{"method": "GET", "path": path}); status != 403 || !strings.Contains(text, "ACCESS_RULE") {
 			t.Errorf("%s, which the app is kept from: %d %.400s", path, status, text)
 		}
