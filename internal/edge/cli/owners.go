@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"strings"
+
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/annexhq/annex/internal/edge/cli/client"
@@ -22,6 +25,9 @@ func (c *cli) appCommand() *cobra.Command {
 			}),
 		c.appActCommand("suspend REASON", "Have an app run, be deployed and be installed nowhere, at once (operator)", 1,
 			func(cmd *cobra.Command, api *client.Client, app string, args []string) (string, any, error) {
+				if named := strings.TrimPrefix(args[0], "ari:cloud:ecosystem::app/"); uuid.Validate(named) == nil {
+					return "", nil, usage("annex app suspend takes a reason, and %s is the id of an app", named).WithFix("annex app suspend REASON --app %s", named)
+				}
 				n, err := api.SuspendApp(cmd.Context(), app, args[0])
 				return "Suspended; " + verb(n, "installation", "stands", "stand") + " still", map[string]any{"suspended": app, "installations": n}, err
 			}),
