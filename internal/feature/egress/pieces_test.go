@@ -54,7 +54,11 @@ type taker struct {
 }
 
 func newTaker(t *testing.T, handler http.HandlerFunc) *taker {
-	b, to := pinnedBench(t)
+	return newTakerOf(t, Config{}, handler)
+}
+
+func newTakerOf(t *testing.T, cfg Config, handler http.HandlerFunc) *taker {
+	b, to := pinnedBenchOf(t, cfg)
 	b.world.Host(t, "api.example.com", handler)
 	k := &taker{bench: b, ctx: t.Context(), to: to(ToRemote, "api", "", "https://api.example.com/v1"), lasting: &measured{}}
 	return k.inCall("c-1")
@@ -313,10 +317,11 @@ func TestPiecesAreTheCalls(t *testing.T) {
 
 // A limit that an answer passes later is an error of its piece, and of the request.
 func TestPiecesKeepTheLimit(t *testing.T) {
-	k := newTaker(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(long(defaultMaxBody + 1)) })
+	const limit = 2 << 20
+	k := newTakerOf(t, Config{MaxBody: limit}, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(long(limit + 1)) })
 	got, err := k.all()
 	wantFault(t, err, fault.Limit, "LIMIT_RESPONSE_BODY")
-	if told := k.outcomes(); len(got) > defaultMaxBody || len(told) != 1 || told[0].Code != "LIMIT_RESPONSE_BODY" || k.lasting.left() != 0 {
+	if told := k.outcomes(); len(got) > limit || len(told) != 1 || told[0].Code != "LIMIT_RESPONSE_BODY" || k.lasting.left() != 0 {
 		t.Errorf("%d bytes, told %+v", len(got), told)
 	}
 }

@@ -18,7 +18,11 @@ const token = "gho_16C7e42F292c6912E7710c838347Ae178B4a/+"
 
 // pinnedBench is a bench whose policy names two remotes and a provider.
 func pinnedBench(t *testing.T) (*bench, func(kind, key, remote, base string) Destination) {
-	b := newBench(t, Config{}, nil)
+	return pinnedBenchOf(t, Config{})
+}
+
+func pinnedBenchOf(t *testing.T, cfg Config) (*bench, func(kind, key, remote, base string) Destination) {
+	b := newBench(t, cfg, nil)
 	b.policy.Set.Remotes = []perm.Remote{
 		{Key: "api", Endpoints: map[string]string{"default": "https://api.example.com/v1"}},
 		{Key: "login", Endpoints: map[string]string{"default": "https://login.example.com"}},
