@@ -8,6 +8,8 @@ type undresser interface {
 	take(c byte, at int64) []piece
 	// close gives what was the beginning of an escape, and is none.
 	close() []piece
+	// forget drops it.
+	forget()
 	// mark is the byte with which its escapes begin.
 	mark() byte
 	// begun is where the escape begins of which a part has come, end when there is none.
@@ -44,6 +46,8 @@ func (p *pending) literal() {
 	}
 	p.bytes = p.bytes[:0]
 }
+
+func (p *pending) forget() { p.bytes = p.bytes[:0] }
 
 func (p *pending) close() []piece {
 	p.out = p.out[:0]

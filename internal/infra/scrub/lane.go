@@ -66,6 +66,30 @@ func (l *lane) wake(c byte, plain *lane) {
 	l.base64.like(&plain.base64, 4)
 }
 
+// start makes the lane go on at an offset of the stream at which no secret is under way. It may
+// lie in the middle of a run of digits.
+func (l *lane) start(at int64) {
+	if l.undress != nil {
+		l.asleep = true
+		l.undress.forget()
+		return
+	}
+	l.to = at
+	for i := range l.plain {
+		l.plain[i].have = 0
+	}
+	l.hex.reset(2)
+	l.base64.reset(4)
+	l.hex.length, l.hex.before = group, 0
+	l.base64.length, l.base64.before = group, 0
+	for i := range int64(len(l.from)) {
+		l.from[(l.n+i)%int64(len(l.from))] = at - int64(len(l.from)) + i
+	}
+}
+
+// group is how many digits before a byte make every alignment possible.
+const group = 4
+
 func (r *run) like(other *run, phases int) {
 	r.length, r.before = other.length, other.before
 	for i := range r.matchers[:phases] {
@@ -107,15 +131,15 @@ func (l *lane) add(c byte, from, to int64, s *Scanner) {
 	l.to = to
 	for i := range l.plain {
 		if m := &l.plain[i]; m.take(c) {
-			s.hit(l.start(int64(len(m.text))), to)
+			s.hit(l.back(int64(len(m.text))), to)
 		}
 	}
 	l.addHex(c, s)
 	l.addBase64(c, s)
 }
 
-// start is where in the stream the lane's last n bytes begin.
-func (l *lane) start(n int64) int64 { return l.from[(l.n-n)%int64(len(l.from))] }
+// back is where in the stream the lane's last n bytes begin.
+func (l *lane) back(n int64) int64 { return l.from[(l.n-n)%int64(len(l.from))] }
 
 func (l *lane) addHex(c byte, s *Scanner) {
 	v, ok := hexDigit(c)
@@ -127,7 +151,7 @@ func (l *lane) addHex(c byte, s *Scanner) {
 	if r.length > 0 {
 		for i := range r.matchers[r.length%2] {
 			if m := &r.matchers[r.length%2][i]; m.take(r.before<<4 | v) {
-				s.hit(l.start(hexDigits(len(m.text))), l.to)
+				s.hit(l.back(hexDigits(len(m.text))), l.to)
 			}
 		}
 	}
@@ -153,7 +177,7 @@ func (l *lane) addBase64(c byte, s *Scanner) {
 			b := r.before<<(2*k) | v>>(6-2*k)
 			for i := range r.matchers[phase] {
 				if m := &r.matchers[phase][i]; m.take(b) {
-					s.hit(l.start(base64Digits(len(m.text), k)), l.to)
+					s.hit(l.back(base64Digits(len(m.text), k)), l.to)
 				}
 			}
 		}
@@ -216,7 +240,7 @@ func (l *lane) begun(end int64) int64 {
 	}
 	out := l.to
 	if back > 0 {
-		out = l.start(back)
+		out = l.back(back)
 	} else if l.undress != nil {
 		out = l.undress.begun(out)
 	}

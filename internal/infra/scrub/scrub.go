@@ -24,9 +24,13 @@ type Scanner struct {
 	needles []needle
 	lanes   []*lane
 	held    []byte // of the stream, from offset at on, not given out yet
-	at, end int64
-	found   []span // in the order of their ends, none overlaps another
-	hits    int
+	at, end int64  // end is how far it was looked at
+	sieve   *sieve // nil until the stream is long
+	// alert says that the lanes look at the stream, in any case until offset calm.
+	alert bool
+	calm  int64
+	found []span // in the order of their ends, none overlaps another
+	hits  int
 }
 
 // span is a part of the stream, without the byte at to.
@@ -41,7 +45,7 @@ type needle struct {
 
 // New makes a scanner for one stream.
 func New(secrets ...[]byte) *Scanner {
-	s := &Scanner{}
+	s := &Scanner{alert: true}
 	longest := 0
 	for _, text := range secrets {
 		if len(text) < Shortest {
@@ -84,7 +88,27 @@ func (s *Scanner) Write(out, piece []byte) []byte {
 		return append(out, piece...)
 	}
 	s.held = append(s.held, piece...)
-	for _, c := range piece {
+	if s.sieve == nil && s.at+int64(len(s.held)) >= sieveFrom {
+		s.sieve, s.calm = newSieve(s.needles), s.end+beyond
+	}
+	if s.sieve == nil {
+		s.look(s.held[s.end-s.at:])
+	} else {
+		s.sift()
+	}
+	safe := s.end - behind
+	if s.alert {
+		safe = s.end
+		for _, l := range s.lanes {
+			safe = min(safe, l.begun(s.end))
+		}
+	}
+	return s.give(out, max(safe, s.at)) // what was harmless stays so
+}
+
+// look has the lanes look at bytes.
+func (s *Scanner) look(text []byte) {
+	for _, c := range text {
 		for _, l := range s.lanes[1:] {
 			l.wake(c, s.lanes[0])
 		}
@@ -93,19 +117,46 @@ func (s *Scanner) Write(out, piece []byte) []byte {
 		}
 		s.end++
 	}
-	safe := s.end
-	for _, l := range s.lanes {
-		safe = min(safe, l.begun(s.end))
+}
+
+// sift looks at all whole windows that are there, and has the lanes look at those in which
+// something may be, and at what is around them.
+func (s *Scanner) sift() {
+	for rest := s.held[s.end-s.at:]; len(rest) >= window; rest = rest[window:] {
+		if s.sieve.suspects(rest) {
+			s.calm = s.end + beyond
+			if !s.alert {
+				s.start(max(s.end-behind, s.at))
+			}
+		}
+		if !s.alert {
+			s.end += window
+			continue
+		}
+		s.look(rest[:window])
+		s.alert = s.end < s.calm
 	}
-	return s.give(out, max(safe, s.at)) // what was harmless stays so
+}
+
+// start has the lanes look at what lies between an offset and the end of what was sifted.
+func (s *Scanner) start(from int64) {
+	seen := s.held[from-s.at : s.end-s.at]
+	s.end, s.alert = from, true
+	for _, l := range s.lanes {
+		l.start(from)
+	}
+	s.look(seen)
 }
 
 // Close appends what was held back.
 func (s *Scanner) Close(out []byte) []byte {
-	for _, l := range s.lanes {
-		l.close(s)
+	if s.alert {
+		s.look(s.held[s.end-s.at:])
+		for _, l := range s.lanes {
+			l.close(s)
+		}
 	}
-	return s.give(out, s.end)
+	return s.give(out, s.at+int64(len(s.held)))
 }
 
 // Bytes is the whole of a text without the secrets.
@@ -113,7 +164,6 @@ func (s *Scanner) Bytes(text []byte) []byte { return s.Close(s.Write(nil, text))
 
 // hit notes that the bytes from from to to are a secret.
 func (s *Scanner) hit(from, to int64) {
-	s.hits++
 	for len(s.found) > 0 && s.found[len(s.found)-1].to > from {
 		last := s.found[len(s.found)-1]
 		from, to = min(from, last.from), max(to, last.to)
@@ -135,6 +185,7 @@ func (s *Scanner) give(out []byte, safe int64) []byte {
 		}
 		out = append(out, s.held[:f.from-s.at]...)
 		out = append(out, Removed...)
+		s.hits++
 		s.drop(f.to)
 		s.found = s.found[1:]
 	}
