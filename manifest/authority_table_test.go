@@ -112,6 +112,7 @@ var authority = map[string]string{
 	"remotes[].auth.appSystemToken.enabled":                                inSet,
 	"remotes[].configurable.name":                                          words,
 	"remotes[].configurable.description":                                   words,
+	"remotes[].configurable.default":                                       inSet,
 	"remotes[].configurable.supportedPatterns[]":                           inSet,
 	"remotes[].configurable.domainPatterns[]":                              inSet,
 	"remotes[].userConfiguration.domainPatterns[]":                         inSet,

@@ -91,7 +91,7 @@ func fullManifest() *Manifest {
 	set.BaseURL = BaseURL{"default": "https://two.example.com"}
 	older.Key, older.Configurable, older.BaseURL = "r3", nil, nil
 	set4, older5 := set, older
-	set4.Key, older5.Key = "r4", "r5"
+	set4.Key, older5.Key, set4.BaseURL = "r4", "r5", nil
 	c, u := *set.Configurable, *older.UserConfiguration
 	c.SupportedPatterns, u.SupportedPatterns = nil, nil
 	set4.Configurable, older5.UserConfiguration = &c, &u

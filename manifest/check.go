@@ -200,7 +200,7 @@ func (l *loader) checkRemotes(m *Manifest) {
 			l.path(at, Error, "missing-field", at+" has no baseUrl", "add baseUrl, or configurable so that an admin sets it")
 		}
 		for _, region := range slices.Sorted(maps.Keys(r.BaseURL)) {
-			where := l.written(at+".baseUrl."+region, at+".userConfiguration.default")
+			where := l.written(at+".baseUrl."+region, at+".configurable.default", at+".userConfiguration.default")
 			if l.unresolved(where, r.BaseURL[region]) {
 				continue
 			}

@@ -27,6 +27,7 @@ func TestCanonicalIsOneForm(t *testing.T) {
 			minimal + "remotes: [{key: r, baseUrl: {default: 'https://a.example.com'}, configurable: {description: D, name: N, supportedPatterns: ['*.example.com']}}]",
 			minimal + "remotes: [{key: r, userConfiguration: {name: N, description: D, default: a.example.com, domainPatterns: '*.example.com'}}]",
 			minimal + "remotes: [{key: r, baseUrl: 'https://a.example.com', configurable: {name: N, description: D, domainPatterns: ['*.example.com']}}]",
+			minimal + "remotes: [{key: r, configurable: {name: N, description: D, default: a.example.com, supportedPatterns: '*.example.com'}}]",
 		},
 		{
 			minimal + "modules: {function: [{key: f, handler: i.r}], webtrigger: [{key: w, function: f, security: {egress: {allowDataEgress: false, allowedResponses: [{key: ok, statusCode: 200}]}}}]}",

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -30,54 +31,48 @@ func normalise(m *Manifest) {
 	}
 }
 
-// normalRemote turns RFC-94's userConfiguration into configurable and baseUrl. A
-// remote that has both keeps the wider meaning out: configurable decides.
+// normalRemote turns RFC-94's userConfiguration into configurable, and the default of either
+// into baseUrl. Where both spellings are given, configurable decides.
 func normalRemote(r Remote) Remote {
-	r = bothPatterns(r)
-	u := r.UserConfiguration
-	if u == nil {
-		return r
+	var defaults []string
+	if c := r.Configurable; c != nil {
+		n := *c
+		n.SupportedPatterns, n.DomainPatterns = bothPatterns(c.SupportedPatterns, c.DomainPatterns), nil
+		defaults, n.Default = append(defaults, c.Default), ""
+		r.Configurable = &n
 	}
-	r.UserConfiguration = nil
-	if r.Configurable == nil {
-		r.Configurable = &RemoteSetting{Name: u.Name, Description: u.Description, SupportedPatterns: u.SupportedPatterns}
-		if r.Configurable.Description == "" {
-			r.Configurable.Description = u.Name
+	if u := r.UserConfiguration; u != nil {
+		if r.Configurable == nil {
+			r.Configurable = &RemoteSetting{Name: u.Name, Description: cmp.Or(u.Description, u.Name), SupportedPatterns: bothPatterns(u.SupportedPatterns, u.DomainPatterns)}
 		}
+		defaults = append(defaults, u.Default)
+		r.UserConfiguration = nil
 	}
-	if u.Default != "" && r.BaseURL[defaultRegion] == "" {
+	if url := cmp.Or(defaults...); url != "" && r.BaseURL[defaultRegion] == "" {
 		r.BaseURL = maps.Clone(r.BaseURL)
 		if r.BaseURL == nil {
 			r.BaseURL = BaseURL{}
 		}
-		r.BaseURL[defaultRegion] = u.Default
+		r.BaseURL[defaultRegion] = withScheme(url)
 	}
 	return r
 }
 
 // bothPatterns reads the older spelling of patterns. Where both are given, supportedPatterns
-// decide. A default without a scheme is https.
-func bothPatterns(r Remote) Remote {
-	if c := r.Configurable; c != nil && c.DomainPatterns != nil {
-		n := *c
-		if n.SupportedPatterns == nil {
-			n.SupportedPatterns = n.DomainPatterns
-		}
-		n.DomainPatterns = nil
-		r.Configurable = &n
+// decide.
+func bothPatterns(supported, domain Patterns) Patterns {
+	if supported == nil {
+		return domain
 	}
-	if c := r.UserConfiguration; c != nil {
-		n := *c
-		if n.SupportedPatterns == nil {
-			n.SupportedPatterns = n.DomainPatterns
-		}
-		n.DomainPatterns = nil
-		if n.Default != "" && !strings.Contains(n.Default, "://") && !strings.Contains(n.Default, "${") {
-			n.Default = "https://" + n.Default
-		}
-		r.UserConfiguration = &n
+	return supported
+}
+
+// withScheme is a default's URL: one without a scheme is https.
+func withScheme(url string) string {
+	if strings.Contains(url, "://") || strings.Contains(url, "${") {
+		return url
 	}
-	return r
+	return "https://" + url
 }
 
 // normalWebTrigger turns the older spelling of static responses into the present one.

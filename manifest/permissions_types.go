@@ -89,6 +89,7 @@ type TokenSwitch struct {
 type RemoteSetting struct {
 	Name              string   `json:"name" rule:"req" doc:"Name of the setting."`
 	Description       string   `json:"description" rule:"req" doc:"What the URL is for."`
+	Default           string   `json:"default" doc:"The URL until an admin sets one, where baseUrl has none; https unless it says so."`
 	SupportedPatterns Patterns `json:"supportedPatterns" doc:"Host patterns that the URL has to match."`
 	DomainPatterns    Patterns `json:"domainPatterns" doc:"Older spelling of supportedPatterns."`
 }
