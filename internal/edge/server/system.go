@@ -248,7 +248,7 @@ func (s *System) openFeatures(ctx context.Context) (err error) {
 		i, a, site := s.Quotas.Stored(app, install)
 		return kvstore.Quotas{Install: kvstore.Quota(i), App: kvstore.Quota(a), Site: kvstore.Quota(site)}
 	}
-	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit})
+	s.Logs = applog.New(s.DB, applog.Config{Logger: log, Audit: s.Audit, Policy: s.Installs.Policy})
 	s.Registry.Entities = entitiesKept{s.Installs, func() *kvstore.Store { return s.KV }}
 	s.Installs.HandedOver = s.Logs.HandOver
 	s.Broker = egress.New(egress.Config{

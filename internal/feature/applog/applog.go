@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/annexhq/annex/internal/core/call"
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/infra/db"
@@ -25,6 +26,8 @@ type Config struct {
 	Now    func() time.Time
 	// Audit is told of sharing, and of each read that sharing allowed.
 	Audit Audit
+	// Policy says of which app an installation is that has written nothing yet; it may be nil.
+	Policy func(ctx context.Context, install id.Install) (*call.Policy, error)
 	// Interval is how long a line waits for others before all are written.
 	Interval time.Duration
 	// CountInterval is the same for counts of calls that neither logged nor failed.

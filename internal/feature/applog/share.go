@@ -50,12 +50,29 @@ func (s *Service) ShareWith(ctx context.Context, p id.Principal, scope tenant.Sc
 		if have != nil && have.Account == to {
 			out.Since = have.Since
 		}
+		if err := s.known(ctx, scope.Install()); err != nil {
+			return err
+		}
 		if _, err := s.db.Exec(ctx, putShare, scope.Install(), scope.Site(), to, out.Since.UnixMilli(), out.Until.UnixMilli(), out.By); err != nil {
 			return err
 		}
 		return s.audit(ctx, scope, p, "logs.share", map[string]any{"with": to, "since": out.Since, "until": out.Until})
 	})
 	return out, fault.Op("applog.ShareWith", err)
+}
+
+// known notes of which app an installation is, so that its developer finds what is shared of it
+// before it has written anything.
+func (s *Service) known(ctx context.Context, install id.Install) error {
+	if s.cfg.Policy == nil {
+		return nil
+	}
+	p, err := s.cfg.Policy(ctx, install)
+	if err != nil {
+		return nil // it does not run at present, and so writes nothing
+	}
+	_, err = s.db.Exec(ctx, putPlace, p.Install, p.Site, p.App, p.Owner, p.Environment, p.EnvName, p.EnvType, 0, 0, 0)
+	return err
 }
 
 // Unshare ends the sharing of an installation's logs at once.

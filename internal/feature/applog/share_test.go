@@ -94,3 +94,33 @@ func TestSharedProductionLogs(t *testing.T) {
 		}
 	})
 }
+
+// What is shared of an installation that has written nothing yet is nothing, and no refusal.
+func TestSharedBeforeTheFirstLine(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p := policy("prod", call.Production)
+		s, c := open(t, d, func(cfg *applog.Config) {
+			cfg.Audit = &trail{}
+			cfg.Policy = func(context.Context, id.Install) (*call.Policy, error) { return p, nil }
+		})
+		scope, err := tenant.ForInstall(siteAdmin, "site", "prod")
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := applog.Query{App: "app", Env: "production"}
+		_, err = s.Read(t.Context(), alice, q)
+		wantCode(t, err, "LOGS_NOT_SHARED")
+		if _, err := s.ShareWith(t.Context(), siteAdmin, scope, "alice", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Read(t.Context(), alice, q); err != nil || len(got) != 0 {
+			t.Errorf("%v, %v", texts(got), err)
+		}
+		_, err = s.Read(t.Context(), bob, q)
+		wantCode(t, err, "LOGS_NOT_SHARED")
+		s.Log(p, aCall(1), says(c, "first"))
+		if got, err := s.Read(t.Context(), alice, q); err != nil || !slices.Equal(texts(got), []string{`["first"]`}) {
+			t.Errorf("%v, %v", texts(got), err)
+		}
+	})
+}
