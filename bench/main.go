@@ -120,7 +120,12 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if o.only == "" || o.only == "neighbour" {
-		if rep.neighbours, err = annex.besideAttackers(ctx); err != nil {
+		// On data of its own: what the floods leave behind is worked off for a while.
+		flooded, err := setUpAnnex(ctx, o.root, filepath.Join(tmp, "flooded"))
+		if err != nil {
+			return err
+		}
+		if rep.neighbours, err = flooded.besideAttackers(ctx); err != nil {
 			return err
 		}
 	}
