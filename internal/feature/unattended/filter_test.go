@@ -87,17 +87,24 @@ func (l *listeners) hear(t *testing.T, s *unattended.Service, self bool, data st
 	return out
 }
 
+// newListeners are those of one installation that may hear of "made".
+func newListeners(t *testing.T, d *db.DB) *listeners {
+	t.Helper()
+	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
+		if err := d.Migrate(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
+	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	return l
+}
+
 // Conditions decide what is told, are held against what the installation may see, and
 // where they fail, onError decides and says so.
 func TestConditions(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-			if err := d.Migrate(t.Context(), m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-		l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+		l := newListeners(t, d)
 		yes := true
 		notSelf := trigger("notSelf", "event.n > 0", "")
 		notSelf.Filter.IgnoreSelf = &yes
@@ -141,13 +148,7 @@ func TestConditions(t *testing.T) {
 // looked at when it is the installation's turn.
 func TestLongConditionsWait(t *testing.T) {
 	d := dbtest.SQLite(t)
-	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-		if err := d.Migrate(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	l := newListeners(t, d)
 	const digits, long = "[1,2,3,4,5,6,7,8,9,10]", ".every(a => "
 	slow := digits + long + digits + long + digits + long + "[1,2,3,4,5].every(x => x > 0))))"
 	var want []string
@@ -191,13 +192,7 @@ func TestLongConditionsWait(t *testing.T) {
 // That bound is of all installations together.
 func TestConditionsOfAllInstallationsAreBounded(t *testing.T) {
 	d := dbtest.SQLite(t)
-	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-		if err := d.Migrate(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	l := newListeners(t, d)
 	for n := range 39 {
 		other := *l.policy
 		other.Install = id.Install(fmt.Sprint("i", n))
@@ -223,13 +218,7 @@ const (
 // it has more to look at is counted as calls are, and waits where there are too many.
 func TestConditionsOfOneInstallationLeaveRoom(t *testing.T) {
 	d := dbtest.SQLite(t)
-	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-		if err := d.Migrate(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	l := newListeners(t, d)
 	for n := range 10 {
 		l.module.Trigger = append(l.module.Trigger, trigger(string(rune('a'+n)), endless, "IGNORE"))
 	}
@@ -273,13 +262,7 @@ func TestConditionsOfOneInstallationLeaveRoom(t *testing.T) {
 // What is refused, or known already, leaves no line in any app's log.
 func TestNothingIsSaidOfEventsThatDoNotCount(t *testing.T) {
 	d := dbtest.SQLite(t)
-	for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-		if err := d.Migrate(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-	l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+	l := newListeners(t, d)
 	l.module.Trigger = []manifest.Trigger{trigger("fails", "event.none.x == 1", "")}
 	s := unattended.New(unattended.Config{DB: d, Jobs: jobs.New(jobs.Config{DB: d}), Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l})
 	e := unattended.Event{Product: "p", Site: "s", ID: "e", Type: "made", Time: l.clock(), Data: json.RawMessage(`{"n": 1}`)}
@@ -298,13 +281,7 @@ func TestNothingIsSaidOfEventsThatDoNotCount(t *testing.T) {
 // Each event of several that come together is held against conditions by itself.
 func TestConditionsOnEventsThatComeTogether(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-			if err := d.Migrate(t.Context(), m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-		l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+		l := newListeners(t, d)
 		l.module.Trigger = []manifest.Trigger{trigger("one", "event.n == 1", ""), trigger("two", "event.n == 2", ""), trigger("three", "event.n == 3", "")}
 		q := jobs.New(jobs.Config{DB: d, Poll: 2 * time.Millisecond})
 		s := unattended.New(unattended.Config{DB: d, Jobs: q, Installed: l, Manifests: l, Products: l, Invoker: l, AppLog: l})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
-	"github.com/annexhq/annex/internal/core/perm"
 	"github.com/annexhq/annex/internal/feature/unattended"
 	"github.com/annexhq/annex/internal/infra/db"
 	"github.com/annexhq/annex/internal/infra/db/dbtest"
@@ -16,13 +15,7 @@ import (
 // A rule that is made between an event's coming and its telling counts: the app is not told.
 func TestRulesCountWhenAnEventIsTold(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		for _, m := range [][]db.Migration{jobs.Migrations, unattended.Migrations} {
-			if err := d.Migrate(t.Context(), m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l := &listeners{world: world{now: time.Now()}, told: make(chan string, 100)}
-		l.policy = &call.Policy{Install: "i", Site: "s", Product: "p", Version: "one", Set: perm.Set{Events: []string{"made"}}}
+		l := newListeners(t, d)
 		l.module.Trigger = append(l.module.Trigger, trigger("t", "", ""))
 		withheld := 0
 		q := jobs.New(jobs.Config{DB: d, Poll: 2 * time.Millisecond})
