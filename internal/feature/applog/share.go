@@ -68,8 +68,11 @@ func (s *Service) known(ctx context.Context, install id.Install) error {
 		return nil
 	}
 	p, err := s.cfg.Policy(ctx, install)
-	if err != nil {
+	if fault.KindOf(err) == fault.Denied {
 		return nil // it does not run at present, and so writes nothing
+	}
+	if err != nil {
+		return err
 	}
 	_, err = s.db.Exec(ctx, putPlace, p.Install, p.Site, p.App, p.Owner, p.Environment, p.EnvName, p.EnvType, 0, 0, 0)
 	return err

@@ -2,11 +2,13 @@ package applog_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/annexhq/annex/internal/core/call"
+	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/core/id"
 	"github.com/annexhq/annex/internal/core/tenant"
 	"github.com/annexhq/annex/internal/feature/applog"
@@ -99,9 +101,10 @@ func TestSharedProductionLogs(t *testing.T) {
 func TestSharedBeforeTheFirstLine(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		p := policy("prod", call.Production)
+		failing := errors.New("away")
 		s, c := open(t, d, func(cfg *applog.Config) {
 			cfg.Audit = &trail{}
-			cfg.Policy = func(context.Context, id.Install) (*call.Policy, error) { return p, nil }
+			cfg.Policy = func(context.Context, id.Install) (*call.Policy, error) { return p, failing }
 		})
 		scope, err := tenant.ForInstall(siteAdmin, "site", "prod")
 		if err != nil {
@@ -110,8 +113,13 @@ func TestSharedBeforeTheFirstLine(t *testing.T) {
 		q := applog.Query{App: "app", Env: "production"}
 		_, err = s.Read(t.Context(), alice, q)
 		wantCode(t, err, "LOGS_NOT_SHARED")
-		if _, err := s.ShareWith(t.Context(), siteAdmin, scope, "alice", time.Hour); err != nil {
-			t.Fatal(err)
+		if _, err := s.ShareWith(t.Context(), siteAdmin, scope, "alice", time.Hour); !errors.Is(err, failing) {
+			t.Errorf("nobody knows of which app it is: %v", err)
+		}
+		for _, failing = range []error{fault.New(fault.Denied, "NOT_INSTALLED", "it does not run"), nil} {
+			if _, err := s.ShareWith(t.Context(), siteAdmin, scope, "alice", time.Hour); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if got, err := s.Read(t.Context(), alice, q); err != nil || len(got) != 0 {
 			t.Errorf("%v, %v", texts(got), err)
