@@ -1,6 +1,7 @@
 package unattended_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -50,8 +51,10 @@ func TestRulesCountWhenAnEventIsTold(t *testing.T) {
 		}
 		t.Cleanup(q.Close)
 		<-l.told // of the other project
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 		for left := 1; left > 0; time.Sleep(time.Millisecond) {
-			if err := d.QueryRow(t.Context(), `SELECT COUNT(*) FROM jobs`).Scan(&left); err != nil {
+			if err := d.QueryRow(ctx, `SELECT COUNT(*) FROM jobs`).Scan(&left); err != nil {
 				t.Fatal(err)
 			}
 		}
