@@ -16,6 +16,7 @@ import (
 	"github.com/annexhq/annex/internal/edge/cli"
 	"github.com/annexhq/annex/internal/edge/testenv"
 	"github.com/annexhq/annex/internal/infra/jail"
+	"github.com/annexhq/annex/internal/infra/rawfile"
 )
 
 func main() {
@@ -87,11 +88,15 @@ func logger(o cli.ServeOptions) *slog.Logger {
 	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		level = slog.LevelInfo // an embedding program's options; the command checks its own
 	}
+	out := o.Err
+	if f, ok := out.(*os.File); ok {
+		out = rawfile.New(f) // product calls write a line each
+	}
 	opts := &slog.HandlerOptions{Level: level}
 	if o.LogJSON {
-		return slog.New(slog.NewJSONHandler(o.Err, opts))
+		return slog.New(slog.NewJSONHandler(out, opts))
 	}
-	return slog.New(slog.NewTextHandler(o.Err, opts))
+	return slog.New(slog.NewTextHandler(out, opts))
 }
 
 // leaveRoom keeps the server to half of the processors, unless the operator says

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/annexhq/annex/internal/core/trail"
+	"github.com/annexhq/annex/internal/infra/rawfile"
 )
 
 // spool is the files in which lines stand until the database has them. A line is in the
@@ -21,6 +22,7 @@ type spool struct {
 	n            int // of the file that is written, or is next
 	first        int // of the oldest whose lines the database lacks
 	file         *os.File
+	lines        *rawfile.Writer // of file
 	size         int64 // of what is whole
 }
 
@@ -44,9 +46,9 @@ func (s *spool) write(line []byte) error {
 		if err != nil {
 			return err
 		}
-		s.file, s.size = f, 0
+		s.file, s.lines, s.size = f, rawfile.New(f), 0
 	}
-	n, err := s.file.Write(line)
+	n, err := s.lines.Write(line)
 	if err != nil {
 		if n > 0 {
 			err = errors.Join(err, s.file.Truncate(s.size))
@@ -61,7 +63,7 @@ func (s *spool) write(line []byte) error {
 func (s *spool) turn() int {
 	if s.file != nil {
 		_ = s.file.Close() // its lines are written; nothing waits for the disk
-		s.file = nil
+		s.file, s.lines = nil, nil
 		s.n++
 	}
 	return s.n
