@@ -13,7 +13,7 @@ const named = {
 function caller(who, as, accountId) {
   const ask = (product, path, init) => {
     try {
-      return askProduct({ product: String(product), as, accountId }, pathOf(path), init);
+      return askProduct({ product: String(product), as, accountId }, pathOf(path), init, ask);
     } catch (err) {
       return Promise.reject(err);
     }

@@ -86,12 +86,13 @@ function ofPlain(strings, values) {
   let path = strings[0];
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    const text = typeof value === 'string' ? value : typeof value === 'number' ? `${value}` : '';
-    if (!plain.test(text)) return undefined;
-    path += text + strings[i + 1];
+    if (!(typeof value === 'string' ? plain.test(value) : isSafeInteger(value))) return undefined;
+    path += `${value}${strings[i + 1]}`;
   }
   return path;
 }
+
+const { isSafeInteger } = Number;
 
 // plain values hold nothing that a path reads as something else, before or after decoding.
 const plain = /^[\w-]+$/;

@@ -16,7 +16,7 @@ async function ask(method, head, value) {
   }
 }
 
-const parse = (body) => (body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.native('utf8dec', body, false)));
+const parse = (body) => (body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.decode(body)));
 
 const refuse = (code, message) => new ForgeKvsAPIError(400, code, message);
 

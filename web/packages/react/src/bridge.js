@@ -19,7 +19,7 @@ export async function invoke(functionKey, payload = undefined) {
   if (typeof functionKey !== 'string' || functionKey === '') throw careless('invoke needs the key of a resolver function');
   try {
     const { body } = await kernel.call('ui.invoke', { functionKey }, asJSON(payload ?? null, 'The payload of invoke'));
-    return body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.native('utf8dec', body, false));
+    return body === undefined || body.length === 0 ? undefined : JSON.parse(kernel.decode(body));
   } catch (err) {
     throw refused(err);
   }

@@ -45,9 +45,10 @@ export const kernel = {
     return { head: reply?.head ?? {}, body: reply?.body };
   },
   ask(above, method, head, body, asText, resolve, reject) {
-    this.call(method, JSON.parse(head), body).then((reply) => resolve(asText ? { ...reply, head: JSON.stringify(reply.head) } : reply), reject);
+    this.call(method, JSON.parse(head), body).then((reply) => resolve(asText ? JSON.stringify(reply.head) : reply.head, reply.body), reject);
   },
   stringify: JSON.stringify,
+  decode: (bytes) => natives.utf8dec(bytes, false),
   native(op, ...args) {
     if (!natives[op]) throw new TypeError(`the host has no operation "${op}"`);
     return natives[op](...args);

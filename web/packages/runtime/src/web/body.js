@@ -45,7 +45,8 @@ function fromNodeStream(source) {
   });
 }
 
-const json = (bytes) => JSON.parse(text(bytes));
+const { parse } = JSON;
+const json = (bytes) => parse(text(bytes));
 const unusable = () => new TypeError('Body is unusable: it has already been read');
 
 // The interfaces that include a body have no parent.
@@ -57,39 +58,41 @@ export class Body extends Anything {
 
   /** @returns {ReadableStream | null} */
   get body() {
-    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : this.#open();
+    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : Body.#open(this);
     return this.#stream;
   }
   get bodyUsed() { return this.#used || (this.#stream !== null && disturbed(this.#stream)); }
 
-  #open() {
-    const signal = this.#signal;
-    return streamOf(this.#bytes, signal === null ? undefined : (fail) => {
+  static #open(body) {
+    const signal = body.#signal;
+    return streamOf(body.#bytes, signal === null ? undefined : (fail) => {
       if (signal.aborted) fail(signal.reason);
       else onAbort(signal, fail);
     });
   }
 
   // take gives the bytes, or a promise of them, and marks the body as read.
-  #take() {
-    if (this.bodyUsed || this.#stream?.locked) throw unusable();
-    this.#signal?.throwIfAborted();
-    if (this.#bytes === null && this.#stream === null) return new Uint8Array(0);
-    this.#used = true;
-    if (this.#bytes === null) return drain(this.#stream).then((parts) => concat([new Uint8Array(0), ...parts]));
-    if (this.#stream !== null) void this.#stream.getReader().cancel();
-    return this.#bytes;
+  static #take(body) {
+    const bytes = body.#bytes;
+    const stream = body.#stream;
+    if (body.#used || (stream !== null && (disturbed(stream) || stream.locked))) throw unusable();
+    body.#signal?.throwIfAborted();
+    if (bytes === null && stream === null) return new Uint8Array(0);
+    body.#used = true;
+    if (bytes === null) return drain(stream).then((parts) => concat([new Uint8Array(0), ...parts]));
+    if (stream !== null) void stream.getReader().cancel();
+    return bytes;
   }
 
-  async arrayBuffer() { return (await this.#take()).slice().buffer; }
+  async arrayBuffer() { return (await Body.#take(this)).slice().buffer; }
   async blob() {
-    const bytes = await this.#take();
+    const bytes = await Body.#take(this);
     const type = typeOfHeaders(this.headers);
     return blobOf(bytes, type === null ? '' : formatMIME(type));
   }
-  async bytes() { return (await this.#take()).slice(); }
+  async bytes() { return (await Body.#take(this)).slice(); }
   async formData() {
-    const bytes = await this.#take();
+    const bytes = await Body.#take(this);
     const type = typeOfHeaders(this.headers);
     if (type?.type === 'multipart/form-data') return decodeMultipart(bytes, this.headers.get('content-type'));
     if (type?.type === 'application/x-www-form-urlencoded') {
@@ -105,7 +108,7 @@ export class Body extends Anything {
   // as is a promise of what a function makes of the bytes; those that are there are not waited for.
   static #as(body, make) {
     try {
-      const bytes = body.#take();
+      const bytes = Body.#take(body);
       return bytes instanceof Uint8Array ? Promise.resolve(make(bytes)) : bytes.then(make);
     } catch (err) {
       return Promise.reject(err);
@@ -114,24 +117,24 @@ export class Body extends Anything {
 
   /** node-fetch's buffer(): a Node.js Buffer where there is one. */
   async buffer() {
-    const bytes = await this.#take();
+    const bytes = await Body.#take(this);
     return globalThis.Buffer ? globalThis.Buffer.from(bytes) : bytes.slice();
   }
 
-  static set(target, { bytes = null, stream = null, signal = null }) {
+  static set(target, bytes = null, stream = null, signal = null) {
     target.#bytes = bytes;
-    target.#stream = stream;
-    target.#signal = signal;
+    if (stream !== null) target.#stream = stream;
+    if (signal !== null) target.#signal = signal;
   }
 
   static has(target) { return target.#bytes !== null || target.#stream !== null; }
 
   /** Whole body as bytes, or undefined if there is none; marks it as read. */
-  static async take(source) { return Body.#has(source) ? source.#take() : undefined; }
+  static async take(source) { return Body.#has(source) ? Body.#take(source) : undefined; }
   /** The body as bytes where they are known, else as the stream that it is; marks it as read. */
   static give(source) {
     if (!Body.#has(source)) return undefined;
-    if (source.#bytes !== null) return source.#take();
+    if (source.#bytes !== null) return Body.#take(source);
     if (source.bodyUsed || source.#stream.locked) throw unusable();
     source.#used = true;
     return source.#stream;
@@ -161,6 +164,7 @@ export class Body extends Anything {
     else if (source.#stream !== null) void source.#stream.getReader().cancel();
   }
 }
+/** Gives an object its body: its bytes or a stream, and the signal that ends it. */
 export const setBody = Body.set;
 export const hasBody = Body.has;
 export const takeBody = Body.take;

@@ -19,7 +19,7 @@ export function isBuffer(value) {
 
 export const utf8 = (text) => kernel.native('utf8enc', text);
 /** UTF-8 as text; a byte order mark is a character of it. */
-export const decoded = (bytes) => kernel.native('utf8dec', bytes, false);
+export const decoded = kernel.decode;
 /** UTF-8 as text, without its byte order mark. */
 export const text = (bytes) => {
   const all = decoded(bytes);

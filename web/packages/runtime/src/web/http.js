@@ -63,7 +63,7 @@ function local({ url, method, headers, blob, signal }) {
     const range = headers.get('range');
     if (range !== null) return partOf(content, range, parsed.href);
   }
-  return receivedResponse({ status: 200, statusText: 'OK', headers: new Headers(answer), url: parsed.href, redirected: false, bytes: method === 'HEAD' ? new Uint8Array(0) : content.bytes, signal });
+  return receivedResponse(200, { statusText: 'OK', headers: new Headers(answer), url: parsed.href }, false, method === 'HEAD' ? new Uint8Array(0) : content.bytes, null, signal);
 }
 
 // partOf answers a request for a range of a Blob.
@@ -75,7 +75,7 @@ function partOf({ type, bytes }, range, url) {
   if ((first === '' && last === '') || from > to || from >= size) throw failed(`${range} is no range of the Blob`);
   const part = bytes.slice(from, to + 1);
   const headers = [['content-length', String(part.length)], ['content-range', `bytes ${from}-${to}/${size}`], ['content-type', type]];
-  return receivedResponse({ status: 206, statusText: 'Partial Content', headers: new Headers(headers), url, redirected: false, bytes: part });
+  return receivedResponse(206, { statusText: 'Partial Content', headers: new Headers(headers), url }, false, part);
 }
 
 async function follow(request) {
@@ -84,18 +84,18 @@ async function follow(request) {
   for (let hops = 0; ; hops++) {
     signal?.throwIfAborted();
     const { head, body: bytes } = await ask({ url, method, headers: wireHeaders(headers), hasBody: body !== undefined }, body);
-    const answer = { ...head, url: head.url ?? url, redirected: hops > 0, bytes, signal };
+    head.url ??= url;
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
-    if (location === undefined || redirect === 'manual') return receivedResponse(answer);
+    if (location === undefined || redirect === 'manual') return receivedResponse(head.status, head, hops > 0, bytes, null, signal);
     if (redirect === 'error') throw failed(`${url} answered with a redirect, which this request does not allow`);
     if (hops === maxRedirects) throw failed(`${url} was redirected more than ${maxRedirects} times`);
-    const next = nextURL(location, answer.url);
+    const next = nextURL(location, head.url);
     if (head.status === 303 ? method !== 'GET' && method !== 'HEAD' : method === 'POST' && head.status < 303) {
       method = 'GET';
       body = undefined;
       headers = without(headers, ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']);
     }
-    if (next.origin !== new URL(answer.url).origin) headers = without(headers, credentials);
+    if (next.origin !== new URL(head.url).origin) headers = without(headers, credentials);
     url = next.href;
   }
 }

@@ -28,20 +28,21 @@ const textType = 'application/json'; // of a body that is a text, unless it is s
  * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who product is a key or an alias, '' for the installation's own
  * @param {string} path below the product's API, with query
  * @param {RequestInit} [init]
+ * @param {Function} [above] below which the frames of an error begin
  * @returns {Promise<Response>}
  */
-export function askProduct(who, path, init = undefined) {
-  const asItIs = plain.test(path);
-  if (!asItIs) path = encoded(path);
-  // Most calls say no more; what is left out is what they would pay for.
-  if (init === undefined || init === null) return followed({ who, path, asItIs, method: 'GET', headers: undefined, body: undefined, redirect: 'follow', signal: null });
+export function askProduct(who, path, init = undefined, above = askProduct) {
+  if (!plain.test(path)) path = encoded(path);
+  if (init === undefined || init === null) return followed(who, path, nothing, above); // as most do
   const options = dictionary(init, 'requestProduct');
   if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
   const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType, goesInPieces(who));
-  const request = { who, path, method, headers, body, redirect, signal: null };
-  if (!(body instanceof Promise)) return followed(request);
-  return body.then((bytes) => followed({ ...request, body: bytes }));
+  if (!(body instanceof Promise)) return followed(who, path, { method, headers, body, redirect, signal: null }, above);
+  return body.then((bytes) => followed(who, path, { method, headers, body: bytes, redirect, signal: null }, above));
 }
+
+// nothing is what a request says besides its path when it says nothing.
+const nothing = Object.freeze({ method: 'GET', headers: undefined, body: undefined, redirect: 'follow', signal: null });
 
 // What is asked of a product, and not of its GraphQL or a remote, may have a body that goes
 // while the app makes it.
@@ -55,43 +56,42 @@ async function askUntil(who, path, options) {
   whole.signal.throwIfAborted();
   const { method, headers, redirect, signal } = whole;
   const body = goesInPieces(who) ? giveBody(whole) : await takeBody(whole);
-  const request = { who, path, method, headers, body, redirect, signal };
   return new Promise((resolve, reject) => {
     const done = onAbort(signal, reject);
-    followed(request).then(resolve, reject).finally(done);
+    followed(who, path, { method, headers, body, redirect, signal }, askUntil).then(resolve, reject).finally(done);
   });
 }
 
-const followed = (request) => new Promise((resolve, reject) => ask(request, 0, resolve, reject));
+const followed = (who, path, said, above) => new Promise((resolve, reject) => ask(who, path, said, 0, above, resolve, reject));
 
 // ask asks once. The answer is taken in as soon as it is there, and of its head no more than
 // is needed: promises and parsing would cost more than the rest.
-function ask(request, hops, resolve, reject) {
-  const { who, signal } = request;
+function ask(who, path, said, hops, above, resolve, reject) {
+  const { signal, body: sent } = said;
   const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
   const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
   signal?.throwIfAborted();
-  const answered = ({ head, body }) => {
+  const answered = (head, body) => {
     try {
       const status = statusOf(head);
-      const next = redirects.has(status) && call !== 'remote.request' ? redirected(request, parse(head), hops) : undefined; // a remote's is the app's own to follow
+      const next = redirects.has(status) && call !== 'remote.request' ? redirected(path, said, parse(head), hops) : undefined; // a remote's is the app's own to follow
       const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
       if (next === undefined) {
-        resolve(receivedResponse({ status, head, redirected: hops > 0, bytes: body, stream: rest === undefined ? null : restOf(rests, body, rest, signal), signal }));
+        resolve(receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, body, rest, signal), signal));
         return;
       }
       if (rest !== undefined) giveUp(rests, rest);
-      ask(next, hops + 1, resolve, reject);
+      ask(who, next.path, next.said, hops + 1, above, resolve, reject);
     } catch (err) {
       reject(err);
     }
   };
-  if (call !== 'product.request' || !isLong(request.body)) {
-    kernel.ask(askProduct, call, headOf(request), request.body, true, answered, (err) => reject(classed(err)));
+  if (call !== 'product.request' || !isLong(sent)) {
+    kernel.ask(above, call, headOf(who, path, said), sent, true, answered, (err) => reject(classed(err)));
     return;
   }
-  const asked = (method, head, body) => new Promise((done, failed) => kernel.ask(askProduct, method, head, body, true, done, (err) => failed(classed(err))));
-  sendPieces(piecesOf(request.body), signal, asked, () => headOf(request)).then(answered, reject);
+  const asked = (method, head, body) => new Promise((done, failed) => kernel.ask(above, method, head, body, true, (head, body) => done({ head, body }), (err) => failed(classed(err))));
+  sendPieces(piecesOf(sent), signal, asked, () => headOf(who, path, said)).then(({ head, body }) => answered(head, body), reject);
 }
 
 const first = '{"status":';
@@ -100,11 +100,12 @@ const statusOf = (head) => (head.startsWith(first) ? Number(head.slice(first.len
 
 const plainKey = /^[a-z0-9-]*$/;
 
-// headOf is what the host is told of a request; of most it can be written down as it is.
-function headOf({ who, path, asItIs, method, headers }) {
+// headOf is what the host is told of a request. One without headers has a path that is plain
+// or encoded, and is written down as it is; a redirect's has headers, if none.
+function headOf(who, path, { method, headers }) {
   const { product, as, accountId } = who;
   if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
-  if (asItIs && headers === undefined && accountId === undefined && plainKey.test(product)) {
+  if (headers === undefined && accountId === undefined && plainKey.test(product)) {
     return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"${method}","headers":[]}`;
   }
   return kernel.stringify({ product, as, accountId, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
@@ -112,21 +113,21 @@ function headOf({ who, path, asItIs, method, headers }) {
 
 // redirected is the request that an answer asks for in place of this one. The host gives
 // places on the product as paths; each is a request of its own.
-function redirected(request, head, hops) {
-  let { method, headers, body } = request;
-  if (request.redirect === 'manual') return undefined;
+function redirected(path, said, head, hops) {
+  let { method, headers = new Headers(), body } = said;
+  if (said.redirect === 'manual') return undefined;
   const location = head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1];
   if (!location?.startsWith('/')) return undefined;
-  if (request.redirect === 'error') throw new TypeError(`the product answered ${request.path} with a redirect, which this request does not allow`);
-  if (hops === maxRedirects) throw new TypeError(`${request.path} was redirected more than ${maxRedirects} times`);
+  if (said.redirect === 'error') throw new TypeError(`the product answered ${path} with a redirect, which this request does not allow`);
+  if (hops === maxRedirects) throw new TypeError(`${path} was redirected more than ${maxRedirects} times`);
   if (head.status === 303 ? method !== 'HEAD' : method === 'POST' && head.status < 303) {
     method = 'GET';
     body = undefined;
     headers = new Headers(headers);
     for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) headers.delete(name);
   }
-  if (body instanceof ReadableStream) throw new TypeError(`${request.path} was redirected, and a body that is a stream cannot be sent again`);
-  return { ...request, method, headers, body, path: location, asItIs: false };
+  if (body instanceof ReadableStream) throw new TypeError(`${path} was redirected, and a body that is a stream cannot be sent again`);
+  return { path: location, said: { ...said, method, headers, body } };
 }
 
 const plain = /^[\x21$&-;=?-Z_a-z~[\]]*$/; // what encoded leaves as it is, without escapes

@@ -64,7 +64,7 @@ async function follow({ who, path, method, headers, body, redirect, signal }) {
       throw classed(err);
     }
     const { head } = reply;
-    const answer = () => receivedResponse({ status: head.status, statusText: head.statusText, headers: head.headers, url: head.url, redirected: hops > 0, bytes: reply.body, stream: head.body === undefined ? null : restOf(rests, reply.body, head.body, signal), signal });
+    const answer = () => receivedResponse(head.status, head, hops > 0, reply.body, head.body === undefined ? null : restOf(rests, reply.body, head.body, signal), signal);
     const location = redirects.has(head.status) ? head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1] : undefined;
     if (location === undefined || redirect === 'manual') return answer();
     if (redirect === 'error') throw new TypeError(`${path} was answered with a redirect, which this request does not allow`);

@@ -119,7 +119,7 @@ export class Request {
     if (given) {
       const content = bodyOf(options.body);
       if (content.stream && this.#keepalive) throw new TypeError('Request: a stream cannot be kept alive');
-      setBody(this, content);
+      setBody(this, content.bytes, content.stream);
       if (content.type && !this.#headers.has('content-type')) this.#headers.set('content-type', content.type);
     } else if (inherited) {
       moveBody(from, this);

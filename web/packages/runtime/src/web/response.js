@@ -11,16 +11,14 @@ const bodiless = new Set([101, 103, 204, 205, 304]);
 
 export class Response {
   #status = 200;
-  #statusText = '';
-  #headers;
-  #head; // of an answer from outside, as JSON, until somebody asks
-  #url = '';
-  #redirected = false;
   #type = 'default';
+  #redirected = false;
+  #rest; // statusText, headers and url; of an answer from outside as JSON, until somebody asks
 
   constructor(body = null, init = undefined) {
     new Body(this);
     if (body === received) return;
+    const rest = (this.#rest = { statusText: '', headers: undefined, url: '' });
     const options = dictionary(init, 'Response');
     if (options.status !== undefined) {
       const status = Math.trunc(Number(options.status));
@@ -28,22 +26,22 @@ export class Response {
       this.#status = status;
     }
     if (options.statusText !== undefined) {
-      this.#statusText = `${options.statusText}`;
-      if (/[^\t\x20-\x7e\x80-\xff]/.test(this.#statusText)) throw new TypeError('Response: the status text holds a character that it cannot carry');
+      rest.statusText = `${options.statusText}`;
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(rest.statusText)) throw new TypeError('Response: the status text holds a character that it cannot carry');
     }
-    this.#headers = new Headers(options.headers ?? undefined);
+    rest.headers = new Headers(options.headers ?? undefined);
     if (body === null || body === undefined) return;
     if (bodiless.has(this.#status)) throw new TypeError(`Response: status ${this.#status} has no body`);
     const content = bodyOf(body);
-    setBody(this, content);
-    if (content.type && !this.#headers.has('content-type')) this.#headers.set('content-type', content.type);
+    setBody(this, content.bytes, content.stream);
+    if (content.type && !rest.headers.has('content-type')) rest.headers.set('content-type', content.type);
   }
 
   static error() {
     const response = new Response();
     response.#type = 'error';
     response.#status = 0;
-    freezeHeaders(response.#headers);
+    freezeHeaders(response.#rest.headers);
     return response;
   }
 
@@ -53,7 +51,7 @@ export class Response {
     if (text === undefined) throw new TypeError('Response.json: the value has no JSON form');
     const { status, statusText, headers } = dictionary(init, 'Response.json');
     const response = new Response(utf8(text.toWellFormed()), { status, statusText, headers });
-    if (!response.#headers.has('content-type')) response.#headers.set('content-type', 'application/json');
+    if (!response.headers.has('content-type')) response.headers.set('content-type', 'application/json');
     return response;
   }
 
@@ -63,69 +61,64 @@ export class Response {
     status = Math.trunc(Number(status));
     if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`Response.redirect: ${status} is not a redirect`);
     const response = new Response(null, { status, headers: { location: href } });
-    freezeHeaders(response.#headers);
+    freezeHeaders(response.#rest.headers);
     return response;
   }
 
   get type() { return this.#type; }
-  get url() {
-    this.#open();
-    return this.#url;
-  }
+  get url() { return Response.#opened(this).url; }
   get redirected() { return this.#redirected; }
   get status() { return this.#status; }
   get ok() { return this.#status >= 200 && this.#status < 300; }
-  get statusText() {
-    this.#open();
-    return this.#statusText;
-  }
-  get headers() {
-    this.#open();
-    return this.#headers;
-  }
+  get statusText() { return Response.#opened(this).statusText; }
+  get headers() { return Response.#opened(this).headers; }
 
-  // open takes in the rest of a head, at which most never look.
-  #open() {
-    if (this.#head === undefined) return;
-    const { statusText, headers, url } = parse(this.#head);
-    this.#head = undefined;
-    this.#from(statusText, headers, url);
-  }
-  #from(statusText, headers, url) {
-    this.#statusText = statusText ?? '';
-    this.#url = url === undefined || !url.includes('#') ? url ?? '' : url.slice(0, url.indexOf('#'));
-    this.#headers = headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers);
+  // opened takes in the rest of a head, at which most never look.
+  static #opened(response) {
+    if (typeof response.#rest === 'string') response.#rest = restOf(parse(response.#rest));
+    return response.#rest;
   }
 
   clone() {
-    this.#open();
+    const { statusText, headers, url } = Response.#opened(this);
     const copy = new Response();
     copyBody(this, copy);
     copy.#status = this.#status;
-    copy.#statusText = this.#statusText;
-    copy.#headers = new Headers(this.#headers);
-    copy.#url = this.#url;
+    copy.#rest = { statusText, headers: new Headers(headers), url };
     copy.#redirected = this.#redirected;
     copy.#type = this.#type;
-    if (this.#type !== 'default') freezeHeaders(copy.#headers);
+    if (this.#type !== 'default') freezeHeaders(copy.#rest.headers);
     return copy;
   }
 
-  static received({ status, statusText, headers, url, head, redirected, bytes, stream = null, signal = null }) {
+  static received(status, head, redirected, bytes, stream = null, signal = null) {
     const response = new Response(received);
     response.#status = status;
-    response.#redirected = redirected;
     response.#type = 'basic';
-    if (head === undefined) response.#from(statusText, headers, url);
-    else response.#head = head;
-    if (!bodiless.has(status)) setBody(response, stream === null ? { bytes: bytes ?? new Uint8Array(0), signal } : { stream });
+    response.#redirected = redirected;
+    response.#rest = typeof head === 'string' ? head : restOf(head);
+    if (status === 200 || !bodiless.has(status)) setBody(response, stream === null ? bytes ?? new Uint8Array(0) : null, stream, stream === null ? signal : null);
     return response;
   }
 }
+
+const restOf = ({ statusText = '', headers, url = '' }) => ({
+  statusText,
+  headers: headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers),
+  url: url.includes('#') ? url.slice(0, url.indexOf('#')) : url,
+});
+
 /**
- * Makes the Response of an answer that came from outside. Its headers are the list that the
- * host gave, or Headers; head is what else there is in place of them, as JSON. A stream is
- * the body in place of bytes.
+ * Makes the Response of an answer that came from outside, whose head is {statusText, headers,
+ * url} or the JSON of that; its headers are the list that the host gave, or Headers. A
+ * stream is the body in place of bytes.
+ *
+ * @param {number} status
+ * @param {object | string} head
+ * @param {boolean} redirected
+ * @param {Uint8Array} [bytes]
+ * @param {ReadableStream | null} [stream]
+ * @param {AbortSignal | null} [signal]
  */
 export const receivedResponse = Response.received;
 delete Response.received;
