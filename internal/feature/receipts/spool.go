@@ -23,7 +23,7 @@ type spool struct {
 	first        int // of the oldest whose lines the database lacks
 	file         *os.File
 	lines        *rawfile.Writer // of file
-	size         int64 // of what is whole
+	size         int64           // of what is whole
 }
 
 const suffix = ".receipts"
