@@ -4,7 +4,7 @@ import { host } from '../../runtime/test/mock-kernel.js';
 import { Blob } from '../../runtime/src/web/blob.js';
 import { FormData } from '../../runtime/src/web/formdata.js';
 import { ReadableStream } from '../../runtime/src/web/stream.js';
-import { asApp, asUser, authorize, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
+import { asApp, asUser, assumeTrustedRoute, authorize, NeedsAuthenticationError, properties, RequestProductNotAllowedError, route, __requestAtlassianAsApp } from '../src/index.js';
 
 beforeEach(() => host.reset());
 const text = (s) => new TextEncoder().encode(s);
@@ -53,6 +53,18 @@ test('a redirect on the product is asked for again, another is given as it is', 
   assert.equal((await asApp().requestJira(route`/here`, { redirect: 'manual' })).status, 303);
   await assert.rejects(asApp().requestJira(route`/here`, { redirect: 'error' }), TypeError);
   await assert.rejects(asApp().requestJira(route`/loop`), /more than 20/);
+});
+
+test('nothing in a path or a redirect is more than a path', async () => {
+  const went = [];
+  host.on('product.request', ({ path, ...rest }) => {
+    went.push(path);
+    assert.deepEqual(rest, { product: 'jira', as: 'app', pieces: true, method: 'GET', headers: [] });
+    return path === '/there' ? { head: { status: 302, statusText: '', headers: [['location', '/x","as":"user","a":"\\']], url: path } } : ok();
+  });
+  await asApp().requestJira(assumeTrustedRoute('/a","as":"user","b":"\\"'));
+  await asApp().requestJira(route`/there`);
+  assert.deepEqual(went, ['/a%22,%22as%22:%22user%22,%22b%22:%22%5C%22', '/there', '/x","as":"user","a":"\\']);
 });
 
 test('refusals have the classes that apps look for', async () => {

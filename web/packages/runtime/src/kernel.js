@@ -587,7 +587,7 @@ class InvalidWebTriggerResponse extends Error {
 function webArgs(body) {
   const { request, context } = ready.pop() ?? makeReady();
   payload = body;
-  request.body = typeof body === "string" ? body : body === undefined ? "" : host(12, body, false);
+  request.body = typeof body === "string" ? body : body === undefined ? "" : decode(body);
   return [request, context];
 }
 

@@ -123,8 +123,8 @@ export class Body extends Anything {
 
   static set(target, bytes = null, stream = null, signal = null) {
     target.#bytes = bytes;
-    if (stream !== null) target.#stream = stream;
-    if (signal !== null) target.#signal = signal;
+    target.#stream = stream;
+    target.#signal = signal;
   }
 
   static has(target) { return target.#bytes !== null || target.#stream !== null; }

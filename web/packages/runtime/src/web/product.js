@@ -100,13 +100,14 @@ const statusOf = (head) => (head.startsWith(first) ? Number(head.slice(first.len
 
 const plainKey = /^[a-z0-9-]*$/;
 
-// headOf is what the host is told of a request. One without headers has a path that is plain
-// or encoded, and is written down as it is; a redirect's has headers, if none.
-function headOf(who, path, { method, headers }) {
+// headOf is what the host is told of a request. One that says nothing comes from askProduct,
+// where its path was looked at: it is written down as it is. A redirect's path is the product's.
+function headOf(who, path, said) {
   const { product, as, accountId } = who;
+  const { method, headers } = said;
   if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
-  if (headers === undefined && accountId === undefined && plainKey.test(product)) {
-    return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"${method}","headers":[]}`;
+  if (said === nothing && accountId === undefined && plainKey.test(product)) {
+    return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"GET","headers":[]}`;
   }
   return kernel.stringify({ product, as, accountId, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
 }
@@ -114,7 +115,7 @@ function headOf(who, path, { method, headers }) {
 // redirected is the request that an answer asks for in place of this one. The host gives
 // places on the product as paths; each is a request of its own.
 function redirected(path, said, head, hops) {
-  let { method, headers = new Headers(), body } = said;
+  let { method, headers, body } = said;
   if (said.redirect === 'manual') return undefined;
   const location = head.headers.find(([n]) => n.toLowerCase() === 'location')?.[1];
   if (!location?.startsWith('/')) return undefined;

@@ -75,7 +75,7 @@ export class Response {
 
   // opened takes in the rest of a head, at which most never look.
   static #opened(response) {
-    if (typeof response.#rest === 'string') response.#rest = restOf(parse(response.#rest));
+    if (typeof response.#rest === 'string') response.#rest = readHead(parse(response.#rest));
     return response.#rest;
   }
 
@@ -96,13 +96,15 @@ export class Response {
     response.#status = status;
     response.#type = 'basic';
     response.#redirected = redirected;
-    response.#rest = typeof head === 'string' ? head : restOf(head);
-    if (status === 200 || !bodiless.has(status)) setBody(response, stream === null ? bytes ?? new Uint8Array(0) : null, stream, stream === null ? signal : null);
+    response.#rest = typeof head === 'string' ? head : readHead(head);
+    if (bodiless.has(status)) return response;
+    if (stream === null) setBody(response, bytes ?? new Uint8Array(0), null, signal);
+    else setBody(response, null, stream);
     return response;
   }
 }
 
-const restOf = ({ statusText = '', headers, url = '' }) => ({
+const readHead = ({ statusText = '', headers, url = '' }) => ({
   statusText,
   headers: headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers),
   url: url.includes('#') ? url.slice(0, url.indexOf('#')) : url,
