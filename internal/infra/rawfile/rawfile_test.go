@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +28,16 @@ func file(t *testing.T, name string, flags int) *os.File {
 	}
 	t.Cleanup(func() { _ = f.Close() })
 	return f
+}
+
+// pipe is a pipe whose ends wait, as those are that a program is started with; os.Pipe's do not.
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
 }
 
 // kinds are the kinds of file that a log goes to; read gives what came, when they are closed.
@@ -50,11 +63,7 @@ func kinds(t *testing.T) map[string]func() (w *os.File, read func() []byte) {
 			}
 		},
 		"a pipe": func() (*os.File, func() []byte) {
-			r, w, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return pair(r, w)
+			return pair(pipe(t))
 		},
 		"a socket": func() (*os.File, func() []byte) {
 			fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -154,6 +163,64 @@ func TestASlowDiskIsNotBelieved(t *testing.T) {
 	now = now.Add(time.Second)
 	if !w.Believed() {
 		t.Fatal("a second later it is not believed yet")
+	}
+}
+
+// A pipe that is full makes its writer wait and nobody else, also where there is one processor.
+// Its reader is another process, which reads when it is told to or gives us up: a writer that
+// kept the processor could not tell it.
+func TestAFullPipeStallsNobody(t *testing.T) {
+	if os.Getenv("RAWFILE_READS") != "" {
+		told := make(chan bool, 1)
+		go func() { _, err := os.Stdin.Read(make([]byte, 1)); told <- err == nil }()
+		select {
+		case <-told:
+		case <-time.After(20 * time.Second):
+			t.Error("nobody tells it to read: the writer keeps the processor")
+		}
+		_, _ = io.Copy(io.Discard, os.NewFile(3, "pipe"))
+		return
+	}
+	r, f := pipe(t)
+	reader := exec.Command(os.Args[0], "-test.run=^TestAFullPipeStallsNobody$")
+	reader.Env, reader.ExtraFiles = append(os.Environ(), "RAWFILE_READS=1"), []*os.File{r}
+	var said strings.Builder
+	reader.Stdout = &said
+	tell, err := reader.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	size, err := unix.FcntlInt(f.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := int64(size / 1024) // after so many there is no room for another
+	var writes atomic.Int64
+	done := make(chan error, 1)
+	go func() {
+		w := rawfile.New(f)
+		for range 10 * full {
+			if _, err := w.Write(make([]byte, 1024)); err != nil {
+				done <- err
+				return
+			}
+			writes.Add(1)
+		}
+		done <- f.Close()
+	}()
+	for writes.Load() < full {
+		runtime.Gosched()
+	}
+	if _, err := tell.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(<-done, reader.Wait()); err != nil {
+		t.Fatalf("%v\n%s", err, said.String())
 	}
 }
 
