@@ -30,6 +30,7 @@ type task struct {
 	portable bool
 
 	running  bool     // a step is on the stack
+	called   bool     // it has called the host
 	backlog  []func() // what came for it meanwhile
 	reported bool
 	gone     bool
@@ -52,7 +53,7 @@ func (w *worker) step(t *task, fn func()) {
 		return
 	}
 	outer := w.current
-	t.running, w.current = true, t
+	t.running, t.called, w.current = true, false, t
 	fn()
 	for len(t.backlog) > 0 && t.inst.Outcome() == nil {
 		next := t.backlog[0]
@@ -120,6 +121,11 @@ func (t *task) Call(id uint32, method string, head, body []byte) {
 		return
 	}
 	t.w.send(m)
+	// Where nothing else runs, the server begins on the first call while the step goes on.
+	if len(t.w.tasks) == 1 && !t.called {
+		t.called = true
+		t.w.flush()
+	}
 }
 
 // Timer implements jsvm.Host. A timer of the same id is moved. None lies beyond the

@@ -156,12 +156,14 @@ func (w *worker) work() {
 			if w.fireTimers() || w.admit() {
 				continue
 			}
-			w.beat(false)
-			w.flush()
-			if w.resume() {
-				continue
+			if m, ok, err = w.soon(); err == nil && !ok {
+				w.beat(false)
+				w.flush()
+				if w.resume() {
+					continue
+				}
+				m, ok, err = w.sock.Next(w.untilTimer())
 			}
-			m, ok, err = w.sock.Next(w.untilTimer())
 		}
 		if err != nil && w.err == nil {
 			w.err = err
@@ -171,6 +173,20 @@ func (w *worker) work() {
 			w.flushLate()
 		}
 	}
+}
+
+// soon writes what is queued and gives the next message if it comes within moments, where
+// all that is to do here waits for the server. The server is told how far we are when
+// nothing comes, or when we have not said so for a while.
+func (w *worker) soon() (hostcall.Message, bool, error) {
+	if len(w.tasks) == 0 || len(w.suspended) > 0 {
+		return hostcall.Message{}, false, nil
+	}
+	if time.Since(w.lastBeat) > beatEvery {
+		w.beat(false)
+	}
+	w.flush()
+	return w.sock.Soon(w.untilTimer())
 }
 
 func hungUp(err error) error {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,41 @@ func TestTimersAreForgotten(t *testing.T) {
 		s.result(h)
 		if got := len(s.w.timers) - before; got != 0 {
 			t.Errorf("%s: %d timers are left of a call that has ended", fn, got)
+		}
+	}
+}
+
+// The first host call of a step leaves while the step goes on, where no other call is under
+// way; what else there is goes together.
+func TestTheFirstHostCallLeavesAtOnce(t *testing.T) {
+	s := newWorker(t)
+	s.load(app)
+	first := s.invoke("index.later")
+	step := func(h hostcall.Handle) (queued []bool) {
+		task := s.w.tasks[h]
+		s.w.step(task, func() {
+			for id := range uint32(3) {
+				task.Call(id, "echo", []byte("{}"), nil)
+				queued = append(queued, s.w.sock.Queued())
+			}
+		})
+		s.w.flush()
+		return queued
+	}
+	for range 2 {
+		if got := step(first); !slices.Equal(got, []bool{false, true, true}) {
+			t.Errorf("one call alone: after each host call queued %v", got)
+		}
+	}
+	second := s.invoke("index.later")
+	if got := step(second); !slices.Equal(got, []bool{true, true, true}) {
+		t.Errorf("two calls under way: after each host call queued %v", got)
+	}
+	for _, h := range []hostcall.Handle{first, first, second} {
+		for id := range uint32(3) {
+			if m := s.next(); m.Type != hostcall.Call || m.Handle != h || !bytes.Contains(m.Head, fmt.Appendf(nil, `"id":%d`, id)) {
+				t.Errorf("message of type %d: %s", m.Type, m.Head)
+			}
 		}
 	}
 }

@@ -128,6 +128,73 @@ func TestManySenders(t *testing.T) {
 	}
 }
 
+// Soon looks where the last wait was short, and then only: a socket whose messages take
+// their time is slept on at once.
+func TestSoonAfterAShortWait(t *testing.T) {
+	patience(t, "a message does not come soon")
+	c, theirs := ends(t)
+	sock, err := hostcall.NewSocket(int(theirs.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(n byte) {
+		t.Helper()
+		if err := c.Send(hostcall.Message{Type: hostcall.Invoke, Handle: hostcall.Handle{n}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func(n byte) {
+		t.Helper()
+		if m, ok, err := sock.Next(-1); err != nil || !ok || m.Handle[0] != n {
+			t.Fatal(m, ok, err)
+		}
+	}
+	soon := func(wait time.Duration) (byte, bool) {
+		t.Helper()
+		m, ok, err := sock.Soon(wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Handle[0], ok
+	}
+	send(1)
+	if _, ok := soon(-1); ok {
+		t.Error("a socket that never waited is looked at")
+	}
+	take(1)
+	for {
+		// What is there already makes the wait short, unless the machine was busy.
+		send(2)
+		take(2)
+		send(3)
+		if n, ok := soon(-1); ok && n == 3 {
+			break
+		}
+		take(3)
+	}
+	if _, ok := soon(0); ok {
+		t.Error("a message that nobody sent")
+	}
+	send(4)
+	if _, ok := soon(-1); ok {
+		t.Error("a socket on which nothing came soon is looked at again")
+	}
+	take(4)
+	_ = c.Close()
+	for {
+		_, ok, err := sock.Soon(-1)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if _, _, err = sock.Next(-1); errors.Is(err, io.EOF) {
+			break // the wait before was long
+		}
+	}
+}
+
 func descriptors(t *testing.T) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
