@@ -92,6 +92,70 @@ func TestParkedInstancesAreApart(t *testing.T) {
 	}
 }
 
+// An answer's body is bytes. To who asks for a text a short one in ASCII is that text, with
+// each of its characters; a refusal is made an error, and what is thrown on the way rejects.
+func TestBodiesAsTexts(t *testing.T) {
+	e := newEngine(t)
+	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(`
+const { kernel } = __annex_require("test:kernel");
+const shape = (head, body, along) => [head, typeof body, body === undefined ? [] : typeof body === "string" ? [...body].map((c) => c.charCodeAt(0)) : [...body], along];
+const ask = (asText) => kernel.ask(ask, "echo", "{}", undefined, asText, shape, (err) => new Error(err.code + "!"), 7);
+__annex_register({ index: {
+  text: () => ask(true),
+  bytes: () => ask(false),
+  refused: () => ask(true).catch((err) => err.message),
+  thrown: () => kernel.ask(ask, "echo", "{}", undefined, true, () => { throw new Error("unread") }).catch((err) => err.message),
+  again: () => kernel.ask(ask, "echo", "{}", undefined, true, () => ask(true)),
+} });`)})
+	numbers := func(b []byte) []int {
+		out := make([]int, len(b))
+		for i, c := range b {
+			out[i] = int(c)
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		fn, kind string
+		body     []byte
+	}{
+		{"index.text", "string", []byte("a\x00\x7f\"b")},
+		{"index.text", "string", []byte{}},
+		{"index.text", "undefined", nil},
+		{"index.text", "object", []byte("\xef\xbb\xbfa")},
+		{"index.text", "object", []byte("a\x80")},
+		{"index.text", "object", bytes.Repeat([]byte("a"), 64<<10+1)},
+		{"index.text", "string", bytes.Repeat([]byte("a"), 64<<10)},
+		{"index.bytes", "object", []byte("ab")},
+		{"index.again", "string", []byte("ab")},
+	} {
+		r := &recorder{}
+		in := acquire(t, e, img, r, jsvm.Limits{})
+		start(in, tc.fn, "")
+		for i := 0; in.Outcome() == nil; i++ {
+			in.Reply(r.calls[i].id, true, []byte(`{"n":1}`), tc.body)
+		}
+		head := any(`{"n":1}`)
+		if tc.fn == "index.bytes" {
+			head = map[string]int{"n": 1}
+		}
+		want, _ := json.Marshal([]any{head, tc.kind, numbers(tc.body), 7})
+		if got := in.Outcome(); string(got.Body) != string(want) {
+			t.Errorf("%s %.20q: %.200s %s, want %.200s", tc.fn, tc.body, got.Body, got.Head, want)
+		}
+		in.Release()
+	}
+	for fn, want := range map[string]string{"index.refused": `"NO!"`, "index.thrown": `"unread"`} {
+		r := &recorder{}
+		in := acquire(t, e, img, r, jsvm.Limits{})
+		start(in, fn, "")
+		in.Reply(r.calls[0].id, fn != "index.refused", []byte(`{"code":"NO"}`), []byte("a"))
+		if got := in.Outcome(); got == nil || string(got.Body) != want {
+			t.Errorf("%s: %+v", fn, got)
+		}
+		in.Release()
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	e := newEngine(t)
 	img := snapshot(t, e, jsvm.Source{Bundle: runtimetest.Bundle(waitingApp), Memory: 24 << 20})

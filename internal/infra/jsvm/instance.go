@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
@@ -174,13 +175,29 @@ func (in *Instance) Reply(id uint32, ok bool, head, body []byte) {
 		if err != nil {
 			return err
 		}
-		arg, err := in.value(body, false)
+		arg, err := in.value(body, ok && asText && short(body))
 		if err != nil {
 			return err
 		}
 		t := &in.e.tags
 		return in.enter("reply", t.number(float64(id)), t.bool(ok), v, arg)
 	})
+}
+
+// maxShort is what an answer's body may be to be given as a text.
+const maxShort = 64 << 10
+
+// short says whether a text is cheaper for the engine than bytes, and of the same size.
+func short(b []byte) bool {
+	if len(b) > maxShort {
+		return false
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Timer fires a timer.

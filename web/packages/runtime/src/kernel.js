@@ -12,6 +12,7 @@ const { parse } = JSON;
 const slowStringify = JSON.stringify;
 const P = Promise;
 const resolved = P.resolve.bind(P);
+const refusedWith = P.reject.bind(P);
 const then = Function.prototype.call.bind(P.prototype.then);
 const isView = ArrayBuffer.isView;
 const hasOwn = Object.hasOwn;
@@ -31,7 +32,7 @@ const OPS = {
 const modules = { __proto__: null }; // name → exports object, for __annex_require
 const kinds = { __proto__: null }; // kind → {args, result}
 let handlers = { __proto__: null }; // "folder/file.export" → {module: its namespace, key: its name}
-const pending = new Map(); // host call id → [resolve, reject, made]
+const pending = new Map(); // host call id → what ask knows of it
 const timers = new Map(); // timer id → {fn, args, every}
 let nextID = 1;
 let running = false; // a call, whose kind and function these are:
@@ -78,58 +79,70 @@ const quick = { __proto__: null, "kvs.get": true, "kvs.secret.get": true };
 // call starts an asynchronous host call. It is refused at module scope, which runs once,
 // at deploy, for all installations, and so has no authority; the host is told where.
 function call(method, head, body) {
-  return new P((resolve, reject) => {
-    try {
-      if (typeof body === "string") body = host(11, body);
-      ask(call, method, head === undefined ? "{}" : stringify(head), body, false, (head, body) => resolve({ head, body }), reject);
-    } catch (err) {
-      reject(err);
-    }
-  });
+  try {
+    if (typeof body === "string") body = host(11, body);
+    return ask(call, method, head === undefined ? "{}" : stringify(head), body, false, pair, same);
+  } catch (err) {
+    return refusedWith(err);
+  }
 }
 
-// ask is call without a promise: resolve is given the answer's head and body as soon as they
-// are there. The head is JSON already, and so is an answer's that is asked for as a text. The
-// frames of an error are those below the function above. On the way of each call of a
-// product or a host arguments and lists stand in place of objects: the engine makes them
-// several times as fast.
-function ask(above, method, head, body, asText, resolve, reject) {
+const pair = (head, body) => ({ head, body });
+const same = (err) => err;
+
+// ask is call for who knows what to make of the answer: the promise is of what answered
+// makes of its head, its body and what was given along, as soon as they are there; refused
+// makes the reason of an error. The head is JSON already, and so is an answer's that is
+// asked for as a text. The frames of an error are those below the function above. On the
+// way of each call of a product or a host arguments and lists stand in place of objects and
+// closures: the engine makes them several times as fast.
+function ask(above, method, head, body, asText, answered, refused, along) {
   const id = nextID++;
-  let refused;
+  const promise = new P(take);
+  const resolve = taken;
+  const reject = takenToReject;
+  let refusal;
   try {
-    refused = loading ? host(2, id, method, head, body, framesOf(new Error())) : host(2, id, method, head, body, asText);
+    refusal = loading ? host(2, id, method, head, body, framesOf(new Error())) : host(2, id, method, head, body, asText);
   } catch (err) {
-    reject(err); // it is too large
-    return;
+    reject(refused(err)); // it is too large
+    return promise;
   }
-  if (refused !== undefined) {
-    const err = new Error(refused);
+  if (refusal !== undefined) {
+    const err = new Error(refusal);
     err.name = err.code = "MODULE_SCOPE_CALL";
-    reject(err);
-    return;
+    reject(refused(err));
+    return promise;
   }
   // Where the call was made is known only now; the answer comes from outside of any app code.
   // Each frame costs more than a microsecond: those of the SDK say nothing to anybody.
   let made;
   if (quick[method] !== true) capture((made = {}), above);
-  pending.set(id, [resolve, reject, made]);
+  pending.set(id, [resolve, reject, made, answered, refused, along]);
+  return promise;
 }
+
+// take is what every promise of ask is made with: a function for each would be one more.
+let taken;
+let takenToReject;
+const take = (resolve, reject) => {
+  taken = resolve;
+  takenToReject = reject;
+};
 
 function reply(id, ok, head, body) {
   const waiting = pending.get(id);
   if (waiting === undefined) return;
   pending.delete(id);
-  if (ok) {
-    waiting[0](head, body);
-    return;
-  }
-  let err;
   try {
-    err = revive(head, waiting[2]);
+    if (ok) {
+      waiting[0](waiting[3](head, body, waiting[5]));
+      return;
+    }
+    waiting[1](waiting[4](revive(head, waiting[2])));
   } catch (thrown) {
-    err = thrown; // by an app's Error.prepareStackTrace
+    waiting[1](thrown); // by an app's Error.prepareStackTrace, or of an answer that cannot be read
   }
-  waiting[1](err);
 }
 
 // revive makes the Error of a refusal: its fields are the host's, its frames those of the call.

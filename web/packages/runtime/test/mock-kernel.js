@@ -44,8 +44,11 @@ export const kernel = {
     const reply = await handler(head, body);
     return { head: reply?.head ?? {}, body: reply?.body };
   },
-  ask(above, method, head, body, asText, resolve, reject) {
-    this.call(method, JSON.parse(head), body).then((reply) => resolve(asText ? JSON.stringify(reply.head) : reply.head, reply.body), reject);
+  ask(above, method, head, body, asText, answered, refused, along) {
+    return this.call(method, JSON.parse(head), body).then(
+      (reply) => answered(asText ? JSON.stringify(reply.head) : reply.head, reply.body, along),
+      (err) => { throw refused(err); },
+    );
   },
   stringify: JSON.stringify,
   decode: (bytes) => natives.utf8dec(bytes, false),

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { host } from './mock-kernel.js';
 import { console } from '../src/web/console.js';
 import { MessageChannel } from '../src/web/messaging.js';
-import { Response } from '../src/web/response.js';
+import { Request } from '../src/web/request.js';
+import { Response, receivedResponse } from '../src/web/response.js';
 import { TextDecoder } from '../src/web/encoding.js';
 import { AbortController, AbortSignal } from '../src/web/abort.js';
 import { parseMIME, formatMIME } from '../src/web/mime.js';
@@ -103,6 +104,36 @@ test('bodies survive their clones and their streams', async () => {
   for await (const chunk of first.body) assert.equal(chunk.length, 3);
   assert.deepEqual([...await second.bytes()], [1, 2, 3]);
   await assert.rejects(first.text(), TypeError);
+});
+
+test('a body that came as a text is its bytes to who asks for bytes', async () => {
+  const made = (held) => receivedResponse(200, '{"headers":[["content-type","text/plain"]]}', false, held);
+  const text = '{"a":"b\\u0000"}';
+  for (const held of [text, new TextEncoder().encode(text)]) {
+    assert.equal(await made(held).text(), text);
+    assert.deepEqual(await made(held).json(), { a: 'b\0' });
+    for (const bytes of [await made(held).bytes(), new Uint8Array(await made(held).arrayBuffer()), await (await made(held).blob()).bytes(), await made(held).buffer()]) {
+      assert.deepEqual([...bytes], [...new TextEncoder().encode(text)]);
+    }
+    const read = made(held);
+    assert.equal(read.bodyUsed, false);
+    const twin = read.clone();
+    await read.json();
+    assert.equal(read.bodyUsed, true);
+    await assert.rejects(read.text(), TypeError);
+    assert.throws(() => read.clone(), TypeError);
+    let length = 0;
+    for await (const chunk of twin.body) length += chunk.length;
+    assert.equal(length, text.length);
+    const streamed = made(held);
+    assert.equal((await streamed.body.getReader().read()).value.length, text.length);
+    await assert.rejects(streamed.json(), TypeError);
+  }
+  await assert.rejects(made('{').json(), SyntaxError);
+  assert.equal(await made('').text(), '');
+  assert.equal((await made('').bytes()).length, 0);
+  assert.equal(await made(undefined).text(), '');
+  assert.equal(await new Request('https://a.example/', { method: 'POST', body: made('abc').body, duplex: 'half' }).text(), 'abc');
 });
 
 test('encodings of old', () => {

@@ -46,42 +46,49 @@ function fromNodeStream(source) {
 }
 
 const { parse } = JSON;
-const json = (bytes) => parse(text(bytes));
+const textOf = (held) => (typeof held === 'string' ? held : text(held));
+const json = (held) => parse(textOf(held));
 const unusable = () => new TypeError('Body is unusable: it has already been read');
+
+// bytesIn makes the bytes of a text when they are wanted.
+const bytesIn = (held) => (typeof held === 'string' ? utf8(held) : held);
 
 // The interfaces that include a body have no parent.
 export class Body extends Anything {
-  #bytes = null; // the whole body, where it is known
+  #held = null; // the whole body, where it is known: bytes, or the ASCII text that they are
   #stream = null;
   #used = false; // it was read without a stream, or given away
   #signal = null; // ends a body that nobody has read yet
 
   /** @returns {ReadableStream | null} */
   get body() {
-    if (this.#stream === null && this.#bytes !== null) this.#stream = this.#used ? spent() : Body.#open(this);
+    if (this.#stream === null && this.#held !== null) this.#stream = this.#used ? spent() : Body.#open(this);
     return this.#stream;
   }
   get bodyUsed() { return this.#used || (this.#stream !== null && disturbed(this.#stream)); }
 
   static #open(body) {
     const signal = body.#signal;
-    return streamOf(body.#bytes, signal === null ? undefined : (fail) => {
+    return streamOf(bytesIn(body.#held), signal === null ? undefined : (fail) => {
       if (signal.aborted) fail(signal.reason);
       else onAbort(signal, fail);
     });
   }
 
   // take gives the bytes, or a promise of them, and marks the body as read.
-  static #take(body) {
-    const bytes = body.#bytes;
+  static #take(body) { return bytesIn(Body.#use(body)); }
+
+  // use is take of what is held.
+  static #use(body) {
+    const held = body.#held;
     const stream = body.#stream;
     if (body.#used || (stream !== null && (disturbed(stream) || stream.locked))) throw unusable();
     body.#signal?.throwIfAborted();
-    if (bytes === null && stream === null) return new Uint8Array(0);
+    if (held === null && stream === null) return new Uint8Array(0);
     body.#used = true;
-    if (bytes === null) return drain(stream).then((parts) => concat([new Uint8Array(0), ...parts]));
+    if (held === null) return drain(stream).then((parts) => concat([new Uint8Array(0), ...parts]));
     if (stream !== null) void stream.getReader().cancel();
-    return bytes;
+    return held;
   }
 
   async arrayBuffer() { return (await Body.#take(this)).slice().buffer; }
@@ -103,13 +110,14 @@ export class Body extends Anything {
     throw new TypeError(`formData: the content type ${JSON.stringify(this.headers.get('content-type'))} is not a form`);
   }
   json() { return Body.#as(this, json); }
-  text() { return Body.#as(this, text); }
+  text() { return Body.#as(this, textOf); }
 
-  // as is a promise of what a function makes of the bytes; those that are there are not waited for.
+  // as is a promise of what a function makes of what is held, which is not waited for where
+  // it is there.
   static #as(body, make) {
     try {
-      const bytes = Body.#take(body);
-      return bytes instanceof Uint8Array ? Promise.resolve(make(bytes)) : bytes.then(make);
+      const held = Body.#use(body);
+      return typeof held === 'string' || held instanceof Uint8Array ? Promise.resolve(make(held)) : held.then(make);
     } catch (err) {
       return Promise.reject(err);
     }
@@ -121,30 +129,30 @@ export class Body extends Anything {
     return globalThis.Buffer ? globalThis.Buffer.from(bytes) : bytes.slice();
   }
 
-  static set(target, bytes = null, stream = null, signal = null) {
-    target.#bytes = bytes;
+  static set(target, held = null, stream = null, signal = null) {
+    target.#held = held;
     target.#stream = stream;
     target.#signal = signal;
   }
 
-  static has(target) { return target.#bytes !== null || target.#stream !== null; }
+  static has(target) { return target.#held !== null || target.#stream !== null; }
 
   /** Whole body as bytes, or undefined if there is none; marks it as read. */
   static async take(source) { return Body.#has(source) ? Body.#take(source) : undefined; }
   /** The body as bytes where they are known, else as the stream that it is; marks it as read. */
   static give(source) {
     if (!Body.#has(source)) return undefined;
-    if (source.#bytes !== null) return Body.#take(source);
+    if (source.#held !== null) return Body.#take(source);
     if (source.bodyUsed || source.#stream.locked) throw unusable();
     source.#used = true;
     return source.#stream;
   }
-  static #has(source) { return source.#bytes !== null || source.#stream !== null; }
+  static #has(source) { return source.#held !== null || source.#stream !== null; }
 
   static copy(source, target) {
     if (source.bodyUsed || source.#stream?.locked) throw new TypeError('clone: the body has already been read');
-    if (source.#bytes !== null) {
-      target.#bytes = source.#bytes;
+    if (source.#held !== null) {
+      target.#held = source.#held;
       target.#signal = source.#signal;
     } else if (source.#stream !== null) {
       const [one, two] = source.#stream.tee();
@@ -159,12 +167,12 @@ export class Body extends Anything {
     if (!Body.#has(source)) return;
     if (source.bodyUsed || source.#stream?.locked) throw unusable();
     source.#used = true;
-    target.#bytes = source.#bytes;
-    if (source.#bytes === null) target.#stream = source.#stream.pipeThrough(new TransformStream());
+    target.#held = source.#held;
+    if (source.#held === null) target.#stream = source.#stream.pipeThrough(new TransformStream());
     else if (source.#stream !== null) void source.#stream.getReader().cancel();
   }
 }
-/** Gives an object its body: its bytes or a stream, and the signal that ends it. */
+/** Gives an object its body: its bytes, the ASCII text that they are, or a stream; and the signal that ends it. */
 export const setBody = Body.set;
 export const hasBody = Body.has;
 export const takeBody = Body.take;

@@ -4,6 +4,7 @@ import { kernel } from '@annex/runtime/kernel';
 import { classed } from '../errors.js';
 import { onAbort } from './abort.js';
 import { giveBody, takeBody } from './body.js';
+import { utf8 } from './bytes.js';
 import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
@@ -33,12 +34,12 @@ const textType = 'application/json'; // of a body that is a text, unless it is s
  */
 export function askProduct(who, path, init = undefined, above = askProduct) {
   if (!plain.test(path)) path = encoded(path);
-  if (init === undefined || init === null) return followed(who, path, nothing, above); // as most do
+  if (init === undefined || init === null) return ask(who, path, nothing, 0, above); // as most do
   const options = dictionary(init, 'requestProduct');
   if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
   const { method, headers, body, redirect } = outgoing(options, 'requestProduct', textType, goesInPieces(who));
-  if (!(body instanceof Promise)) return followed(who, path, { method, headers, body, redirect, signal: null }, above);
-  return body.then((bytes) => followed(who, path, { method, headers, body: bytes, redirect, signal: null }, above));
+  if (!(body instanceof Promise)) return ask(who, path, { method, headers, body, redirect, signal: null }, 0, above);
+  return body.then((bytes) => ask(who, path, { method, headers, body: bytes, redirect, signal: null }, 0, above));
 }
 
 // nothing is what a request says besides its path when it says nothing.
@@ -58,40 +59,34 @@ async function askUntil(who, path, options) {
   const body = goesInPieces(who) ? giveBody(whole) : await takeBody(whole);
   return new Promise((resolve, reject) => {
     const done = onAbort(signal, reject);
-    followed(who, path, { method, headers, body, redirect, signal }, askUntil).then(resolve, reject).finally(done);
+    ask(who, path, { method, headers, body, redirect, signal }, 0, askUntil).then(resolve, reject).finally(done);
   });
 }
 
-const followed = (who, path, said, above) => new Promise((resolve, reject) => ask(who, path, said, 0, above, resolve, reject));
-
 // ask asks once. The answer is taken in as soon as it is there, and of its head no more than
 // is needed: promises and parsing would cost more than the rest.
-function ask(who, path, said, hops, above, resolve, reject) {
+function ask(who, path, said, hops, above) {
   const { signal, body: sent } = said;
   const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
-  const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
   signal?.throwIfAborted();
-  const answered = (head, body) => {
-    try {
-      const status = statusOf(head);
-      const next = redirects.has(status) && call !== 'remote.request' ? redirected(path, said, parse(head), hops) : undefined; // a remote's is the app's own to follow
-      const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
-      if (next === undefined) {
-        resolve(receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, body, rest, signal), signal));
-        return;
-      }
-      if (rest !== undefined) giveUp(rests, rest);
-      ask(who, next.path, next.said, hops + 1, above, resolve, reject);
-    } catch (err) {
-      reject(err);
-    }
-  };
-  if (call !== 'product.request' || !isLong(sent)) {
-    kernel.ask(above, call, headOf(who, path, said), sent, true, answered, (err) => reject(classed(err)));
-    return;
+  const along = { call, who, path, said, hops, above };
+  if (call !== 'product.request' || !isLong(sent)) return kernel.ask(above, call, headOf(who, path, said), sent, true, answered, classed, along);
+  const asked = (method, head, body) => kernel.ask(above, method, head, body, true, (head, body) => ({ head, body }), classed);
+  return sendPieces(piecesOf(sent), signal, asked, () => headOf(who, path, said)).then(({ head, body }) => answered(head, body, along));
+}
+
+// answered makes the Response of an answer, or asks where it says that the product is.
+function answered(head, body, asked) {
+  const { call, who, path, said, hops, above } = asked;
+  const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
+  const status = statusOf(head);
+  const next = redirects.has(status) && call !== 'remote.request' ? redirected(path, said, parse(head), hops) : undefined; // a remote's is the app's own to follow
+  const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
+  if (next === undefined) {
+    return receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, typeof body === 'string' ? utf8(body) : body, rest, said.signal), said.signal);
   }
-  const asked = (method, head, body) => new Promise((done, failed) => kernel.ask(above, method, head, body, true, (head, body) => done({ head, body }), (err) => failed(classed(err))));
-  sendPieces(piecesOf(sent), signal, asked, () => headOf(who, path, said)).then(({ head, body }) => answered(head, body), reject);
+  if (rest !== undefined) giveUp(rests, rest);
+  return ask(who, next.path, next.said, hops + 1, above);
 }
 
 const first = '{"status":';

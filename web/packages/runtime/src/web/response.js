@@ -11,14 +11,12 @@ const bodiless = new Set([101, 103, 204, 205, 304]);
 
 export class Response {
   #status = 200;
-  #type = 'default';
-  #redirected = false;
-  #rest; // statusText, headers and url; of an answer from outside as JSON, until somebody asks
+  #rest; // type, redirected, statusText, headers and url; of an answer from outside as JSON, until somebody asks
 
   constructor(body = null, init = undefined) {
     new Body(this);
     if (body === received) return;
-    const rest = (this.#rest = { statusText: '', headers: undefined, url: '' });
+    const rest = (this.#rest = { type: 'default', redirected: false, statusText: '', headers: undefined, url: '' });
     const options = dictionary(init, 'Response');
     if (options.status !== undefined) {
       const status = Math.trunc(Number(options.status));
@@ -39,7 +37,7 @@ export class Response {
 
   static error() {
     const response = new Response();
-    response.#type = 'error';
+    response.#rest.type = 'error';
     response.#status = 0;
     freezeHeaders(response.#rest.headers);
     return response;
@@ -65,9 +63,9 @@ export class Response {
     return response;
   }
 
-  get type() { return this.#type; }
+  get type() { return Response.#opened(this).type; }
   get url() { return Response.#opened(this).url; }
-  get redirected() { return this.#redirected; }
+  get redirected() { return Response.#opened(this).redirected; }
   get status() { return this.#status; }
   get ok() { return this.#status >= 200 && this.#status < 300; }
   get statusText() { return Response.#opened(this).statusText; }
@@ -80,31 +78,29 @@ export class Response {
   }
 
   clone() {
-    const { statusText, headers, url } = Response.#opened(this);
+    const { type, redirected, statusText, headers, url } = Response.#opened(this);
     const copy = new Response();
     copyBody(this, copy);
     copy.#status = this.#status;
-    copy.#rest = { statusText, headers: new Headers(headers), url };
-    copy.#redirected = this.#redirected;
-    copy.#type = this.#type;
-    if (this.#type !== 'default') freezeHeaders(copy.#rest.headers);
+    copy.#rest = { type, redirected, statusText, headers: new Headers(headers), url };
+    if (type !== 'default') freezeHeaders(copy.#rest.headers);
     return copy;
   }
 
-  static received(status, head, redirected, bytes, stream = null, signal = null) {
+  static received(status, head, redirected, held, stream = null, signal = null) {
     const response = new Response(received);
     response.#status = status;
-    response.#type = 'basic';
-    response.#redirected = redirected;
-    response.#rest = typeof head === 'string' ? head : readHead(head);
+    response.#rest = typeof head === 'string' && !redirected ? head : readHead(typeof head === 'string' ? parse(head) : head, redirected);
     if (bodiless.has(status)) return response;
-    if (stream === null) setBody(response, bytes ?? new Uint8Array(0), null, signal);
+    if (stream === null) setBody(response, held ?? '', null, signal);
     else setBody(response, null, stream);
     return response;
   }
 }
 
-const readHead = ({ statusText = '', headers, url = '' }) => ({
+const readHead = ({ statusText = '', headers, url = '' }, redirected = false) => ({
+  type: 'basic',
+  redirected,
   statusText,
   headers: headers instanceof Headers ? freezeHeaders(headers) : receivedHeaders(headers),
   url: url.includes('#') ? url.slice(0, url.indexOf('#')) : url,
@@ -118,7 +114,7 @@ const readHead = ({ statusText = '', headers, url = '' }) => ({
  * @param {number} status
  * @param {object | string} head
  * @param {boolean} redirected
- * @param {Uint8Array} [bytes]
+ * @param {Uint8Array | string} [held] bytes, or the ASCII text that they are
  * @param {ReadableStream | null} [stream]
  * @param {AbortSignal | null} [signal]
  */
