@@ -34,28 +34,6 @@ type caller struct {
 	sent    uint32              // how many there were
 }
 
-// head is the request as the SDK writes it. Path begins with "/" and stands below the
-// API's base; who the user is, is never the app's to say for a user who is present.
-type head struct {
-	Product   string      `json:"product"`
-	As        string      `json:"as"` // app or user
-	AccountID string      `json:"accountId"`
-	Path      string      `json:"path"`
-	Method    string      `json:"method"`
-	Headers   [][2]string `json:"headers"`
-	TimeoutMs int64       `json:"timeoutMs"`
-	// Pieces says that the answer is taken piece by piece where it is long.
-	Pieces bool `json:"pieces"`
-}
-
-type replyHead struct {
-	Status     int         `json:"status"`
-	Body       uint32      `json:"body,omitempty"` // by what the rest is asked for; stands second
-	StatusText string      `json:"statusText"`
-	Headers    [][2]string `json:"headers"`
-	URL        string      `json:"url"` // the path, below the API's base
-}
-
 // serve answers one request: decide, send, and tell the app and the log under one reason id.
 func (c *caller) serve(ctx context.Context, p *call.Policy, req call.Request) (call.Reply, error) {
 	switch req.Method {
@@ -120,8 +98,8 @@ func (c *caller) finish(ctx context.Context, req call.Request, d *Decision, star
 
 func (c *caller) request(ctx context.Context, p *call.Policy, req *call.Request, d *Decision) (out call.Reply, sent *sentBody, err error) {
 	cfg := &c.gate.cfg
-	var h head
-	if err := json.Unmarshal(req.Head, &h); err != nil {
+	h, err := readHead(req.Head)
+	if err != nil {
 		return out, nil, deny(d, "invalid-argument", fault.New(fault.Usage, "INVALID_ARGUMENT", "the arguments of the request are malformed").Because(err))
 	}
 	if d.Method, err = exchange.Method(h.Method); err != nil {

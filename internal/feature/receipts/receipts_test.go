@@ -13,6 +13,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -444,5 +445,19 @@ func BenchmarkReceipt(b *testing.B) {
 			b.Fatal(err)
 		}
 		open.Done(Outcome{Allow: true, Status: 200, Received: 10})
+	}
+}
+
+// What is written as it stands is of the signs of ids, and no longer than they are.
+func TestIDLike(t *testing.T) {
+	want := regexp.MustCompile(`^[A-Za-z0-9._:/-]{0,200}$`)
+	texts := []string{"", "a\n", "index.run", strings.Repeat("a", 200), strings.Repeat("a", 201), "é", "a b"}
+	for c := range 256 {
+		texts = append(texts, string([]byte{'a', byte(c)}))
+	}
+	for _, text := range texts {
+		if got := idLike(text); got != want.MatchString(text) {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }

@@ -20,6 +20,8 @@ import (
 const (
 	// Size is a piece. An answer that fits one comes with its head, as most do.
 	Size = 256 << 10
+	// least is the room that a piece begins with: most answers are short.
+	least = 1 << 10
 	// PerOpen is what an answer that is under way takes of the server besides its pieces.
 	PerOpen = 128 << 10
 	// MaxOpen is how many answers of a call may be under way; further ones are held whole.
@@ -181,7 +183,7 @@ func (as *Answers) Next(ctx context.Context, p *call.Policy, req call.Request) (
 func Fill(r io.Reader, held call.Room) (piece []byte, whole bool, err error) {
 	for {
 		if len(piece) == cap(piece) {
-			size := min(max(2*cap(piece), 8<<10), Size)
+			size := min(max(2*cap(piece), least), Size)
 			if held != nil {
 				if err := held.Take(size); err != nil {
 					return nil, false, err

@@ -1,0 +1,62 @@
+package product
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// head is the request as the SDK writes it. Path begins with "/" and stands below the
+// API's base; who the user is, is never the app's to say for a user who is present.
+type head struct {
+	Product   string      `json:"product"`
+	As        string      `json:"as"` // app or user
+	AccountID string      `json:"accountId"`
+	Path      string      `json:"path"`
+	Method    string      `json:"method"`
+	Headers   [][2]string `json:"headers"`
+	TimeoutMs int64       `json:"timeoutMs"`
+	// Pieces says that the answer is taken piece by piece where it is long.
+	Pieces bool `json:"pieces"`
+}
+
+type replyHead struct {
+	Status     int         `json:"status"`
+	Body       uint32      `json:"body,omitempty"` // by what the rest is asked for; stands second
+	StatusText string      `json:"statusText"`
+	Headers    [][2]string `json:"headers"`
+	URL        string      `json:"url"` // the path, below the API's base
+}
+
+// readHead reads a head. Most are of requests that say nothing but where they go, and reading
+// one of those by the book takes as long as deciding about it: it is read as it stands.
+func readHead(text []byte) (h head, err error) {
+	if h, ok := plainHead(string(text)); ok {
+		return h, nil
+	}
+	err = json.Unmarshal(text, &h)
+	return h, err
+}
+
+// plainHead reads the head that says nothing, if it is written as the SDK writes it.
+func plainHead(text string) (h head, ok bool) {
+	text, begins := strings.CutPrefix(text, `{"product":"`)
+	text, ends := strings.CutSuffix(text, `","pieces":true,"method":"GET","headers":[]}`)
+	if !begins || !ends {
+		return head{}, false
+	}
+	h = head{Pieces: true, Method: "GET", Headers: [][2]string{}}
+	h.Product, text, _ = strings.Cut(text, `","as":"`)
+	h.As, h.Path, ok = strings.Cut(text, `","path":"`)
+	return h, ok && asItStands(h.Product) && asItStands(h.As) && asItStands(h.Path)
+}
+
+// asItStands says whether JSON writes a text without escapes. It has no quotes, so it ends
+// where the next one begins.
+func asItStands(text string) bool {
+	for _, c := range []byte(text) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
