@@ -2,7 +2,10 @@ package product
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
+
+	"github.com/annexhq/annex/internal/infra/hostcall"
 )
 
 // head is the request as the SDK writes it. Path begins with "/" and stands below the
@@ -25,6 +28,24 @@ type replyHead struct {
 	StatusText string      `json:"statusText"`
 	Headers    [][2]string `json:"headers"`
 	URL        string      `json:"url"` // the path, below the API's base
+}
+
+// appendJSON appends the head's JSON.
+func (h *replyHead) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"status":`...), int64(h.Status), 10)
+	if h.Body != 0 {
+		b = strconv.AppendUint(append(b, `,"body":`...), uint64(h.Body), 10)
+	}
+	b = hostcall.AppendString(append(b, `,"statusText":`...), h.StatusText)
+	b = append(b, `,"headers":[`...)
+	for i, kv := range h.Headers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = hostcall.AppendString(append(b, '['), kv[0])
+		b = append(hostcall.AppendString(append(b, ','), kv[1]), ']')
+	}
+	return append(hostcall.AppendString(append(b, `],"url":`...), h.URL), '}')
 }
 
 // readHead reads a head. Most are of requests that say nothing but where they go, and reading

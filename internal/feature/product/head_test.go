@@ -3,6 +3,7 @@ package product
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -41,5 +42,24 @@ func TestTheSDKsHeadIsReadAsItStands(t *testing.T) {
 	h, ok := plainHead(plainest)
 	if !ok || h.Product != "jira" || h.As != "app" || h.Path != "/rest/api/3/issue/A-1?fields=a,b" {
 		t.Errorf("%+v %v", h, ok)
+	}
+}
+
+// The head of an answer is written as JSON writes it, whatever the product says in it.
+func TestReplyHeads(t *testing.T) {
+	for _, h := range []replyHead{
+		{Status: 200, StatusText: "OK", Headers: [][2]string{{"content-type", "application/json"}, {"etag", `W/"a"`}}, URL: "/a?b=<c>&d"},
+		{Status: 599, Body: 7, StatusText: "é \x80", Headers: [][2]string{}, URL: ""},
+		{Status: 100, StatusText: "a\n\\", Headers: [][2]string{{"", "\u2028\x7f"}}, URL: "/\""},
+	} {
+		want, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b any
+		got := h.appendJSON(nil)
+		if json.Unmarshal(got, &a) != nil || json.Unmarshal(want, &b) != nil || !reflect.DeepEqual(a, b) || !strings.HasPrefix(string(got), string(want[:13])) {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

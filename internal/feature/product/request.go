@@ -3,7 +3,6 @@ package product
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -296,11 +295,8 @@ func (l *pass) reply(a exchange.Answer, secret string, held call.Room) (call.Rep
 	if err != nil {
 		return call.Reply{}, err
 	}
-	out, err := json.Marshal(replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: l.path})
-	if err != nil {
-		return call.Reply{}, err
-	}
-	return call.Reply{Head: out, Body: body}, nil
+	head := replyHead{Status: a.Status, StatusText: a.StatusText, Headers: a.Headers, URL: l.path}
+	return call.Reply{Head: head.appendJSON(make([]byte, 0, 512)), Body: body}, nil
 }
 
 const removed = "[removed by Annex]"

@@ -7,7 +7,6 @@ import (
 
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"hash"
 
@@ -21,11 +20,7 @@ import (
 // still to be sent a line that cannot be written is an error; of one that was sent the line
 // is kept in memory all the same.
 func (l *Log) append(r Request, act, who string, detail any, before bool) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return err
-	}
-	e := trail.Entry{Segment: l.segment, Site: r.Site, Install: r.Install, At: l.Now().UnixMilli(), Actor: who, Act: act, Detail: text}
+	e := trail.Entry{Segment: l.segment, Site: r.Site, Install: r.Install, At: l.Now().UnixMilli(), Actor: who, Act: act}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if before && len(l.pending) >= maxPending {
@@ -37,7 +32,7 @@ func (l *Log) append(r Request, act, who string, detail any, before bool) error 
 		l.chains[r.Site] = c
 	}
 	e.Seq, e.Prev = c.seq+1, c.hash
-	line, err := e.Seal()
+	line, err := e.Seal(detail)
 	if err != nil {
 		return err
 	}

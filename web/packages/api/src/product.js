@@ -1,7 +1,7 @@
 // Calls to products, as the app or as the user. The server decides each of them: where
 // the app is installed, what was granted, what the user agreed to. No credential is here.
 import { NotOfferedError, notOffered, unbuilt } from '@annex/runtime/faults';
-import { askProduct } from '@annex/runtime/product';
+import { asker, askProduct } from '@annex/runtime/product';
 import { withProvider, withSiteProvider } from './provider.js';
 import { assumeTrustedRoute, pathOf } from './route.js';
 
@@ -10,10 +10,18 @@ const named = {
   requestJira: 'jira', requestConfluence: 'confluence', requestBitbucket: 'bitbucket', requestCompass: 'compass', requestTrello: 'trello', requestAtlassian: 'atlassian',
 };
 
+const remembered = 16; // products of a caller; no app has as many
+
 function caller(who, as, accountId) {
+  const askers = new Map();
+  const askerOf = (product) => {
+    const known = asker(String(product), as, accountId);
+    if (askers.size < remembered) askers.set(product, known);
+    return known;
+  };
   const ask = (product, path, init) => {
     try {
-      return askProduct({ product: String(product), as, accountId }, pathOf(path), init, ask);
+      return askProduct(askers.get(product) ?? askerOf(product), pathOf(path), init, ask);
     } catch (err) {
       return Promise.reject(err);
     }
@@ -32,7 +40,7 @@ function caller(who, as, accountId) {
 
 async function graph(as, accountId, query, variables = {}, headers = {}) {
   if (typeof query !== 'string') throw new TypeError('requestGraph: the query is a text');
-  return askProduct({ product: '', as, accountId, graph: true }, '', {
+  return askProduct({ ...asker('', as, accountId), graph: true }, '', {
     method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }),
   });
 }

@@ -5,7 +5,7 @@
 import { kernel } from '@annex/runtime/kernel';
 import { NotOfferedError, notOffered, notOfferedNow } from '@annex/runtime/faults';
 import { classed } from '@annex/runtime/errors';
-import { askProduct } from '@annex/runtime/product';
+import { asker, askProduct } from '@annex/runtime/product';
 import { granted as compare } from '../../bridge/src/granted.js';
 import { makeHistory } from '../../bridge/src/history.js';
 import { makePermissions } from '../../bridge/src/permissions.js';
@@ -57,7 +57,7 @@ const request = (member, product) => ({
 
 async function ask(product, path, init) {
   try {
-    return await askProduct({ product, as: 'user' }, String(path?.value ?? path), init);
+    return await askProduct(asker(product, 'user'), String(path?.value ?? path), init);
   } catch (err) {
     throw refused(err);
   }

@@ -15,8 +15,21 @@ import { ReadableStream } from './stream.js';
 import { dictionary } from './webidl.js';
 
 const { parse } = JSON;
+const { encodeURI } = globalThis;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const textType = 'application/json'; // of a body that is a text, unless it is said
+
+/**
+ * Who asks a product, and as whom.
+ * @param {string} product a key or an alias, '' for the installation's own
+ * @param {'app' | 'user'} as
+ * @param {string} [accountId]
+ */
+export function asker(product, as, accountId = undefined) {
+  // What the host is told of a request that says nothing, up to its path.
+  const opening = accountId === undefined && plainKey.test(product) ? `{"product":"${product}","as":"${as}","path":"` : undefined;
+  return { product, as, accountId, opening };
+}
 
 /**
  * Asks a product. What the installation was not granted is answered with a real 403,
@@ -26,14 +39,14 @@ const textType = 'application/json'; // of a body that is a text, unless it is s
  * PRODUCT_NOT_INSTALLED (403) where the app is not installed, with LIMIT_… and
  * PRODUCT_UNAVAILABLE. Throws for what is no request.
  *
- * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who product is a key or an alias, '' for the installation's own
+ * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who from asker
  * @param {string} path below the product's API, with query
  * @param {RequestInit} [init]
  * @param {Function} [above] below which the frames of an error begin
  * @returns {Promise<Response>}
  */
 export function askProduct(who, path, init = undefined, above = askProduct) {
-  if (!plain.test(path)) path = encoded(path);
+  if (!isPlain(path)) path = encoded(path);
   if (init === undefined || init === null) return ask(who, path, nothing, 0, above); // as most do
   const options = dictionary(init, 'requestProduct');
   if (options.signal !== undefined && options.signal !== null) return askUntil(who, path, options);
@@ -69,7 +82,7 @@ function ask(who, path, said, hops, above) {
   const { signal, body: sent } = said;
   const call = who.product === undefined ? 'remote.request' : who.graph ? 'product.graph' : 'product.request';
   signal?.throwIfAborted();
-  const along = { call, who, path, said, hops, above };
+  const along = [call, who, path, said, hops, above];
   if (call !== 'product.request' || !isLong(sent)) return kernel.ask(above, call, headOf(who, path, said), sent, true, answered, classed, along);
   const asked = (method, head, body) => kernel.ask(above, method, head, body, true, (head, body) => ({ head, body }), classed);
   return sendPieces(piecesOf(sent), signal, asked, () => headOf(who, path, said)).then(({ head, body }) => answered(head, body, along));
@@ -77,16 +90,21 @@ function ask(who, path, said, hops, above) {
 
 // answered makes the Response of an answer, or asks where it says that the product is.
 function answered(head, body, asked) {
-  const { call, who, path, said, hops, above } = asked;
-  const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
+  const said = asked[3];
+  const hops = asked[4];
   const status = statusOf(head);
+  const long = head.startsWith(more, first.length + 3);
+  if (status < 300 && !long) return receivedResponse(status, head, hops > 0, body, null, said.signal);
+  const call = asked[0];
+  const path = asked[2];
+  const rests = call === 'remote.request' ? 'fetch.body' : 'product.body';
   const next = redirects.has(status) && call !== 'remote.request' ? redirected(path, said, parse(head), hops) : undefined; // a remote's is the app's own to follow
-  const rest = head.startsWith(more, first.length + 3) ? parse(head).body : undefined;
+  const rest = long ? parse(head).body : undefined;
   if (next === undefined) {
     return receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, typeof body === 'string' ? utf8(body) : body, rest, said.signal), said.signal);
   }
   if (rest !== undefined) giveUp(rests, rest);
-  return ask(who, next.path, next.said, hops + 1, above);
+  return ask(asked[1], next.path, next.said, hops + 1, asked[5]);
 }
 
 const first = '{"status":';
@@ -101,9 +119,7 @@ function headOf(who, path, said) {
   const { product, as, accountId } = who;
   const { method, headers } = said;
   if (product === undefined) return kernel.stringify({ remote: who.remote, plain: who.plain, resolver: who.resolver, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
-  if (said === nothing && accountId === undefined && plainKey.test(product)) {
-    return `{"product":"${product}","as":"${as}","path":"${path}","pieces":true,"method":"GET","headers":[]}`;
-  }
+  if (said === nothing && who.opening !== undefined) return `${who.opening}${path}","pieces":true,"method":"GET","headers":[]}`;
   return kernel.stringify({ product, as, accountId, path, pieces: true, method, headers: headers === undefined ? [] : wireHeaders(headers) });
 }
 
@@ -126,7 +142,14 @@ function redirected(path, said, head, hops) {
   return { path: location, said: { ...said, method, headers, body } };
 }
 
-const plain = /^[\x21$&-;=?-Z_a-z~[\]]*$/; // what encoded leaves as it is, without escapes
+// isPlain says that encoded would leave a path as it is; of some others it says that it may not.
+function isPlain(path) {
+  try {
+    return encodeURI(path) === path && !path.includes('#');
+  } catch {
+    return false; // it is not well formed
+  }
+}
 
 // encoded writes what a URL cannot hold as it is; what is encoded already stays, and the
 // fragment is nobody's business.
