@@ -20,12 +20,12 @@ import (
 const (
 	// Size is a piece. An answer that fits one comes with its head, as most do.
 	Size = 256 << 10
-	// least is the room that a piece begins with: most answers are short.
-	least = 1 << 10
 	// PerOpen is what an answer that is under way takes of the server besides its pieces.
 	PerOpen = 128 << 10
 	// MaxOpen is how many answers of a call may be under way; further ones are held whole.
 	MaxOpen = 16
+	// least is the room that a piece begins with: most answers are short.
+	least = 1 << 10
 )
 
 // Lasting is what is taken of the server's memory until an answer is over.
