@@ -149,7 +149,7 @@ func (s *Store) moveValues(ctx context.Context, old, install id.Install) (left, 
 }
 
 // moveEntities moves some entities of one kind. The new owner's indexes of it are built
-// again by the next query that goes by them.
+// again by the next query that goes by them; until then writes keep up what is in them.
 func (s *Store) moveEntities(ctx context.Context, old, install id.Install) (left, moved int, err error) {
 	var entity, last string
 	err = s.db.QueryRow(ctx, nextEntity, old, "").Scan(&entity)
@@ -169,8 +169,25 @@ func (s *Store) moveEntities(ctx context.Context, old, install id.Install) (left
 	if _, err := s.db.Exec(ctx, leaveEntities, old, entity, last); err != nil {
 		return 0, 0, err
 	}
-	_, err = s.db.Exec(ctx, forgetIndexes, install, entity)
-	return left, int(n), err
+	return left, int(n), s.unbuild(ctx, install, entity)
+}
+
+// unbuild has the indexes of a kind built from the beginning. Their records are written anew:
+// whoever is building one meanwhile finds that it is gone, and no write misses one of them.
+func (s *Store) unbuild(ctx context.Context, install id.Install, entity string) error {
+	known, err := s.recorded(ctx, install, &Kind{Name: entity})
+	if err != nil {
+		return err
+	}
+	if _, err := s.db.Exec(ctx, forgetIndexes, install, entity); err != nil {
+		return err
+	}
+	for _, d := range known {
+		if _, err := s.db.Exec(ctx, recordIndex, install, entity, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveSecrets seals what it moves for its new owner: a secret opens in its own place only.

@@ -91,3 +91,38 @@ func TestExportAndMove(t *testing.T) {
 		}
 	})
 }
+
+// After a move an older version's write keeps up the index of a newer one, though that index
+// is still to be built again: an entity is found by what it is, not by what it was.
+func TestWritesAfterAMoveKeepIndexes(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := store(t, d)
+		set := func(i id.Install, k *kvstore.Kind, state string) {
+			t.Helper()
+			if err := s.SetEntity(t.Context(), scope(t, i), k, "key", js(map[string]any{"state": state}), kvstore.SetOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := func(state string) int {
+			t.Helper()
+			where := kvstore.Condition{Field: "state", Condition: "EQUAL_TO", Value: js(state)}
+			page, err := s.QueryEntities(t.Context(), scope(t, "alice"), later, kvstore.EntityQuery{Index: "state", Where: &where})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(page.Entries)
+		}
+		set("alice", later, "open")
+		if n := found("open"); n != 1 {
+			t.Fatalf("%d are open", n)
+		}
+		set("bob", task, "other")
+		if _, err := s.Move(t.Context(), scope(t, "bob"), scope(t, "alice")); err != nil {
+			t.Fatal(err)
+		}
+		set("alice", task, "shut")
+		if open, shut := found("open"), found("shut"); open != 0 || shut != 1 {
+			t.Errorf("%d are found as open, %d as shut", open, shut)
+		}
+	})
+}
