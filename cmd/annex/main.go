@@ -28,11 +28,12 @@ func main() {
 }
 
 func serve(ctx context.Context, o cli.ServeOptions) error {
-	leaveRoom()
+	spare := leaveRoom()
 	if err := jail.NoCoreDump(); err != nil {
 		return err
 	}
 	cfg := config(o)
+	cfg.EagerWorkers = spare
 	if o.Check {
 		if err := annex.Check(ctx, cfg); err != nil {
 			return err
@@ -102,14 +103,17 @@ func logger(o cli.ServeOptions) *slog.Logger {
 // leaveRoom keeps the server to half of the processors, unless the operator says
 // otherwise: the other half is the workers', which run the apps. More would only make
 // the scheduler's threads wake each other. The heap is small, so that collecting it less
-// often costs little memory.
-func leaveRoom() {
+// often costs little memory. It reports whether there are processors to spare: more than
+// one, and no limit on the time that we may have of them.
+func leaveRoom() (spare bool) {
+	all := runtime.GOMAXPROCS(0) // less than the machine has where a container is limited
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(1, runtime.NumCPU()/2))
+		runtime.GOMAXPROCS(max(1, all/2))
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	return all > 1 && all == runtime.NumCPU()
 }
 
 func demo(ctx context.Context, o cli.DemoOptions) error {

@@ -150,7 +150,7 @@ func (e *Entry) Seal(detail any) (line []byte, err error) {
 	// In a text of the other fields the quotes would be escaped.
 	const before, after = `,"detail":`, `,"prev":""}`
 	at := bytes.Index(text, []byte(before)) + len(before)
-	e.Detail = text[at : len(text)-len(after)-len(e.Prev)]
+	e.Detail = bytes.Clone(text[at : len(text)-len(after)-len(e.Prev)]) // Prev is a hash
 	sum := sha256.Sum256(text)
 	e.Hash = hex.EncodeToString(sum[:])
 	line = append(make([]byte, 0, len(text)+100), `{"type":"entry",`...)

@@ -300,7 +300,7 @@ func (s *System) openRuntime(ctx context.Context) (err error) {
 	s.prepared = openPrepared(ctx, s.Config)
 	s.Runtime, err = qjs.New(qjs.Config{
 		ChildCommand: s.Config.ChildCommand, Prepared: s.prepared, Jail: s.Jail, Workers: s.Config.Workers, Snapshots: snapshots, Log: s.Config.Log,
-		Isolation: grade, Memory: s.Config.WorkerMemory << 20,
+		Isolation: grade, Memory: s.Config.WorkerMemory << 20, Eager: s.Config.EagerWorkers,
 	})
 	s.Registry.Preparer = s.Runtime
 	s.openTunnels()

@@ -139,6 +139,9 @@ func greeting(sock *hostcall.Socket) (base *os.File, budget int, err error) {
 	if _, err := hostcall.Negotiate(h.Protocol); err != nil {
 		return nil, 0, err
 	}
+	if h.Eager {
+		sock.BeEager()
+	}
 	return m.File, h.Budget, nil
 }
 
@@ -175,14 +178,14 @@ func (w *worker) work() {
 	}
 }
 
-// soon writes what is queued and gives the next message if it comes within moments, where
-// all that is to do here waits for the server. The server is told how far we are when
-// nothing comes, or when we have not said so for a while.
+// soon writes what is queued and gives the next message if it comes within moments, as the
+// last one did, where calls wait and nothing runs. Where nothing is queued, the server is told
+// how far we are only when nothing comes, or when we have not said so for a while.
 func (w *worker) soon() (hostcall.Message, bool, error) {
-	if len(w.tasks) == 0 || len(w.suspended) > 0 {
+	if len(w.tasks) == 0 || len(w.suspended) > 0 || !w.sock.Brisk() {
 		return hostcall.Message{}, false, nil
 	}
-	if time.Since(w.lastBeat) > beatEvery {
+	if w.sock.Queued() || time.Since(w.lastBeat) > beatEvery {
 		w.beat(false)
 	}
 	w.flush()

@@ -226,7 +226,7 @@ func TestTimersAreForgotten(t *testing.T) {
 }
 
 // The first host call of a step leaves while the step goes on, where no other call is under
-// way; what else there is goes together.
+// way and answers come soon; what else there is goes together.
 func TestTheFirstHostCallLeavesAtOnce(t *testing.T) {
 	s := newWorker(t)
 	s.load(app)
@@ -242,6 +242,10 @@ func TestTheFirstHostCallLeavesAtOnce(t *testing.T) {
 		s.w.flush()
 		return queued
 	}
+	if got := step(first); !slices.Equal(got, []bool{true, true, true}) {
+		t.Errorf("no answer came soon: after each host call queued %v", got)
+	}
+	s.brisk()
 	for range 2 {
 		if got := step(first); !slices.Equal(got, []bool{false, true, true}) {
 			t.Errorf("one call alone: after each host call queued %v", got)
@@ -251,12 +255,54 @@ func TestTheFirstHostCallLeavesAtOnce(t *testing.T) {
 	if got := step(second); !slices.Equal(got, []bool{true, true, true}) {
 		t.Errorf("two calls under way: after each host call queued %v", got)
 	}
-	for _, h := range []hostcall.Handle{first, first, second} {
+	for _, h := range []hostcall.Handle{first, first, first, second} {
 		for id := range uint32(3) {
 			if m := s.next(); m.Type != hostcall.Call || m.Handle != h || !bytes.Contains(m.Head, fmt.Appendf(nil, `"id":%d`, id)) {
 				t.Errorf("message of type %d: %s", m.Type, m.Head)
 			}
 		}
+	}
+}
+
+// brisk has the worker find that messages come soon.
+func (s *server) brisk() {
+	s.t.Helper()
+	s.w.sock.BeEager()
+	for !s.w.sock.Brisk() { // a busy machine may make a wait long
+		if err := s.conn.Send(hostcall.Message{Type: hostcall.Beat, Head: []byte("{}")}); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, ok, err := s.w.sock.Next(-1); !ok || err != nil {
+			s.t.Fatal(ok, err)
+		}
+	}
+}
+
+// What is queued takes the beat along; where nothing is, the beat waits until nothing comes.
+func TestBeatsGoAlongWithWhatIsQueued(t *testing.T) {
+	s := newWorker(t)
+	s.load(app)
+	h := s.invoke("index.later")
+	beats := func(queue bool) uint64 {
+		t.Helper()
+		s.brisk()
+		if queue {
+			s.w.send(hostcall.Message{Type: hostcall.Log, Handle: h, Head: []byte("{}")})
+		}
+		s.w.lastBeat = time.Now()
+		if _, ok, err := s.w.soon(); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		return s.w.sock.Seen() - s.w.acked
+	}
+	if n := beats(true); n != 0 {
+		t.Errorf("%d messages are not acknowledged by what was queued", n)
+	}
+	if n := beats(false); n == 0 {
+		t.Error("a beat was sent by itself while messages come soon")
+	}
+	if _, ok, err := s.w.soon(); ok || err != nil || s.w.sock.Brisk() {
+		t.Error(ok, err, "the worker still looks")
 	}
 }
 

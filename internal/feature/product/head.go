@@ -71,8 +71,7 @@ func plainHead(text string) (h head, ok bool) {
 	return h, ok && asItStands(h.Product) && asItStands(h.As) && asItStands(h.Path)
 }
 
-// asItStands says whether JSON writes a text without escapes. It has no quotes, so it ends
-// where the next one begins.
+// asItStands says whether a text in JSON is itself, and ends where the next quote stands.
 func asItStands(text string) bool {
 	for _, c := range []byte(text) {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {

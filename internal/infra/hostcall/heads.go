@@ -20,6 +20,8 @@ type HelloHead struct {
 	// Budget is how many bytes the worker's calls may hold together; the worker's own
 	// choice when 0.
 	Budget int `json:"budget,omitempty"`
+	// Eager says that the worker may look for a message for a moment before it sleeps.
+	Eager bool `json:"eager,omitempty"`
 	// Room is what a worker says of the walls around it.
 	Room json.RawMessage `json:"room,omitempty"`
 }

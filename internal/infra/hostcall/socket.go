@@ -21,8 +21,10 @@ type Socket struct {
 	out  []byte
 	file []int // descriptors received and not yet claimed
 	oob  []byte
-	// brisk: the last wait was a short one, so the next is likely to be.
-	brisk bool
+
+	eager  bool          // it may look before it sleeps
+	looked time.Duration // of the present wait
+	brisk  bool          // the last wait was a short one, so the next is likely to be
 }
 
 // NewSocket takes over a connected stream socket.
@@ -122,7 +124,8 @@ func (s *Socket) Next(wait time.Duration) (Message, bool, error) {
 			if err := s.poll(unix.POLLIN, wait); err != nil {
 				return Message{}, false, err
 			}
-			s.brisk = time.Since(began) < linger
+			s.brisk = s.eager && s.looked+time.Since(began) < linger
+			s.looked = 0
 			wait = min(wait, 0)
 		}
 		got, err := s.read()
@@ -139,9 +142,15 @@ func (s *Socket) Next(wait time.Duration) (Message, bool, error) {
 // woken, and to go on with caches that others have filled meanwhile.
 const linger = 500 * time.Microsecond
 
+// BeEager allows Soon to look.
+func (s *Socket) BeEager() { s.eager = true }
+
+// Brisk says whether Soon would look: it may, and the last message came within moments.
+func (s *Socket) Brisk() bool { return s.brisk }
+
 // Soon gives the next message if it comes within moments and within wait, without sleeping,
 // where the last one did: it looks again and again, and each time gives the processor to
-// whoever else wants it. Where answers take longer it gives none and costs nothing.
+// whoever else wants it. Where answers take longer, all but the first of them are slept on.
 func (s *Socket) Soon(wait time.Duration) (Message, bool, error) {
 	if !s.brisk {
 		return Message{}, false, nil
@@ -150,9 +159,11 @@ func (s *Socket) Soon(wait time.Duration) (Message, bool, error) {
 	if wait >= 0 {
 		most = min(most, wait)
 	}
-	for began := time.Now(); time.Since(began) < most; {
+	began := time.Now()
+	for ; s.looked < most; s.looked = time.Since(began) {
 		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 		if m, ok, err := s.Next(0); ok || err != nil {
+			s.looked = 0
 			return m, ok, err
 		}
 	}

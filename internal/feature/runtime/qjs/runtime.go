@@ -51,6 +51,8 @@ type Config struct {
 	// Memory is what the calls of one worker may hold together, in bytes; a share of the
 	// machine's when 0.
 	Memory int
+	// Eager lets workers look for answers for a moment before they sleep.
+	Eager bool
 	// Grace is how long a worker may outlive a call's deadline; 250 ms when 0.
 	Grace time.Duration
 	// CPU is the CPU time of a call; 10 s (60 s for queues and schedules) when 0.

@@ -115,7 +115,7 @@ func startWorker(cfg Config, base func() (*image.Image, error)) (_ *worker, err 
 			return nil, err
 		}
 	}
-	if err = w.greet(built, cfg.Memory); err != nil {
+	if err = w.greet(built, cfg); err != nil {
 		return nil, err
 	}
 	// A child that never says hello is ended by this timer: Receive then fails.
@@ -182,8 +182,8 @@ func (w *worker) hello(m hostcall.Message) (room jail.Report, err error) {
 }
 
 // greet is our hello.
-func (w *worker) greet(base *image.Image, memory int) error {
-	head := hostcall.HelloHead{Protocol: hostcall.Protocol, Budget: memory}
+func (w *worker) greet(base *image.Image, cfg Config) error {
+	head := hostcall.HelloHead{Protocol: hostcall.Protocol, Budget: cfg.Memory, Eager: cfg.Eager}
 	m := hostcall.Message{Type: hostcall.Hello}
 	if base != nil {
 		head.Base, m.File = base.Hash, base.File

@@ -16,7 +16,7 @@ function caller(who, as, accountId) {
   const askers = new Map();
   const askerOf = (product) => {
     const known = asker(String(product), as, accountId);
-    if (askers.size < remembered) askers.set(product, known);
+    if (typeof product === 'string' && askers.size < remembered) askers.set(product, known); // another thing's text may change
     return known;
   };
   const ask = (product, path, init) => {

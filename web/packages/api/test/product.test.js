@@ -67,6 +67,24 @@ test('nothing in a path or a redirect is more than a path', async () => {
   assert.deepEqual(went, ['/a%22,%22as%22:%22user%22,%22b%22:%22%5C%22', '/there', '/x","as":"user","a":"\\']);
 });
 
+test('a path is written as a URL is, whatever signs it has', async () => {
+  const went = [];
+  host.on('product.request', ({ path }) => { went.push(path); return ok(); });
+  for (const path of ["/a-._~!$&'()*+,;=:@b?c=d/e?f", '/[a]', '/%41%2f%zz', '/\u212a\u017f\u00e9', '/\ud800', '/a b#c', '/<>"`{}|^\\']) await asApp().requestJira(assumeTrustedRoute(path));
+  assert.deepEqual(went, ["/a-._~!$&'()*+,;=:@b?c=d/e?f", '/[a]', '/%41%2f%25zz', '/%E2%84%AA%C5%BF%C3%A9', '/%EF%BF%BD', '/a%20b', '/%3C%3E%22%60%7B%7D%7C%5E%5C']);
+});
+
+test('a product is named by its text at each call', async () => {
+  const went = [];
+  host.on('product.request', ({ product }) => { went.push(product); return ok(); });
+  const named = ['jira'];
+  await asApp().requestProduct(named, route`/a`);
+  named[0] = 'confluence';
+  await asApp().requestProduct(named, route`/a`);
+  await asApp().requestProduct('jira', route`/a`);
+  assert.deepEqual(went, ['jira', 'confluence', 'jira']);
+});
+
 test('refusals have the classes that apps look for', async () => {
   const refuse = (code, fields) => host.on('product.request', () => { throw Object.assign(new Error('no'), { code, ...fields }); });
   refuse('NEEDS_AUTHENTICATION_ERR', { status: 401, serviceKey: 'tracker' });

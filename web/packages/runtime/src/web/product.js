@@ -39,7 +39,7 @@ export function asker(product, as, accountId = undefined) {
  * PRODUCT_NOT_INSTALLED (403) where the app is not installed, with LIMIT_… and
  * PRODUCT_UNAVAILABLE. Throws for what is no request.
  *
- * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean}} who from asker
+ * @param {{product: string, as: 'app' | 'user', accountId?: string, graph?: boolean} | {remote: string}} who from asker, or a remote
  * @param {string} path below the product's API, with query
  * @param {RequestInit} [init]
  * @param {Function} [above] below which the frames of an error begin
@@ -154,5 +154,5 @@ function isPlain(path) {
 // encoded writes what a URL cannot hold as it is; what is encoded already stays, and the
 // fragment is nobody's business.
 function encoded(path) {
-  return path.replace(/#.*$/s, '').replace(/[^\x21-\x7e]|["<>`{}|\\^]|%(?![0-9a-f]{2})/giu, (c) => encodeURIComponent(c.toWellFormed()));
+  return path.replace(/#.*$/s, '').replace(/[^\x21-\x7e]|["<>`{}|\\^]|%(?![0-9a-fA-F]{2})/gu, (c) => encodeURIComponent(c.toWellFormed()));
 }
