@@ -278,6 +278,32 @@ func (s *server) brisk() {
 	}
 }
 
+// A worker looks before it sleeps where its server says so, and not otherwise.
+func TestGreetingMakesEager(t *testing.T) {
+	for _, eager := range []bool{false, true} {
+		s := newWorker(t)
+		if err := s.conn.Send(hostcall.Message{Type: hostcall.Hello, Head: mustJSON(hostcall.HelloHead{Protocol: hostcall.Protocol, Eager: eager})}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := greeting(s.w.sock); err != nil {
+			t.Fatal(err)
+		}
+		brisk := false
+		for range 20 { // a busy machine may make a wait long
+			if err := s.conn.Send(hostcall.Message{Type: hostcall.Beat, Head: []byte("{}")}); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok, err := s.w.sock.Next(-1); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			brisk = brisk || s.w.sock.Brisk()
+		}
+		if brisk != eager {
+			t.Errorf("eager %v, brisk %v", eager, brisk)
+		}
+	}
+}
+
 // What is queued takes the beat along; where nothing is, the beat waits until nothing comes.
 func TestBeatsGoAlongWithWhatIsQueued(t *testing.T) {
 	s := newWorker(t)
