@@ -106,14 +106,14 @@ func logger(o cli.ServeOptions) *slog.Logger {
 // often costs little memory. It reports whether there are processors to spare: more than
 // one, and no limit on the time that we may have of them.
 func leaveRoom() (spare bool) {
-	all := runtime.GOMAXPROCS(0) // less than the machine has where a container is limited
+	all := runtime.GOMAXPROCS(0) // in a container no more than its limit, rounded up
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(1, all/2))
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	return all > 1 && all == runtime.NumCPU()
+	return all > 1 && all == runtime.NumCPU() && !timeLimited(os.DirFS("/"))
 }
 
 func demo(ctx context.Context, o cli.DemoOptions) error {
