@@ -93,9 +93,10 @@ const same = (err) => err;
 // ask is call for who knows what to make of the answer: the promise is of what answered
 // makes of its head, its body and what was given along, as soon as they are there; refused
 // makes the reason of an error. The head is JSON already, and so is an answer's that is
-// asked for as a text. The frames of an error are those below the function above. On the
-// way of each call of a product or a host arguments and lists stand in place of objects and
-// closures: the engine makes them several times as fast.
+// asked for as a text, whose body is then a text too where it is short and ASCII. The frames
+// of an error are those below the function above. On the way of each call of a product or a
+// host arguments and lists stand in place of objects and closures: the engine makes them
+// several times as fast.
 function ask(above, method, head, body, asText, answered, refused, along) {
   const id = nextID++;
   const promise = new P(take);
