@@ -128,29 +128,15 @@ type checkpointLine struct {
 // Line is the entry's line of an export.
 func (e Entry) Line() ([]byte, error) { return line(entryLine{"entry", e, e.Hash}) }
 
-// sealed is an Entry whose detail is not JSON yet.
-type sealed struct {
-	Segment string     `json:"segment"`
-	Seq     int64      `json:"seq"`
-	Site    id.Site    `json:"site"`
-	Install id.Install `json:"install"`
-	At      int64      `json:"at"`
-	Actor   string     `json:"actor"`
-	Act     string     `json:"act"`
-	Detail  any        `json:"detail"`
-	Prev    string     `json:"prev"`
-}
-
 // Seal gives the entry its detail, its hash, and its line, at the cost of writing it once.
 func (e *Entry) Seal(detail any) (line []byte, err error) {
-	text, err := json.Marshal(sealed{e.Segment, e.Seq, e.Site, e.Install, e.At, e.Actor, e.Act, detail, e.Prev})
+	if e.Detail, err = json.Marshal(detail); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	// In a text of the other fields the quotes would be escaped.
-	const before, after = `,"detail":`, `,"prev":""}`
-	at := bytes.Index(text, []byte(before)) + len(before)
-	e.Detail = bytes.Clone(text[at : len(text)-len(after)-len(e.Prev)]) // Prev is a hash
 	sum := sha256.Sum256(text)
 	e.Hash = hex.EncodeToString(sum[:])
 	line = append(make([]byte, 0, len(text)+100), `{"type":"entry",`...)
