@@ -68,15 +68,5 @@ func plainHead(text string) (h head, ok bool) {
 	h = head{Pieces: true, Method: "GET", Headers: [][2]string{}}
 	h.Product, text, _ = strings.Cut(text, `","as":"`)
 	h.As, h.Path, ok = strings.Cut(text, `","path":"`)
-	return h, ok && asItStands(h.Product) && asItStands(h.As) && asItStands(h.Path)
-}
-
-// asItStands says whether a text in JSON is itself, and ends where the next quote stands.
-func asItStands(text string) bool {
-	for _, c := range []byte(text) {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return h, ok && hostcall.Plain(h.Product) && hostcall.Plain(h.As) && hostcall.Plain(h.Path)
 }

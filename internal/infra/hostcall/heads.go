@@ -234,17 +234,25 @@ func (s *scanner) text(name string) string {
 	return string(text)
 }
 
+// Plain says whether a text in JSON is itself, and ends where the next quote stands.
+func Plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // AppendString appends a JSON string; ids and names are plain, anything else is encoded
 // by the book.
 func AppendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			j, err := json.Marshal(s)
-			if err != nil {
-				return strconv.AppendQuoteToASCII(b, s)
-			}
-			return append(b, j...)
+	if !Plain(s) {
+		j, err := json.Marshal(s)
+		if err != nil {
+			return strconv.AppendQuoteToASCII(b, s)
 		}
+		return append(b, j...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
