@@ -2,7 +2,7 @@
 // forms. Bodies are whole in memory; a ReadableStream is made only when asked for.
 import { onAbort } from './abort.js';
 import { Blob, blobOf, bytesOfBlob } from './blob.js';
-import { bytesOf, concat, decoded, isBuffer, text, utf8 } from './bytes.js';
+import { bytesIn, bytesOf, concat, decoded, isBuffer, text, utf8 } from './bytes.js';
 import { structuredClone } from './clone.js';
 import { FormData, decodeMultipart, encodeMultipart } from './formdata.js';
 import { formatMIME, typeOfHeaders } from './mime.js';
@@ -49,9 +49,6 @@ const { parse } = JSON;
 const textOf = (held) => (typeof held === 'string' ? held : text(held));
 const json = (held) => parse(textOf(held));
 const unusable = () => new TypeError('Body is unusable: it has already been read');
-
-// bytesIn makes the bytes of a text when they are wanted.
-const bytesIn = (held) => (typeof held === 'string' ? utf8(held) : held);
 
 // The interfaces that include a body have no parent.
 export class Body extends Anything {

@@ -18,6 +18,8 @@ export function isBuffer(value) {
 }
 
 export const utf8 = (text) => kernel.native('utf8enc', text);
+/** The bytes of what an answer holds: bytes, or the ASCII text that they are. */
+export const bytesIn = (held) => (typeof held === 'string' ? utf8(held) : held);
 /** UTF-8 as text; a byte order mark is a character of it. */
 export const decoded = kernel.decode;
 /** UTF-8 as text, without its byte order mark. */

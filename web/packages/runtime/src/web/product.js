@@ -4,7 +4,7 @@ import { kernel } from '@annex/runtime/kernel';
 import { classed } from '../errors.js';
 import { onAbort } from './abort.js';
 import { giveBody, takeBody } from './body.js';
-import { utf8 } from './bytes.js';
+import { bytesIn } from './bytes.js';
 import { Headers, wireHeaders } from './headers.js';
 import { maxRedirects } from './http.js';
 import { outgoing, Request } from './request.js';
@@ -101,7 +101,7 @@ function answered(head, body, asked) {
   const next = redirects.has(status) && call !== 'remote.request' ? redirected(path, said, parse(head), hops) : undefined; // a remote's is the app's own to follow
   const rest = long ? parse(head).body : undefined;
   if (next === undefined) {
-    return receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, typeof body === 'string' ? utf8(body) : body, rest, said.signal), said.signal);
+    return receivedResponse(status, head, hops > 0, body, rest === undefined ? null : restOf(rests, bytesIn(body), rest, said.signal), said.signal);
   }
   if (rest !== undefined) giveUp(rests, rest);
   return ask(asked[1], next.path, next.said, hops + 1, asked[5]);
