@@ -17,12 +17,6 @@ import (
 const (
 	// maxStack is what the engine may use of its 1 MB native stack.
 	maxStack = 512 << 10
-	// headroom is memory that every image has behind its heap, so that a usual call does
-	// not grow its instance (a grown one is thrown away). Untouched, it costs nothing.
-	headroom = 2 << 20
-	// gcThreshold is how much a call may allocate before the engine's cycle collector
-	// runs. A collection writes to every object, and so to every page.
-	gcThreshold = 16 << 20
 	// DefaultMemory is what one call may use when its app asks for nothing else.
 	DefaultMemory = 128 << 20
 )
@@ -216,7 +210,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 // sum identifies what a base image is built from; the constant changes when this package
 // builds it differently.
 func (c *Config) sum() string {
-	const builder = "4"
+	const builder = "5"
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
 		own := sha256.Sum256(part)
@@ -239,44 +233,6 @@ func (e *Engine) once(name string, args ...uint64) (uint64, error) {
 		return 0, nil
 	}
 	return res[0], nil
-}
-
-// settleHeap collects garbage and leaves room, so that calls start from a tidy heap. It
-// also fills the holes that the heap has: what a call allocates then lies together at the
-// heap's end, instead of dirtying a page for each hole that it falls into.
-func (e *Engine) settleHeap(in *Instance) error {
-	if _, err := e.call(fnRunGC, uint64(in.meta.Runtime)); err != nil {
-		return err
-	}
-	end, err := e.malloc(headroom)
-	if err != nil {
-		return err
-	}
-	if _, err := e.call(fnFree, uint64(end)); err != nil {
-		return err
-	}
-	for size := uint64(64 << 10); size >= 8; {
-		p, err := e.call(fnJSMalloc, uint64(in.meta.Runtime), size)
-		if err != nil {
-			return err
-		}
-		if uint32(p) == 0 {
-			return errMemory
-		}
-		if uint32(p) < end {
-			continue // a hole, filled for good
-		}
-		if _, err := e.call(fnJSFree, uint64(in.meta.Runtime), p); err != nil {
-			return err
-		}
-		if size > 512 {
-			size = size * 7 / 8 &^ 7
-		} else {
-			size -= 8
-		}
-	}
-	_, err = e.call(fnSetGCThreshold, uint64(in.meta.Runtime), gcThreshold)
-	return err
 }
 
 // eval runs a script and gives its completion value.

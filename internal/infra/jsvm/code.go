@@ -19,7 +19,7 @@ type Code struct {
 // engine left in dir for this kind of processor; it leaves there what it makes. With an
 // empty dir nothing is kept. What lies in dir will be run: nobody else may write to it.
 func Compile(ctx context.Context, wasm []byte, dir string) (_ *Code, err error) {
-	metered, err := meter.Rewrite(wasm, "env", "host_interrupt", exempt)
+	metered, err := meter.Rewrite(wasm, "env", "host_interrupt", exempt, expose)
 	if err != nil {
 		return nil, fmt.Errorf("jsvm: %w", err)
 	}

@@ -17,7 +17,7 @@ func TestWhatIsExempt(t *testing.T) {
 			n++
 		}
 		return false
-	}); err != nil || n != 2 {
+	}, expose); err != nil || n != 2 {
 		t.Errorf("%d functions are exempt, %v", n, err)
 	}
 }

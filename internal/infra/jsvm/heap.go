@@ -307,5 +307,5 @@ func (e *Engine) learnHeap(in *Instance) error {
 	if in.meta.Names == 0 {
 		return errors.New("the engine's table of names was not found")
 	}
-	return e.proveHeap(in)
+	return errors.Join(e.proveHeap(in), e.proveStrings(in))
 }

@@ -183,13 +183,6 @@ func (e *Engine) malloc(n int) (uint32, error) {
 	return uint32(p), nil
 }
 
-// newString makes a string value of UTF-8 text.
-func (e *Engine) newString(cx uint32, b []byte) (uint64, error) {
-	return e.withBytes(b, func(at uint32) (uint64, error) {
-		return e.call(fnNewString, uint64(cx), uint64(at), uint64(len(b)))
-	})
-}
-
 // newBytes makes a Uint8Array of bytes that may come in parts.
 func (e *Engine) newBytes(cx uint32, parts ...[]byte) (uint64, error) {
 	make := func(n int) func(uint32) (uint64, error) {
@@ -243,78 +236,6 @@ func (e *Engine) withBytes(b []byte, fn func(at uint32) (uint64, error)) (uint64
 		return 0, err
 	}
 	return v, giveBack()
-}
-
-// text copies a string value out. It does not free the value.
-func (e *Engine) text(cx uint32, v uint64, max int) ([]byte, error) {
-	if !e.tags.isString(v) {
-		return nil, errType
-	}
-	if b, ok := e.ascii(v); ok {
-		if len(b) > max {
-			return nil, &tooLongError{len(b), max}
-		}
-		return e.copied(b)
-	}
-	old := e.sp.Get()
-	out := uint32(old) - 16
-	e.sp.Set(uint64(out))
-	p, err := e.call(fnToCString, uint64(cx), uint64(out), v, 0)
-	e.sp.Set(old)
-	if err != nil {
-		return nil, err
-	}
-	if uint32(p) == 0 {
-		return nil, errMemory
-	}
-	n, err := e.u32(out)
-	if err != nil {
-		return nil, err
-	}
-	if int(n) > max {
-		return nil, &tooLongError{int(n), max}
-	}
-	b, err := e.bytes(uint32(p), n)
-	if err != nil {
-		return nil, err
-	}
-	if b, err = e.copied(b); err != nil {
-		return nil, err
-	}
-	_, err = e.call(fnFreeCString, uint64(cx), p)
-	return b, err
-}
-
-// ascii gives the characters of a string where they lie, of one that has no others than
-// ASCII's: the engine would make a copy of it first.
-func (e *Engine) ascii(v uint64) ([]byte, bool) {
-	if e.cur == nil || tagOf(v) != e.tags.str {
-		return nil, false
-	}
-	h, ok := e.cur.heapOf()
-	if !ok {
-		return nil, false
-	}
-	b, wide := h.text(uint32(v))
-	if h.gaveUp || wide || !isASCII(b) {
-		return nil, false
-	}
-	return b, true
-}
-
-func isASCII(b []byte) bool {
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // typedUint8 is the engine's number of Uint8Array among typed arrays (quickjs.h).

@@ -35,8 +35,9 @@ const (
 // Rewrite gives the module with its loops metered. The host's function module.name, an
 // import without parameters that gives one i32, is what they call when the count is used
 // up. exempt says which functions are left as they are, by their code and the size of the
-// largest one's.
-func Rewrite(wasm []byte, module, name string, exempt func(code []byte, largest int) bool) (out []byte, err error) {
+// largest one's; expose says under which names to export those that the module keeps to
+// itself, "" for most.
+func Rewrite(wasm []byte, module, name string, exempt func(code []byte, largest int) bool, expose func(code []byte) string) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p, ok := r.(parseError)
@@ -49,7 +50,7 @@ func Rewrite(wasm []byte, module, name string, exempt func(code []byte, largest 
 	if len(wasm) < 8 || string(wasm[:8]) != "\x00asm\x01\x00\x00\x00" {
 		return nil, ErrModule
 	}
-	m := &rewriter{exempt: exempt, poll: -1}
+	m := &rewriter{exempt: exempt, poll: -1, exposed: exposed(wasm, expose)}
 	out = append(out, wasm[:8]...)
 	r := &reader{b: wasm, at: 8}
 	for r.at < len(r.b) {
@@ -73,10 +74,35 @@ type rewriter struct {
 	imports int   // functions
 	types   []int // type of each function of the module's own
 	poll    int   // the host's function
+	exposed []exposure
 	fuel    uint32
 	fill    uint32 // the function that is added for filling; the next one copies
 	// globals, exported and metered say which sections were seen.
 	globals, exported, metered bool
+}
+
+// exposure is a function of the module's own, counted without imports, and its new name.
+type exposure struct {
+	nth  int
+	name string
+}
+
+// exposed looks ahead: the exports of a module come before its code.
+func exposed(wasm []byte, expose func(code []byte) string) (found []exposure) {
+	r := &reader{b: wasm, at: 8}
+	for r.at < len(r.b) {
+		id, body := r.byte(), r.take(int(r.u32()))
+		if id != secCode {
+			continue
+		}
+		code := &reader{b: body}
+		for i := range int(code.u32()) {
+			if name := expose(code.take(int(code.u32()))); name != "" {
+				found = append(found, exposure{i, name})
+			}
+		}
+	}
+	return found
 }
 
 func (m *rewriter) section(id byte, body []byte, module, name string) []byte {
@@ -117,7 +143,11 @@ func (m *rewriter) section(id byte, body []byte, module, name string) []byte {
 			panic(parseError("exports without globals"))
 		}
 		m.exported = true
-		out := append(appendU32(nil, n+1), r.b[r.at:]...)
+		out := append(appendU32(nil, n+1+uint32(len(m.exposed))), r.b[r.at:]...)
+		for _, x := range m.exposed {
+			out = append(appendU32(out, uint32(len(x.name))), x.name...)
+			out = appendU32(append(out, 0), uint32(m.imports+x.nth))
+		}
 		out = append(appendU32(out, uint32(len(Fuel))), Fuel...)
 		return appendU32(append(out, 3), m.fuel)
 	case secCode:
