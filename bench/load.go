@@ -151,7 +151,7 @@ func (l *load) wait(events []unix.EpollEvent) (int, error) {
 func (l *load) send(c *conn) error {
 	c.buf, c.began = c.buf[:0], time.Now()
 	// A request is far smaller than a socket's buffer, so it goes out whole.
-	n, err := rawsock.Send(c.fd, l.request, nil)
+	n, err := rawsock.Write(c.fd, l.request)
 	if err == nil && n < len(l.request) {
 		err = io.ErrShortWrite
 	}
@@ -161,7 +161,7 @@ func (l *load) send(c *conn) error {
 // receive reads what has come and says whether the answer is whole.
 func (l *load) receive(c *conn) (done bool, err error) {
 	c.buf = slices.Grow(c.buf, 4<<10)
-	n, _, err := rawsock.Recv(c.fd, c.buf[len(c.buf):cap(c.buf)], nil)
+	n, err := rawsock.Read(c.fd, c.buf[len(c.buf):cap(c.buf)])
 	switch {
 	case err == unix.EAGAIN:
 		return false, nil

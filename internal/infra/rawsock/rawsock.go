@@ -19,6 +19,38 @@ import (
 // processor for longer than the scheduler's help costs.
 const Most = 64 << 10
 
+// Read takes what a socket has. n is 0 at the end of the stream. The error is a unix.Errno,
+// EAGAIN where nothing is there. It costs less than Recv, and workers may not do it.
+func Read(fd int, b []byte) (n int, err error) {
+	if len(b) == 0 {
+		return 0, unix.EINVAL // it would look like the end
+	}
+	return plain(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT)
+}
+
+// Write gives the socket as much of b as it takes now. The error is a unix.Errno, EAGAIN
+// where it takes nothing. It costs less than Send, and workers may not do it.
+func Write(fd int, b []byte) (n int, err error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	return plain(unix.SYS_SENDTO, fd, b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// plain makes one of the calls that take no more than b, which is not empty, and no address.
+func plain(call uintptr, fd int, b []byte, flags uintptr) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), flags, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, errno
+	}
+}
+
 // Recv takes what a socket has, with the descriptors that come with it in oob, which may be
 // nil. n is 0 at the end of the stream. The error is a unix.Errno, EAGAIN where nothing is
 // there; descriptors are closed in children.
@@ -67,8 +99,7 @@ func send(fd int, b, oob []byte) (int, error) {
 	return int(r), nil
 }
 
-// message describes b, which is not empty, and oob to the kernel. Workers may make these two
-// calls and not those that would do where there is no oob.
+// message describes b, which is not empty, and oob to the kernel.
 func message(iov *unix.Iovec, b, oob []byte) unix.Msghdr {
 	iov.Base = &b[0]
 	iov.SetLen(len(b))

@@ -73,6 +73,48 @@ func TestNothingWaits(t *testing.T) {
 	}
 }
 
+// The plain calls behave as those that can carry descriptors do.
+func TestPlainCallsDoNotWait(t *testing.T) {
+	a, b := pair(t)
+	buf := make([]byte, 1<<16)
+	if _, err := rawsock.Read(a, buf); !errors.Is(err, unix.EAGAIN) {
+		t.Fatalf("an empty socket: %v", err)
+	}
+	if _, err := rawsock.Read(a, nil); !errors.Is(err, unix.EINVAL) {
+		t.Fatalf("no room: %v", err)
+	}
+	if n, err := rawsock.Write(a, nil); n != 0 || err != nil {
+		t.Fatalf("nothing to send: %d, %v", n, err)
+	}
+	sent := 0
+	for {
+		n, err := rawsock.Write(a, buf)
+		if errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent += n
+	}
+	for sent > 0 {
+		n, err := rawsock.Read(b, buf)
+		if err != nil || n == 0 {
+			t.Fatalf("%d bytes are missing: %v", sent, err)
+		}
+		sent -= n
+	}
+	if err := errors.Join(unix.Shutdown(a, unix.SHUT_WR), unix.Shutdown(b, unix.SHUT_RD)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := rawsock.Read(b, buf); n != 0 || err != nil {
+		t.Fatalf("at the end: %d, %v", n, err)
+	}
+	if _, err := rawsock.Write(a, buf); !errors.Is(err, unix.EPIPE) { // and no signal
+		t.Fatalf("nobody reads: %v", err)
+	}
+}
+
 func TestDescriptorsTravel(t *testing.T) {
 	a, b := pair(t)
 	r, w, err := os.Pipe()
@@ -211,7 +253,7 @@ func TestWaitsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = theirs.Close()
-	if _, err := ours.Read(buf); !errors.Is(err, unix.ECONNRESET) || op(err) != "read" || !strings.Contains(err.Error(), "recvmsg") {
+	if _, err := ours.Read(buf); !errors.Is(err, unix.ECONNRESET) || op(err) != "read" || !strings.Contains(err.Error(), "recvfrom") {
 		t.Errorf("a reset: %v", err)
 	}
 

@@ -51,12 +51,12 @@ type step struct {
 }
 
 func (s *step) recv(fd uintptr) bool {
-	s.n, _, s.err = Recv(int(fd), s.b, nil)
+	s.n, s.err = Read(int(fd), s.b)
 	return !errors.Is(s.err, unix.EAGAIN)
 }
 
 func (s *step) send(fd uintptr) bool {
-	s.n, s.err = Send(int(fd), s.b, nil)
+	s.n, s.err = Write(int(fd), s.b)
 	return !errors.Is(s.err, unix.EAGAIN)
 }
 
@@ -105,7 +105,7 @@ func (c *conn) failure(op string, err, errno error) error {
 	var inner *net.OpError
 	switch {
 	case err == nil:
-		out.Err = os.NewSyscallError(map[string]string{"read": "recvmsg", "write": "sendmsg"}[op], errno)
+		out.Err = os.NewSyscallError(map[string]string{"read": "recvfrom", "write": "sendto"}[op], errno)
 	case errors.As(err, &inner):
 		out.Err = inner.Err
 	default:
