@@ -99,17 +99,17 @@ func (c *conn) Write(b []byte) (int, error) {
 	return done, nil
 }
 
-// failure names the operation as net does: net/http looks at it.
+// failure names the operation as net does: net/http looks at it. The poller's own errors are
+// new ones, and so ours to change: each connection meets one for each request, when
+// net/http stops listening for its client's end.
 func (c *conn) failure(op string, err, errno error) error {
-	out := &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr()}
-	var inner *net.OpError
-	switch {
-	case err == nil:
-		out.Err = os.NewSyscallError(map[string]string{"read": "recvfrom", "write": "sendto"}[op], errno)
-	case errors.As(err, &inner):
-		out.Err = inner.Err
-	default:
-		out.Err = err
+	out, ok := err.(*net.OpError) //nolint:errorlint // it is wrapped in nothing
+	if !ok {
+		out = &net.OpError{Net: "tcp", Err: err}
 	}
+	if err == nil {
+		out.Err = os.NewSyscallError(map[string]string{"read": "recvfrom", "write": "sendto"}[op], errno)
+	}
+	out.Op, out.Source, out.Addr = op, c.LocalAddr(), c.RemoteAddr()
 	return out
 }

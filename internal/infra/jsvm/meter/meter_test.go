@@ -43,3 +43,25 @@ func TestRewriteRefusesWhatIsNoModule(t *testing.T) {
 		}
 	}
 }
+
+// A function that the module keeps to itself can be exported, by its code; none is by chance.
+func TestRewriteExposes(t *testing.T) {
+	wasm := runtimetest.QuickJS(t)
+	plain, err := Rewrite(wasm, "env", "host_interrupt", all, nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	got, err := Rewrite(wasm, "env", "host_interrupt", all, func([]byte) string {
+		if n++; n == 300 {
+			return "the_300th"
+		}
+		return ""
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := len(got) - len(plain); d < len("the_300th")+3 || d > len("the_300th")+8 || !bytes.Contains(got, []byte("\x09the_300th\x00")) {
+		t.Errorf("an export takes %d bytes", d)
+	}
+}
