@@ -61,7 +61,7 @@ func built(t *testing.T, e *Engine, source string) (*Image, int) {
 // that are there: it makes none, which would write four kilobytes for each.
 func TestImagesHaveSlabsInReserve(t *testing.T) {
 	e := testEngine(t)
-	const run = `__annex_register({ index: { run() {} } });`
+	const run = `__annex_register({ index: { run() { return typeof kept } } });`
 	sources := map[string]string{"little": run}
 	for i := range 12 { // so that a slab of every fill is the last one in some of them
 		sources[fmt.Sprint("much ", i)] = fmt.Sprintf(`const kept = []; for (let i = 0; i < %d; i++) kept.push({ i, s: "x" + i, f() { return i } });`, 1000+7*i) + run
