@@ -281,7 +281,7 @@ func (h *heapReader) each(o plainObject, fn func(name uint32, v uint64)) {
 }
 
 // learnHeap finds the engine's table of names and tries out whether this package reads the
-// heap as the engine does. Where it does not, everything goes the engine's way.
+// heap, and writes strings into it, as the engine does. No base image is made where it does not.
 func (e *Engine) learnHeap(in *Instance) error {
 	cx := in.meta.Context
 	const unusual = "annexProbe$"

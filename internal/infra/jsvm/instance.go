@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/annexhq/annex/internal/core/fault"
 	"github.com/annexhq/annex/internal/infra/jsvm/image"
@@ -189,15 +188,7 @@ const maxShort = 64 << 10
 
 // short says whether a text is cheaper for the engine than bytes, and of the same size.
 func short(b []byte) bool {
-	if len(b) > maxShort {
-		return false
-	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return len(b) <= maxShort && isASCII(b)
 }
 
 // Timer fires a timer.

@@ -40,6 +40,7 @@ const (
 	fnPromiseResult
 	fnJobPending
 	fnAllocString
+	fnThrowMemory
 	numFns
 )
 
@@ -53,7 +54,7 @@ var fnNames = [numFns]string{
 	fnNewUint8Array: "JS_NewUint8ArrayCopy", fnToFloat64: "JS_ToFloat64", fnRunGC: "JS_RunGC",
 	fnSetGCThreshold: "JS_SetGCThreshold", fnSetMemoryLimit: "JS_SetMemoryLimit", fnJSMalloc: "js_malloc_rt", fnJSFree: "js_free_rt",
 	fnPromiseState: "JS_PromiseState", fnPromiseResult: "JS_PromiseResult", fnJobPending: "JS_IsJobPending",
-	fnAllocString: allocString,
+	fnAllocString: allocString, fnThrowMemory: "JS_ThrowOutOfMemory",
 }
 
 // lane is one native stack: the call engines of one step in progress. There is one, and

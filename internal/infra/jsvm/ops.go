@@ -226,10 +226,13 @@ func (in *Instance) op(args []uint64) (uint64, error) {
 	case opRespond:
 		return in.opRespond(arg(1))
 	case opStringify:
-		if b, ok := in.stringify(arg(1)); ok {
-			return e.newString(in.meta.Context, b)
+		text, ok := in.stringify(arg(1))
+		v, err := undef, error(nil)
+		if ok {
+			v, err = e.newString(in.meta.Context, text)
 		}
-		return undef, nil
+		e.keep(text)
+		return v, err
 	case opText:
 		n, err := in.id(arg(1))
 		if err != nil || int(n) >= len(in.texts) {

@@ -1,5 +1,7 @@
 package jsvm
 
+import "bytes"
+
 // opRespond ends a web trigger's call with the answer that its function returned, read
 // where it lies: webResponse of kernel.js in the cases that nearly all answers are. It
 // answers false, and has done nothing, for what is not a plain object of a status, headers
@@ -17,13 +19,12 @@ func (in *Instance) opRespond(value uint64) (uint64, error) {
 	w.add("{")
 	w.answer(w.object(value), &body)
 	w.add("}")
-	if e.json = w.out; cap(w.out) > maxKept {
-		e.json = nil
-	}
-	if h.gaveUp || len(w.out) > MaxHead || in.outcome != nil {
+	head := bytes.Clone(w.out)
+	e.keep(w.out)
+	if h.gaveUp || len(head) > MaxHead || in.outcome != nil {
 		return no, nil
 	}
-	o := &Outcome{OK: true, Head: append([]byte(nil), w.out...)}
+	o := &Outcome{OK: true, Head: head}
 	if e.tags.isString(body) {
 		o.HasBody = true
 		b, err := e.text(in.meta.Context, body, in.limits.Response)

@@ -19,7 +19,8 @@ const (
 )
 
 // stringify is JSON.stringify for plain data, many times as fast as the engine's own. It
-// answers false for everything else, and nothing of the app has run then.
+// answers false for everything else, and nothing of the app has run then. Who has made use of the
+// text gives it back, see keep.
 func (in *Instance) stringify(v uint64) ([]byte, bool) {
 	h, ok := in.heapOf()
 	if !ok {
@@ -28,10 +29,15 @@ func (in *Instance) stringify(v uint64) ([]byte, bool) {
 	w := jsonWriter{heapReader: &h, out: in.e.json[:0], in: in}
 	in.e.json = nil // another call may make a text in a pause of this one
 	w.value(v, 0)
-	if in.e.json = w.out; cap(w.out) > maxKept {
-		in.e.json = nil
-	}
 	return w.out, !h.gaveUp
+}
+
+// keep takes back a text of stringify for the next one. Until then nobody else may have it: the
+// engine, asked for anything, even for memory, may let another call run.
+func (e *Engine) keep(text []byte) {
+	if cap(text) <= maxKept {
+		e.json = text
+	}
 }
 
 type jsonWriter struct {
@@ -298,7 +304,9 @@ func (e *Engine) proveHeap(in *Instance) error {
 		if err != nil {
 			return err
 		}
-		got, ok := in.stringify(v)
+		made, ok := in.stringify(v)
+		got := string(made)
+		e.keep(made)
 		if _, err := e.call(fnFreeValue, uint64(cx), v); err != nil {
 			return err
 		}
@@ -316,7 +324,7 @@ func (e *Engine) proveHeap(in *Instance) error {
 		if !ok {
 			continue
 		}
-		if quick++; string(got) != string(want) {
+		if quick++; got != string(want) {
 			return fmt.Errorf("the engine keeps its values in an unknown way: %s reads %s, not %s", probe, got, want)
 		}
 	}

@@ -44,7 +44,8 @@ func (e *Engine) settleHeap(in *Instance) error {
 
 // fillHoles fills the holes that the heap has below end for good. Those of small sizes it fills
 // in the base image only: an app's image would get a page of its own for each that it
-// shares with the base.
+// shares with the base. Holes that module scope left in slabs of its own stay, and calls
+// fall into them.
 func (e *Engine) fillHoles(in *Instance, end uint32) error {
 	least := uint64(8)
 	if e.base != nil {
@@ -67,20 +68,8 @@ func (e *Engine) fillHoles(in *Instance, end uint32) error {
 			size -= 8
 		}
 	}
-	if e.base != nil {
-		return nil
-	}
-	// The slabs begin where a page does: what a call takes of each is then one page.
-	pad := -end & (pageSize - 1)
-	if pad < 16 {
-		pad += pageSize
-	}
-	_, err := e.malloc(int(pad) - mallocHead)
-	return err
+	return nil
 }
-
-// mallocHead is what malloc keeps of its own for each piece of memory.
-const mallocHead = 4
 
 // slabStep is how far the next size of slabs is.
 func slabStep(size uint64) uint64 {

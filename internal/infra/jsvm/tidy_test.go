@@ -2,7 +2,6 @@ package jsvm
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
@@ -42,7 +41,12 @@ func inside(t *testing.T, e *Engine, img *Image, fn func(in *Instance)) {
 // built is an app's image.
 func built(t *testing.T, e *Engine, source string) (*Image, int) {
 	t.Helper()
-	b, err := e.Build(Source{Bundle: runtimetest.Bundle(source)}, nil, Limits{})
+	return builtOf(t, e, Source{Bundle: runtimetest.Bundle(source)})
+}
+
+func builtOf(t *testing.T, e *Engine, src Source) (*Image, int) {
+	t.Helper()
+	b, err := e.Build(src, nil, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,67 +100,5 @@ func TestReserveAddsNothingToImages(t *testing.T) {
 	e := testEngine(t)
 	if _, n := built(t, e, `__annex_register({ index: { run() {} } });`); n > 20<<10 {
 		t.Errorf("the image of an app that does nothing takes %d bytes", n)
-	}
-}
-
-// Texts that are written into the engine's memory are strings like its own: of every length, and
-// whatever is not ASCII is left to it.
-func TestTextsBecomeStrings(t *testing.T) {
-	e := testEngine(t)
-	inside(t, e, e.Base(), func(in *Instance) {
-		cx := in.meta.Context
-		for _, want := range []string{
-			"", "a", "abc", strings.Repeat("0123456789", 100), strings.Repeat("x", atOnce), strings.Repeat("y", atOnce+1),
-			"a\x00b", "\x7f", "\u0080", "grün", "日本", "\U0001f600", strings.Repeat("a", 999) + "é", "toString", "__proto__", "1",
-		} {
-			v, err := e.newString(cx, []byte(want))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := e.ownText(cx, v, 8<<20)
-			if err != nil || string(got) != want {
-				t.Errorf("%.20q (%d) reads %.20q (%d), %v", want, len(want), got, len(got), err)
-			}
-			_, plain, err := e.plainString([]byte(want))
-			if err != nil || plain != (want != "" && len(want) <= atOnce && isASCII([]byte(want))) {
-				t.Errorf("%.20q: written in place: %v, %v", want, plain, err)
-			}
-			if len(want) > 1000 {
-				continue
-			}
-			// As a name it is the one that a script means, and as a text equal to it.
-			global, err := e.call(fnGlobal, uint64(cx))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := e.withBytes([]byte("made"), func(at uint32) (uint64, error) {
-				return e.call(fnSetPropertyStr, uint64(cx), global, uint64(at), v)
-			}); err != nil {
-				t.Fatal(err)
-			}
-			same, err := e.eval(cx, "<test>", fmt.Appendf(nil, `((own) => made === own && made + "!" === own + "!" && { [own]: 1 }[made] === 1 && new Set([own]).has(made))(%q)`, want))
-			if err != nil || same != e.tags.bool(true) {
-				t.Errorf("%q is not what a script means by it: %v", want, err)
-			}
-		}
-	})
-}
-
-// Where a call has no memory left for a text, the engine says so in its own way: the call ends
-// with its limit, and nobody else notices.
-func TestTextsWithoutMemory(t *testing.T) {
-	e := testEngine(t)
-	img, _ := built(t, e, `const kept = []; async function run() { const row = { text: "0123456789".repeat(5000) }; for (;;) kept.push(JSON.stringify(row)); } __annex_register({ index: { run } });`)
-	for range 3 {
-		in, err := e.Acquire(img, nil, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		in.Start(Start{Kind: "invoke", Function: "index.run", Envelope: []byte("{}"), Context: []byte("{}"), Seed: 1})
-		o := in.Outcome()
-		in.Release()
-		if o == nil || o.OK || o.Fault == nil || o.Fault.Code != "LIMIT_MEMORY" && o.Fault.Code != "LIMIT_CPU" {
-			t.Fatalf("%+v", o)
-		}
 	}
 }

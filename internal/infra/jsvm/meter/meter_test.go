@@ -44,7 +44,7 @@ func TestRewriteRefusesWhatIsNoModule(t *testing.T) {
 	}
 }
 
-// A function that the module keeps to itself can be exported, by its code; none is by chance.
+// A function that the module keeps to itself can be exported, by its code.
 func TestRewriteExposes(t *testing.T) {
 	wasm := runtimetest.QuickJS(t)
 	plain, err := Rewrite(wasm, "env", "host_interrupt", all, nothing)
