@@ -40,11 +40,18 @@ func (m *Manifest) Function(key string) (Function, bool) {
 }
 
 // WebTriggers are the app's web triggers, older spellings replaced.
-func (m *Manifest) WebTriggers() []WebTrigger { return m.normal().Modules.WebTrigger }
+func (m *Manifest) WebTriggers() []WebTrigger {
+	list := slices.Clone(m.Modules.WebTrigger)
+	for i, w := range list {
+		list[i] = normalWebTrigger(w)
+	}
+	return list
+}
 
 // WebTrigger finds a web trigger by its key.
 func (m *Manifest) WebTrigger(key string) (WebTrigger, bool) {
-	return find(m.WebTriggers(), func(w WebTrigger) bool { return w.Key == key })
+	w, ok := find(m.Modules.WebTrigger, func(w WebTrigger) bool { return w.Key == key })
+	return normalWebTrigger(w), ok
 }
 
 // Output finds an answer of a static web trigger.

@@ -26,7 +26,9 @@ func normalise(m *Manifest) {
 	}
 	for t, list := range m.Modules.UI {
 		for i := range list {
-			list[i].Type = t
+			if list[i].Type != t { // a loaded manifest is read by many at once
+				list[i].Type = t
+			}
 		}
 	}
 }

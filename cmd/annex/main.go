@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/annexhq/annex"
 	"github.com/annexhq/annex/internal/edge/cli"
@@ -102,8 +101,7 @@ func logger(o cli.ServeOptions) *slog.Logger {
 
 // leaveRoom keeps the server to half of the processors, unless the operator says
 // otherwise: the other half is the workers', which run the apps. More would only make
-// the scheduler's threads wake each other. The heap is small, so that collecting it less
-// often costs little memory. It reports whether there are processors to spare: more than
+// the scheduler's threads wake each other. It reports whether there are processors to spare: more than
 // one, and no limit on the time that we may have of them.
 func leaveRoom() (spare bool) {
 	all := runtime.GOMAXPROCS(0) // in a container no more than its limit, rounded up
@@ -111,7 +109,7 @@ func leaveRoom() (spare bool) {
 		runtime.GOMAXPROCS(max(1, all/2))
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		collectRarely()
 	}
 	return all > 1 && all == runtime.NumCPU() && !timeLimited(os.DirFS("/"))
 }
