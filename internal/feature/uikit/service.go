@@ -219,7 +219,13 @@ type Event struct {
 
 // Event takes what a user did and answers at once; what comes of it goes to the stream.
 func (s *Service) Event(ctx context.Context, who Person, name string, e Event) error {
-	return s.event(ctx, who, name, e, false)
+	err := s.event(ctx, who, name, e, false)
+	if fault.KindOf(err) == fault.Conflict { // it may be ending just now
+		if why := s.why(who, name); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 func (s *Service) event(ctx context.Context, who Person, name string, e Event, last bool) error {
