@@ -8,7 +8,7 @@ import (
 )
 
 func TestGrowthFor(t *testing.T) {
-	for live, want := range map[uint64]int{0: 9600, 1 << 20: 9600, 8 << 20: 1200, 24 << 20: 400, 100 << 20: 400, 1 << 40: 400} {
+	for live, want := range map[uint64]int{0: 2400, 4 << 20: 2400, 8 << 20: 1200, 24 << 20: 400, 100 << 20: 400, 1 << 40: 400} {
 		if got := growthFor(live); got != want {
 			t.Errorf("%d bytes in use: %d %%, want %d", live, got, want)
 		}

@@ -43,8 +43,8 @@ const (
 	beatEvery = 15 * time.Millisecond
 	// minHeap is what the process's own heap may always be before it is collected in earnest.
 	minHeap = 256 << 20
-	// maxBatch bounds how long finished results wait for more input to be handled: a few
-	// short calls, so that the server has their answers to write meanwhile.
+	// maxBatch is how long finished results wait at most before the next input is handled: a
+	// few short calls, so that the server has their answers to write meanwhile.
 	maxBatch = 100 * time.Microsecond
 	// SkipResetFeature is in the hello of a worker that does not isolate.
 	SkipResetFeature = "skip-reset"

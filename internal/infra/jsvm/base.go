@@ -210,7 +210,7 @@ func (e *Engine) takeBase(s *space, f *os.File) error {
 // sum identifies what a base image is built from; the constant changes when this package
 // builds it differently.
 func (c *Config) sum() string {
-	const builder = "5"
+	const builder = "6"
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(builder), c.WASM, c.SDK} {
 		own := sha256.Sum256(part)

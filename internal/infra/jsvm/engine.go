@@ -81,7 +81,7 @@ type Engine struct {
 	next   *space // what Reallocate shall make it
 	cur    *Instance
 	found  []run
-	json   []byte // the text that stringify made last
+	json   []byte // room for the next text of stringify; nil while a call has it
 	faults int64  // the process's page faults at the last reset
 	home   *space // the base image's own; never given to a call
 

@@ -277,6 +277,9 @@ func (in *Instance) ask(name string, args ...uint64) (uint64, error) {
 	at := (uint32(old) - uint32(8*len(args))) &^ 15
 	m := e.mem()
 	for i, v := range args {
+		if e.isException(v) {
+			return 0, errMemory // the mark of what could not be made is no value
+		}
 		binary.LittleEndian.PutUint64(m[int(at)+8*i:], v)
 	}
 	e.sp.Set(uint64(at))

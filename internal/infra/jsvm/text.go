@@ -3,18 +3,23 @@ package jsvm
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
-// newString makes a string value of UTF-8 text; where there is no memory, the engine's
-// exception is pending. Another call may run meanwhile, so b must be this one's alone.
+// newString makes a string value of UTF-8 text; where there is no memory, the value is the
+// mark of an exception, which is pending. Another call may run meanwhile, so b must be this one's alone.
 func (e *Engine) newString(cx uint32, b []byte) (uint64, error) {
 	if v, ok, err := e.plainString(cx, b); ok || err != nil {
 		return v, err
 	}
-	return e.withBytes(b, func(at uint32) (uint64, error) {
+	v, err := e.withBytes(b, func(at uint32) (uint64, error) {
 		return e.call(fnNewString, uint64(cx), uint64(at), uint64(len(b)))
 	})
+	if errors.Is(err, errMemory) {
+		return e.call(fnThrowMemory, uint64(cx))
+	}
+	return v, err
 }
 
 // plainString makes a string of a text that is ASCII where it is to lie: the engine looks at

@@ -1,6 +1,7 @@
 package jsvm
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,22 +57,59 @@ func TestTextsBecomeStrings(t *testing.T) {
 func TestTextsWithoutMemory(t *testing.T) {
 	e := testEngine(t)
 	img, _ := builtOf(t, e, Source{Memory: 16 << 20, Bundle: runtimetest.Bundle(`
-async function run({ n }) {
-  const kept = [], row = { text: "x".repeat(n) };
+async function run({ n, of }) {
+  const kept = [], row = { text: of.repeat(n) };
   try { for (;;) kept.push(JSON.stringify(row)) } catch (err) { kept.length = 0; return err.name + ": " + err.message }
 }
 __annex_register({ index: { run } });`)})
-	for _, n := range []int{300, 3000, 7000, 65_000, 500_000, 1_040_000, 1_100_000} {
+	for i, n := range []int{300, 3000, 7000, 65_000, 500_000, 1_040_000, 1_100_000, 300, 3000, 7000, 300_000} {
+		of := "x"
+		if i >= 7 {
+			of = "é"
+		}
 		in, err := e.Acquire(img, nil, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.Start(Start{Kind: "invoke", Function: "index.run", Envelope: []byte("{}"), Context: []byte("{}"), Body: fmt.Appendf(nil, `{"n":%d}`, n), Text: true, Seed: 1, Remaining: time.Minute})
+		in.Start(Start{Kind: "invoke", Function: "index.run", Envelope: []byte("{}"), Context: []byte("{}"), Body: fmt.Appendf(nil, `{"n":%d,"of":%q}`, n, of), Text: true, Seed: 1, Remaining: time.Minute})
 		o := in.Outcome()
 		in.Release()
 		if o == nil || string(o.Body) != `"InternalError: out of memory"` {
 			t.Errorf("texts of %d characters: %+v", n, o)
 		}
+	}
+}
+
+// An answer for which there is no memory ends its call: the app is not handed something else.
+func TestAnswersWithoutMemory(t *testing.T) {
+	e := testEngine(t)
+	img, _ := builtOf(t, e, Source{Memory: 16 << 20, Bundle: runtimetest.Bundle(`
+const { kernel } = __annex_require("test:kernel");
+async function run() {
+  const answer = kernel.call("fetch", {});
+  const kept = [];
+  try { for (let size = 1 << 20; size >= 1 << 13; size /= 2) try { for (;;) kept.push(new Uint8Array(size)) } catch {} } catch {}
+  const got = await answer;
+  return [typeof got.head, typeof got.body, kept.length];
+}
+__annex_register({ index: { run } });`)})
+	for _, text := range []bool{true, false} {
+		in, err := e.Acquire(img, silence{}, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Start(Start{Kind: "invoke", Function: "index.run", Envelope: []byte("{}"), Context: []byte("{}"), Seed: 1, Remaining: time.Minute})
+		if len(in.calls) != 1 {
+			t.Fatalf("%+v", in.Outcome())
+		}
+		for id := range in.calls {
+			in.calls[id] = text
+			in.Reply(id, true, []byte(`"`+strings.Repeat("h", 60_000)+`"`), bytes.Repeat([]byte("b"), 60_000))
+		}
+		if o := in.Outcome(); o == nil || o.Fault == nil || o.Fault.Code != "LIMIT_MEMORY" {
+			t.Errorf("as a text %v: %+v", text, o)
+		}
+		in.Release()
 	}
 }
 
