@@ -58,7 +58,12 @@ func loadHTTP(ctx context.Context, addr, host string, conns int, span time.Durat
 // in the middle of its work, at each answer. A batch thread waits for its turn, as a
 // client on another machine would not be felt at all.
 func schedule(policy uint32) error {
-	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policy, Flags: unix.SCHED_FLAG_KEEP_PARAMS}, 0); err != nil {
+	attr, err := unix.SchedGetAttr(0, 0)
+	if err == nil {
+		attr.Policy = policy
+		err = unix.SchedSetAttr(0, attr, 0)
+	}
+	if err != nil {
 		return fmt.Errorf("schedule the load: %w", err)
 	}
 	return nil

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // An answer is whole when its last byte has come, and not before.
@@ -23,6 +26,20 @@ func TestParseAnswer(t *testing.T) {
 	for _, bad := range []string{"HTTP/1.1 500 No\r\n\r\nwhy", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"} {
 		if _, done, err := parseAnswer([]byte(bad)); done || err == nil {
 			t.Errorf("%q: %v", bad, strings.TrimSpace(bad))
+		}
+	}
+}
+
+// The load is a batch thread while it runs, and an ordinary one again afterwards.
+func TestLoadIsABatchThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, want := range []uint32{unix.SCHED_BATCH, unix.SCHED_NORMAL} {
+		if err := schedule(want); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := unix.SchedGetAttr(0, 0); err != nil || got.Policy != want {
+			t.Errorf("policy %+v, %v; want %d", got, err, want)
 		}
 	}
 }
