@@ -9,8 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/annexhq/annex/internal/core/fault"
-	"github.com/annexhq/annex/internal/feature/runtime/runtimetest"
-	"github.com/annexhq/annex/internal/infra/jsvm/image"
 )
 
 // nest is an app that leaves its caller's canary all over its memory, and ends in every
@@ -40,25 +38,10 @@ __annex_register({ index: { leave } });
 // After each call the memory that the next one gets is the image's, byte for byte: no
 // page that the call wrote is left, and none lies behind the image's end.
 func TestCanaryMemory(t *testing.T) {
-	e, err := New(t.Context(), Config{WASM: runtimetest.QuickJS(t), SDK: runtimetest.KernelOnly(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
+	e := testEngine(t)
 	var images []*Image
 	for i := range 3 {
-		b, err := e.Build(Source{Bundle: runtimetest.Bundle(fmt.Sprintf("const app = %d;\n", i) + nest)}, nil, Limits{})
-		if err != nil || b.Snapshot == nil {
-			t.Fatal(err)
-		}
-		composed, err := image.Compose(e.Base().Image, "app", b.Snapshot)
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := e.Open(composed.File)
-		if err != nil {
-			t.Fatal(err)
-		}
+		img, _ := built(t, e, fmt.Sprintf("const app = %d;\n", i)+nest)
 		images = append(images, img)
 	}
 	hows := []string{"", "", "", "", "grow", "throw", "never", "wait", "", "timer", "", "recurse", "", "", "wait", "", "cancel", "loop"}

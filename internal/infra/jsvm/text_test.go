@@ -28,7 +28,7 @@ func TestTextsBecomeStrings(t *testing.T) {
 			if err != nil || string(got) != want {
 				t.Errorf("%.20q (%d) reads %.20q (%d), %v", want, len(want), got, len(got), err)
 			}
-			_, plain, err := e.plainString(cx, []byte(want))
+			_, plain, err := e.plainString([]byte(want))
 			if err != nil || plain != (want != "" && len(want) <= atOnce && isASCII([]byte(want))) {
 				t.Errorf("%.20q: written in place: %v, %v", want, plain, err)
 			}

@@ -47,8 +47,8 @@ func built(t *testing.T, e *Engine, source string) (*Image, int) {
 func builtOf(t *testing.T, e *Engine, src Source) (*Image, int) {
 	t.Helper()
 	b, err := e.Build(src, nil, Limits{})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || b.Snapshot == nil {
+		t.Fatalf("no snapshot: %v", err)
 	}
 	composed, err := image.Compose(e.Base().Image, "app", b.Snapshot)
 	if err != nil {

@@ -28,22 +28,36 @@ func pair(t *testing.T) (int, int) {
 }
 
 // Neither end waits, though the sockets would: an empty one says so, a full one too, and a
-// closed one is at its end.
+// closed one is at its end. The calls that carry descriptors and those that do not are alike.
 func TestNothingWaits(t *testing.T) {
+	for name, call := range map[string]struct {
+		read, write func(fd int, b []byte) (int, error)
+	}{
+		"plain": {rawsock.Read, rawsock.Write},
+		"with descriptors": {
+			func(fd int, b []byte) (int, error) { n, _, err := rawsock.Recv(fd, b, nil); return n, err },
+			func(fd int, b []byte) (int, error) { return rawsock.Send(fd, b, nil) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) { nothingWaits(t, call.read, call.write) })
+	}
+}
+
+func nothingWaits(t *testing.T, read, write func(fd int, b []byte) (int, error)) {
 	a, b := pair(t)
 	buf := make([]byte, 1<<16)
-	if _, _, err := rawsock.Recv(a, buf, nil); !errors.Is(err, unix.EAGAIN) {
+	if _, err := read(a, buf); !errors.Is(err, unix.EAGAIN) {
 		t.Fatalf("an empty socket: %v", err)
 	}
-	if n, err := rawsock.Send(a, nil, nil); n != 0 || err != nil {
+	if n, err := write(a, nil); n != 0 || err != nil {
 		t.Fatalf("nothing to send: %d, %v", n, err)
 	}
-	if _, _, err := rawsock.Recv(a, nil, nil); !errors.Is(err, unix.EINVAL) {
+	if _, err := read(a, nil); !errors.Is(err, unix.EINVAL) {
 		t.Fatalf("no room: %v", err)
 	}
 	sent := 0
 	for {
-		n, err := rawsock.Send(a, buf, nil)
+		n, err := write(a, buf)
 		if errors.Is(err, unix.EAGAIN) {
 			break
 		}
@@ -53,7 +67,7 @@ func TestNothingWaits(t *testing.T) {
 		sent += n
 	}
 	for sent > 0 {
-		n, _, err := rawsock.Recv(b, buf, nil)
+		n, err := read(b, buf)
 		if err != nil || n == 0 {
 			t.Fatalf("%d bytes are missing: %v", sent, err)
 		}
@@ -62,55 +76,13 @@ func TestNothingWaits(t *testing.T) {
 	if err := unix.Shutdown(a, unix.SHUT_WR); err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := rawsock.Recv(b, buf, nil); n != 0 || err != nil {
+	if n, err := read(b, buf); n != 0 || err != nil {
 		t.Fatalf("at the end: %d, %v", n, err)
 	}
 	if err := unix.Shutdown(b, unix.SHUT_RD); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rawsock.Send(a, buf, nil); !errors.Is(err, unix.EPIPE) { // and no signal
-		t.Fatalf("nobody reads: %v", err)
-	}
-}
-
-// The plain calls behave as those that can carry descriptors do.
-func TestPlainCallsDoNotWait(t *testing.T) {
-	a, b := pair(t)
-	buf := make([]byte, 1<<16)
-	if _, err := rawsock.Read(a, buf); !errors.Is(err, unix.EAGAIN) {
-		t.Fatalf("an empty socket: %v", err)
-	}
-	if _, err := rawsock.Read(a, nil); !errors.Is(err, unix.EINVAL) {
-		t.Fatalf("no room: %v", err)
-	}
-	if n, err := rawsock.Write(a, nil); n != 0 || err != nil {
-		t.Fatalf("nothing to send: %d, %v", n, err)
-	}
-	sent := 0
-	for {
-		n, err := rawsock.Write(a, buf)
-		if errors.Is(err, unix.EAGAIN) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		sent += n
-	}
-	for sent > 0 {
-		n, err := rawsock.Read(b, buf)
-		if err != nil || n == 0 {
-			t.Fatalf("%d bytes are missing: %v", sent, err)
-		}
-		sent -= n
-	}
-	if err := errors.Join(unix.Shutdown(a, unix.SHUT_WR), unix.Shutdown(b, unix.SHUT_RD)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := rawsock.Read(b, buf); n != 0 || err != nil {
-		t.Fatalf("at the end: %d, %v", n, err)
-	}
-	if _, err := rawsock.Write(a, buf); !errors.Is(err, unix.EPIPE) { // and no signal
+	if _, err := write(a, buf); !errors.Is(err, unix.EPIPE) { // and no signal
 		t.Fatalf("nobody reads: %v", err)
 	}
 }
